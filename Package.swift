@@ -1,0 +1,100 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let strictC: [CSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "kvsim",
+  products: [
+    .executable(name: "kvsim", targets: ["kvsim"]),
+    .library(
+      name: "KVSimKit",
+      targets: [
+        "Operators", "Kernels", "CostModel", "Calibration", "Simulator", "Scenario", "Trace",
+        "Planning", "Report",
+      ]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
+  ],
+  targets: [
+    // The vocabulary that kernels and cost model share: formats, pages, operator shapes.
+    .target(name: "Operators", swiftSettings: strict),
+
+    // Measuring.
+    .target(name: "CAttention", cSettings: strictC),
+    .target(name: "CVulkan", cSettings: strictC),
+    .target(
+      name: "Kernels", dependencies: ["Operators", "CAttention", "CVulkan"],
+      swiftSettings: strict),
+    .target(name: "CostModel", dependencies: ["Operators"], swiftSettings: strict),
+    .target(
+      name: "Calibration", dependencies: ["Operators", "Kernels", "CostModel"],
+      swiftSettings: strict),
+
+    // Playing requests against pools and schedulers.
+    .target(
+      name: "Simulator",
+      dependencies: [
+        "Operators", "CostModel",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Scenario",
+      dependencies: [
+        "Operators", "Simulator", "CostModel", .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: strict),
+
+    // Keeping and showing what happened.
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "Trace", dependencies: ["Simulator", "CSQLite"], swiftSettings: strict),
+    .target(
+      name: "Planning",
+      dependencies: ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
+      swiftSettings: strict),
+    .target(name: "Report", dependencies: ["Trace", "Planning"], swiftSettings: strict),
+    .executableTarget(
+      name: "kvsim",
+      dependencies: [
+        "Operators", "Kernels", "CostModel", "Calibration", "Simulator", "Scenario", "Trace",
+        "Planning", "Report",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Operators", "Kernels", "CAttention"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CostModelTests", dependencies: ["Operators", "CostModel"], swiftSettings: strict),
+    .testTarget(
+      name: "CalibrationTests",
+      dependencies: ["Operators", "Kernels", "CostModel", "Calibration"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SimulatorTests", dependencies: ["Operators", "CostModel", "Simulator"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ScenarioTests", dependencies: ["Operators", "CostModel", "Simulator", "Scenario"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TraceTests", dependencies: ["Simulator", "Trace", "CSQLite"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PlanningTests", dependencies: ["Planning", "Scenario", "Simulator", "Trace"],
+      swiftSettings: strict),
+    .testTarget(name: "ReportTests", dependencies: ["Report", "Planning"], swiftSettings: strict),
+    // What the whole house keeps to: imports, style, shipped scenarios, the command line.
+    .testTarget(name: "HouseTests", dependencies: ["kvsim"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

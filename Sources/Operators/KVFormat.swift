@@ -1,0 +1,62 @@
+/// How keys and values stand in the cache: the width of a code, its metadata, and whether a
+/// rotation comes before the quantisation.
+///
+/// Sixteen-bit formats store IEEE half precision and carry no metadata. Four-bit formats are
+/// token-wise asymmetric: one 16-bit scale and one 16-bit zero per token, KV head and tensor,
+/// `x ≈ zero + scale · code` with `code` in 0...15.
+public struct KVFormat: Hashable, Sendable {
+  /// A block-diagonal Hadamard rotation applied before quantising (SAW-INT4, arXiv 2604.19157).
+  public struct Rotation: Hashable, Sendable {
+    /// The order of one Hadamard block: a power of two. It must divide the head dimension;
+    /// where it does not, the largest power of two that divides both is used.
+    public let order: Int
+    /// Whether values are rotated too (and the attention output rotated back once).
+    public let includesValues: Bool
+
+    /// - Precondition: `order` is a power of two.
+    public init(order: Int, includesValues: Bool) {
+      precondition(order > 0 && order & (order - 1) == 0, "a Hadamard order is a power of two")
+      self.order = order
+      self.includesValues = includesValues
+    }
+  }
+
+  /// The name that users write: in scenarios, tables and traces.
+  public let name: String
+  /// Bits of one stored code: 16 or 4.
+  public let bitsPerElement: Int
+  /// Bytes of scale and zero per token, KV head and tensor (K or V).
+  public let metadataBytesPerVector: Int
+  /// The rotation before quantising, if any.
+  public let rotation: Rotation?
+
+  private init(name: String, bits: Int, metadataBytes: Int, rotation: Rotation?) {
+    self.name = name
+    bitsPerElement = bits
+    metadataBytesPerVector = metadataBytes
+    self.rotation = rotation
+  }
+
+  /// Half precision, the reference.
+  public static let fp16 = KVFormat(name: "fp16", bits: 16, metadataBytes: 0, rotation: nil)
+  /// Token-wise asymmetric INT4.
+  public static let int4 = KVFormat(name: "int4", bits: 4, metadataBytes: 4, rotation: nil)
+  /// INT4 whose keys are rotated by Hadamard blocks of order 128 first, as SAW-INT4 publishes it.
+  public static let int4Rotated = KVFormat(
+    name: "int4-rotated", bits: 4, metadataBytes: 4,
+    rotation: Rotation(order: 128, includesValues: false))
+
+  /// Every format that has a name, in the order in which tables show them.
+  public static let named: [KVFormat] = [.fp16, .int4, .int4Rotated]
+
+  /// The named format, or nil.
+  public init?(name: String) {
+    guard let format = KVFormat.named.first(where: { $0.name == name }) else { return nil }
+    self = format
+  }
+
+  /// The order of the Hadamard blocks for vectors of `headDim` elements; nil without rotation.
+  public func rotationOrder(headDim: Int) -> Int? {
+    rotation.map { min($0.order, headDim & -headDim) }
+  }
+}

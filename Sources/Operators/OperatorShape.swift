@@ -1,0 +1,56 @@
+/// One operator of one layer at one shape: what kernels run, calibration measures and the cost
+/// model predicts.
+public enum OperatorShape: Hashable, Sendable {
+  /// `Y[tokens × outputs] = X[tokens × inputs] · W[outputs × inputs]ᵀ`, FP16 weights, FP32 sums.
+  case linear(tokens: Int, outputs: Int, inputs: Int)
+  /// Write K and V of `tokens` new tokens into pages, quantising on the way.
+  case append(tokens: Int, heads: HeadGeometry, format: KVFormat)
+  /// One query token for each of `sequences`, each over `context` cached tokens.
+  case decodeAttention(sequences: Int, context: Int, heads: HeadGeometry, format: KVFormat)
+  /// `tokens` query tokens of one sequence, causal, over `prefix` cached tokens and themselves.
+  case prefillAttention(tokens: Int, prefix: Int, heads: HeadGeometry, format: KVFormat)
+
+  /// Bytes that the operator has to read and write at least: each operand once.
+  public var bytes: Int {
+    switch self {
+    case .linear(let tokens, let outputs, let inputs):
+      return 2 * outputs * inputs + 4 * tokens * (inputs + outputs)
+    case .append(let tokens, let heads, let format):
+      return tokens * (8 * heads.kvHeads * heads.headDim + heads.kvBytesPerToken(format))
+    case .decodeAttention(let sequences, let context, let heads, let format):
+      return sequences
+        * (context * heads.kvBytesPerToken(format) + 8 * heads.queryHeads * heads.headDim)
+    case .prefillAttention(let tokens, let prefix, let heads, let format):
+      return (prefix + tokens) * heads.kvBytesPerToken(format)
+        + 8 * tokens * heads.queryHeads * heads.headDim
+    }
+  }
+
+  /// Floating-point operations: a multiply and an add count as two; rotation and quantisation
+  /// are not counted.
+  public var operations: Int {
+    switch self {
+    case .linear(let tokens, let outputs, let inputs):
+      return 2 * tokens * outputs * inputs
+    case .append:
+      return 0
+    case .decodeAttention(let sequences, let context, let heads, _):
+      return 4 * sequences * context * heads.queryHeads * heads.headDim
+    case .prefillAttention(let tokens, let prefix, let heads, _):
+      return 4 * OperatorShape.attendedPairs(tokens: tokens, prefix: prefix)
+        * heads.queryHeads * heads.headDim
+    }
+  }
+
+  /// Query–key pairs of a causal chunk: each token sees the prefix, those before it and itself.
+  public static func attendedPairs(tokens: Int, prefix: Int) -> Int {
+    tokens * prefix + tokens * (tokens + 1) / 2
+  }
+}
+
+extension HeadGeometry {
+  /// Bytes of K and V with metadata, per token of one layer (see ``PageLayout``).
+  public func kvBytesPerToken(_ format: KVFormat) -> Int {
+    PageLayout(format: format, blockSize: 1, kvHeads: kvHeads, headDim: headDim).bytesPerToken
+  }
+}
