@@ -1,0 +1,39 @@
+/// The time of one engine step, or of a run of steps, by operator. Nanoseconds.
+public struct StepCost: Hashable, Sendable {
+  /// Projections of every layer and the language-model head.
+  public var linearNs: Int64
+  /// Writing new keys and values into pages.
+  public var appendNs: Int64
+  /// Attention of decode tokens over their contexts.
+  public var decodeAttentionNs: Int64
+  /// Attention of prefill chunks over their prefixes and themselves.
+  public var prefillAttentionNs: Int64
+  /// Norms, rotary embedding, activation, residuals, embedding look-up and sampling.
+  public var elementwiseNs: Int64
+
+  /// No time at all, unless given.
+  public init(
+    linearNs: Int64 = 0, appendNs: Int64 = 0, decodeAttentionNs: Int64 = 0,
+    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0
+  ) {
+    self.linearNs = linearNs
+    self.appendNs = appendNs
+    self.decodeAttentionNs = decodeAttentionNs
+    self.prefillAttentionNs = prefillAttentionNs
+    self.elementwiseNs = elementwiseNs
+  }
+
+  /// The whole step.
+  public var totalNs: Int64 {
+    linearNs + appendNs + decodeAttentionNs + prefillAttentionNs + elementwiseNs
+  }
+
+  /// Adds up two costs, operator by operator.
+  public static func += (sum: inout StepCost, cost: StepCost) {
+    sum.linearNs += cost.linearNs
+    sum.appendNs += cost.appendNs
+    sum.decodeAttentionNs += cost.decodeAttentionNs
+    sum.prefillAttentionNs += cost.prefillAttentionNs
+    sum.elementwiseNs += cost.elementwiseNs
+  }
+}

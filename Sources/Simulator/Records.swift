@@ -1,0 +1,124 @@
+import CostModel
+
+/// What happened to one request. Times are nanoseconds since the start of the run.
+public struct RequestRecord: Hashable, Sendable {
+  /// How a request left the system.
+  public enum Outcome: UInt8, Sendable, CaseIterable {
+    /// Every output token was produced.
+    case finished
+    /// Refused on arrival: its tokens exceed the pool or the model's context.
+    case rejected
+  }
+
+  /// Position in the workload, from 0; the same in every format.
+  public var id: Int64
+  /// When it arrived.
+  public var arrivalNs: Int64
+  /// When the first step that worked on it started; -1 if none did.
+  public var scheduledNs: Int64
+  /// When its first output token was ready; -1 if none was.
+  public var firstTokenNs: Int64
+  /// When its last output token was ready, or when it was rejected.
+  public var finishNs: Int64
+  /// Tokens of the prompt.
+  public var promptTokens: Int64
+  /// Tokens produced.
+  public var outputTokens: Int64
+  /// How often it lost its pages and was computed again.
+  public var preemptions: Int64
+  /// How it left.
+  public var outcome: Outcome
+
+  /// A record of a request, complete.
+  public init(
+    id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
+    promptTokens: Int64, outputTokens: Int64, preemptions: Int64, outcome: Outcome
+  ) {
+    self.id = id
+    self.arrivalNs = arrivalNs
+    self.scheduledNs = scheduledNs
+    self.firstTokenNs = firstTokenNs
+    self.finishNs = finishNs
+    self.promptTokens = promptTokens
+    self.outputTokens = outputTokens
+    self.preemptions = preemptions
+    self.outcome = outcome
+  }
+
+  /// Time to first token, from arrival; nil without a token.
+  public var ttftNs: Int64? { firstTokenNs < 0 ? nil : firstTokenNs - arrivalNs }
+  /// Time from arrival to the first step that worked on it; nil if none did.
+  public var queueNs: Int64? { scheduledNs < 0 ? nil : scheduledNs - arrivalNs }
+  /// Time from arrival to the last token; nil unless finished.
+  public var e2eNs: Int64? { outcome == .finished ? finishNs - arrivalNs : nil }
+  /// Mean time per output token after the first, rounded down; nil below two tokens.
+  public var tpotNs: Int64? {
+    guard outcome == .finished, outputTokens > 1 else { return nil }
+    return (finishNs - firstTokenNs) / (outputTokens - 1)
+  }
+}
+
+/// A run of engine steps with one batch: one mixed step, or several decode steps in a row.
+public struct StepRecord: Hashable, Sendable {
+  /// When the first step started.
+  public var startNs: Int64
+  /// When the last step ended.
+  public var endNs: Int64
+  /// How many steps.
+  public var steps: Int64
+  /// Sequences that decode, one token a step.
+  public var decodeSequences: Int64
+  /// Cached tokens that the decodes attend to in the first step, all sequences together.
+  public var contextTokens: Int64
+  /// Sequences whose prompt is worked on.
+  public var prefillSequences: Int64
+  /// Prompt tokens computed.
+  public var prefillTokens: Int64
+  /// Requests waiting while the run went on, at its start.
+  public var waitingRequests: Int64
+  /// Requests preempted to make room for the run.
+  public var preemptedRequests: Int64
+  /// Blocks owned by sequences at the end of the last step, before finished ones leave.
+  public var usedBlocks: Int64
+  /// Where the time went, over all steps of the run.
+  public var cost: StepCost
+
+  /// A run of steps, complete.
+  public init(
+    startNs: Int64, endNs: Int64, steps: Int64, decodeSequences: Int64, contextTokens: Int64,
+    prefillSequences: Int64, prefillTokens: Int64, waitingRequests: Int64,
+    preemptedRequests: Int64, usedBlocks: Int64, cost: StepCost
+  ) {
+    self.startNs = startNs
+    self.endNs = endNs
+    self.steps = steps
+    self.decodeSequences = decodeSequences
+    self.contextTokens = contextTokens
+    self.prefillSequences = prefillSequences
+    self.prefillTokens = prefillTokens
+    self.waitingRequests = waitingRequests
+    self.preemptedRequests = preemptedRequests
+    self.usedBlocks = usedBlocks
+    self.cost = cost
+  }
+}
+
+/// Takes the records of a run as they happen: requests when they leave, steps when they end.
+public protocol Recorder {
+  /// What recording can throw; `Never` where it cannot fail.
+  associatedtype Failure: Error
+  /// A request left the system.
+  mutating func record(_ request: RequestRecord) throws(Failure)
+  /// A run of steps ended.
+  mutating func record(_ run: StepRecord) throws(Failure)
+}
+
+/// Keeps nothing.
+public struct NullRecorder: Recorder {
+  /// A recorder that drops every record.
+  public init() {}
+  /// Drops the record.
+  public mutating func record(_ request: RequestRecord) throws(Never) {}
+  /// Drops the record.
+  public mutating func record(_ run: StepRecord) throws(Never) {}
+}
