@@ -1,0 +1,28 @@
+/// The machine that a profile was measured on, as far as time and capacity depend on it.
+public struct Device: Hashable, Sendable {
+  /// What the device calls itself, e.g. `AMD EPYC 9755`.
+  public let name: String
+  /// `cpu` or `vulkan`.
+  public let kind: String
+  /// The kernels that ran: `scalar`, `avx2`, `avx512`.
+  public let kernelPath: String
+  /// Threads that worked together.
+  public let threads: Int
+  /// Physical memory, in bytes.
+  public let memoryBytes: Int
+  /// Last-level cache, in bytes; 0 if unknown.
+  public let lastLevelCacheBytes: Int
+
+  /// A device, complete.
+  public init(
+    name: String, kind: String, kernelPath: String, threads: Int, memoryBytes: Int,
+    lastLevelCacheBytes: Int
+  ) {
+    self.name = name
+    self.kind = kind
+    self.kernelPath = kernelPath
+    self.threads = threads
+    self.memoryBytes = memoryBytes
+    self.lastLevelCacheBytes = lastLevelCacheBytes
+  }
+}

@@ -1,0 +1,67 @@
+import Operators
+
+/// One operator at one shape, timed several times.
+public struct Measurement: Hashable, Sendable {
+  /// What was timed.
+  public let shape: OperatorShape
+  /// Whether the point is kept out of the fit, to judge it.
+  public let isHeldOut: Bool
+  /// Nanoseconds of each call, in the order in which they were made; not empty.
+  public let timesNs: [Int64]
+
+  /// - Precondition: there is at least one time and all are positive.
+  public init(shape: OperatorShape, isHeldOut: Bool, timesNs: [Int64]) {
+    precondition(!timesNs.isEmpty && timesNs.allSatisfy { $0 > 0 })
+    self.shape = shape
+    self.isHeldOut = isHeldOut
+    self.timesNs = timesNs
+  }
+
+  /// The median, in nanoseconds: the lower of the middle two for an even count.
+  public var medianNs: Int64 { timesNs.sorted()[(timesNs.count - 1) / 2] }
+
+  /// The spread of repeats: interquartile range over median.
+  public var spread: Double {
+    let sorted = timesNs.sorted()
+    let last = sorted.count - 1
+    return Double(sorted[last * 3 / 4] - sorted[last / 4]) / Double(medianNs)
+  }
+}
+
+/// What a device was measured to take: every raw sample, and where and when it was taken.
+public struct Profile: Hashable, Sendable {
+  /// The version of the profile's file form that this code reads and writes.
+  public static let schemaVersion = 1
+
+  /// How the times came about.
+  public enum Provenance: String, Sendable, CaseIterable {
+    /// By running the bundled kernels.
+    case measured
+  }
+
+  /// How the times came about.
+  public let provenance: Provenance
+  /// The machine.
+  public let device: Device
+  /// When, as ISO 8601 in UTC.
+  public let measuredAtUTC: String
+  /// Tokens per page while measuring.
+  public let blockSize: Int
+  /// Bytes per second of a plain read by all threads, from memory larger than the caches.
+  public let readBytesPerSecond: Int
+  /// Every point, in the order in which it was taken.
+  public let measurements: [Measurement]
+
+  /// A profile, complete.
+  public init(
+    provenance: Provenance, device: Device, measuredAtUTC: String, blockSize: Int,
+    readBytesPerSecond: Int, measurements: [Measurement]
+  ) {
+    self.provenance = provenance
+    self.device = device
+    self.measuredAtUTC = measuredAtUTC
+    self.blockSize = blockSize
+    self.readBytesPerSecond = readBytesPerSecond
+    self.measurements = measurements
+  }
+}
