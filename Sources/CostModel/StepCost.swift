@@ -10,17 +10,20 @@ public struct StepCost: Hashable, Sendable {
   public var prefillAttentionNs: Int64
   /// Norms, rotary embedding, activation, residuals, embedding look-up and sampling.
   public var elementwiseNs: Int64
+  /// Of the total, what was priced outside the measured grid.
+  public var extrapolatedNs: Int64
 
   /// No time at all, unless given.
   public init(
     linearNs: Int64 = 0, appendNs: Int64 = 0, decodeAttentionNs: Int64 = 0,
-    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0
+    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0, extrapolatedNs: Int64 = 0
   ) {
     self.linearNs = linearNs
     self.appendNs = appendNs
     self.decodeAttentionNs = decodeAttentionNs
     self.prefillAttentionNs = prefillAttentionNs
     self.elementwiseNs = elementwiseNs
+    self.extrapolatedNs = extrapolatedNs
   }
 
   /// The whole step.
@@ -35,5 +38,6 @@ public struct StepCost: Hashable, Sendable {
     sum.decodeAttentionNs += cost.decodeAttentionNs
     sum.prefillAttentionNs += cost.prefillAttentionNs
     sum.elementwiseNs += cost.elementwiseNs
+    sum.extrapolatedNs += cost.extrapolatedNs
   }
 }

@@ -1,0 +1,165 @@
+import Operators
+
+/// How a time was arrived at.
+public enum Basis: String, Hashable, Sendable, CaseIterable {
+  /// Between measured points.
+  case interpolated
+  /// Beyond the measured points, along the roofline.
+  case extrapolated
+  /// From measurements of another shape of heads, by operations or bytes.
+  case derived
+}
+
+/// The time of one operator at any shape, from a profile's measurements.
+///
+/// Between points the time is linear in the quantity that drives it: tokens for `linear` and
+/// `append`, cached tokens for decode attention, query–key pairs for prefill attention. Points held
+/// out of the fit are never looked at.
+public struct OperatorModel: Sendable {
+  /// A time, in nanoseconds, and how it was arrived at.
+  public struct Prediction: Hashable, Sendable {
+    /// Nanoseconds.
+    public let ns: Double
+    /// How it was arrived at.
+    public let basis: Basis
+  }
+
+  private let grid: Grid
+  private let kind: OperatorKind
+  /// The heads that were measured; nil for `linear`.
+  private let measuredHeads: HeadGeometry?
+  /// Measured time times this is the asked model's time; 1 where its own heads were measured.
+  private let scale: Double
+  /// Whether the heads asked for were not measured.
+  public let isDerived: Bool
+
+  /// The model of one operator, for one format and shape of heads (nil, nil for `linear`).
+  ///
+  /// Where the heads were not measured, those with the nearest group size stand in, scaled by the
+  /// larger of the ratios of operations and of bytes.
+  /// - Throws: ``ProfileError/notMeasured(_:_:)``.
+  public init(
+    _ kind: OperatorKind, format: KVFormat?, heads: HeadGeometry?, profile: Profile
+  ) throws(ProfileError) {
+    let fit = profile.measurements.filter {
+      !$0.isHeldOut && $0.shape.kind == kind && $0.shape.format == format
+    }
+    guard !fit.isEmpty else { throw .notMeasured(kind, format) }
+    self.kind = kind
+    guard let heads else {
+      (measuredHeads, scale, isDerived) = (nil, 1, false)
+      grid = Grid(points: fit.map(OperatorModel.point))
+      return
+    }
+    let candidates = fit.compactMap(\.shape.heads)
+    let measured = candidates.min {
+      OperatorModel.distance($0, heads) < OperatorModel.distance($1, heads)
+    }!
+    measuredHeads = measured
+    isDerived = measured != heads
+    // Ratios are taken at one shape; sizes cancel in both.
+    let example = fit.first { $0.shape.heads == measured }!.shape
+    let asked = example.with(heads: heads)
+    let bytes = Double(asked.bytes) / Double(example.bytes)
+    let operations =
+      example.operations > 0 ? Double(asked.operations) / Double(example.operations) : 0
+    scale = isDerived ? max(bytes, operations) : 1
+    grid = Grid(points: fit.filter { $0.shape.heads == measured }.map(OperatorModel.point))
+  }
+
+  /// The time of the operator at one shape.
+  /// - Precondition: `shape` is of this model's operator.
+  public func predict(_ shape: OperatorShape) -> Prediction {
+    precondition(shape.kind == kind)
+    let (y, measuredX): (Double, (Double) -> Double)
+    switch shape {
+    case .linear(let tokens, let outputs, let inputs):
+      y = Double(outputs) * Double(inputs)
+      measuredX = { _ in Double(tokens) }
+    case .append(let tokens, _, _):
+      y = 1
+      measuredX = { _ in Double(tokens) }
+    case .decodeAttention(let sequences, let context, _, _):
+      y = Double(sequences)
+      measuredX = { _ in Double(context) }
+    case .prefillAttention(let tokens, let prefix, _, _):
+      y = Double(prefix)
+      measuredX = { OperatorModel.pairs(tokens: Double(tokens), prefix: $0) }
+    }
+    let blend = grid.blend(at: y)
+    let value = grid.value(blend, x: measuredX)
+    let ns = value.ns * scale * outsideFactor(blend, y: y, shape: shape)
+    return Prediction(
+      ns: ns,
+      basis: isDerived
+        ? .derived : blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+  }
+
+  /// Where y lies outside the measured curves, the nearest curve's time grows or shrinks with the
+  /// work: weights, sequences, or query–key pairs.
+  private func outsideFactor(_ blend: Grid.Blend, y: Double, shape: OperatorShape) -> Double {
+    guard blend.isOutside else { return 1 }
+    let nearest = grid.y[blend.lower]
+    if case .prefillAttention(let tokens, _, _, _) = shape {
+      return OperatorModel.pairs(tokens: Double(tokens), prefix: y)
+        / OperatorModel.pairs(tokens: Double(tokens), prefix: nearest)
+    }
+    return y / nearest
+  }
+
+  /// A straight piece of decode attention's time as contexts grow.
+  struct DecodePiece {
+    /// The mean context at which the piece starts; it ends where the next one starts.
+    let start: Double
+    /// Nanoseconds at `start`.
+    let startNs: Double
+    /// Nanoseconds per token of mean context.
+    let slope: Double
+    /// Whether it lies beyond what was measured.
+    let isExtrapolated: Bool
+  }
+
+  /// Decode attention of so many sequences as straight pieces over the mean context, from 0 up.
+  func decodePieces(sequences: Int) -> [DecodePiece] {
+    precondition(kind == .decodeAttention)
+    let blend = grid.blend(at: Double(sequences))
+    let factor = scale * (blend.isOutside ? Double(sequences) / grid.y[blend.lower] : 1)
+    let lower = grid.curves[blend.lower]
+    let upper = grid.curves[blend.upper]
+    let weight = blend.upperWeight
+    return Set([0] + lower.x + upper.x).sorted().map { start in
+      let (below, above) = (lower.piece(at: start), upper.piece(at: start))
+      let isBeyond = below.end == .infinity || (weight > 0 && above.end == .infinity)
+      return DecodePiece(
+        start: start,
+        startNs: factor
+          * ((1 - weight) * below.value(at: start) + weight * above.value(at: start)),
+        slope: factor * ((1 - weight) * below.slope + weight * above.slope),
+        isExtrapolated: !isDerived && (blend.isOutside || isBeyond))
+    }
+  }
+
+  private static func point(_ measurement: Measurement) -> (y: Double, x: Double, ns: Double) {
+    let ns = Double(measurement.medianNs)
+    switch measurement.shape {
+    case .linear(let tokens, let outputs, let inputs):
+      return (Double(outputs) * Double(inputs), Double(tokens), ns)
+    case .append(let tokens, _, _):
+      return (1, Double(tokens), ns)
+    case .decodeAttention(let sequences, let context, _, _):
+      return (Double(sequences), Double(context), ns)
+    case .prefillAttention(let tokens, let prefix, _, _):
+      return (Double(prefix), pairs(tokens: Double(tokens), prefix: Double(prefix)), ns)
+    }
+  }
+
+  private static func pairs(tokens: Double, prefix: Double) -> Double {
+    tokens * (prefix + (tokens + 1) / 2)
+  }
+
+  /// How unlike two shapes of heads are: first by group size, then by width.
+  private static func distance(_ a: HeadGeometry, _ b: HeadGeometry) -> (Double, Double) {
+    func ratio(_ a: Int, _ b: Int) -> Double { Double(max(a, b)) / Double(min(a, b)) }
+    return (ratio(a.groupSize, b.groupSize), ratio(a.kvHeads * a.headDim, b.kvHeads * b.headDim))
+  }
+}

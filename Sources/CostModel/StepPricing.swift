@@ -1,0 +1,93 @@
+/// A chunk of one prompt in a step.
+public struct PrefillChunk: Hashable, Sendable {
+  /// Prompt tokens computed now.
+  public var tokens: Int
+  /// Tokens of the same sequence that are in the cache already.
+  public var prefix: Int
+  /// Whether the chunk ends the prompt, so that the step yields a token for it.
+  public var endsPrompt: Bool
+
+  /// A chunk, complete.
+  public init(tokens: Int, prefix: Int, endsPrompt: Bool) {
+    self.tokens = tokens
+    self.prefix = prefix
+    self.endsPrompt = endsPrompt
+  }
+}
+
+/// What the time of a step depends on.
+public struct BatchShape: Hashable, Sendable {
+  /// Prompts worked on.
+  public var chunks: [PrefillChunk]
+  /// Sequences that decode one token each.
+  public var decodeSequences: Int
+  /// Cached tokens that the decodes attend to, their own new ones included, all together.
+  public var contextTokens: Int
+
+  /// A batch; empty unless given.
+  public init(chunks: [PrefillChunk] = [], decodeSequences: Int = 0, contextTokens: Int = 0) {
+    self.chunks = chunks
+    self.decodeSequences = decodeSequences
+    self.contextTokens = contextTokens
+  }
+}
+
+/// The price of decode steps in a row with one batch, each sequence's context growing by a token a
+/// step: step `i` costs `first` plus `i · growthNs` more decode attention.
+public struct DecodeSpan: Hashable, Sendable {
+  /// The first step.
+  public let first: StepCost
+  /// Nanoseconds by which decode attention grows from one step to the next.
+  public let growthNs: Int64
+  /// For how many steps the line holds; at least 1.
+  public let steps: Int
+  /// Whether decode attention counts as extrapolated.
+  public let isExtrapolated: Bool
+
+  /// A span, complete.
+  public init(first: StepCost, growthNs: Int64, steps: Int, isExtrapolated: Bool) {
+    self.first = first
+    self.growthNs = growthNs
+    self.steps = steps
+    self.isExtrapolated = isExtrapolated
+  }
+
+  /// The cost of the first `count` steps together: an arithmetic series, exact in nanoseconds.
+  public func cost(ofFirst count: Int) -> StepCost {
+    let n = Int64(count)
+    let growth = growthNs * (n * (n - 1) / 2)
+    return StepCost(
+      linearNs: n * first.linearNs,
+      appendNs: n * first.appendNs,
+      decodeAttentionNs: n * first.decodeAttentionNs + growth,
+      prefillAttentionNs: n * first.prefillAttentionNs,
+      elementwiseNs: n * first.elementwiseNs,
+      extrapolatedNs: n * first.extrapolatedNs + (isExtrapolated ? growth : 0))
+  }
+
+  /// The fewest steps that take at least `ns` together, and at most `limit`.
+  ///
+  /// Solves the quadratic in floating point and settles the last step in integers.
+  public func steps(lasting ns: Int64, limit: Int) -> Int {
+    guard ns > first.totalNs, limit > 1 else { return 1 }
+    let a = Double(growthNs) / 2
+    let b = Double(first.totalNs) - a
+    let root =
+      growthNs == 0
+      ? Double(ns) / b : ((b * b + 4 * a * Double(ns)).squareRoot() - b) / (2 * a)
+    var count = max(1, root < Double(limit) ? Int(root) : limit)
+    while count < limit, cost(ofFirst: count).totalNs < ns { count += 1 }
+    while count > 1, cost(ofFirst: count - 1).totalNs >= ns { count -= 1 }
+    return count
+  }
+}
+
+/// Prices the steps of one model in one format on one device.
+///
+/// A pure function of the batch: the same batch costs the same whenever it is asked for.
+public protocol StepPricing: Sendable {
+  /// The time of one step.
+  func cost(of batch: BatchShape) -> StepCost
+  /// The times of decode steps in a row; its first step costs what ``cost(of:)`` says.
+  func decodeSpan(sequences: Int, contextTokens: Int) -> DecodeSpan
+}

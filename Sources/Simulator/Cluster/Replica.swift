@@ -1,0 +1,225 @@
+import CostModel
+import DequeModule
+
+/// One engine's requests and memory: what waits, what runs, and the moves between.
+///
+/// Sequences live in slots of one array and are named by them. The moves are all that schedulers
+/// have to work with; each leaves the sums in ``decodes`` and ``pool`` true.
+struct Replica: Sendable {
+  let options: EngineOptions
+  var pool: BlockPool
+  /// Slots of waiting requests, in the order in which they are to be admitted.
+  private(set) var waiting = Deque<Int>()
+  private(set) var decodes: DecodeSet
+  /// Slots whose prompt is being computed, oldest first.
+  private(set) var prefilling = Deque<Int>()
+  /// Sequences that own blocks.
+  private(set) var runningCount = 0
+  /// The batch of the next step.
+  private(set) var batch = BatchShape()
+  /// The slots of the batch's chunks, in the same order.
+  private(set) var chunkSlots: [Int] = []
+  /// Requests preempted while the next step was planned.
+  private(set) var preemptedNow = 0
+
+  private(set) var sequences: [Sequence] = []
+  private var vacantSlots: [Int] = []
+  private var youngest = -1
+  private var oldest = -1
+  private var finishes = EventQueue()
+  private var nextTicket: UInt64 = 0
+
+  init(options: EngineOptions, poolBlocks: Int) {
+    self.options = options
+    pool = BlockPool(capacity: poolBlocks, blockSize: options.blockSize)
+    decodes = DecodeSet(blockSize: options.blockSize)
+  }
+
+  /// Whether nothing runs and nothing waits.
+  var isDrained: Bool { runningCount == 0 && waiting.isEmpty }
+
+  // MARK: Moves of a request
+
+  /// Puts an arriving request at the end of the queue.
+  mutating func enqueue(_ request: ArrivingRequest, now: Int64) {
+    let slot = vacantSlots.popLast() ?? sequences.count
+    if slot == sequences.count { sequences.append(Sequence()) }
+    var sequence = Sequence()
+    sequence.state = .waiting
+    sequence.id = request.id
+    sequence.arrivalNs = now
+    sequence.promptTokens = request.promptTokens
+    sequence.outputTokens = request.outputTokens
+    sequence.prefillTarget = request.promptTokens
+    sequences[slot] = sequence
+    waiting.append(slot)
+  }
+
+  /// Admits the first waiting request if blocks for its whole prompt are free; whether it did.
+  mutating func admitFirst(now: Int64) -> Bool {
+    guard let slot = waiting.first else { return false }
+    guard pool.allocate(pool.blocks(forTokens: sequences[slot].prefillTarget)) else {
+      return false
+    }
+    waiting.removeFirst()
+    sequences[slot].state = .prefilling
+    if sequences[slot].scheduledNs < 0 { sequences[slot].scheduledNs = now }
+    sequences[slot].older = youngest
+    sequences[slot].younger = -1
+    if youngest >= 0 { sequences[youngest].younger = slot } else { oldest = slot }
+    youngest = slot
+    prefilling.append(slot)
+    runningCount += 1
+    return true
+  }
+
+  /// Takes the blocks of the youngest running sequence and puts it at the head of the queue, to be
+  /// computed again: its prompt and what it has produced.
+  /// - Precondition: something runs.
+  mutating func preemptYoungest(now: Int64) {
+    precondition(youngest >= 0)
+    let slot = youngest
+    let emitted = sequences[slot].emittedTokens(step: decodes.step)
+    // Steps follow one another without a gap: what decodes had its latest token just now.
+    if sequences[slot].state == .decoding { sequences[slot].lastTokenNs = now }
+    withdraw(slot)
+    sequences[slot].state = .waiting
+    sequences[slot].emitted = emitted
+    sequences[slot].preemptions += 1
+    sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
+    sequences[slot].prefilled = 0
+    waiting.prepend(slot)
+    preemptedNow += 1
+  }
+
+  /// Takes a running sequence out of every sum and gives its blocks back.
+  private mutating func withdraw(_ slot: Int) {
+    let sequence = sequences[slot]
+    pool.release(pool.blocks(forTokens: sequence.ownedTokens(step: decodes.step)))
+    if sequence.state == .decoding {
+      decodes.leave(cached: sequence.cachedTokens(step: decodes.step))
+    } else if let index = prefilling.firstIndex(of: slot) {
+      prefilling.remove(at: index)
+    }
+    if sequence.older >= 0 {
+      sequences[sequence.older].younger = sequence.younger
+    } else {
+      oldest = sequence.younger
+    }
+    if sequence.younger >= 0 {
+      sequences[sequence.younger].older = sequence.older
+    } else {
+      youngest = sequence.older
+    }
+    runningCount -= 1
+  }
+
+  // MARK: Planning a step
+
+  /// Starts the plan of the next step with an empty batch.
+  mutating func beginPlan() {
+    batch.chunks.removeAll(keepingCapacity: true)
+    chunkSlots.removeAll(keepingCapacity: true)
+    batch.decodeSequences = 0
+    batch.contextTokens = 0
+    preemptedNow = 0
+  }
+
+  /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
+  /// the youngest running sequences until there are enough.
+  mutating func batchDecodes(now: Int64) {
+    while decodes.nextBlocks > pool.free { preemptYoungest(now: now) }
+    let isAllocated = pool.allocate(decodes.nextBlocks)
+    precondition(isAllocated)
+    batch.decodeSequences = decodes.count
+    batch.contextTokens = decodes.contextTokens + decodes.count
+  }
+
+  /// Puts a chunk of at most `limit` tokens of a prompt into the batch; how many it has.
+  mutating func batchChunk(of slot: Int, limit: Int) -> Int {
+    let sequence = sequences[slot]
+    let left = sequence.prefillTarget - sequence.prefilled
+    let tokens = min(left, limit)
+    guard tokens > 0 else { return 0 }
+    batch.chunks.append(
+      PrefillChunk(tokens: tokens, prefix: sequence.prefilled, endsPrompt: tokens == left))
+    chunkSlots.append(slot)
+    return tokens
+  }
+
+  /// The decode step with which the next sequence ends.
+  mutating func nextFinishStep() -> Int64? {
+    while let next = finishes.first {
+      if isCurrent(next) { return next.time }
+      _ = finishes.pop()
+    }
+    return nil
+  }
+
+  /// Takes the blocks of `steps` decode steps beyond the one that was planned.
+  mutating func allocateDecodes(furtherSteps steps: Int) {
+    let isAllocated = pool.allocate(
+      decodes.blocks(steps: steps + 1) - decodes.blocks(steps: 1))
+    precondition(isAllocated)
+  }
+
+  // MARK: Completing a step
+
+  /// The decode steps of the batch are done.
+  mutating func completeDecodes(steps: Int) {
+    decodes.advance(steps: steps)
+  }
+
+  /// A sequence whose last step is done, if any is left; it leaves the replica.
+  mutating func popFinished() -> Sequence? {
+    guard let step = nextFinishStep(), step <= decodes.step, let event = finishes.pop() else {
+      return nil
+    }
+    let slot = Int(event.payload)
+    let finished = sequences[slot]
+    remove(slot)
+    return finished
+  }
+
+  /// A chunk is done. At the end of a prompt the sequence produces a token and joins the decodes,
+  /// or, if that was all it had to produce, leaves: then it is returned.
+  ///
+  /// `onToken` is told of the token: when the one before was ready, -1 for a first.
+  mutating func completeChunk(
+    _ chunk: PrefillChunk, of slot: Int, now: Int64, onToken: (_ previousNs: Int64) -> Void
+  ) -> Sequence? {
+    sequences[slot].prefilled += chunk.tokens
+    guard chunk.endsPrompt else { return nil }
+    onToken(sequences[slot].emitted > 0 ? sequences[slot].lastTokenNs : -1)
+    sequences[slot].emitted += 1
+    if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }
+    let stepsLeft = sequences[slot].outputTokens - sequences[slot].emitted
+    guard stepsLeft > 0 else {
+      let finished = sequences[slot]
+      remove(slot)
+      return finished
+    }
+    let index = prefilling.firstIndex(of: slot)!
+    prefilling.remove(at: index)
+    sequences[slot].state = .decoding
+    sequences[slot].joinedStep = decodes.step
+    sequences[slot].finishStep = decodes.step + Int64(stepsLeft)
+    sequences[slot].finishTicket = nextTicket
+    finishes.push(
+      Event(time: sequences[slot].finishStep, order: nextTicket, payload: UInt64(slot)))
+    nextTicket += 1
+    decodes.join(cached: sequences[slot].prefillTarget)
+    return nil
+  }
+
+  private mutating func remove(_ slot: Int) {
+    withdraw(slot)
+    sequences[slot].state = .vacant
+    vacantSlots.append(slot)
+  }
+
+  private func isCurrent(_ finish: Event) -> Bool {
+    let sequence = sequences[Int(finish.payload)]
+    return sequence.state == .decoding && sequence.finishTicket == finish.order
+  }
+}

@@ -1,0 +1,63 @@
+/// A request inside a replica.
+struct Sequence: Sendable {
+  /// Where a request stands.
+  enum State: UInt8, Sendable {
+    /// No request: the slot is on the free list.
+    case vacant
+    /// In the queue, owning nothing.
+    case waiting
+    /// Its prompt is being computed.
+    case prefilling
+    /// It gets a token a step.
+    case decoding
+  }
+
+  var state: State = .vacant
+  var id: Int64 = 0
+  var arrivalNs: Int64 = 0
+  var scheduledNs: Int64 = -1
+  var firstTokenNs: Int64 = -1
+  /// When its latest token was ready, to measure the gap across a preemption.
+  var lastTokenNs: Int64 = -1
+  var promptTokens = 0
+  var outputTokens = 0
+  /// Tokens produced; while decoding, as of ``joinedStep``.
+  var emitted = 0
+  var preemptions = 0
+  /// Tokens to compute before it decodes: the prompt, and after a preemption what it had produced.
+  var prefillTarget = 0
+  /// Of these, tokens in the cache.
+  var prefilled = 0
+  /// Decode steps that the replica had done when this one joined.
+  var joinedStep: Int64 = 0
+  /// The decode step with which it ends.
+  var finishStep: Int64 = 0
+  /// Names its entry among the finishes; another after each joining.
+  var finishTicket: UInt64 = 0
+  /// Its neighbours in the order of admission; -1 at the ends.
+  var older = -1
+  var younger = -1
+
+  /// Tokens in the cache after so many decode steps of the replica.
+  func cachedTokens(step: Int64) -> Int {
+    state == .decoding ? prefillTarget + Int(step - joinedStep) : prefilled
+  }
+
+  /// Tokens whose blocks it owns: a prompt's are taken on admission.
+  func ownedTokens(step: Int64) -> Int {
+    state == .decoding ? cachedTokens(step: step) : state == .prefilling ? prefillTarget : 0
+  }
+
+  /// Tokens produced after so many decode steps of the replica.
+  func emittedTokens(step: Int64) -> Int {
+    state == .decoding ? emitted + Int(step - joinedStep) : emitted
+  }
+
+  func record(outcome: RequestRecord.Outcome, now: Int64) -> RequestRecord {
+    RequestRecord(
+      id: id, arrivalNs: arrivalNs, scheduledNs: scheduledNs, firstTokenNs: firstTokenNs,
+      finishNs: now, promptTokens: Int64(promptTokens),
+      outputTokens: outcome == .finished ? Int64(outputTokens) : 0,
+      preemptions: Int64(preemptions), outcome: outcome)
+  }
+}

@@ -1,0 +1,36 @@
+extension Replica {
+  /// Recounts from the sequences themselves what the replica keeps as sums, and stops at the first
+  /// difference. O(sequences); for tests.
+  func checkInvariants() {
+    let step = decodes.step
+    var owned = 0
+    var contextTokens = 0
+    var phases = Array(repeating: 0, count: decodes.phases.count)
+    var counts: [Sequence.State: Int] = [:]
+    for sequence in sequences {
+      counts[sequence.state, default: 0] += 1
+      owned += pool.blocks(forTokens: sequence.ownedTokens(step: step))
+      guard sequence.state == .decoding else { continue }
+      let cached = sequence.cachedTokens(step: step)
+      contextTokens += cached
+      phases[decodes.phase(cached: cached)] += 1
+      precondition(sequence.finishStep > step, "a finished sequence has left")
+      let emitted = sequence.emittedTokens(step: step)
+      precondition(emitted < sequence.outputTokens, "no token beyond those asked for")
+      precondition(cached == sequence.promptTokens + emitted - 1, "all but the last are cached")
+    }
+    // Between a plan and its end the blocks of the planned steps are owned ahead of their tokens.
+    precondition(owned <= pool.used && pool.free >= 0 && pool.used <= pool.capacity)
+    if runningCount == 0 { precondition(pool.used == 0, "an empty replica owns no block") }
+    precondition(decodes.contextTokens == contextTokens && decodes.phases == phases)
+    precondition(decodes.count == counts[.decoding, default: 0])
+    precondition(prefilling.count == counts[.prefilling, default: 0])
+    precondition(waiting.count == counts[.waiting, default: 0])
+    precondition(runningCount == decodes.count + prefilling.count)
+    precondition(runningCount <= options.maxNumSeqs, "max_num_seqs holds")
+    let batched = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
+    precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
+    precondition(waiting.allSatisfy { sequences[$0].state == .waiting })
+    precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
+  }
+}

@@ -1,0 +1,67 @@
+/// Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy as
+/// 1, 2, 3", SC 2011): a keyed bijection of 128-bit counters, so any draw can be made at any time.
+enum Philox {
+  typealias Block = SIMD4<UInt32>
+
+  /// The ten rounds.
+  static func block(counter: Block, key: SIMD2<UInt32>) -> Block {
+    var (state, key) = (counter, key)
+    for _ in 0..<10 {
+      let first = UInt64(state.x) * 0xD251_1F53
+      let second = UInt64(state.z) * 0xCD9E_8D57
+      state = Block(
+        UInt32(truncatingIfNeeded: second >> 32) ^ state.y ^ key.x,
+        UInt32(truncatingIfNeeded: second),
+        UInt32(truncatingIfNeeded: first >> 32) ^ state.w ^ key.y,
+        UInt32(truncatingIfNeeded: first))
+      key = key &+ SIMD2(0x9E37_79B9, 0xBB67_AE85)
+    }
+    return state
+  }
+}
+
+/// The random draws of one run. Each purpose and each entity has draws of its own, so formats,
+/// schedulers and loads are compared on the same draws, and a new purpose changes no other.
+public struct RandomStream: Sendable {
+  /// What a draw is for.
+  public enum Purpose: UInt32, Sendable, CaseIterable {
+    /// The gap before a request arrives.
+    case arrivalGap = 1
+    /// The tokens of a request's prompt.
+    case promptTokens = 2
+    /// The tokens of a request's output.
+    case outputTokens = 3
+  }
+
+  private let key: SIMD2<UInt32>
+
+  /// The draws of a seed.
+  public init(seed: UInt64) {
+    key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+  }
+
+  /// 64 random bits for an entity (a request's number, say).
+  public func bits(_ purpose: Purpose, entity: Int64) -> UInt64 {
+    let entity = UInt64(bitPattern: entity)
+    let block = Philox.block(
+      counter: Philox.Block(
+        UInt32(truncatingIfNeeded: entity), UInt32(truncatingIfNeeded: entity >> 32),
+        purpose.rawValue, 0),
+      key: key)
+    return UInt64(block.x) | UInt64(block.y) << 32
+  }
+
+  /// A whole number of the range, each equally likely (to within 2⁻⁶⁴ times the range's size).
+  public func uniform(_ range: ClosedRange<Int>, _ purpose: Purpose, entity: Int64) -> Int {
+    let size = UInt64(range.upperBound - range.lowerBound) + 1
+    let product = bits(purpose, entity: entity).multipliedFullWidth(by: size)
+    return range.lowerBound + Int(product.high)
+  }
+
+  /// An exponential draw of mean 1, by inversion.
+  public func exponential(_ purpose: Purpose, entity: Int64) -> Double {
+    // 53 bits, moved off zero: (0, 1].
+    let unit = Double((bits(purpose, entity: entity) >> 11) + 1) * 0x1p-53
+    return -naturalLog(unit)
+  }
+}

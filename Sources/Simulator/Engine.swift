@@ -1,0 +1,220 @@
+import CostModel
+
+/// What a run needs beside its workload and prices.
+public struct EngineConfiguration: Sendable {
+  /// The engine's options.
+  public let options: EngineOptions
+  /// Blocks in the KV pool (see ``PoolPlan``).
+  public let poolBlocks: Int
+  /// The longest prompt and output together, in tokens; longer requests are rejected.
+  public let maxPositions: Int
+  /// Walks every decode step instead of jumping over runs of them. The timings are the same.
+  public let usesExactSteps: Bool
+  /// Checks all invariants after every event: slow, for tests.
+  public let checksInvariants: Bool
+
+  /// A configuration; jumps and checks nothing unless asked.
+  public init(
+    options: EngineOptions, poolBlocks: Int, maxPositions: Int, usesExactSteps: Bool = false,
+    checksInvariants: Bool = false
+  ) {
+    self.options = options
+    self.poolBlocks = poolBlocks
+    self.maxPositions = maxPositions
+    self.usesExactSteps = usesExactSteps
+    self.checksInvariants = checksInvariants
+  }
+}
+
+/// Plays a workload against one engine: every request, from its arrival to its last token.
+///
+/// Deterministic: the same workload, seed, configuration and prices give the same records.
+/// Between two events that can change the batch, decode steps are priced in closed form.
+/// - Throws: what the recorder throws.
+public func simulate<Pricer: StepPricing, Records: Recorder>(
+  _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
+  recorder: inout Records
+) throws(Records.Failure) -> RunSummary {
+  var engine = Engine(
+    workload: workload, seed: seed, configuration: configuration, pricer: pricer,
+    scheduler: ContinuousBatching())
+  return try engine.run(&recorder)
+}
+
+/// The event loop of one replica.
+struct Engine<Pricer: StepPricing, Policy: Scheduler> {
+  /// What can happen. The raw value ranks ties: all arrivals of an instant come before its step
+  /// ends, whichever was scheduled first.
+  private enum EventKind: UInt64 {
+    case arrival = 0
+    case stepEnd = 1
+  }
+
+  /// A run of steps under way.
+  private struct Run {
+    var startNs: Int64 = 0
+    var steps = 0
+    var firstStepNs: Int64 = 0
+    var growthNs: Int64 = 0
+    var cost = StepCost()
+  }
+
+  private let configuration: EngineConfiguration
+  private let pricer: Pricer
+  private var scheduler: Policy
+  private var source: RequestSource
+  private(set) var replica: Replica
+  private(set) var metrics = RunMetrics()
+  private var events = EventQueue()
+  private var scheduled: UInt64 = 0
+  private var clock: Int64 = 0
+  private var current: Run?
+
+  init(
+    workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
+    scheduler: Policy
+  ) {
+    self.configuration = configuration
+    self.pricer = pricer
+    self.scheduler = scheduler
+    source = RequestSource(workload: workload, seed: seed)
+    replica = Replica(options: configuration.options, poolBlocks: configuration.poolBlocks)
+  }
+
+  mutating func run<Records: Recorder>(
+    _ recorder: inout Records
+  ) throws(Records.Failure) -> RunSummary {
+    for _ in 0..<source.initialRequests { scheduleArrival() }
+    while let event = events.pop() {
+      clock = event.time
+      switch EventKind(rawValue: event.payload)! {
+      case .arrival: try arrive(&recorder)
+      case .stepEnd: try completeRun(&recorder)
+      }
+      // A step is planned when all that happens at its start has happened.
+      if current == nil, events.first?.time != clock, !replica.isDrained { startRun() }
+      if configuration.checksInvariants { replica.checkInvariants() }
+    }
+    precondition(replica.isDrained && source.isExhausted, "a run ends when all have left")
+    return metrics.summary(pool: replica.pool)
+  }
+
+  // MARK: Arrivals
+
+  private mutating func schedule(_ kind: EventKind, at time: Int64) {
+    events.push(
+      Event(time: time, order: kind.rawValue << 62 | scheduled, payload: kind.rawValue))
+    scheduled += 1
+  }
+
+  /// In a closed loop several arrivals can be pending; each takes the next request as it fires.
+  private mutating func scheduleArrival() {
+    schedule(.arrival, at: source.nextArrivalNs(now: clock))
+  }
+
+  private mutating func arrive<Records: Recorder>(
+    _ recorder: inout Records
+  ) throws(Records.Failure) {
+    guard !source.isExhausted else { return }
+    let request = source.next()
+    if !source.isClosedLoop, !source.isExhausted { scheduleArrival() }
+    metrics.arrived(at: clock)
+    // The last token produced is never written to the cache.
+    let cached = request.promptTokens + request.outputTokens - 1
+    if cached < configuration.maxPositions,
+      replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
+    {
+      replica.enqueue(request, now: clock)
+    } else {
+      var rejected = Sequence()
+      rejected.id = request.id
+      rejected.arrivalNs = clock
+      rejected.promptTokens = request.promptTokens
+      try leave(rejected, outcome: .rejected, &recorder)
+    }
+  }
+
+  private mutating func leave<Records: Recorder>(
+    _ sequence: Sequence, outcome: RequestRecord.Outcome, _ recorder: inout Records
+  ) throws(Records.Failure) {
+    let record = sequence.record(outcome: outcome, now: clock)
+    metrics.left(record)
+    try recorder.record(record)
+    if source.isClosedLoop, !source.isExhausted { scheduleArrival() }
+  }
+
+  // MARK: Steps
+
+  /// Plans a step; where its batch would stay the same for several, starts them as one run.
+  private mutating func startRun() {
+    scheduler.plan(&replica, now: clock)
+    let batch = replica.batch
+    precondition(
+      batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
+    var run = Run(startNs: clock)
+    if batch.chunks.isEmpty {
+      let span = pricer.decodeSpan(
+        sequences: batch.decodeSequences, contextTokens: batch.contextTokens)
+      run.steps = steps(of: span)
+      if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
+      run.cost = span.cost(ofFirst: run.steps)
+      run.firstStepNs = span.first.totalNs
+      run.growthNs = span.growthNs
+    } else {
+      run.steps = 1
+      run.cost = pricer.cost(of: batch)
+      run.firstStepNs = run.cost.totalNs
+    }
+    metrics.started(running: replica.runningCount, preempted: replica.preemptedNow)
+    current = run
+    schedule(.stepEnd, at: clock + run.cost.totalNs)
+  }
+
+  /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price stays
+  /// on its line, and no arrival could be admitted. While requests wait for blocks or seats, an
+  /// arrival cannot: decode steps free neither.
+  private mutating func steps(of span: DecodeSpan) -> Int {
+    guard !configuration.usesExactSteps, replica.preemptedNow == 0,
+      let finishStep = replica.nextFinishStep()
+    else { return 1 }
+    var steps = min(span.steps, Int(finishStep - replica.decodes.step))
+    steps = replica.decodes.steps(
+      lastingBlocks: replica.pool.free + replica.decodes.nextBlocks, limit: steps)
+    if replica.waiting.isEmpty, replica.runningCount < configuration.options.maxNumSeqs,
+      let next = events.first
+    {
+      steps = span.steps(lasting: next.time - clock, limit: steps)
+    }
+    return steps
+  }
+
+  private mutating func completeRun<Records: Recorder>(
+    _ recorder: inout Records
+  ) throws(Records.Failure) {
+    guard let run = current else { preconditionFailure("a step ends once") }
+    current = nil
+    let batch = replica.batch
+    replica.completeDecodes(steps: run.steps)
+    metrics.stepped(
+      cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs, growthNs: run.growthNs,
+      batch: batch)
+    try recorder.record(
+      StepRecord(
+        startNs: run.startNs, endNs: clock, steps: Int64(run.steps),
+        decodeSequences: Int64(batch.decodeSequences), contextTokens: Int64(batch.contextTokens),
+        prefillSequences: Int64(batch.chunks.count),
+        prefillTokens: Int64(batch.chunks.reduce(0) { $0 + $1.tokens }),
+        waitingRequests: Int64(replica.waiting.count),
+        preemptedRequests: Int64(replica.preemptedNow),
+        usedBlocks: Int64(replica.pool.used), cost: run.cost))
+    while let finished = replica.popFinished() {
+      try leave(finished, outcome: .finished, &recorder)
+    }
+    for (index, chunk) in batch.chunks.enumerated() {
+      let done = replica.completeChunk(chunk, of: replica.chunkSlots[index], now: clock) {
+        metrics.produced(previousNs: $0, now: clock)
+      }
+      if let done { try leave(done, outcome: .finished, &recorder) }
+    }
+  }
+}

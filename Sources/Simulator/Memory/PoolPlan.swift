@@ -1,0 +1,59 @@
+import CostModel
+import Operators
+
+/// How a device's memory is divided, and how many blocks that leaves for the KV cache. Bytes.
+public struct PoolPlan: Hashable, Sendable {
+  /// The device's memory.
+  public let deviceBytes: Int
+  /// The share of it that the engine may use.
+  public let usableBytes: Int
+  /// FP16 weights.
+  public let weightBytes: Int
+  /// Activations at their largest: see ``init(model:device:format:options:)``.
+  public let activationBytes: Int
+  /// What the KV pool has.
+  public let poolBytes: Int
+  /// One token in all layers, K and V with metadata.
+  public let kvBytesPerToken: Int
+  /// Tokens per block.
+  public let blockSize: Int
+  /// Whole blocks in the pool.
+  public let blocks: Int
+
+  /// Tokens that the pool holds.
+  public var tokens: Int { blocks * blockSize }
+
+  /// The division for one format.
+  ///
+  /// Activations, FP32 as in the bundled kernels: for each token of the largest step the residual
+  /// stream, its normed copy and the wider of the attention's rows and the MLP's, of one layer at
+  /// a time; and a row of logits for each sequence.
+  public init(
+    model: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions
+  ) {
+    let attention = 2 * (model.heads.queryHeads + model.heads.kvHeads) * model.heads.headDim
+    let widest = 2 * model.hiddenSize + max(attention, 3 * model.intermediateSize)
+    activationBytes =
+      4 * (options.maxNumBatchedTokens * widest + options.maxNumSeqs * model.vocabSize)
+    deviceBytes = device.memoryBytes
+    weightBytes = model.weightBytes
+    kvBytesPerToken = model.kvBytesPerToken(format)
+    blockSize = options.blockSize
+    switch options.kvCacheMemory {
+    case .bytes(let bytes):
+      poolBytes = bytes
+      usableBytes = bytes + model.weightBytes + activationBytes
+    case .utilization(let share):
+      usableBytes = Int(Double(device.memoryBytes) * share)
+      poolBytes = max(0, usableBytes - model.weightBytes - activationBytes)
+    }
+    blocks = poolBytes / (blockSize * kvBytesPerToken)
+  }
+
+  /// By how many bytes weights, activations and pool exceed what the device has or the engine may
+  /// use of it; 0 where they fit.
+  public var shortfallBytes: Int {
+    let needed = weightBytes + activationBytes + max(poolBytes, blockSize * kvBytesPerToken)
+    return max(0, needed - min(usableBytes, deviceBytes))
+  }
+}

@@ -1,0 +1,203 @@
+import CostModel
+import Histogram
+
+/// A distribution of times, in nanoseconds. Percentiles are by nearest rank: the smallest value that
+/// at least that share of the values do not exceed.
+public struct LatencyStatistics: Hashable, Sendable {
+  /// How many values.
+  public let count: Int
+  /// Their mean.
+  public let meanNs: Double
+  /// The median.
+  public let p50Ns: Int64
+  /// The 90th percentile.
+  public let p90Ns: Int64
+  /// The 99th percentile.
+  public let p99Ns: Int64
+  /// The largest.
+  public let maxNs: Int64
+
+  /// The statistics of exact values; all zero without any. O(n log n).
+  init(values: [Int64]) {
+    let sorted = values.sorted()
+    func rank(_ share: Double) -> Int64 {
+      guard !sorted.isEmpty else { return 0 }
+      return sorted[max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1)]
+    }
+    count = sorted.count
+    meanNs = sorted.isEmpty ? 0 : sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
+    p50Ns = rank(0.5)
+    p90Ns = rank(0.9)
+    p99Ns = rank(0.99)
+    maxNs = sorted.last ?? 0
+  }
+
+  /// The statistics of a histogram, whose mean and maximum are known exactly.
+  init(histogram: Histogram<UInt64>, sumNs: Double, maxNs: Int64) {
+    let total = Int(histogram.totalCount)
+    func rank(_ percentile: Double) -> Int64 {
+      total == 0 ? 0 : min(maxNs, Int64(histogram.valueAtPercentile(percentile)))
+    }
+    count = total
+    meanNs = total == 0 ? 0 : sumNs / Double(total)
+    p50Ns = rank(50)
+    p90Ns = rank(90)
+    p99Ns = rank(99)
+    self.maxNs = maxNs
+  }
+}
+
+/// What a run came to.
+public struct RunSummary: Hashable, Sendable {
+  /// Requests that produced every token.
+  public let finishedRequests: Int
+  /// Requests refused on arrival.
+  public let rejectedRequests: Int
+  /// Prompt tokens of the finished requests.
+  public let promptTokens: Int
+  /// Output tokens of the finished requests.
+  public let outputTokens: Int
+  /// How often a request lost its blocks and was computed again.
+  public let preemptions: Int
+  /// Prompt and output tokens computed for the second time after a preemption.
+  public let recomputedTokens: Int
+  /// From the first arrival to the last event, in nanoseconds.
+  public let durationNs: Int64
+  /// Of that, time with a step under way.
+  public let busyNs: Int64
+  /// Engine steps.
+  public let steps: Int
+  /// The most requests that held blocks at once.
+  public let peakRunning: Int
+  /// The most blocks owned at once.
+  public let peakUsedBlocks: Int
+  /// Where the time of all steps went.
+  public let cost: StepCost
+  /// Time to first token.
+  public let ttft: LatencyStatistics
+  /// Mean time per output token of each request, after its first.
+  public let tpot: LatencyStatistics
+  /// Gaps between tokens of one request, to 0.1 %.
+  public let itl: LatencyStatistics
+  /// End-to-end latency.
+  public let e2e: LatencyStatistics
+  /// Time from arrival to the first step that worked on the request.
+  public let queueing: LatencyStatistics
+
+  /// Output tokens per second of the run.
+  public var outputTokensPerSecond: Double { perSecond(outputTokens) }
+  /// Finished requests per second of the run.
+  public var requestsPerSecond: Double { perSecond(finishedRequests) }
+
+  private func perSecond(_ count: Int) -> Double {
+    durationNs == 0 ? 0 : Double(count) / (Double(durationNs) * 1e-9)
+  }
+}
+
+/// Gathers a run's figures as it goes.
+struct RunMetrics: Sendable {
+  private var firstArrivalNs: Int64 = -1
+  private var lastEventNs: Int64 = 0
+  private var rejected = 0
+  private var promptTokens = 0
+  private var outputTokens = 0
+  private var preemptions = 0
+  private var prefilledTokens = 0
+  private var busyNs: Int64 = 0
+  private var steps = 0
+  private var peakRunning = 0
+  private var cost = StepCost()
+  private var ttft: [Int64] = []
+  private var tpot: [Int64] = []
+  private var e2e: [Int64] = []
+  private var queueing: [Int64] = []
+  private var gaps = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+  private var gapSumNs = 0.0
+  private var longestGapNs: Int64 = 0
+
+  mutating func arrived(at now: Int64) {
+    if firstArrivalNs < 0 { firstArrivalNs = now }
+    lastEventNs = now
+  }
+
+  mutating func left(_ record: RequestRecord) {
+    guard record.outcome == .finished else {
+      rejected += 1
+      return
+    }
+    promptTokens += Int(record.promptTokens)
+    outputTokens += Int(record.outputTokens)
+    if let ns = record.ttftNs { ttft.append(ns) }
+    if let ns = record.tpotNs { tpot.append(ns) }
+    if let ns = record.e2eNs { e2e.append(ns) }
+    if let ns = record.queueNs { queueing.append(ns) }
+    lastEventNs = record.finishNs
+  }
+
+  mutating func started(running: Int, preempted: Int) {
+    peakRunning = max(peakRunning, running)
+    preemptions += preempted
+  }
+
+  /// A run of steps is done: each gave every decoding sequence a token after a gap of its length.
+  mutating func stepped(
+    cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64, growthNs: Int64,
+    batch: BatchShape
+  ) {
+    cost += runCost
+    busyNs += runCost.totalNs
+    steps += runSteps
+    for chunk in batch.chunks { prefilledTokens += chunk.tokens }
+    guard batch.decodeSequences > 0 else { return }
+    // Steps whose lengths fall into one bucket of the histogram are recorded at once.
+    var done = 0
+    while done < runSteps {
+      let gap = firstStepNs + Int64(done) * growthNs
+      let alike = stepsAlike(gap: gap, growthNs: growthNs, limit: runSteps - done)
+      record(gap: gap, count: alike * batch.decodeSequences)
+      done += alike
+    }
+    gapSumNs += Double(runCost.totalNs) * Double(batch.decodeSequences)
+    longestGapNs = max(longestGapNs, firstStepNs + Int64(runSteps - 1) * growthNs)
+  }
+
+  /// A prompt's end gave a token; after a preemption there was one before it.
+  mutating func produced(previousNs: Int64, now: Int64) {
+    guard previousNs >= 0 else { return }
+    record(gap: now - previousNs, count: 1)
+    gapSumNs += Double(now - previousNs)
+    longestGapNs = max(longestGapNs, now - previousNs)
+  }
+
+  private mutating func record(gap: Int64, count: Int) {
+    let isRecorded = gaps.record(UInt64(gap), count: UInt64(count))
+    precondition(isRecorded, "the histogram resizes itself")
+  }
+
+  /// How many of the next steps fall into the bucket of the first.
+  private func stepsAlike(gap: Int64, growthNs: Int64, limit: Int) -> Int {
+    func isAlike(_ step: Int) -> Bool {
+      gaps.valuesAreEquivalent(UInt64(gap), UInt64(gap + Int64(step) * growthNs))
+    }
+    guard limit > 1, !isAlike(limit - 1) else { return limit }
+    var (alike, other) = (0, limit - 1)
+    while other - alike > 1 {
+      let middle = (alike + other) / 2
+      if isAlike(middle) { alike = middle } else { other = middle }
+    }
+    return alike + 1
+  }
+
+  /// The figures of the finished run.
+  func summary(pool: BlockPool) -> RunSummary {
+    RunSummary(
+      finishedRequests: e2e.count, rejectedRequests: rejected, promptTokens: promptTokens,
+      outputTokens: outputTokens, preemptions: preemptions,
+      recomputedTokens: prefilledTokens - promptTokens,
+      durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
+      peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed, cost: cost,
+      ttft: LatencyStatistics(values: ttft), tpot: LatencyStatistics(values: tpot),
+      itl: LatencyStatistics(histogram: gaps, sumNs: gapSumNs, maxNs: longestGapNs),
+      e2e: LatencyStatistics(values: e2e), queueing: LatencyStatistics(values: queueing))
+  }
+}

@@ -1,0 +1,22 @@
+/// Continuous batching with chunked prefill under a token budget, as vLLM V1 does it.
+///
+/// Every decoding sequence gets its token; prompts under way get what is left of
+/// `max_num_batched_tokens`, oldest first; then waiting requests are admitted in their order while
+/// budget, `max_num_seqs` and blocks last. Where decodes lack blocks the youngest running sequences
+/// are preempted, and nobody is admitted in that step.
+struct ContinuousBatching: Scheduler {
+  mutating func plan(_ replica: inout Replica, now: Int64) {
+    replica.beginPlan()
+    replica.batchDecodes(now: now)
+    var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeSequences
+    for slot in replica.prefilling {
+      budget -= replica.batchChunk(of: slot, limit: budget)
+    }
+    guard replica.preemptedNow == 0 else { return }
+    while budget > 0, replica.runningCount < replica.options.maxNumSeqs,
+      replica.admitFirst(now: now), let slot = replica.prefilling.last
+    {
+      budget -= replica.batchChunk(of: slot, limit: budget)
+    }
+  }
+}
