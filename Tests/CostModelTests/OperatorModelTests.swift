@@ -1,0 +1,112 @@
+import Operators
+import Testing
+
+@testable import CostModel
+
+@Suite("Operator models")
+struct OperatorModelTests {
+  private let profile = SyntheticProfile.profile()
+  private let heads = SyntheticProfile.heads
+
+  @Test("Measured points are predicted as measured")
+  func measuredPoints() throws {
+    for measurement in profile.measurements where !measurement.isHeldOut {
+      let shape = measurement.shape
+      let model = try OperatorModel(
+        shape.kind, format: shape.format, heads: shape.heads, profile: profile)
+      let prediction = model.predict(shape)
+      #expect(abs(prediction.ns - Double(measurement.medianNs)) < 1e-6 * prediction.ns)
+      #expect(prediction.basis == .interpolated)
+    }
+  }
+
+  @Test("Laws linear in the driving quantity are met between the points too")
+  func betweenPoints() throws {
+    let shapes: [OperatorShape] = [
+      .linear(tokens: 100, outputs: 6000, inputs: 4096),
+      .append(tokens: 33, heads: heads, format: .int4),
+      .decodeAttention(sequences: 10, context: 3000, heads: heads, format: .int4),
+      .decodeAttention(sequences: 64, context: 17, heads: heads, format: .fp16),
+      .prefillAttention(tokens: 100, prefix: 1000, heads: heads, format: .int4Rotated),
+      .prefillAttention(tokens: 512, prefix: 0, heads: heads, format: .fp16),
+    ]
+    for shape in shapes {
+      let model = try OperatorModel(
+        shape.kind, format: shape.format, heads: shape.heads, profile: profile)
+      let exact = SyntheticProfile.time(shape)
+      #expect(abs(model.predict(shape).ns / exact - 1) < 1e-4, "\(shape)")
+      #expect(model.predict(shape).basis == .interpolated)
+    }
+  }
+
+  @Test("Beyond the points time grows with the work, and is called extrapolated")
+  func beyondPoints() throws {
+    let decode = try OperatorModel(
+      .decodeAttention, format: .fp16, heads: heads, profile: profile)
+    func ns(_ sequences: Int, _ context: Int) -> OperatorModel.Prediction {
+      decode.predict(
+        .decodeAttention(
+          sequences: sequences, context: context, heads: heads, format: .fp16))
+    }
+    #expect(ns(64, 16384).ns == 2 * ns(64, 8192).ns)
+    #expect(ns(128, 8192).ns == 2 * ns(64, 8192).ns)
+    #expect(ns(64, 16384).basis == .extrapolated && ns(128, 100).basis == .extrapolated)
+    let linear = try OperatorModel(.linear, format: nil, heads: nil, profile: profile)
+    let half = linear.predict(.linear(tokens: 16, outputs: 512, inputs: 4096))
+    let full = linear.predict(.linear(tokens: 16, outputs: 1024, inputs: 4096))
+    #expect(half.ns == full.ns / 2 && half.basis == .extrapolated)
+  }
+
+  @Test("Heads that were not measured are derived from the nearest, by operations or bytes")
+  func otherHeads() throws {
+    let wide = HeadGeometry(queryHeads: 64, kvHeads: 16, headDim: 128)
+    let model = try OperatorModel(
+      .decodeAttention, format: .int4, heads: wide, profile: profile)
+    let own = try OperatorModel(
+      .decodeAttention, format: .int4, heads: heads, profile: profile)
+    let asked = model.predict(
+      .decodeAttention(sequences: 4, context: 1024, heads: wide, format: .int4))
+    let measured = own.predict(
+      .decodeAttention(sequences: 4, context: 1024, heads: heads, format: .int4))
+    #expect(model.isDerived && asked.basis == .derived)
+    #expect(asked.ns == 2 * measured.ns)
+  }
+
+  @Test("Held-out points change no prediction")
+  func heldOutPointsAreNotSeen() throws {
+    let damaged = Profile(
+      provenance: profile.provenance, device: profile.device,
+      measuredAtUTC: profile.measuredAtUTC, blockSize: profile.blockSize,
+      readBytesPerSecond: profile.readBytesPerSecond,
+      measurements: profile.measurements.map {
+        $0.isHeldOut
+          ? Measurement(shape: $0.shape, isHeldOut: true, timesNs: [$0.medianNs * 3]) : $0
+      })
+    let shape = OperatorShape.linear(tokens: 100, outputs: 4608, inputs: 4096)
+    let before = try OperatorModel(.linear, format: nil, heads: nil, profile: profile)
+    let after = try OperatorModel(.linear, format: nil, heads: nil, profile: damaged)
+    #expect(before.predict(shape) == after.predict(shape))
+    let residuals = try #require(try damaged.residuals().first { $0.kind == .linear })
+    #expect(abs(residuals.medianError - 2.0 / 3) < 1e-3)
+  }
+
+  @Test("Residuals of a law that the model follows are near nothing, per operator and format")
+  func residuals() throws {
+    let residuals = try profile.residuals()
+    #expect(
+      residuals.map { "\($0.kind.rawValue) \($0.format?.name ?? "-") \($0.points)" } == [
+        "linear - 3", "decode_attention fp16 4", "decode_attention int4 4",
+        "decode_attention int4-rotated 4",
+      ])
+    #expect(residuals.allSatisfy { $0.p95Error < 1e-3 })
+  }
+
+  @Test("An operator that was not measured in a format is refused by name")
+  func notMeasured() {
+    let poor = SyntheticProfile.profile(formats: [.fp16])
+    #expect(throws: ProfileError.notMeasured(.append, .int4)) {
+      try OperatorModel(
+        .append, format: .int4, heads: SyntheticProfile.heads, profile: poor)
+    }
+  }
+}

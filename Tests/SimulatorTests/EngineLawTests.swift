@@ -1,0 +1,173 @@
+import CostModel
+import Testing
+
+@testable import Simulator
+
+/// What holds of every run, over random worlds.
+@Suite("Laws of a run")
+struct EngineLawTests {
+  /// A random world: workload, limits, pool and prices.
+  struct World {
+    var workload: Workload
+    var seed: UInt64
+    var maxNumSeqs: Int
+    var maxNumBatchedTokens: Int
+    var blockSize: Int
+    var poolBlocks: Int
+    var pricer: SyntheticPricer
+
+    init(_ number: Int) {
+      var random = TestRandom(state: UInt64(number))
+      func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+      let requests = draw(1...120)
+      let prompts = draw(1...40)
+      let outputs = draw(1...60)
+      let arrivals: Workload.Arrivals
+      switch number % 3 {
+      case 0: arrivals = .poisson(requestsPerSecond: Double(draw(20...4000)) * 1000)
+      case 1: arrivals = .closedLoop(concurrency: draw(1...20))
+      default:
+        var now: Int64 = 0
+        let rows = (0..<requests).map { _ in
+          // Ties and step boundaries on purpose: gaps are often 0 or a multiple of 50.
+          now += Int64(draw(0...3)) * 50
+          return (now, Int32(draw(1...40)), Int32(draw(1...60)))
+        }
+        arrivals = .replay(trace(rows), timeScale: 1)
+      }
+      let isReplay = number % 3 == 2
+      workload = Workload(
+        arrivals: arrivals,
+        promptTokens: isReplay ? .fromTrace : .uniform(1...prompts),
+        outputTokens: isReplay ? .fromTrace : .uniform(1...outputs), requests: requests)
+      seed = random.next()
+      maxNumSeqs = draw(1...12)
+      maxNumBatchedTokens = max(maxNumSeqs, draw(1...64))
+      blockSize = [1, 2, 5, 16][draw(0...3)]
+      poolBlocks = draw(8...200) / blockSize + draw(1...8)
+      pricer = SyntheticPricer(
+        perStepNs: 50, perPromptTokenNs: Int64(draw(0...3)), perDecodeNs: Int64(draw(0...2)),
+        perContextTokenNs: Int64(draw(0...3)), spanSteps: draw(1...50))
+    }
+
+    func play(exact: Bool, checks: Bool = false) -> Played {
+      Played(
+        workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+        blockSize: blockSize, poolBlocks: poolBlocks, exact: exact, checks: checks,
+        pricer: pricer)
+    }
+  }
+
+  @Test("Jumping over decode steps and walking them give the same requests, to the nanosecond")
+  func jumpsEqualSteps() {
+    var (preemptions, jumps, rejections) = (0, 0, 0)
+    for number in 0..<600 {
+      let world = World(number)
+      let jumped = world.play(exact: false)
+      let walked = world.play(exact: true)
+      #expect(jumped.requests == walked.requests, "world \(number)")
+      #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(walked.runs.allSatisfy { $0.steps == 1 })
+      preemptions += jumped.summary.preemptions
+      rejections += jumped.summary.rejectedRequests
+      jumps += walked.runs.count - jumped.runs.count
+    }
+    // The worlds are worth their name: all three happen.
+    #expect(preemptions > 100 && jumps > 1000 && rejections > 10)
+  }
+
+  @Test("Sums agree with a recount after every event")
+  func invariants() {
+    for number in 0..<150 {
+      _ = World(number).play(exact: number % 2 == 0, checks: true)
+    }
+  }
+
+  @Test("Little's law is exact: the sum of sojourns is the integral of the number in system")
+  func littlesLaw() {
+    for number in 0..<100 {
+      let played = World(number).play(exact: false)
+      let sojourns = played.requests.reduce(Int64(0)) { $0 + $1.finishNs - $1.arrivalNs }
+      var changes = played.requests.flatMap { [($0.arrivalNs, 1), ($0.finishNs, -1)] }
+      changes.sort { $0.0 < $1.0 }
+      var (integral, present, last) = (Int64(0), Int64(0), Int64(0))
+      for (time, change) in changes {
+        integral += present * (time - last)
+        present += Int64(change)
+        last = time
+      }
+      #expect(present == 0 && integral == sojourns, "world \(number)")
+    }
+  }
+
+  @Test("Every request leaves once, its times in order, and tokens computed add up")
+  func conservation() {
+    for number in 0..<200 {
+      let world = World(number)
+      let played = world.play(exact: false)
+      #expect(played.requests.map(\.id).sorted() == Array(0..<Int64(world.workload.requests)))
+      for request in played.requests where request.outcome == .finished {
+        #expect(request.arrivalNs <= request.scheduledNs)
+        #expect(request.scheduledNs < request.firstTokenNs)
+        #expect(request.firstTokenNs <= request.finishNs)
+      }
+      let finished = played.requests.filter { $0.outcome == .finished }
+      let prompt = finished.reduce(Int64(0)) { $0 + $1.promptTokens }
+      let output = finished.reduce(Int64(0)) { $0 + $1.outputTokens }
+      let prefilled = played.runs.reduce(Int64(0)) { $0 + $1.prefillTokens }
+      #expect(prefilled == prompt + Int64(played.summary.recomputedTokens))
+      // Each prompt's end, computed anew or not, gives a token; the rest come from decodes.
+      let decoded = played.runs.reduce(Int64(0)) { $0 + $1.steps * $1.decodeSequences }
+      #expect(
+        decoded + Int64(finished.count) <= output
+          && decoded + Int64(finished.count + played.summary.preemptions) >= output)
+      let gaps = Int64(played.summary.itl.count)
+      #expect(gaps == output - Int64(finished.count))
+    }
+  }
+
+  @Test("Steps follow one another; time, tokens and sequences stay within their limits")
+  func stepsWithinLimits() {
+    for number in 0..<200 {
+      let world = World(number)
+      let played = world.play(exact: false)
+      for (run, next) in zip(played.runs, played.runs.dropFirst()) {
+        #expect(run.endNs <= next.startNs)
+      }
+      for run in played.runs {
+        #expect(run.endNs - run.startNs == run.cost.totalNs)
+        #expect(run.decodeSequences + run.prefillSequences <= Int64(world.maxNumSeqs))
+        #expect(run.decodeSequences + run.prefillTokens <= Int64(world.maxNumBatchedTokens))
+        #expect(run.usedBlocks <= Int64(world.poolBlocks))
+      }
+      #expect(played.summary.busyNs <= played.summary.durationNs)
+    }
+  }
+
+  @Test("All times k-fold, all latencies k-fold")
+  func scaling() {
+    for number in stride(from: 2, to: 200, by: 3) {
+      var world = World(number)
+      let played = world.play(exact: false)
+      guard case .replay(let trace, _) = world.workload.arrivals else { continue }
+      world.workload = Workload(
+        arrivals: .replay(trace, timeScale: 7), promptTokens: .fromTrace,
+        outputTokens: .fromTrace, requests: trace.count)
+      world.pricer.perStepNs *= 7
+      world.pricer.perPromptTokenNs *= 7
+      world.pricer.perDecodeNs *= 7
+      world.pricer.perContextTokenNs *= 7
+      let slowed = world.play(exact: false)
+      #expect(played.requests.map { $0.finishNs * 7 } == slowed.requests.map(\.finishNs))
+    }
+  }
+
+  @Test("The same seed gives the same records; another seed gives others")
+  func determinism() {
+    var world = World(0)
+    let first = world.play(exact: false)
+    #expect(first.requests == world.play(exact: false).requests)
+    world.seed += 1
+    #expect(first.requests != world.play(exact: false).requests)
+  }
+}

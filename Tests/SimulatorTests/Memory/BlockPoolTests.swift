@@ -1,0 +1,72 @@
+import CostModel
+import Operators
+import Testing
+
+@testable import Simulator
+
+@Suite("Block pool")
+struct BlockPoolTests {
+  @Test("200,000 random operations agree with a set of block numbers")
+  func agreesWithNaivePool() {
+    var random = TestRandom(state: 9)
+    var pool = BlockPool(capacity: 100, blockSize: 16)
+    var free = Set(0..<100)
+    var owned: [[Int]] = []
+    for _ in 0..<200_000 {
+      if owned.isEmpty || Bool.random(using: &random) {
+        let wanted = Int.random(in: 0...30, using: &random)
+        #expect(pool.allocate(wanted) == (wanted <= free.count))
+        if wanted <= free.count {
+          let taken = Array(free.prefix(wanted))
+          free.subtract(taken)
+          owned.append(taken)
+        }
+      } else {
+        let given = owned.remove(at: Int.random(in: 0..<owned.count, using: &random))
+        free.formUnion(given)
+        pool.release(given.count)
+      }
+      #expect(pool.free == free.count && pool.free + pool.used == pool.capacity)
+    }
+  }
+
+  @Test("Blocks for tokens are rounded up")
+  func rounding() {
+    let pool = BlockPool(capacity: 1, blockSize: 16)
+    #expect([0, 1, 15, 16, 17, 32].map(pool.blocks(forTokens:)) == [0, 1, 1, 1, 2, 2])
+  }
+
+  @Test("An empty request takes nothing and exact capacity passes")
+  func exactCapacity() {
+    var pool = BlockPool(capacity: 3, blockSize: 1)
+    let all = pool.allocate(3)
+    let more = pool.allocate(1)
+    #expect(all && !more && pool.peakUsed == 3)
+  }
+
+  @Test("Weights, activations and pool add up to what the engine may use, within a block")
+  func planAddsUp() {
+    let model = ModelArchitecture(
+      name: "m", hiddenSize: 1024, intermediateSize: 3072, layers: 28,
+      heads: HeadGeometry(queryHeads: 16, kvHeads: 8, headDim: 128), vocabSize: 151_936,
+      maxPositions: 40_960, tiesEmbeddings: true)
+    let device = Device(
+      name: "d", kind: "cpu", kernelPath: "scalar", threads: 1, memoryBytes: 16 << 30,
+      lastLevelCacheBytes: 0)
+    let options = EngineOptions(
+      maxNumSeqs: 64, maxNumBatchedTokens: 512, blockSize: 16, kvCacheMemory: .utilization(0.5))
+    for format in KVFormat.named {
+      let plan = PoolPlan(model: model, device: device, format: format, options: options)
+      #expect(plan.usableBytes == 8 << 30)
+      #expect(plan.weightBytes + plan.activationBytes + plan.poolBytes == plan.usableBytes)
+      let left = plan.poolBytes - plan.tokens * plan.kvBytesPerToken
+      #expect(left >= 0 && left < 16 * plan.kvBytesPerToken)
+      #expect(plan.shortfallBytes == 0)
+    }
+    // 28 layers × 8 KV heads × 2 × 128 × 2 bytes, and 136 bytes instead of 512 per head.
+    let plans = KVFormat.named.map {
+      PoolPlan(model: model, device: device, format: $0, options: options)
+    }
+    #expect(plans.map(\.kvBytesPerToken) == [114_688, 30_464, 30_464])
+  }
+}

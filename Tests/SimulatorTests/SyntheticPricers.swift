@@ -1,0 +1,93 @@
+import CostModel
+
+@testable import Simulator
+
+/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, and a
+/// token of mean context.
+struct SyntheticPricer: StepPricing {
+  var perStepNs: Int64 = 0
+  var perPromptTokenNs: Int64 = 0
+  var perDecodeNs: Int64 = 0
+  var perContextTokenNs: Int64 = 0
+  /// Steps after which the line of a span is to be asked for again.
+  var spanSteps = Int.max
+
+  func cost(of batch: BatchShape) -> StepCost {
+    StepCost(
+      linearNs: perStepNs + perDecodeNs * Int64(batch.decodeSequences),
+      decodeAttentionNs: attention(batch.decodeSequences, batch.contextTokens),
+      prefillAttentionNs: batch.chunks.reduce(0) { $0 + perPromptTokenNs * Int64($1.tokens) })
+  }
+
+  func decodeSpan(sequences: Int, contextTokens: Int) -> DecodeSpan {
+    DecodeSpan(
+      first: cost(
+        of: BatchShape(decodeSequences: sequences, contextTokens: contextTokens)),
+      growthNs: perContextTokenNs, steps: spanSteps, isExtrapolated: false)
+  }
+
+  private func attention(_ sequences: Int, _ contextTokens: Int) -> Int64 {
+    sequences == 0 ? 0 : perContextTokenNs * Int64(contextTokens / sequences)
+  }
+}
+
+/// Keeps every record in memory.
+struct MemoryRecorder: Recorder {
+  var requests: [RequestRecord] = []
+  var runs: [StepRecord] = []
+  mutating func record(_ request: RequestRecord) throws(Never) { requests.append(request) }
+  mutating func record(_ run: StepRecord) throws(Never) { runs.append(run) }
+}
+
+/// One simulated run and all it left behind.
+struct Played {
+  var summary: RunSummary
+  var requests: [RequestRecord]
+  var runs: [StepRecord]
+
+  init(
+    _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
+    blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
+    exact: Bool = false, checks: Bool = false, pricer: SyntheticPricer
+  ) {
+    var recorder = MemoryRecorder()
+    summary = simulate(
+      workload, seed: seed,
+      configuration: EngineConfiguration(
+        options: EngineOptions(
+          maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+          blockSize: blockSize, kvCacheMemory: .bytes(0)),
+        poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
+        checksInvariants: checks),
+      pricer: pricer, recorder: &recorder)
+    requests = recorder.requests
+    runs = recorder.runs
+  }
+
+  var requestsById: [RequestRecord] { requests.sorted { $0.id < $1.id } }
+}
+
+/// A trace of requests from (arrival, prompt, output) triples.
+func trace(_ rows: [(Int64, Int32, Int32)]) -> RequestTrace {
+  RequestTrace(
+    arrivalNs: rows.map(\.0), promptTokens: rows.map(\.1), outputTokens: rows.map(\.2))
+}
+
+/// The workload that replays such a trace as it stands.
+func replay(_ rows: [(Int64, Int32, Int32)]) -> Workload {
+  Workload(
+    arrivals: .replay(trace(rows), timeScale: 1), promptTokens: .fromTrace,
+    outputTokens: .fromTrace, requests: rows.count)
+}
+
+/// SplitMix64, for shapes and worlds in tests.
+struct TestRandom: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
