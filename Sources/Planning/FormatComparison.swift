@@ -1,0 +1,180 @@
+import CostModel
+import Operators
+import Scenario
+import Simulator
+import Trace
+
+/// What one format came to in a scenario.
+public struct FormatOutcome: Sendable {
+  /// The format.
+  public let format: KVFormat
+  /// How the memory was divided.
+  public let pool: PoolPlan
+  /// What happened.
+  public let summary: Simulator.RunSummary
+  /// Of the busy time, what was priced by bytes or from other heads than the model's.
+  public let derivedNs: Int64
+  /// The digest of every row that the run left in the trace.
+  public let rowDigest: String
+}
+
+/// One scenario in several formats, which see the very same arrivals and lengths.
+public struct FormatComparison: Sendable {
+  /// The scenario.
+  public let scenario: ServingScenario
+  /// One outcome a format, in the scenario's order.
+  public let outcomes: [FormatOutcome]
+}
+
+/// A comparison that is known to be possible: every format fits and has its prices. To be made
+/// before any file is.
+public struct ComparisonPlan: Sendable {
+  private struct Entry: Sendable {
+    let format: KVFormat
+    let pool: PoolPlan
+    let pricer: StepPricer
+  }
+
+  /// How far a comparison has come.
+  public struct Progress: Sendable {
+    /// The format being run.
+    public let format: KVFormat
+    /// Requests that have left, over all formats.
+    public let done: Int
+    /// Requests over all formats.
+    public let total: Int
+  }
+
+  /// The scenario to run.
+  public let scenario: ServingScenario
+  private let entries: [Entry]
+
+  /// Divides the memory and tabulates the prices for each format.
+  /// - Throws: ``PlanningError/doesNotFit(model:weightBytes:activationBytes:poolBytes:usableBytes:deviceBytes:)``,
+  ///   ``PlanningError/poolTooSmall(format:poolBytes:blockBytes:)``,
+  ///   ``PlanningError/profile(_:)``.
+  public init(_ scenario: ServingScenario) throws(PlanningError) {
+    self.scenario = scenario
+    var entries: [Entry] = []
+    for format in scenario.formats {
+      let pool = try ComparisonPlan.pool(scenario, format)
+      do throws(ProfileError) {
+        let pricer = try StepPricer(
+          model: scenario.model, format: format, profile: scenario.profile,
+          maxSequences: scenario.engine.maxNumSeqs,
+          maxTokens: scenario.engine.maxNumBatchedTokens)
+        entries.append(Entry(format: format, pool: pool, pricer: pricer))
+      } catch {
+        throw .profile(error)
+      }
+    }
+    self.entries = entries
+  }
+
+  /// Runs every format and writes it to the trace, which is then finished.
+  ///
+  /// - Parameters:
+  ///   - usesExactSteps: walk every decode step instead of jumping over runs of them.
+  ///   - version: of kvsim, for the trace.
+  ///   - startedUTC: the wall clock, for the trace.
+  ///   - report: called now and then.
+  /// - Throws: ``PlanningError/trace(_:)``; the writer has then removed its file.
+  public func run(
+    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
+    report: @escaping (Progress) -> Void
+  ) throws(PlanningError) -> FormatComparison {
+    do throws(TraceError) {
+      let scenarioID = try writer.addScenario(
+        ScenarioDescription(
+          name: scenario.name, sourcePath: scenario.path, text: scenario.text,
+          modelJSON: scenario.modelText))
+      let profileID = try writer.addProfile(
+        ProfileDescription(
+          name: scenario.profilePath, device: scenario.profile.device.name,
+          kernelPath: scenario.profile.device.kernelPath,
+          provenance: scenario.profile.provenance.rawValue,
+          checksum: scenario.profileChecksum, text: scenario.profileText))
+      var outcomes: [FormatOutcome] = []
+      for (index, entry) in entries.enumerated() {
+        try writer.beginRun(
+          RunDescription(
+            scenarioID: scenarioID, profileID: profileID, format: entry.format.name,
+            seed: scenario.seed, kvsimVersion: version, startedUTC: startedUTC,
+            kvBytesPerToken: Int64(entry.pool.kvBytesPerToken),
+            poolTokens: Int64(entry.pool.tokens), poolBlocks: Int64(entry.pool.blocks),
+            blockSize: Int64(entry.pool.blockSize)))
+        let total = scenario.workload.requests
+        var recorder = ReportingRecorder(base: writer) {
+          report(
+            Progress(
+              format: entry.format, done: index * total + $0, total: entries.count * total))
+        }
+        outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
+      }
+      try writer.finish()
+      return FormatComparison(scenario: scenario, outcomes: outcomes)
+    } catch {
+      throw .trace(error)
+    }
+  }
+
+  private func play(
+    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder
+  ) throws(TraceError) -> FormatOutcome {
+    let summary = try simulate(
+      scenario.workload, seed: scenario.seed,
+      configuration: EngineConfiguration(
+        options: scenario.engine, poolBlocks: entry.pool.blocks,
+        maxPositions: scenario.model.maxPositions, usesExactSteps: usesExactSteps),
+      pricer: entry.pricer, recorder: &recorder)
+    let derivedNs = entry.pricer.derivedNs(of: summary.cost)
+    let digest = try recorder.base.endRun(
+      metrics: RunFigures(summary: summary, pool: entry.pool, derivedNs: derivedNs).metrics)
+    return FormatOutcome(
+      format: entry.format, pool: entry.pool, summary: summary, derivedNs: derivedNs,
+      rowDigest: digest)
+  }
+
+  private static func pool(
+    _ scenario: ServingScenario, _ format: KVFormat
+  ) throws(PlanningError) -> PoolPlan {
+    let pool = PoolPlan(
+      model: scenario.model, device: scenario.profile.device, format: format,
+      options: scenario.engine)
+    guard pool.shortfallBytes == 0 else {
+      throw .doesNotFit(
+        model: scenario.model.name, weightBytes: pool.weightBytes,
+        activationBytes: pool.activationBytes,
+        poolBytes: max(pool.poolBytes, pool.blockSize * pool.kvBytesPerToken),
+        usableBytes: pool.usableBytes, deviceBytes: pool.deviceBytes)
+    }
+    guard pool.blocks > 0 else {
+      throw .poolTooSmall(
+        format: format.name, poolBytes: pool.poolBytes,
+        blockBytes: pool.blockSize * pool.kvBytesPerToken)
+    }
+    return pool
+  }
+}
+
+/// Passes records on to a trace and says now and then how many requests have left.
+private struct ReportingRecorder: Recorder {
+  let base: TraceWriter
+  let report: (Int) -> Void
+  private var left = 0
+
+  init(base: TraceWriter, report: @escaping (Int) -> Void) {
+    self.base = base
+    self.report = report
+  }
+
+  mutating func record(_ request: RequestRecord) throws(TraceError) {
+    try base.record(request)
+    left += 1
+    if left % 1024 == 0 { report(left) }
+  }
+
+  mutating func record(_ run: StepRecord) throws(TraceError) {
+    try base.record(run)
+  }
+}

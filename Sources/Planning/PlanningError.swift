@@ -1,0 +1,63 @@
+import CostModel
+import Trace
+
+/// Why a question could not be answered.
+public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Weights, activations and the least useful pool exceed the memory. Bytes.
+  case doesNotFit(
+    model: String, weightBytes: Int, activationBytes: Int, poolBytes: Int, usableBytes: Int,
+    deviceBytes: Int)
+  /// The pool does not hold a single block. Bytes.
+  case poolTooSmall(format: String, poolBytes: Int, blockBytes: Int)
+  /// The profile cannot price the model.
+  case profile(ProfileError)
+  /// The trace could not be written.
+  case trace(TraceError)
+
+  /// One sentence for people, saying what would help.
+  public var description: String {
+    switch self {
+    case .doesNotFit(
+      let model, let weightBytes, let activationBytes, let poolBytes, let usableBytes,
+      let deviceBytes):
+      let needed = weightBytes + activationBytes + poolBytes
+      return """
+        \(model) does not fit: weights \(Size(weightBytes)), activations \
+        \(Size(activationBytes)) and KV pool \(Size(poolBytes)) need \(Size(needed)), and of the \
+        device's \(Size(deviceBytes)) the engine may use \(Size(min(usableBytes, deviceBytes))); \
+        take a smaller model, a smaller max_num_batched_tokens, or a device with more memory
+        """
+    case .poolTooSmall(let format, let poolBytes, let blockBytes):
+      return """
+        the KV pool of \(Size(poolBytes)) does not hold one block of \(Size(blockBytes)) in format \
+        \(format); raise kv_cache_memory_bytes or gpu_memory_utilization
+        """
+    case .profile(let error): return error.description
+    case .trace(let error): return error.description
+    }
+  }
+}
+
+/// A number of bytes as people read it: two decimals of the binary unit that suits it.
+public struct Size: Hashable, Sendable, CustomStringConvertible {
+  private let bytes: Int
+
+  /// The size of so many bytes.
+  public init(_ bytes: Int) { self.bytes = bytes }
+
+  /// For example `15.26 GiB`.
+  public var description: String {
+    var value = Double(bytes)
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+      if value < 1024 { return unit == "B" ? "\(bytes) B" : "\(Size.twoDecimals(value)) \(unit)" }
+      value /= 1024
+    }
+    return "\(Size.twoDecimals(value)) TiB"
+  }
+
+  private static func twoDecimals(_ value: Double) -> String {
+    let hundredths = Int((value * 100).rounded())
+    let fraction = hundredths % 100
+    return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
+  }
+}

@@ -1,0 +1,46 @@
+import Simulator
+import Trace
+
+/// The figures of a run by name and unit, as traces keep them.
+struct RunFigures {
+  let summary: Simulator.RunSummary
+  let pool: PoolPlan
+  let derivedNs: Int64
+
+  var metrics: [Metric] {
+    var metrics = [
+      Metric(name: "finished_requests", unit: "requests", value: Double(summary.finishedRequests)),
+      Metric(name: "rejected_requests", unit: "requests", value: Double(summary.rejectedRequests)),
+      Metric(name: "prompt_tokens", unit: "tokens", value: Double(summary.promptTokens)),
+      Metric(name: "output_tokens", unit: "tokens", value: Double(summary.outputTokens)),
+      Metric(name: "preemptions", unit: "preemptions", value: Double(summary.preemptions)),
+      Metric(name: "recomputed_tokens", unit: "tokens", value: Double(summary.recomputedTokens)),
+      Metric(name: "peak_running", unit: "requests", value: Double(summary.peakRunning)),
+      Metric(name: "peak_used_blocks", unit: "blocks", value: Double(summary.peakUsedBlocks)),
+      Metric(name: "output_tokens_per_s", unit: "tokens/s", value: summary.outputTokensPerSecond),
+      Metric(name: "requests_per_s", unit: "requests/s", value: summary.requestsPerSecond),
+      Metric(name: "steps", unit: "steps", value: Double(summary.steps)),
+      Metric(name: "busy_ns", unit: "ns", value: Double(summary.busyNs)),
+      Metric(name: "derived_ns", unit: "ns", value: Double(derivedNs)),
+      Metric(name: "extrapolated_ns", unit: "ns", value: Double(summary.cost.extrapolatedNs)),
+      Metric(name: "weight_bytes", unit: "bytes", value: Double(pool.weightBytes)),
+      Metric(name: "activation_bytes", unit: "bytes", value: Double(pool.activationBytes)),
+      Metric(name: "pool_bytes", unit: "bytes", value: Double(pool.poolBytes)),
+    ]
+    for (name, latency) in [
+      ("ttft", summary.ttft), ("tpot", summary.tpot), ("itl", summary.itl),
+      ("e2e", summary.e2e), ("queue", summary.queueing),
+    ] {
+      metrics += RunFigures.metrics(name, latency)
+    }
+    return metrics
+  }
+
+  private static func metrics(_ name: String, _ latency: LatencyStatistics) -> [Metric] {
+    let isDefined = latency.count > 0
+    return [
+      ("mean", latency.meanNs), ("p50", Double(latency.p50Ns)), ("p90", Double(latency.p90Ns)),
+      ("p99", Double(latency.p99Ns)), ("max", Double(latency.maxNs)),
+    ].map { Metric(name: "\(name)_\($0.0)_ns", unit: "ns", value: isDefined ? $0.1 : nil) }
+  }
+}

@@ -1,0 +1,153 @@
+import CostModel
+import Foundation
+import Planning
+import Simulator
+
+/// The comparison of formats as JSON: keys in order, times in nanoseconds, and nothing that differs
+/// between two runs of the same scenario, seed and profile.
+public struct ComparisonJSON: Encodable {
+  private let scenario: String
+  private let seed: UInt64
+  private let model: String
+  private let requests: Int
+  private let profile: ProfileSection
+  private let formats: [FormatSection]
+
+  /// The JSON of a comparison.
+  public init(_ comparison: FormatComparison) {
+    let given = comparison.scenario
+    scenario = given.name
+    seed = given.seed
+    model = given.model.name
+    requests = given.workload.requests
+    profile = ProfileSection(given.profile, checksum: given.profileChecksum)
+    formats = comparison.outcomes.map(FormatSection.init)
+  }
+
+  /// The text, ended by a newline.
+  public func rendered() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+  }
+
+  private struct ProfileSection: Encodable {
+    let device: String
+    let kernelPath: String
+    let threads: Int
+    let provenance: String
+    let measuredAtUtc: String
+    let checksum: String
+
+    init(_ profile: Profile, checksum: String) {
+      device = profile.device.name
+      kernelPath = profile.device.kernelPath
+      threads = profile.device.threads
+      provenance = profile.provenance.rawValue
+      measuredAtUtc = profile.measuredAtUTC
+      self.checksum = checksum
+    }
+  }
+
+  private struct Latency: Encodable {
+    let count: Int
+    let meanNs: Double
+    let p50Ns: Int64
+    let p90Ns: Int64
+    let p99Ns: Int64
+    let maxNs: Int64
+
+    /// Nothing without a value: a latency of zero would be a lie.
+    init?(_ statistics: LatencyStatistics) {
+      guard statistics.count > 0 else { return nil }
+      count = statistics.count
+      meanNs = statistics.meanNs
+      p50Ns = statistics.p50Ns
+      p90Ns = statistics.p90Ns
+      p99Ns = statistics.p99Ns
+      maxNs = statistics.maxNs
+    }
+  }
+
+  private struct StepTime: Encodable {
+    let linearNs: Int64
+    let appendNs: Int64
+    let decodeAttentionNs: Int64
+    let prefillAttentionNs: Int64
+    let elementwiseNs: Int64
+    let extrapolatedNs: Int64
+    let derivedNs: Int64
+
+    init(_ cost: StepCost, derivedNs: Int64) {
+      linearNs = cost.linearNs
+      appendNs = cost.appendNs
+      decodeAttentionNs = cost.decodeAttentionNs
+      prefillAttentionNs = cost.prefillAttentionNs
+      elementwiseNs = cost.elementwiseNs
+      extrapolatedNs = cost.extrapolatedNs
+      self.derivedNs = derivedNs
+    }
+  }
+
+  private struct FormatSection: Encodable {
+    let format: String
+    let kvBytesPerToken: Int
+    let poolTokens: Int
+    let poolBlocks: Int
+    let poolBytes: Int
+    let weightBytes: Int
+    let activationBytes: Int
+    let peakRunningRequests: Int
+    let peakUsedBlocks: Int
+    let finishedRequests: Int
+    let rejectedRequests: Int
+    let preemptions: Int
+    let recomputedTokens: Int
+    let promptTokens: Int
+    let outputTokens: Int
+    let outputTokensPerS: Double
+    let requestsPerS: Double
+    let durationNs: Int64
+    let busyNs: Int64
+    let steps: Int
+    let ttft: Latency?
+    let tpot: Latency?
+    let itl: Latency?
+    let e2e: Latency?
+    let queueing: Latency?
+    let stepTime: StepTime
+    let rowDigest: String
+
+    init(_ outcome: FormatOutcome) {
+      let (pool, summary) = (outcome.pool, outcome.summary)
+      format = outcome.format.name
+      kvBytesPerToken = pool.kvBytesPerToken
+      poolTokens = pool.tokens
+      poolBlocks = pool.blocks
+      poolBytes = pool.poolBytes
+      weightBytes = pool.weightBytes
+      activationBytes = pool.activationBytes
+      peakRunningRequests = summary.peakRunning
+      peakUsedBlocks = summary.peakUsedBlocks
+      finishedRequests = summary.finishedRequests
+      rejectedRequests = summary.rejectedRequests
+      preemptions = summary.preemptions
+      recomputedTokens = summary.recomputedTokens
+      promptTokens = summary.promptTokens
+      outputTokens = summary.outputTokens
+      outputTokensPerS = summary.outputTokensPerSecond
+      requestsPerS = summary.requestsPerSecond
+      durationNs = summary.durationNs
+      busyNs = summary.busyNs
+      steps = summary.steps
+      ttft = Latency(summary.ttft)
+      tpot = Latency(summary.tpot)
+      itl = Latency(summary.itl)
+      e2e = Latency(summary.e2e)
+      queueing = Latency(summary.queueing)
+      stepTime = StepTime(summary.cost, derivedNs: outcome.derivedNs)
+      rowDigest = outcome.rowDigest
+    }
+  }
+}

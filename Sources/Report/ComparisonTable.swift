@@ -1,0 +1,120 @@
+import CostModel
+import Planning
+import Simulator
+
+/// The comparison of formats as a table for terminals.
+public struct ComparisonTable {
+  private let comparison: FormatComparison
+  private var table = TextTable()
+
+  /// The table of a comparison.
+  public init(_ comparison: FormatComparison) {
+    self.comparison = comparison
+    addHeader()
+    addCapacity()
+    addThroughput()
+    addLatencies()
+    addSteps()
+  }
+
+  /// The table, with a heading that says what was simulated and a note that says on what ground.
+  public func rendered() -> String {
+    let scenario = comparison.scenario
+    let device = scenario.profile.device
+    let pool = comparison.outcomes.first?.pool
+    let memory =
+      pool.map {
+        "weights \(Size($0.weightBytes)), activations \(Size($0.activationBytes)), KV pool "
+          + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))"
+      } ?? ""
+    return """
+      \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
+      \(scenario.model.name), seed \(scenario.seed)
+      on \(device.name), \(device.threads) threads, \(device.kernelPath) kernels, \
+      \(scenario.profile.provenance.rawValue) \(scenario.profile.measuredAtUTC)
+      memory: \(memory)
+
+      \(table.rendered())
+      """
+  }
+
+  private mutating func add(_ name: String, _ cell: (FormatOutcome) -> String) {
+    table.add([name] + comparison.outcomes.map(cell))
+  }
+
+  private mutating func addHeader() {
+    add("KV cache format") { $0.format.name }
+    table.addRule()
+  }
+
+  private mutating func addCapacity() {
+    add("KV bytes per token") { Figures.count($0.pool.kvBytesPerToken) }
+    add("tokens the pool holds") { Figures.count($0.pool.tokens) }
+    add("most requests held at once") { Figures.count($0.summary.peakRunning) }
+    add("preemptions") { Figures.count($0.summary.preemptions) }
+    add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
+    add("rejected requests") { Figures.count($0.summary.rejectedRequests) }
+    table.addRule()
+  }
+
+  private mutating func addThroughput() {
+    add("output tokens/s") { Figures.decimal($0.summary.outputTokensPerSecond) }
+    add("requests/s") { Figures.decimal($0.summary.requestsPerSecond) }
+    let unit = Figures.TimeUnit(
+      largestNs: Double(comparison.outcomes.map(\.summary.durationNs).max() ?? 0))
+    add("duration, \(unit.name)") { unit.text(Double($0.summary.durationNs)) }
+    table.addRule()
+  }
+
+  private mutating func addLatencies() {
+    addLatency("TTFT", \.ttft)
+    addLatency("TPOT", \.tpot)
+    addLatency("ITL", \.itl)
+    addLatency("end-to-end", \.e2e)
+    addLatency("queueing", \.queueing)
+    table.addRule()
+  }
+
+  private mutating func addLatency(
+    _ name: String, _ latency: KeyPath<Simulator.RunSummary, LatencyStatistics>
+  ) {
+    let all = comparison.outcomes.map { $0.summary[keyPath: latency] }
+    let unit = Figures.TimeUnit(largestNs: Double(all.map(\.p99Ns).max() ?? 0))
+    let figures: [(String, (LatencyStatistics) -> Double)] = [
+      ("mean", { $0.meanNs }), ("p50", { Double($0.p50Ns) }), ("p90", { Double($0.p90Ns) }),
+      ("p99", { Double($0.p99Ns) }),
+    ]
+    for (figure, value) in figures {
+      add("\(name) \(figure), \(unit.name)") {
+        let statistics = $0.summary[keyPath: latency]
+        return statistics.count == 0 ? "–" : unit.text(value(statistics))
+      }
+    }
+  }
+
+  private mutating func addSteps() {
+    let parts: [(String, (FormatOutcome) -> Int64)] = [
+      ("linear", { $0.summary.cost.linearNs }),
+      ("prefill attention", { $0.summary.cost.prefillAttentionNs }),
+      ("decode attention", { $0.summary.cost.decodeAttentionNs }),
+      ("append", { $0.summary.cost.appendNs }),
+      ("elementwise", { $0.summary.cost.elementwiseNs }),
+    ]
+    for (name, ns) in parts {
+      add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
+    }
+    add("priced: between measured points") {
+      ComparisonTable.share(
+        $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.derivedNs, of: $0)
+    }
+    add("priced: beyond them, on the roofline") {
+      ComparisonTable.share($0.summary.cost.extrapolatedNs, of: $0)
+    }
+    add("priced: derived by bytes or operations") { ComparisonTable.share($0.derivedNs, of: $0) }
+  }
+
+  private static func share(_ ns: Int64, of outcome: FormatOutcome) -> String {
+    let busyNs = outcome.summary.busyNs
+    return busyNs == 0 ? "–" : Figures.percent(Double(ns) / Double(busyNs))
+  }
+}

@@ -1,0 +1,44 @@
+import Foundation
+
+/// Numbers as people read them, the same in every locale.
+enum Figures {
+  /// Whole numbers with thousands separated by commas.
+  static func count(_ value: Int) -> String {
+    var digits = String(abs(value))
+    var groups: [Substring] = []
+    while digits.count > 3 {
+      groups.insert(digits.suffix(3), at: 0)
+      digits.removeLast(3)
+    }
+    groups.insert(Substring(digits), at: 0)
+    return (value < 0 ? "-" : "") + groups.joined(separator: ",")
+  }
+
+  /// Three significant digits, or all digits before the point where there are more.
+  static func decimal(_ value: Double) -> String {
+    let size = abs(value)
+    if size >= 1000 { return count(Int(value.rounded())) }
+    let places = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 || size == 0 ? 2 : 3
+    return String(format: "%.\(places)f", value)
+  }
+
+  /// A share of one, in percent with one decimal.
+  static func percent(_ share: Double) -> String {
+    String(format: "%.1f %%", 100 * share)
+  }
+
+  /// A unit of time for a row of figures: the one in which the largest has at least one digit before
+  /// the point.
+  struct TimeUnit {
+    let name: String
+    let ns: Double
+
+    init(largestNs: Double) {
+      (name, ns) =
+        largestNs >= 1e9
+        ? ("s", 1e9) : largestNs >= 1e6 ? ("ms", 1e6) : largestNs >= 1e3 ? ("µs", 1e3) : ("ns", 1)
+    }
+
+    func text(_ ns: Double) -> String { Figures.decimal(ns / self.ns) }
+  }
+}
