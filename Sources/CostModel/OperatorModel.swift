@@ -26,8 +26,6 @@ public struct OperatorModel: Sendable {
 
   private let grid: Grid
   private let kind: OperatorKind
-  /// The heads that were measured; nil for `linear`.
-  private let measuredHeads: HeadGeometry?
   /// Measured time times this is the asked model's time; 1 where its own heads were measured.
   private let scale: Double
   /// Whether the heads asked for were not measured.
@@ -46,8 +44,8 @@ public struct OperatorModel: Sendable {
     }
     guard !fit.isEmpty else { throw .notMeasured(kind, format) }
     self.kind = kind
-    guard let heads else {
-      (measuredHeads, scale, isDerived) = (nil, 1, false)
+    guard let heads = kind == .append ? heads?.withoutGroups : heads else {
+      (scale, isDerived) = (1, false)
       grid = Grid(points: fit.map(OperatorModel.point))
       return
     }
@@ -55,7 +53,6 @@ public struct OperatorModel: Sendable {
     let measured = candidates.min {
       OperatorModel.distance($0, heads) < OperatorModel.distance($1, heads)
     }!
-    measuredHeads = measured
     isDerived = measured != heads
     // Ratios are taken at one shape; sizes cancel in both.
     let example = fit.first { $0.shape.heads == measured }!.shape

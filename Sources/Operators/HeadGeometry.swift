@@ -18,4 +18,9 @@ public struct HeadGeometry: Hashable, Sendable {
 
   /// Query heads that share one KV head.
   public var groupSize: Int { queryHeads / kvHeads }
+
+  /// The same KV heads with one query head each: all that writing pages depends on.
+  public var withoutGroups: HeadGeometry {
+    HeadGeometry(queryHeads: kvHeads, kvHeads: kvHeads, headDim: headDim)
+  }
 }

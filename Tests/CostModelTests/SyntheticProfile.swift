@@ -39,7 +39,8 @@ enum SyntheticProfile {
     }
     for format in formats {
       for tokens in [1, 8, 64, 512] {
-        shapes.append((.append(tokens: tokens, heads: heads, format: format), false))
+        shapes.append(
+          (.append(tokens: tokens, heads: heads.withoutGroups, format: format), false))
       }
       for sequences in [1, 4, 16, 64] {
         for context in [16, 128, 1024, 8192] {

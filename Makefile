@@ -1,0 +1,58 @@
+# One command for each habit. `make demo` and `make test` do all the set-up they need.
+
+SWIFT ?= swift
+KVSIM := .build/release/kvsim
+DEMO := .build/demo
+SOURCES := Package.swift Sources Tests
+
+.PHONY: demo test test-deep bench format lint release clean setup build
+
+# Measures this machine, then plays Scenarios/quickstart.yaml on it in three KV formats.
+demo: build
+	@mkdir -p $(DEMO)
+	$(KVSIM) calibrate --device cpu --output $(DEMO)/cpu.json --force
+	$(KVSIM) run Scenarios/quickstart.yaml --profile $(DEMO)/cpu.json \
+	  --trace $(DEMO)/trace.db --force
+	@echo "Ask the trace: sqlite3 $(DEMO)/trace.db 'select format, count(*), avg(ttft_ns)/1e9 from request group by format'"
+
+build: setup
+	$(SWIFT) build -c release --product kvsim
+
+test: setup lint
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+# The same tests with more random worlds, shapes and mutations.
+test-deep: setup lint
+	$(SWIFT) build --build-tests
+	KVSIM_TEST_DEPTH=20 $(SWIFT) test --skip-build
+
+# Speed and memory: 100,000 requests simulated and stored. Never part of the tests.
+bench: setup
+	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark
+
+# One binary without a Swift runtime beside it.
+release: setup
+	$(SWIFT) build -c release --static-swift-stdlib --product kvsim --scratch-path .build-static
+	@ls -l .build-static/release/kvsim
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+lint:
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+
+clean:
+	rm -rf .build .build-static Tests/Benchmarks/.build
+
+# Debian's packages, asked for only where they are missing; a Swift toolchain must be there.
+PACKAGES := libsqlite3-dev libvulkan-dev
+setup:
+	@command -v $(SWIFT) >/dev/null || { echo "kvsim needs Swift 6.2 or later: \
+	https://www.swift.org/install/linux/" >&2; exit 1; }
+	@missing=$$(for package in $(PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+	  $$as apt-get update -q && $$as apt-get install -q -y --no-install-recommends $$missing; \
+	fi

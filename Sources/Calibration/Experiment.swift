@@ -1,0 +1,111 @@
+import CostModel
+import Operators
+
+/// A point of the designed experiment.
+public struct ExperimentPoint: Hashable, Sendable {
+  /// What is to be timed.
+  public let shape: OperatorShape
+  /// Whether it is to judge the fit instead of making it.
+  public let isHeldOut: Bool
+
+  /// A point, complete.
+  public init(_ shape: OperatorShape, isHeldOut: Bool = false) {
+    self.shape = shape
+    self.isHeldOut = isHeldOut
+  }
+}
+
+/// Points of one operator, one format and one shape of heads, in the order of their work: where
+/// time runs short, the largest are left out.
+public struct ExperimentGroup: Hashable, Sendable {
+  /// The points.
+  public let points: [ExperimentPoint]
+
+  /// Points, put in order.
+  init(fit: [OperatorShape], heldOut: [OperatorShape]) {
+    let all =
+      fit.map { ExperimentPoint($0) } + heldOut.map { ExperimentPoint($0, isHeldOut: true) }
+    points = all.sorted {
+      ($0.shape.operations, $0.shape.bytes) < ($1.shape.operations, $1.shape.bytes)
+    }
+  }
+}
+
+/// What is measured, chosen so that every fit is a grid of geometric steps and a fifth of the points
+/// lies between them, where interpolation errs most.
+public enum Experiment {
+  /// Query heads, KV heads and head size of the models that kvsim ships: Qwen3 0.6B; 4B, 8B and
+  /// Llama 3.1 8B; Qwen3 32B and Llama 3.1 70B.
+  public static let standardHeads = [16, 32, 64].map {
+    HeadGeometry(queryHeads: $0, kvHeads: 8, headDim: 128)
+  }
+
+  /// Every group, cheap operators first.
+  public static func groups(
+    formats: [KVFormat] = KVFormat.named, heads: [HeadGeometry] = standardHeads
+  ) -> [ExperimentGroup] {
+    var groups = [linear()]
+    for format in formats {
+      // Writing pages does not depend on the query heads.
+      let written = Set(heads.map(\.withoutGroups)).sorted { $0.kvHeads < $1.kvHeads }
+      groups += written.map { append($0, format) }
+    }
+    for format in formats { groups += heads.map { decode($0, format) } }
+    for format in formats { groups += heads.map { prefill($0, format) } }
+    return groups
+  }
+
+  /// Weights from 2 to 100 million, each in a shape that a model has; up to 1,024 tokens.
+  static func linear() -> ExperimentGroup {
+    let fit = [(2048, 1024), (4096, 2048), (8192, 4096), (24576, 4096)].flatMap { outputs, inputs in
+      (0...10).map {
+        OperatorShape.linear(tokens: 1 << $0, outputs: outputs, inputs: inputs)
+      }
+    }
+    let heldOut = [
+      (1, 6144, 1024), (3, 4096, 4096), (6, 12288, 4096), (12, 6144, 1024), (24, 6144, 4096),
+      (48, 4096, 4096), (96, 12288, 4096), (192, 6144, 1024), (384, 4096, 4096),
+      (700, 6144, 1024), (96, 19456, 2560),
+    ].map { OperatorShape.linear(tokens: $0.0, outputs: $0.1, inputs: $0.2) }
+    return ExperimentGroup(fit: fit, heldOut: heldOut)
+  }
+
+  /// 1 to 1,024 tokens.
+  static func append(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    func shape(_ tokens: Int) -> OperatorShape {
+      .append(tokens: tokens, heads: heads, format: format)
+    }
+    return ExperimentGroup(
+      fit: [1, 4, 16, 32, 64, 128, 256, 1024].map(shape), heldOut: [48, 600].map(shape))
+  }
+
+  /// 1 to 256 sequences of 16 to 32,768 tokens, up to 131,072 tokens in all.
+  static func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    func shape(_ sequences: Int, _ context: Int) -> OperatorShape {
+      .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
+    }
+    let fit = [1, 4, 16, 64, 256].flatMap { sequences in
+      [16, 128, 512, 2048, 8192, 32768].filter { sequences * $0 <= 1 << 17 }
+        .map { shape(sequences, $0) }
+    }
+    return ExperimentGroup(
+      fit: fit,
+      heldOut: [
+        shape(2, 300), shape(8, 1000), shape(32, 700), shape(3, 5000), shape(24, 3000),
+        shape(100, 200),
+      ])
+  }
+
+  /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,096.
+  static func prefill(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    func shape(_ tokens: Int, _ prefix: Int) -> OperatorShape {
+      .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+    }
+    let fit = [0, 512, 4096].flatMap { prefix in
+      [1, 16, 64, 256, 1024].map { shape($0, prefix) }
+    }
+    return ExperimentGroup(
+      fit: fit,
+      heldOut: [shape(32, 1000), shape(128, 256), shape(400, 0), shape(512, 2048)])
+  }
+}

@@ -1,0 +1,35 @@
+import CostModel
+import Operators
+
+/// Whether samples can be what they claim to be.
+enum Plausibility {
+  /// What looks wrong, in sentences.
+  static func findings(_ profile: Profile) -> [String] {
+    var findings: [String] = []
+    let tooFast = profile.measurements.filter { isFasterThanMemory($0, profile) }
+    if let worst = tooFast.first {
+      findings.append(
+        """
+        \(tooFast.count) points read their operands faster than memory was measured to be read \
+        (\(worst.shape.kind.rawValue) first): the caches were not cold
+        """)
+    }
+    let noisy = profile.measurements.filter { $0.spread > 0.25 }
+    if noisy.count * 5 > profile.measurements.count {
+      findings.append(
+        """
+        the repeats of \(noisy.count) of \(profile.measurements.count) points differ by more than \
+        a quarter: the machine is busy; measure again when it is quiet
+        """)
+    }
+    return findings
+  }
+
+  /// Operands larger than the caches can hardly be read faster than memory; twice as fast leaves
+  /// room for what the bandwidth's own measurement misses.
+  private static func isFasterThanMemory(_ measurement: Measurement, _ profile: Profile) -> Bool {
+    guard measurement.shape.bytes > 2 * profile.device.lastLevelCacheBytes else { return false }
+    let floorNs = Double(measurement.shape.bytes) / Double(profile.readBytesPerSecond) * 1e9
+    return Double(measurement.medianNs) < floorNs / 2
+  }
+}

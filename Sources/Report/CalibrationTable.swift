@@ -1,0 +1,72 @@
+import CostModel
+import Operators
+import Planning
+
+/// What a calibration measured and how well it predicts, as a table for terminals.
+public struct CalibrationTable {
+  private let profile: Profile
+  private let residuals: [Residuals]
+  private let skippedPoints: Int
+
+  /// The table of a profile and its residuals.
+  public init(_ profile: Profile, residuals: [Residuals], skippedPoints: Int) {
+    self.profile = profile
+    self.residuals = residuals
+    self.skippedPoints = skippedPoints
+  }
+
+  /// A row an operator and format.
+  public func rendered() -> String {
+    var table = TextTable()
+    table.add([
+      "operator", "format", "points", "held out", "error p50", "error p95", "spread p50",
+      "largest point",
+    ])
+    table.addRule()
+    for row in residuals {
+      let own = profile.measurements.filter {
+        $0.shape.kind == row.kind && $0.shape.format == row.format
+      }
+      table.add([
+        row.kind.rawValue, row.format?.name ?? "fp16 weights", Figures.count(own.count),
+        Figures.count(row.points), Figures.percent(row.medianError),
+        Figures.percent(row.p95Error), Figures.percent(row.medianSpread),
+        CalibrationTable.rate(own),
+      ])
+    }
+    let device = profile.device
+    let skipped =
+      skippedPoints == 0
+      ? ""
+      : """
+
+      \(skippedPoints) points were left out for lack of time: predictions there are extrapolated
+      """
+    return """
+      \(device.name), \(device.threads) threads, \(device.kernelPath) kernels, memory \
+      \(Size(device.memoryBytes))
+      plain read \(Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)) GB/s
+
+      \(table.rendered())\(skipped)
+      error: |predicted − measured| / measured at points held out of the fit
+      spread: interquartile range over median of a point's repeats
+
+      """
+  }
+
+  /// What the point with the most work came to, in the resource that it needs most.
+  private static func rate(_ measurements: [Measurement]) -> String {
+    guard
+      let largest = measurements.max(by: {
+        ($0.shape.operations, $0.shape.bytes) < ($1.shape.operations, $1.shape.bytes)
+      })
+    else { return "" }
+    let ns = Double(largest.medianNs)
+    switch largest.shape.kind {
+    case .linear, .prefillAttention:
+      return "\(Figures.decimal(Double(largest.shape.operations) / ns)) GFLOP/s"
+    case .append, .decodeAttention:
+      return "\(Figures.decimal(Double(largest.shape.bytes) / ns)) GB/s"
+    }
+  }
+}

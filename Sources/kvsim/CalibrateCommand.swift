@@ -1,0 +1,94 @@
+import ArgumentParser
+import Calibration
+import CostModel
+import Foundation
+import Kernels
+import Report
+import Scenario
+
+/// `kvsim calibrate`.
+struct CalibrateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "calibrate",
+    abstract: "Measure the bundled kernels on a device and write a profile.",
+    discussion: """
+      Times every operator over a grid of batches and contexts, keeps a fifth of the points out of \
+      the fit, and prints how far the predictions lie from them.
+      """)
+
+  /// The devices that kernels can run on.
+  enum DeviceName: String, ExpressibleByArgument, CaseIterable {
+    case cpu
+  }
+
+  @Option(help: "The device to measure.")
+  var device: DeviceName
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("The profile to write.", valueName: "file"))
+  var output: String
+
+  @Flag(help: "Overwrite the profile if it exists.")
+  var force = false
+
+  @Option(help: "About how long to measure at most; a slow device leaves its largest points out.")
+  var seconds = 50.0
+
+  @Option(help: "Threads that the kernels use; by default one for each processor.")
+  var threads: Int?
+
+  func validate() throws {
+    guard (5...3600).contains(seconds) else {
+      throw ValidationError("--seconds takes a number from 5 to 3600.")
+    }
+  }
+
+  func run() throws {
+    let isTaken = FileManager.default.fileExists(atPath: output)
+    guard force || !isTaken else {
+      throw failure("\(output) exists; pass --force to overwrite it", .runFailed)
+    }
+    let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
+    guard FileManager.default.isWritableFile(atPath: folder) else {
+      throw failure("\(output): the folder \(folder) does not exist or is read-only", .runFailed)
+    }
+    let (result, residuals) = try measure()
+    do {
+      let text = ProfileFile.encode(result.profile, residuals: residuals)
+      try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+    } catch {
+      throw failure("\(output): \(error.localizedDescription)", .runFailed)
+    }
+    print(
+      CalibrationTable(
+        result.profile, residuals: residuals, skippedPoints: result.skippedPoints
+      ).rendered(), terminator: "")
+    for finding in result.findings { printError("kvsim: warning: \(finding)") }
+    printError("profile: \(output)")
+  }
+
+  private func measure() throws -> (Calibrator.Result, [Residuals]) {
+    var bar = ProgressBar()
+    defer { bar.clear() }
+    do throws(DeviceError) {
+      let backend = try CPUBackend(threads: threads)
+      let calibrator = Calibrator(
+        backend: backend, kind: device.rawValue, blockSize: 16, seconds: seconds)
+      let result = try calibrator.run(measuredAtUTC: Date.now.formatted(.iso8601)) {
+        bar.show($0.share, $0.kind.rawValue)
+      }
+      return (result, try residuals(result.profile))
+    } catch {
+      throw failure(error, .runFailed)
+    }
+  }
+
+  private func residuals(_ profile: Profile) throws(DeviceError) -> [Residuals] {
+    do {
+      return try profile.residuals()
+    } catch {
+      preconditionFailure("each group's smallest point makes its fit: \(error)")
+    }
+  }
+}

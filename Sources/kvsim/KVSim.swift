@@ -1,0 +1,19 @@
+import ArgumentParser
+
+/// The command line: one file per subcommand, no logic of its own.
+@main
+struct KVSim: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kvsim",
+    abstract: "Simulates LLM serving, with FP16, INT4 and rotated INT4 KV caches side by side.",
+    discussion: """
+      Start with `kvsim calibrate --device cpu -o cpu.json`, which measures this machine, and \
+      `kvsim run Scenarios/quickstart.yaml --profile cpu.json`.
+      """,
+    version: version,
+    subcommands: [
+      RunCommand.self, CheckCommand.self, CalibrateCommand.self, DevicesCommand.self,
+    ])
+
+  static let version = "0.1.0"
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import Planning
+import Report
+import Trace
+
+/// `kvsim run`.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a scenario in each of its KV formats and compare them.",
+    discussion: """
+      Prints the comparison on standard output and writes every request and step into one SQLite \
+      file (see docs/trace.md). Exits with 65 where the scenario is wrong, 1 where the run fails; \
+      neither leaves a trace behind.
+      """)
+
+  @OptionGroup var options: ScenarioOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "The SQLite file to write; by default NAME.db, NAME-2.db, … in the working directory.",
+      valueName: "file"))
+  var trace: String?
+
+  @Flag(help: "Overwrite the trace if it exists.")
+  var force = false
+
+  @Option(help: "How to print the comparison: table or json.")
+  var format = OutputFormat.table
+
+  @Flag(help: "Walk every decode step instead of jumping over runs of them; same timings.")
+  var exactSteps = false
+
+  func run() throws {
+    let scenario = try options.load()
+    let path = trace ?? RunCommand.freePath(scenario.name)
+    let comparison: FormatComparison
+    do throws(PlanningError) {
+      let plan = try ComparisonPlan(scenario)
+      let writer = try RunCommand.writer(path, overwrites: force)
+      var bar = ProgressBar()
+      defer { bar.clear() }
+      comparison = try plan.run(
+        writingTo: writer, usesExactSteps: exactSteps, version: KVSim.version,
+        startedUTC: RunCommand.now()
+      ) {
+        bar.show(Double($0.done) / Double($0.total), $0.format.name)
+      }
+    } catch {
+      if case .trace = error { throw failure(error, .runFailed) }
+      throw failure("\(options.scenario): \(error)", .badInput)
+    }
+    switch format {
+    case .table: print(ComparisonTable(comparison).rendered(), terminator: "")
+    case .json: print(try ComparisonJSON(comparison).rendered(), terminator: "")
+    }
+    printError("trace: \(path)")
+  }
+
+  private static func writer(
+    _ path: String, overwrites: Bool
+  ) throws(PlanningError) -> TraceWriter {
+    do throws(TraceError) {
+      return try TraceWriter(path: path, overwrite: overwrites)
+    } catch {
+      throw .trace(error)
+    }
+  }
+
+  /// A name in the working directory that nothing has yet: a second run loses nothing of the first.
+  private static func freePath(_ name: String) -> String {
+    let isTaken = FileManager.default.fileExists(atPath:)
+    var path = "\(name).db"
+    var number = 2
+    while isTaken(path) {
+      path = "\(name)-\(number).db"
+      number += 1
+    }
+    return path
+  }
+
+  private static func now() -> String {
+    Date.now.formatted(.iso8601)
+  }
+}
