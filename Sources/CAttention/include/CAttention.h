@@ -160,6 +160,15 @@ void kv_linear_panels(
 /// loads cannot be left out.
 uint64_t kv_read(kv_path path, const void *memory, int64_t bytes);
 
+/// Tells the core that this thread spins, so that it yields to its sibling and saves power.
+static inline void kv_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 #ifdef __cplusplus
 }
 #endif
