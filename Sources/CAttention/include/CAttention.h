@@ -1,0 +1,176 @@
+// Paged KV-cache kernels for CPUs: append, decode attention, causal prefill attention and dense
+// linear, each for FP16, INT4 and rotated INT4 pages.
+//
+// Every function takes the instruction-set path and a range of work items, so that threads live
+// with the caller: ranges that do not overlap may run at the same time. Nothing here allocates,
+// keeps state or checks its arguments; block ids, context lengths and buffer sizes are the
+// caller's duty. Sizes are in elements unless a name says bytes.
+
+#ifndef CATTENTION_H
+#define CATTENTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Which instructions a kernel may use.
+typedef enum kv_path {
+  KV_PATH_SCALAR = 0,
+  /// AVX2, FMA and F16C.
+  KV_PATH_AVX2 = 1,
+  /// AVX-512 F, BW, VL and DQ.
+  KV_PATH_AVX512 = 2,
+} kv_path;
+
+/// The pages of one layer. The offsets that follow from it stand in PageLayout.swift.
+typedef struct kv_shape {
+  /// Bits of one code: 16 or 4.
+  int64_t bits;
+  /// Order of the Hadamard blocks that keys (and queries) are rotated by; 0 means none.
+  int64_t key_rotation;
+  /// The same for values; outputs are rotated back once. 0 means none.
+  int64_t value_rotation;
+  /// Tokens per page.
+  int64_t block_size;
+  int64_t kv_heads;
+  /// Query heads per KV head.
+  int64_t group_size;
+  /// Elements of one head's vector: a multiple of 16, at most KV_MAX_HEAD_DIM.
+  int64_t head_dim;
+} kv_shape;
+
+enum { KV_MAX_HEAD_DIM = 512 };
+
+/// Whether this CPU and its operating system run a path.
+bool kv_path_available(kv_path path);
+
+// Append
+
+/// Writes K and V of new tokens into pages, rotating and quantising on the way.
+/// `slots[i]` is page * block_size + offset; `keys` and `values` are [token][kv_head][head_dim].
+typedef struct kv_append {
+  kv_shape shape;
+  uint8_t *pages;
+  const int64_t *slots;
+  const float *keys;
+  const float *values;
+} kv_append;
+
+/// Appends tokens `first ..< last`.
+void kv_append_tokens(kv_path path, const kv_append *call, int64_t first, int64_t last);
+
+/// Rotates `rows` vectors of `head_dim` elements in place by normalised Hadamard blocks.
+void kv_rotate(kv_path path, float *vectors, int64_t rows, int64_t head_dim, int64_t order);
+
+// Decode attention
+
+/// Tokens `first_token ..< last_token` of one sequence, for one KV head: a unit of work.
+typedef struct kv_span {
+  int64_t sequence;
+  int64_t kv_head;
+  int64_t first_token;
+  int64_t last_token;
+} kv_span;
+
+/// One query token per sequence. `queries` and `outputs` are [sequence][query_head][head_dim];
+/// row `s` of `tables` (at `s * table_stride`) lists the pages of sequence `s`.
+/// A span leaves `group_size` partials of `head_dim + 2` floats each: the running maximum, the
+/// sum of weights, and the weighted values.
+typedef struct kv_decode {
+  kv_shape shape;
+  const uint8_t *pages;
+  const int32_t *tables;
+  int64_t table_stride;
+  const float *queries;
+  const kv_span *spans;
+  float *partials;
+  /// Spans of (sequence, KV head) pair `i` are `span_starts[i] ..< span_starts[i + 1]`.
+  const int64_t *span_starts;
+  float *outputs;
+} kv_decode;
+
+/// Floats of scratch that one thread of `kv_decode_spans` needs.
+int64_t kv_decode_scratch_count(const kv_shape *shape);
+/// Attends over spans `first ..< last`, leaving partials.
+void kv_decode_spans(
+    kv_path path, const kv_decode *call, int64_t first, int64_t last, float *scratch);
+/// Merges the partials of (sequence, KV head) pairs `first ..< last` into outputs.
+void kv_decode_merge(kv_path path, const kv_decode *call, int64_t first, int64_t last);
+
+// Prefill attention
+
+/// A chunk of `tokens` queries of one sequence over `prefix + tokens` cached tokens, causal.
+/// `queries` and `outputs` are [token][query_head][head_dim].
+typedef struct kv_prefill {
+  kv_shape shape;
+  const uint8_t *pages;
+  const int32_t *table;
+  int64_t prefix;
+  int64_t tokens;
+  const float *queries;
+  float *outputs;
+  /// Query tokens of one work item.
+  int64_t tokens_per_item;
+} kv_prefill;
+
+/// Work items of a call: KV heads times blocks of query tokens.
+int64_t kv_prefill_item_count(const kv_prefill *call);
+/// Floats of scratch that one thread needs.
+int64_t kv_prefill_scratch_count(const kv_prefill *call);
+/// Runs items `first ..< last`. Item 0 holds the last query tokens, which see the most keys.
+void kv_prefill_items(
+    kv_path path, const kv_prefill *call, int64_t first, int64_t last, float *scratch);
+
+// Linear
+
+/// `y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T`, `w` in IEEE half.
+typedef struct kv_linear {
+  int64_t tokens;
+  int64_t outputs;
+  int64_t inputs;
+  const float *x;
+  const uint16_t *w;
+  float *y;
+  /// `tokens * inputs` floats for `kv_linear_pack`; only the blocked kernel reads them.
+  float *packed_x;
+} kv_linear;
+
+enum {
+  /// Outputs per panel of `kv_linear_panels`.
+  KV_LINEAR_PANEL = 64,
+  /// Floats of scratch that one thread of `kv_linear_panels` needs.
+  KV_LINEAR_SCRATCH_COUNT = 64 * 256 + 6 * 64,
+};
+
+/// Few tokens: each weight is read once from memory. Computes outputs `first ..< last`.
+void kv_linear_rows(kv_path path, const kv_linear *call, int64_t first, int64_t last);
+/// Copies tokens `first ..< last` of `x` into the blocks that `kv_linear_panels` reads.
+void kv_linear_pack(const kv_linear *call, int64_t first, int64_t last);
+/// Many tokens: blocked in cache. Computes panels `first ..< last` of KV_LINEAR_PANEL outputs.
+void kv_linear_panels(
+    kv_path path, const kv_linear *call, int64_t first, int64_t last, float *scratch);
+
+// Memory
+
+/// Reads `bytes` bytes (a multiple of 256, 64-byte aligned) and returns a checksum, so that the
+/// loads cannot be left out.
+uint64_t kv_read(kv_path path, const void *memory, int64_t bytes);
+
+/// Tells the core that this thread spins, so that it yields to its sibling and saves power.
+static inline void kv_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,33 @@
+// One path's kernels, in terms of the lanes that the including file has defined.
+
+#include "lanes_math.h"
+#include "rows_body.h"
+#include "gemm_body.h"
+#include "append_body.h"
+#include "decode_body.h"
+#include "merge_body.h"
+#include "prefill_body.h"
+#include "linear_body.h"
+
+/// Sums memory as floats (that they are not numbers does not matter here); four sums, since one chain of additions would wait for itself.
+static uint64_t KERNEL(read)(const void *memory, int64_t bytes) {
+  const float *p = memory;
+  lanes a = lanes_zero(), b = a, c = a, d = a;
+  for (int64_t i = 0; i < bytes / 4; i += 4 * LANES) {
+    a = lanes_add(a, lanes_load(p + i));
+    b = lanes_add(b, lanes_load(p + i + LANES));
+    c = lanes_add(c, lanes_load(p + i + 2 * LANES));
+    d = lanes_add(d, lanes_load(p + i + 3 * LANES));
+  }
+  const float sum = lanes_sum(lanes_add(lanes_add(a, b), lanes_add(c, d)));
+  uint32_t bits;
+  memcpy(&bits, &sum, sizeof bits);
+  return bits;
+}
+
+#define KV_KERNEL_TABLE \
+  { \
+    .append = KERNEL(append), .rotate = KERNEL(rotate), .decode = KERNEL(decode), \
+    .merge = KERNEL(merge), .prefill = KERNEL(prefill), .linear_rows = KERNEL(linear_rows), \
+    .linear_panels = KERNEL(linear_panels), .read = KERNEL(read), \
+  }

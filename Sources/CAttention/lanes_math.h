@@ -1,0 +1,20 @@
+// The exponential of every path.
+
+/// e^x for x <= 0, within 2 units in the last place; below -87 it stays at e^-87.
+/// Cody and Waite: x = n ln 2 + r with |r| <= ln 2 / 2, then the Taylor series of e^r to r^7.
+KV_INLINE lanes lanes_exp(lanes x) {
+  x = lanes_max(x, lanes_all(-87.0f));
+  const lanes n = lanes_round(lanes_mul(x, lanes_all(0x1.715476p+0f)));
+  // ln 2 in two parts: the first has few bits, so that n times it is exact.
+  lanes r = lanes_fma(n, lanes_all(-0x1.62e400p-1f), x);
+  r = lanes_fma(n, lanes_all(-0x1.7f7d1cp-20f), r);
+  lanes p = lanes_all(1.0f / 5040);
+  p = lanes_fma(p, r, lanes_all(1.0f / 720));
+  p = lanes_fma(p, r, lanes_all(1.0f / 120));
+  p = lanes_fma(p, r, lanes_all(1.0f / 24));
+  p = lanes_fma(p, r, lanes_all(1.0f / 6));
+  p = lanes_fma(p, r, lanes_all(0.5f));
+  p = lanes_fma(p, r, lanes_all(1.0f));
+  p = lanes_fma(p, r, lanes_all(1.0f));
+  return lanes_mul(p, lanes_power_of_two(n));
+}

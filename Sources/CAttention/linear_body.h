@@ -1,0 +1,113 @@
+// Dense linear: Y = X * W^T with W in IEEE half, X and Y in FP32, sums in FP32.
+//
+// `linear_rows` (few tokens) reads each weight once, four rows of W against up to four tokens in
+// registers. `linear_panels` (many tokens) turns 64 rows x 256 inputs of W into an FP32 panel in
+// L2 and drives the GEMM tile over it.
+//
+// Bytes: 2 * outputs * inputs + activations. Operations: 2 * tokens * outputs * inputs. One token
+// is bound by memory; from some 30 tokens on, the FMA units are the floor.
+// MEASURED_LINEAR
+
+/// Four rows of W (or fewer: missing ones repeat the last) against `tokens` rows of X.
+KV_INLINE void KERNEL(linear_block)(
+    const int tokens, const kv_linear *call, const uint16_t *const w[4], int64_t token,
+    int64_t output, int64_t count) {
+  const int64_t inputs = call->inputs;
+  const float *x = call->x + token * inputs;
+  lanes sum[4][4];
+  for (int t = 0; t < tokens; t++) {
+    for (int r = 0; r < 4; r++) sum[t][r] = lanes_zero();
+  }
+  for (int64_t i = 0; i < inputs; i += LANES) {
+    const lane_mask m = mask_first(inputs - i);
+    lanes weight[4];
+    for (int r = 0; r < 4; r++) {
+      weight[r] = lanes_load_half(w[r] + i, m);
+      // Rows end on page boundaries where the hardware's prefetchers stop.
+      if (tokens == 1) __builtin_prefetch(w[r] + i + 1024, 0, 3);
+    }
+    for (int t = 0; t < tokens; t++) {
+      const lanes a = lanes_load_first(x + t * inputs + i, m);
+      for (int r = 0; r < 4; r++) sum[t][r] = lanes_fma(a, weight[r], sum[t][r]);
+    }
+  }
+  for (int t = 0; t < tokens; t++) {
+    float y[4];
+    lanes_sum4(sum[t][0], sum[t][1], sum[t][2], sum[t][3], y);
+    memcpy(
+        call->y + (token + t) * call->outputs + output, y, (size_t)count * sizeof(float));
+  }
+}
+
+static void KERNEL(linear_rows)(const kv_linear *call, int64_t first, int64_t last) {
+  for (int64_t output = first; output < last; output += 4) {
+    const int64_t count = kv_min(4, last - output);
+    const uint16_t *w[4];
+    for (int64_t r = 0; r < 4; r++) {
+      w[r] = call->w + (output + kv_min(r, count - 1)) * call->inputs;
+    }
+    int64_t token = 0;
+    for (; token + 4 <= call->tokens; token += 4) {
+      KERNEL(linear_block)(4, call, w, token, output, count);
+    }
+    switch (call->tokens - token) {
+      case 3: KERNEL(linear_block)(3, call, w, token, output, count); break;
+      case 2: KERNEL(linear_block)(2, call, w, token, output, count); break;
+      case 1: KERNEL(linear_block)(1, call, w, token, output, count); break;
+      default: break;
+    }
+  }
+}
+
+/// `depth` inputs of up to 64 rows of W as FP32, [input][64]; missing rows are zero.
+static void KERNEL(pack_weights)(
+    const uint16_t *w, int64_t pitch, int64_t rows, int64_t depth, float *panel) {
+  for (int64_t row = 0; row < KV_LINEAR_PANEL; row += LANES) {
+    for (int64_t i = 0; i < depth; i += LANES) {
+      const int64_t count = kv_min(LANES, depth - i);
+      lanes block[LANES];
+      for (int64_t r = 0; r < LANES; r++) {
+        block[r] = row + r < rows
+            ? lanes_load_half(w + (row + r) * pitch + i, mask_first(count))
+            : lanes_zero();
+      }
+      lanes_transpose(block);
+      for (int64_t k = 0; k < count; k++) {
+        lanes_store(panel + (i + k) * KV_LINEAR_PANEL + row, block[k]);
+      }
+    }
+  }
+}
+
+static void KERNEL(linear_panels)(
+    const kv_linear *call, int64_t first, int64_t last, float *scratch) {
+  float *panel = scratch, *edge = scratch + KV_LINEAR_PANEL * KV_LINEAR_DEPTH;
+  const KERNEL(matrix) b = {panel, KV_LINEAR_PANEL}, e = {edge, KV_LINEAR_PANEL};
+  for (int64_t output = first * KV_LINEAR_PANEL;
+       output < kv_min(last * KV_LINEAR_PANEL, call->outputs); output += KV_LINEAR_PANEL) {
+    const int64_t columns = kv_min(KV_LINEAR_PANEL, call->outputs - output);
+    for (int64_t depth = 0; depth < call->inputs; depth += KV_LINEAR_DEPTH) {
+      const int64_t width = kv_min(KV_LINEAR_DEPTH, call->inputs - depth);
+      KERNEL(pack_weights)(
+          call->w + output * call->inputs + depth, call->inputs, columns, width, panel);
+      for (int64_t token = 0; token < call->tokens; token += 6) {
+        const int64_t rows = kv_min(6, call->tokens - token);
+        const KERNEL(matrix) a = {
+            call->packed_x + depth * call->tokens + token * width, width};
+        const KERNEL(matrix) c = {call->y + token * call->outputs + output, call->outputs};
+        if (columns == KV_LINEAR_PANEL) {
+          KERNEL(gemm)(rows, columns, width, a, b, c, depth > 0);
+          continue;
+        }
+        // The last panel's sums are made whole in scratch, and only what exists is kept.
+        for (int64_t r = 0; r < rows && depth > 0; r++) {
+          memcpy(e.at + r * e.pitch, c.at + r * c.pitch, (size_t)columns * sizeof(float));
+        }
+        KERNEL(gemm)(rows, KV_LINEAR_PANEL, width, a, b, e, depth > 0);
+        for (int64_t r = 0; r < rows; r++) {
+          memcpy(c.at + r * c.pitch, e.at + r * e.pitch, (size_t)columns * sizeof(float));
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,225 @@
+// The kernels in plain C: one loop per sum, no tiles, no lanes. This is what the other paths are
+// held against, and what runs where no other path exists (arm64 for now).
+//
+// Bytes and operations are those of the operators (OperatorShape.swift); no floor is claimed.
+
+#include "kernels.h"
+
+/// Stages run from stride 1 up in every path, so that all round alike.
+static void rotate_row(float *row, int64_t head_dim, int64_t order) {
+  const float norm = 1.0f / sqrtf((float)order);
+  for (int64_t start = 0; start < head_dim; start += order) {
+    float *x = row + start;
+    for (int64_t stride = 1; stride < order; stride *= 2) {
+      for (int64_t i = 0; i < order; i++) {
+        if (i & stride) continue;
+        const float a = x[i], b = x[i + stride];
+        x[i] = a + b;
+        x[i + stride] = a - b;
+      }
+    }
+    for (int64_t i = 0; i < order; i++) x[i] *= norm;
+  }
+}
+
+static void rotate_scalar(float *vectors, int64_t rows, int64_t head_dim, int64_t order) {
+  for (int64_t i = 0; i < rows; i++) rotate_row(vectors + i * head_dim, head_dim, order);
+}
+
+static uint8_t code_of(float x, kv_quantiser q) {
+  const float code = rintf((x - q.zero) * q.inverse_scale);
+  return (uint8_t)(code < 0 ? 0 : code > 15 ? 15 : code);
+}
+
+static void append_row(
+    const kv_shape *shape, uint8_t *to, uint16_t *metadata, const float *from,
+    int64_t rotation) {
+  const int64_t dim = shape->head_dim, half = dim / 2;
+  float x[KV_MAX_HEAD_DIM];
+  memcpy(x, from, (size_t)dim * sizeof *x);
+  if (rotation > 0) rotate_row(x, dim, rotation);
+  if (shape->bits == 16) {
+    for (int64_t i = 0; i < dim; i++) ((uint16_t *)(void *)to)[i] = kv_float_to_half(x[i]);
+    return;
+  }
+  float low = x[0], high = x[0];
+  for (int64_t i = 1; i < dim; i++) {
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+  }
+  const kv_quantiser q = kv_quantiser_for(low, high);
+  metadata[0] = q.scale_bits;
+  metadata[shape->block_size] = q.zero_bits;
+  for (int64_t i = 0; i < half; i++) {
+    to[i] = (uint8_t)(code_of(x[i], q) | code_of(x[half + i], q) << 4);
+  }
+}
+
+static void append_scalar(const kv_append *call, int64_t first, int64_t last) {
+  const kv_shape *shape = &call->shape;
+  for (int64_t token = first; token < last; token++) {
+    const int64_t page = call->slots[token] / shape->block_size;
+    const int64_t offset = call->slots[token] % shape->block_size;
+    for (int64_t head = 0; head < shape->kv_heads; head++) {
+      const kv_place place = kv_locate(shape, call->pages, page, offset, head);
+      const int64_t row = (token * shape->kv_heads + head) * shape->head_dim;
+      append_row(shape, place.key, place.metadata, call->keys + row, shape->key_rotation);
+      append_row(
+          shape, place.value, place.metadata + 2 * shape->block_size, call->values + row,
+          shape->value_rotation);
+    }
+  }
+}
+
+/// Reads one row back as floats.
+static void expand_row(
+    const kv_shape *shape, const uint8_t *row, const uint16_t *metadata, float *to) {
+  const int64_t dim = shape->head_dim, half = dim / 2;
+  if (shape->bits == 16) {
+    const uint16_t *elements = (const uint16_t *)(const void *)row;
+    for (int64_t i = 0; i < dim; i++) to[i] = kv_half_to_float(elements[i]);
+    return;
+  }
+  const float scale = kv_half_to_float(metadata[0]);
+  const float zero = kv_half_to_float(metadata[shape->block_size]);
+  for (int64_t i = 0; i < half; i++) {
+    to[i] = zero + scale * (float)(row[i] & 15);
+    to[half + i] = zero + scale * (float)(row[i] >> 4);
+  }
+}
+
+/// A running softmax sum: maximum, sum of weights, then the weighted values.
+static void attend(
+    const kv_shape *shape, const uint8_t *pages, const int32_t *table, int64_t kv_head,
+    int64_t first, int64_t last, const float *query, float *partial) {
+  const int64_t dim = shape->head_dim;
+  float q[KV_MAX_HEAD_DIM], row[KV_MAX_HEAD_DIM];
+  memcpy(q, query, (size_t)dim * sizeof *q);
+  if (shape->key_rotation > 0) rotate_row(q, dim, shape->key_rotation);
+  const float scale = 1.0f / sqrtf((float)dim);
+  float largest = -INFINITY, weight = 0, *sums = partial + 2;
+  memset(sums, 0, (size_t)dim * sizeof *sums);
+  for (int64_t token = first; token < last; token++) {
+    const int64_t page = table[token / shape->block_size];
+    const kv_place place =
+        kv_locate(shape, pages, page, token % shape->block_size, kv_head);
+    expand_row(shape, place.key, place.metadata, row);
+    float score = 0;
+    for (int64_t i = 0; i < dim; i++) score += q[i] * row[i];
+    score *= scale;
+    if (score > largest) {
+      const float decay = expf(largest - score);
+      largest = score;
+      weight *= decay;
+      for (int64_t i = 0; i < dim; i++) sums[i] *= decay;
+    }
+    const float p = expf(score - largest);
+    weight += p;
+    expand_row(shape, place.value, place.metadata + 2 * shape->block_size, row);
+    for (int64_t i = 0; i < dim; i++) sums[i] += p * row[i];
+  }
+  partial[0] = largest;
+  partial[1] = weight;
+}
+
+static void decode_scalar(const kv_decode *call, int64_t first, int64_t last, float *scratch) {
+  (void)scratch;
+  const kv_shape *shape = &call->shape;
+  const int64_t heads = shape->group_size, dim = shape->head_dim;
+  for (int64_t i = first; i < last; i++) {
+    const kv_span span = call->spans[i];
+    for (int64_t head = 0; head < heads; head++) {
+      const int64_t row = (span.sequence * shape->kv_heads + span.kv_head) * heads + head;
+      attend(
+          shape, call->pages, call->tables + span.sequence * call->table_stride, span.kv_head,
+          span.first_token, span.last_token, call->queries + row * dim,
+          call->partials + (i * heads + head) * (dim + 2));
+    }
+  }
+}
+
+/// Joins `count` partials at a distance of `stride` floats (see merge_body.h).
+static void join(
+    const kv_shape *shape, const float *partials, int64_t stride, int64_t count, float *out) {
+  const int64_t dim = shape->head_dim;
+  float largest = -INFINITY, weight = 0;
+  for (int64_t i = 0; i < count; i++) largest = fmaxf(largest, partials[i * stride]);
+  memset(out, 0, (size_t)dim * sizeof *out);
+  for (int64_t part = 0; part < count; part++) {
+    const float *p = partials + part * stride;
+    const float share = expf(p[0] - largest);
+    weight += share * p[1];
+    for (int64_t i = 0; i < dim; i++) out[i] += share * p[2 + i];
+  }
+  for (int64_t i = 0; i < dim; i++) out[i] /= weight;
+  if (shape->value_rotation > 0) rotate_row(out, dim, shape->value_rotation);
+}
+
+static void merge_scalar(const kv_decode *call, int64_t first, int64_t last) {
+  const kv_shape *shape = &call->shape;
+  const int64_t heads = shape->group_size, stride = heads * (shape->head_dim + 2);
+  for (int64_t pair = first; pair < last; pair++) {
+    const int64_t start = call->span_starts[pair];
+    for (int64_t head = 0; head < heads; head++) {
+      join(
+          shape, call->partials + start * stride + head * (shape->head_dim + 2), stride,
+          call->span_starts[pair + 1] - start,
+          call->outputs + (pair * heads + head) * shape->head_dim);
+    }
+  }
+}
+
+static void prefill_scalar(
+    const kv_prefill *call, int64_t first, int64_t last, float *scratch) {
+  (void)scratch;
+  const kv_shape *shape = &call->shape;
+  const int64_t heads = shape->group_size, dim = shape->head_dim;
+  const int64_t blocks = (call->tokens + call->tokens_per_item - 1) / call->tokens_per_item;
+  for (int64_t item = first; item < last; item++) {
+    const int64_t kv_head = item % shape->kv_heads;
+    const int64_t start = (blocks - 1 - item / shape->kv_heads) * call->tokens_per_item;
+    const int64_t end = kv_min(start + call->tokens_per_item, call->tokens);
+    for (int64_t token = start; token < end; token++) {
+      for (int64_t head = 0; head < heads; head++) {
+        const int64_t row = (token * shape->kv_heads + kv_head) * heads + head;
+        float partial[KV_MAX_HEAD_DIM + 2];
+        attend(
+            shape, call->pages, call->table, kv_head, 0, call->prefix + token + 1,
+            call->queries + row * dim, partial);
+        join(shape, partial, 0, 1, call->outputs + row * dim);
+      }
+    }
+  }
+}
+
+static void linear_rows_scalar(const kv_linear *call, int64_t first, int64_t last) {
+  for (int64_t output = first; output < last; output++) {
+    const uint16_t *w = call->w + output * call->inputs;
+    for (int64_t token = 0; token < call->tokens; token++) {
+      const float *x = call->x + token * call->inputs;
+      float sum = 0;
+      for (int64_t i = 0; i < call->inputs; i++) sum += x[i] * kv_half_to_float(w[i]);
+      call->y[token * call->outputs + output] = sum;
+    }
+  }
+}
+
+static void linear_panels_scalar(
+    const kv_linear *call, int64_t first, int64_t last, float *scratch) {
+  (void)scratch;
+  linear_rows_scalar(
+      call, first * KV_LINEAR_PANEL, kv_min(last * KV_LINEAR_PANEL, call->outputs));
+}
+
+static uint64_t read_scalar(const void *memory, int64_t bytes) {
+  const uint64_t *p = memory;
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < bytes / 8; i++) sum += p[i];
+  return sum;
+}
+
+const kv_kernels kv_scalar_kernels = {
+    .append = append_scalar, .rotate = rotate_scalar, .decode = decode_scalar,
+    .merge = merge_scalar, .prefill = prefill_scalar, .linear_rows = linear_rows_scalar,
+    .linear_panels = linear_panels_scalar, .read = read_scalar,
+};

@@ -1,0 +1,137 @@
+// Rows of keys or values as pairs of vectors, and their rotation.
+//
+// A row is read in pairs: elements `i` and `i + head_dim / 2`, because that is what one byte of a
+// four-bit row holds. FP16 rows are read in the same pairs, so that one kernel serves both.
+
+/// Tokens of one KV head whose rows a kernel is about to read, gathered through the block table.
+/// The last row is repeated up to a multiple of four, so that no loop over four has a tail.
+typedef struct KERNEL(tile) {
+  int64_t count;
+  const uint8_t *keys[KV_PREFILL_TILE], *values[KV_PREFILL_TILE];
+  /// Scale and zero of K, scale and zero of V; four-bit formats only.
+  float metadata[4][KV_PREFILL_TILE];
+} KERNEL(tile);
+
+KV_INLINE void KERNEL(gather)(
+    KERNEL(tile) *tile, const kv_shape *shape, const uint8_t *pages, const int32_t *table,
+    int64_t kv_head, int64_t first, int64_t count) {
+  uint16_t halves[4][KV_PREFILL_TILE];
+  const int64_t size = shape->block_size, row = kv_code_bytes(shape);
+  int64_t done = 0;
+  while (done < count) {
+    const int64_t page = (first + done) / size, offset = (first + done) % size;
+    const int64_t run = kv_min(size - offset, count - done);
+    const kv_place place = kv_locate(shape, pages, table[page], offset, kv_head);
+    for (int64_t i = 0; i < run; i++) {
+      tile->keys[done + i] = place.key + i * row;
+      tile->values[done + i] = place.value + i * row;
+    }
+    if (shape->bits == 4) {
+      for (int64_t kind = 0; kind < 4; kind++) {
+        for (int64_t i = 0; i < run; i++) {
+          halves[kind][done + i] = place.metadata[kind * size + i];
+        }
+      }
+    }
+    done += run;
+  }
+  tile->count = count;
+  for (int64_t i = count; i % 4 != 0; i++) {
+    tile->keys[i] = tile->keys[count - 1];
+    tile->values[i] = tile->values[count - 1];
+  }
+  if (shape->bits != 4) return;
+  for (int64_t kind = 0; kind < 4; kind++) {
+    for (int64_t i = 0; i < count; i += LANES) {
+      const lane_mask m = mask_first(count - i);
+      lanes_store(tile->metadata[kind] + i, lanes_load_half(halves[kind] + i, m));
+    }
+  }
+}
+
+/// Vector pair `pair` of a row: codes as floats for four bits, elements otherwise.
+KV_INLINE void KERNEL(load_pair)(
+    const bool four_bit, const uint8_t *row, int64_t half, int64_t pair, lane_mask m, lanes *low,
+    lanes *high) {
+  if (four_bit) {
+    lanes_load_codes(row + pair * LANES, m, low, high);
+  } else {
+    const uint16_t *elements = (const uint16_t *)(const void *)row;
+    *low = lanes_load_half(elements + pair * LANES, m);
+    *high = lanes_load_half(elements + half + pair * LANES, m);
+  }
+}
+
+/// All stages of a Hadamard transform within one vector; `order` is at least LANES.
+KV_INLINE lanes KERNEL(butterflies)(lanes a) {
+  a = lanes_butterfly4(lanes_butterfly2(lanes_butterfly1(a)));
+#if LANES == 16
+  a = lanes_butterfly8(a);
+#endif
+  return a;
+}
+
+/// Rotates `count` vectors, one Hadamard block, held in registers where `count` is a constant.
+KV_INLINE void KERNEL(rotate_block)(float *x, const int64_t count) {
+  lanes r[8];
+  for (int64_t i = 0; i < count; i++) r[i] = KERNEL(butterflies)(lanes_load(x + i * LANES));
+  for (int64_t stride = 1; stride < count; stride *= 2) {
+    for (int64_t i = 0; i < count; i++) {
+      if (i & stride) continue;
+      const lanes a = r[i], b = r[i + stride];
+      r[i] = lanes_add(a, b);
+      r[i + stride] = lanes_sub(a, b);
+    }
+  }
+  const lanes norm = lanes_all(1.0f / sqrtf((float)(count * LANES)));
+  for (int64_t i = 0; i < count; i++) lanes_store(x + i * LANES, lanes_mul(r[i], norm));
+}
+
+/// The same through memory, for orders beyond the registers.
+static void KERNEL(rotate_long_block)(float *x, int64_t order) {
+  for (int64_t i = 0; i < order; i += LANES) {
+    lanes_store(x + i, KERNEL(butterflies)(lanes_load(x + i)));
+  }
+  const float norm = 1.0f / sqrtf((float)order);
+  for (int64_t stride = LANES; stride < order; stride *= 2) {
+    const lanes factor = lanes_all(2 * stride == order ? norm : 1.0f);
+    for (int64_t i = 0; i < order; i += LANES) {
+      if (i & stride) continue;
+      const lanes a = lanes_load(x + i), b = lanes_load(x + i + stride);
+      lanes_store(x + i, lanes_mul(lanes_add(a, b), factor));
+      lanes_store(x + i + stride, lanes_mul(lanes_sub(a, b), factor));
+    }
+  }
+}
+
+/// Orders below the lanes: the scalar butterfly, in the order of stages that all paths keep.
+static void KERNEL(rotate_short_block)(float *x, int64_t order) {
+  for (int64_t stride = 1; stride < order; stride *= 2) {
+    for (int64_t i = 0; i < order; i++) {
+      if (i & stride) continue;
+      const float a = x[i], b = x[i + stride];
+      x[i] = a + b;
+      x[i + stride] = a - b;
+    }
+  }
+  const float norm = 1.0f / sqrtf((float)order);
+  for (int64_t i = 0; i < order; i++) x[i] *= norm;
+}
+
+/// Rotates one row of `head_dim` elements in place.
+KV_INLINE void KERNEL(rotate_row)(float *row, int64_t head_dim, int64_t order) {
+  for (int64_t i = 0; i < head_dim; i += order) {
+    switch (order / LANES) {
+      case 0: KERNEL(rotate_short_block)(row + i, order); break;
+      case 1: KERNEL(rotate_block)(row + i, 1); break;
+      case 2: KERNEL(rotate_block)(row + i, 2); break;
+      case 4: KERNEL(rotate_block)(row + i, 4); break;
+      case 8: KERNEL(rotate_block)(row + i, 8); break;
+      default: KERNEL(rotate_long_block)(row + i, order); break;
+    }
+  }
+}
+
+static void KERNEL(rotate)(float *vectors, int64_t rows, int64_t head_dim, int64_t order) {
+  for (int64_t i = 0; i < rows; i++) KERNEL(rotate_row)(vectors + i * head_dim, head_dim, order);
+}

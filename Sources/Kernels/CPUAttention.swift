@@ -1,0 +1,104 @@
+import CAttention
+import Operators
+
+extension CPUBackend {
+  /// See ``KernelBackend/decodeAttention(queries:queryHeads:sequences:pages:into:)``.
+  public func decodeAttention(
+    queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
+    into output: inout [Float]
+  ) throws(DeviceError) {
+    let layout = pages.layout
+    try InputChecks.check(layout)
+    try InputChecks.check(queryHeads: queryHeads, layout)
+    for (number, sequence) in sequences.enumerated() {
+      try InputChecks.check(sequence, number: number, pages)
+    }
+    let needed = sequences.count * queryHeads * layout.headDim
+    try InputChecks.check(count: queries.count, atLeast: needed, "queries")
+    try InputChecks.check(count: output.count, atLeast: needed, "output")
+    guard !sequences.isEmpty else { return }
+    let width = sequences.map(\.blocks.count).max() ?? 0
+    let tables = sequences.flatMap { sequence in
+      sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
+    }
+    let plan = DecodePlan(
+      contexts: sequences.map(\.context), kvHeads: layout.kvHeads,
+      workers: dispatch.workers.workerCount)
+    let shape = CPUDispatch.shape(layout, groupSize: queryHeads / layout.kvHeads)
+    let partials = try AlignedBuffer(byteCount: CPUBackend.partialBytes(shape, plan))
+    let partialSums = partials.elements(Float.self)
+    try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
+      try withPointers(pages.bytes, tables, queries) {
+        (pages, tables, queries) throws(DeviceError) in
+        try withPointers(plan.spans, plan.spanStarts, [0]) {
+          (spans, starts, _) throws(DeviceError) in
+          let call = kv_decode(
+            shape: shape, pages: pages, tables: tables, table_stride: Int64(width),
+            queries: queries, spans: spans, partials: partialSums, span_starts: starts,
+            outputs: output.baseAddress)
+          try dispatch.decode(call, plan: plan)
+        }
+      }
+    }
+  }
+
+  /// Bytes of the partial sums that the spans of a plan leave.
+  static func partialBytes(_ shape: kv_shape, _ plan: DecodePlan) -> Int {
+    plan.spans.count * Int(shape.group_size * (shape.head_dim + 2)) * MemoryLayout<Float>.stride
+  }
+
+  /// See ``KernelBackend/prefillAttention(queries:queryHeads:tokens:sequence:pages:into:)``.
+  public func prefillAttention(
+    queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
+    into output: inout [Float]
+  ) throws(DeviceError) {
+    let layout = pages.layout
+    try InputChecks.check(layout)
+    try InputChecks.check(queryHeads: queryHeads, layout)
+    try InputChecks.check(sequence, number: 0, pages)
+    try InputChecks.check(positive: tokens, "tokens")
+    guard tokens <= sequence.context else {
+      throw .unsupportedShape(
+        field: "tokens", value: tokens, accepted: "at most the context, \(sequence.context)")
+    }
+    let needed = tokens * queryHeads * layout.headDim
+    try InputChecks.check(count: queries.count, atLeast: needed, "queries")
+    try InputChecks.check(count: output.count, atLeast: needed, "output")
+    try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
+      try withPointers(pages.bytes, sequence.blocks, queries) {
+        (pages, table, queries) throws(DeviceError) in
+        let call = kv_prefill(
+          shape: CPUDispatch.shape(layout, groupSize: queryHeads / layout.kvHeads),
+          pages: pages, table: table, prefix: Int64(sequence.context - tokens),
+          tokens: Int64(tokens), queries: queries, outputs: output.baseAddress,
+          tokens_per_item: 0)
+        try dispatch.prefill(call)
+      }
+    }
+  }
+
+  /// See ``KernelBackend/linear(_:weights:tokens:outputs:inputs:into:)``.
+  public func linear(
+    _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,
+    into output: inout [Float]
+  ) throws(DeviceError) {
+    try InputChecks.check(positive: tokens, "tokens")
+    try InputChecks.check(positive: outputs, "outputs")
+    try InputChecks.check(positive: inputs, "inputs")
+    try InputChecks.check(count: activations.count, atLeast: tokens * inputs, "activations")
+    try InputChecks.check(count: weights.count, atLeast: outputs * inputs, "weights")
+    try InputChecks.check(count: output.count, atLeast: tokens * outputs, "output")
+    let packed = try AlignedBuffer(
+      byteCount: tokens * inputs * MemoryLayout<Float>.stride)
+    let packedActivations = packed.elements(Float.self)
+    try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
+      try withPointers(activations, weights, [0]) {
+        (activations, weights, _) throws(DeviceError) in
+        let call = kv_linear(
+          tokens: Int64(tokens), outputs: Int64(outputs), inputs: Int64(inputs),
+          x: activations, w: weights, y: output.baseAddress, packed_x: packedActivations)
+        try dispatch.linear(call)
+      }
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import CAttention
+import Operators
+
+/// Cuts operators into work items and runs the C kernels on all threads.
+///
+/// It takes C call records with raw pointers, which its callers keep alive; nothing is checked
+/// here any more.
+final class CPUDispatch {
+  /// The kernels that run.
+  let path: CPUPath
+  /// The threads.
+  let workers: WorkerPool
+  private var scratch: AlignedBuffer
+  private var scratchCount = 0
+
+  /// Tokens from which the blocked linear kernel beats the one that streams weights.
+  private static let blockedTokens = 16
+  /// Query rows (tokens × heads of a group) of one prefill item.
+  private static let prefillRows = 192
+
+  init(path: CPUPath, threads: Int?) throws(DeviceError) {
+    self.path = path
+    workers = WorkerPool(workerCount: threads ?? WorkerPool.onlineCores)
+    scratch = try AlignedBuffer(byteCount: 0)
+  }
+
+  /// The C kernels' view of a layout.
+  static func shape(_ layout: PageLayout, groupSize: Int) -> kv_shape {
+    let order = Int64(layout.format.rotationOrder(headDim: layout.headDim) ?? 0)
+    let turnsValues = layout.format.rotation?.includesValues ?? false
+    return kv_shape(
+      bits: Int64(layout.format.bitsPerElement), key_rotation: order,
+      value_rotation: turnsValues ? order : 0, block_size: Int64(layout.blockSize),
+      kv_heads: Int64(layout.kvHeads), group_size: Int64(groupSize),
+      head_dim: Int64(layout.headDim))
+  }
+
+  /// Each thread's own scratch of `count` floats, page-aligned.
+  private func scratch(count: Int) throws(DeviceError) -> (Int) -> UnsafeMutablePointer<Float> {
+    // Whole small pages plus one cache line, so that two threads' scratch shares neither a line
+    // nor every cache set.
+    let pitch = (count + 1023) / 1024 * 1024 + 16
+    let needed = pitch * workers.workerCount
+    if needed > scratchCount {
+      scratch = try AlignedBuffer(byteCount: needed * MemoryLayout<Float>.stride)
+      scratchCount = needed
+    }
+    let base = scratch.elements(Float.self)
+    return { base + $0 * pitch }
+  }
+
+  func append(_ call: kv_append, tokens: Int) {
+    let step = max(1, min(64, tokens / (workers.workerCount * 4)))
+    let path = path.code
+    withUnsafePointer(to: call) { call in
+      workers.run((tokens + step - 1) / step) { item, _ in
+        let first = item * step
+        kv_append_tokens(path, call, Int64(first), Int64(min(first + step, tokens)))
+      }
+    }
+  }
+
+  /// Both halves of a decode call whose spans are those of `plan`.
+  func decode(_ call: kv_decode, plan: DecodePlan) throws(DeviceError) {
+    let path = path.code
+    var shape = call.shape
+    let scratch = try scratch(count: Int(kv_decode_scratch_count(&shape)))
+    withUnsafePointer(to: call) { call in
+      workers.run(plan.spans.count) { item, worker in
+        kv_decode_spans(path, call, Int64(item), Int64(item) + 1, scratch(worker))
+      }
+      let step = max(1, plan.pairCount / (workers.workerCount * 4))
+      workers.run((plan.pairCount + step - 1) / step) { item, _ in
+        let first = item * step
+        kv_decode_merge(
+          path, call, Int64(first), Int64(min(first + step, plan.pairCount)))
+      }
+    }
+  }
+
+  func prefill(_ call: kv_prefill) throws(DeviceError) {
+    let path = path.code
+    var call = call
+    let group = Int(call.shape.group_size), tokens = Int(call.tokens)
+    // Enough items that all threads end together, even where one KV head is all there is.
+    let blocks = max(1, workers.workerCount * 4 / Int(call.shape.kv_heads))
+    let rows = min(CPUDispatch.prefillRows, max(6, tokens * group / blocks))
+    call.tokens_per_item = Int64(max(1, min(tokens, rows / group)))
+    let scratch = try scratch(count: Int(kv_prefill_scratch_count(&call)))
+    withUnsafePointer(to: call) { call in
+      workers.run(Int(kv_prefill_item_count(call))) { item, worker in
+        kv_prefill_items(path, call, Int64(item), Int64(item) + 1, scratch(worker))
+      }
+    }
+  }
+
+  /// Whether `linear` reads `packed_x`.
+  static func packsActivations(tokens: Int) -> Bool { tokens >= blockedTokens }
+
+  func linear(_ call: kv_linear) throws(DeviceError) {
+    if CPUDispatch.packsActivations(tokens: Int(call.tokens)) {
+      try linearBlocked(call)
+    } else {
+      linearStreamed(call)
+    }
+  }
+
+  private func linearStreamed(_ call: kv_linear) {
+    let path = path.code
+    let outputs = Int(call.outputs)
+    // Some 128 KiB of weights per item: long streams, yet enough items to share out.
+    let rows = max(4, (64 << 10) / max(1, Int(call.inputs)) / 4 * 4)
+    let step = max(4, min(rows, outputs / (workers.workerCount * 4) / 4 * 4))
+    withUnsafePointer(to: call) { call in
+      workers.run((outputs + step - 1) / step) { item, _ in
+        let first = item * step
+        kv_linear_rows(path, call, Int64(first), Int64(min(first + step, outputs)))
+      }
+    }
+  }
+
+  private func linearBlocked(_ call: kv_linear) throws(DeviceError) {
+    let path = path.code
+    let tokens = Int(call.tokens)
+    let panel = Int(KV_LINEAR_PANEL)
+    let scratch = try scratch(count: Int(KV_LINEAR_SCRATCH_COUNT))
+    withUnsafePointer(to: call) { call in
+      let step = 16
+      workers.run((tokens + step - 1) / step) { item, _ in
+        let first = item * step
+        kv_linear_pack(call, Int64(first), Int64(min(first + step, tokens)))
+      }
+      workers.run((Int(call.pointee.outputs) + panel - 1) / panel) { item, worker in
+        kv_linear_panels(path, call, Int64(item), Int64(item) + 1, scratch(worker))
+      }
+    }
+  }
+
+  /// Reads `byteCount` bytes on all threads.
+  func read(_ memory: UnsafeRawPointer, byteCount: Int) {
+    let path = path.code
+    let step = 1 << 20
+    workers.run(byteCount / step) { item, _ in
+      _ = kv_read(path, memory + item * step, Int64(step))
+    }
+  }
+}

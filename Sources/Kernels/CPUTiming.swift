@@ -1,0 +1,151 @@
+import CAttention
+import Operators
+
+extension CPUBackend {
+  /// See ``KernelBackend/time(_:blockSize:repeats:)``.
+  public func time(
+    _ shape: OperatorShape, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> [Int64] {
+    try InputChecks.check(positive: blockSize, "block_size")
+    let arena = try timingArena()
+    var samples: [Int64] = []
+    // One call more than asked for: the first meets cold code, scratch and threads.
+    for call in 0..<repeats + 1 {
+      arena.beginCall()
+      let sample_ns =
+        switch shape {
+        case .linear(let tokens, let outputs, let inputs):
+          try timeLinear(tokens, outputs, inputs, arena)
+        case .append(let tokens, let heads, let format):
+          try timeAppend(tokens, heads, try layout(heads, format, blockSize), arena)
+        case .decodeAttention(let sequences, let context, let heads, let format):
+          try timeDecode(
+            sequences, context, heads, try layout(heads, format, blockSize), arena)
+        case .prefillAttention(let tokens, let prefix, let heads, let format):
+          try timePrefill(tokens, prefix, heads, try layout(heads, format, blockSize), arena)
+        }
+      if call > 0 { samples.append(sample_ns) }
+    }
+    return samples
+  }
+
+  /// See ``KernelBackend/measureReadBandwidth(repeats:)``.
+  public func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double {
+    let arena = try timingArena()
+    let byteCount = 256 << 20
+    var best_ns = Int64.max
+    for _ in 0..<max(1, repeats) + 1 {
+      let pass_ns = MonotonicClock.time_ns {
+        dispatch.read(arena.pageBase, byteCount: byteCount)
+      }
+      best_ns = min(best_ns, pass_ns)
+    }
+    return Double(byteCount) / Double(best_ns) * 1e9
+  }
+
+  private func timingArena() throws(DeviceError) -> TimingArena {
+    if let arena { return arena }
+    let made = try TimingArena(cacheBytes: facts.lastLevelCacheBytes)
+    arena = made
+    return made
+  }
+
+  private func layout(
+    _ heads: HeadGeometry, _ format: KVFormat, _ blockSize: Int
+  ) throws(DeviceError) -> PageLayout {
+    let layout = PageLayout(
+      format: format, blockSize: blockSize, kvHeads: heads.kvHeads, headDim: heads.headDim)
+    try InputChecks.check(layout)
+    return layout
+  }
+
+  private func timeLinear(
+    _ tokens: Int, _ outputs: Int, _ inputs: Int, _ arena: TimingArena
+  ) throws(DeviceError) -> Int64 {
+    try InputChecks.check(positive: tokens, "tokens")
+    try InputChecks.check(positive: outputs, "outputs")
+    try InputChecks.check(positive: inputs, "inputs")
+    let packs = CPUDispatch.packsActivations(tokens: tokens)
+    let call = kv_linear(
+      tokens: Int64(tokens), outputs: Int64(outputs), inputs: Int64(inputs),
+      x: try arena.nextActivations(tokens * inputs),
+      w: try arena.nextWeights(outputs * inputs),
+      y: try arena.nextResults(tokens * outputs),
+      packed_x: packs ? try arena.nextResults(tokens * inputs) : nil)
+    return try MonotonicClock.time_ns { () throws(DeviceError) in try dispatch.linear(call) }
+  }
+
+  private func timeAppend(
+    _ tokens: Int, _ heads: HeadGeometry, _ layout: PageLayout, _ arena: TimingArena
+  ) throws(DeviceError) -> Int64 {
+    try InputChecks.check(positive: tokens, "tokens")
+    let size = layout.blockSize
+    let blocks = arena.nextPages((tokens + size - 1) / size, of: layout)
+    let slots = (0..<tokens).map { Int64(blocks[$0 / size]) * Int64(size) + Int64($0 % size) }
+    let count = tokens * heads.kvHeads * heads.headDim
+    let keys = try arena.nextActivations(count)
+    let values = try arena.nextActivations(count)
+    return slots.withUnsafeBufferPointer { slots in
+      let call = kv_append(
+        shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
+        pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
+        keys: keys, values: values)
+      return MonotonicClock.time_ns { dispatch.append(call, tokens: tokens) }
+    }
+  }
+
+  private func timeDecode(
+    _ sequences: Int, _ context: Int, _ heads: HeadGeometry, _ layout: PageLayout,
+    _ arena: TimingArena
+  ) throws(DeviceError) -> Int64 {
+    try InputChecks.check(positive: sequences, "sequences")
+    try InputChecks.check(positive: context, "context")
+    let width = (context + layout.blockSize - 1) / layout.blockSize
+    let tables = arena.nextPages(sequences * width, of: layout)
+    let count = sequences * heads.queryHeads * heads.headDim
+    let queries = try arena.nextActivations(count)
+    let outputs = try arena.nextResults(count)
+    let plan = DecodePlan(
+      contexts: [Int](repeating: context, count: sequences), kvHeads: heads.kvHeads,
+      workers: dispatch.workers.workerCount)
+    let shape = CPUDispatch.shape(layout, groupSize: heads.groupSize)
+    let partials = try arena.nextResults(CPUBackend.partialBytes(shape, plan) / 4)
+    var elapsed_ns: Int64 = 0
+    try withPointers(tables, plan.spans, plan.spanStarts) {
+      (tables, spans, starts) throws(DeviceError) in
+      let call = kv_decode(
+        shape: shape, pages: arena.pageBase.assumingMemoryBound(to: UInt8.self),
+        tables: tables, table_stride: Int64(width), queries: queries, spans: spans,
+        partials: partials, span_starts: starts, outputs: outputs)
+      elapsed_ns = try MonotonicClock.time_ns { () throws(DeviceError) in
+        try dispatch.decode(call, plan: plan)
+      }
+    }
+    return elapsed_ns
+  }
+
+  private func timePrefill(
+    _ tokens: Int, _ prefix: Int, _ heads: HeadGeometry, _ layout: PageLayout,
+    _ arena: TimingArena
+  ) throws(DeviceError) -> Int64 {
+    try InputChecks.check(positive: tokens, "tokens")
+    try InputChecks.check(positive: prefix + 1, "prefix")
+    let width = (prefix + tokens + layout.blockSize - 1) / layout.blockSize
+    let table = arena.nextPages(width, of: layout)
+    let count = tokens * heads.queryHeads * heads.headDim
+    let queries = try arena.nextActivations(count)
+    let outputs = try arena.nextResults(count)
+    var elapsed_ns: Int64 = 0
+    try withPointers(table, [0], [0]) { (table, _, _) throws(DeviceError) in
+      let call = kv_prefill(
+        shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
+        pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), table: table,
+        prefix: Int64(prefix), tokens: Int64(tokens), queries: queries, outputs: outputs,
+        tokens_per_item: 0)
+      elapsed_ns = try MonotonicClock.time_ns { () throws(DeviceError) in
+        try dispatch.prefill(call)
+      }
+    }
+    return elapsed_ns
+  }
+}

@@ -1,0 +1,69 @@
+import Glibc
+
+/// What a profile says about the device that it was measured on.
+public struct DeviceFacts: Hashable, Sendable {
+  /// The name that the device gives itself, such as "AMD EPYC 9B45".
+  public let name: String
+  /// The kernels that run: "scalar", "avx2", "avx512".
+  public let kernelPath: String
+  /// Logical cores (or compute units) that the kernels use.
+  public let coreCount: Int
+  /// Bytes of memory of the device.
+  public let memoryBytes: Int
+  /// Bytes of the largest cache level.
+  public let lastLevelCacheBytes: Int
+
+  /// Facts from elsewhere: another backend, a test.
+  public init(
+    name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int
+  ) {
+    self.name = name
+    self.kernelPath = kernelPath
+    self.coreCount = coreCount
+    self.memoryBytes = memoryBytes
+    self.lastLevelCacheBytes = lastLevelCacheBytes
+  }
+
+  /// The machine that this process runs on, with the kernels of `path` on `coreCount` cores.
+  public static func host(path: CPUPath, coreCount: Int) -> DeviceFacts {
+    DeviceFacts(
+      name: hostName, kernelPath: path.name, coreCount: coreCount,
+      memoryBytes: sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)),
+      lastLevelCacheBytes: hostCacheBytes)
+  }
+
+  /// The "model name" of /proc/cpuinfo; arm64 kernels print none.
+  private static var hostName: String {
+    for line in lines(ofFile: "/proc/cpuinfo") where line.hasPrefix("model name") {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      return String(line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
+    }
+    return "unnamed CPU"
+  }
+
+  /// The largest cache that the first core sees; 32 MiB where the system tells nothing.
+  private static var hostCacheBytes: Int {
+    var largest = 0
+    for index in 0..<8 {
+      let path = "/sys/devices/system/cpu/cpu0/cache/index\(index)/size"
+      guard let text = lines(ofFile: path).first else { continue }
+      let digits = text.prefix { $0.isNumber }
+      let unit = text.hasSuffix("M") ? 1 << 20 : text.hasSuffix("K") ? 1 << 10 : 1
+      largest = max(largest, (Int(digits) ?? 0) * unit)
+    }
+    return largest > 0 ? largest : 32 << 20
+  }
+
+  private static func lines(ofFile path: String) -> [String] {
+    guard let file = fopen(path, "r") else { return [] }
+    defer { fclose(file) }
+    var text: [String] = []
+    var line: UnsafeMutablePointer<CChar>?
+    var capacity = 0
+    defer { free(line) }
+    while getline(&line, &capacity, file) > 0, let line {
+      text.append(String(cString: line).filter { $0 != "\n" })
+    }
+    return text
+  }
+}

@@ -1,0 +1,92 @@
+import Operators
+
+/// A device that runs and times the operators of one layer.
+///
+/// The operators take plain arrays and check them before anything is dispatched: they exist to
+/// prove kernels right. Timing runs the same kernels on memory of the backend's own.
+public protocol KernelBackend: AnyObject {
+  /// What the device is.
+  var facts: DeviceFacts { get }
+
+  /// Writes K and V of new tokens into pages. Rows are `[token][kvHead][headDim]`; token `i` goes
+  /// to slot `slots[i]` (page × block size + offset).
+  func append(
+    keys: [Float], values: [Float], slots: [Int], to pages: inout KVPages
+  ) throws(DeviceError)
+
+  /// One query token per sequence over its whole context. `queries` and `output` are
+  /// `[sequence][queryHead][headDim]`; what `output` holds beyond that stays as it is.
+  func decodeAttention(
+    queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
+    into output: inout [Float]
+  ) throws(DeviceError)
+
+  /// The last `tokens` tokens of a sequence, each over those up to itself. `queries` and `output`
+  /// are `[token][queryHead][headDim]`; what `output` holds beyond that stays as it is.
+  func prefillAttention(
+    queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
+    into output: inout [Float]
+  ) throws(DeviceError)
+
+  /// `output[tokens × outputs] = activations[tokens × inputs] · weights[outputs × inputs]ᵀ`;
+  /// weights are the bits of IEEE halves. What `output` holds beyond that stays as it is.
+  func linear(
+    _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,
+    into output: inout [Float]
+  ) throws(DeviceError)
+
+  /// Times one operator on cold inputs.
+  ///
+  /// Inputs rotate through more memory than the last-level cache, so that every call starts cold,
+  /// as in a real step.
+  /// - Returns: nanoseconds of each of `repeats` calls, after a warm-up that does not count.
+  func time(
+    _ shape: OperatorShape, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> [Int64]
+
+  /// Bytes per second of a plain read, on all cores, of memory beyond the last-level cache: the
+  /// best of `repeats` passes.
+  func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double
+}
+
+extension KernelBackend {
+  /// The name that the device gives itself.
+  public var name: String { facts.name }
+  /// The kernels that run: "scalar", "avx2", "avx512".
+  public var kernelPath: String { facts.kernelPath }
+}
+
+/// Pages of one layer in plain memory.
+public struct KVPages: Sendable {
+  /// Where the bytes of a page lie.
+  public let layout: PageLayout
+  /// Pages of the pool.
+  public let pageCount: Int
+  /// All pages, one after the other.
+  public internal(set) var bytes: [UInt8]
+
+  /// Pages full of zeros.
+  public init(layout: PageLayout, pageCount: Int) {
+    precondition(pageCount >= 0)
+    self.layout = layout
+    self.pageCount = pageCount
+    bytes = [UInt8](repeating: 0, count: pageCount * layout.pageBytes)
+  }
+
+  /// Tokens that the pool holds.
+  public var slotCount: Int { pageCount * layout.blockSize }
+}
+
+/// A sequence in the cache: the pages of its tokens, in order, and how many tokens there are.
+public struct CachedSequence: Hashable, Sendable {
+  /// Page of tokens `i × blockSize ..< (i + 1) × blockSize`.
+  public var blocks: [Int32]
+  /// Cached tokens; for prefill those of the chunk are the last of them.
+  public var context: Int
+
+  /// A sequence of `context` tokens in `blocks`.
+  public init(blocks: [Int32], context: Int) {
+    self.blocks = blocks
+    self.context = context
+  }
+}

@@ -1,0 +1,151 @@
+import Operators
+
+/// The memory that timings read: pages, weights and activations, each larger than the last-level
+/// cache several times over, filled once and handed out in turn, so that no call finds in cache
+/// what an earlier one left there.
+final class TimingArena {
+  private var pages: RotatingRegion
+  private var weights: RotatingRegion
+  private var activations: RotatingRegion
+  private var results: RotatingRegion
+  private var pageOrder: [Int32] = []
+  private var pageOrderBytes = 0
+  private var pageCursor = 0
+
+  /// The most that weights may take; what is larger is refused.
+  private static let weightLimit_bytes = 1 << 30
+  /// The most that activations or results of one call may take.
+  private static let activationLimit_bytes = 1 << 29
+
+  /// - Parameter cacheBytes: bytes of the last-level cache.
+  init(cacheBytes: Int) throws(DeviceError) {
+    let pool = max(256 << 20, 4 * cacheBytes)
+    pages = try RotatingRegion(byteCount: pool, content: .halves)
+    weights = try RotatingRegion(byteCount: pool, content: .halves)
+    activations = try RotatingRegion(byteCount: max(128 << 20, 3 * cacheBytes), content: .floats)
+    results = try RotatingRegion(byteCount: 64 << 20, content: .floats)
+  }
+
+  /// The first byte of the page pool.
+  var pageBase: UnsafeMutableRawPointer { pages.base }
+
+  /// Pages of `layout` that the pool holds.
+  func pageCount(_ layout: PageLayout) -> Int { pages.byteCount / layout.pageBytes }
+
+  /// The next `count` pages in a fixed random order. Where `count` is more than the pool holds,
+  /// pages repeat, by then long gone from every cache.
+  func nextPages(_ count: Int, of layout: PageLayout) -> [Int32] {
+    if pageOrderBytes != layout.pageBytes {
+      var random = SplitMix64(state: 0x5EED)
+      pageOrder = (0..<Int32(pageCount(layout))).shuffled(using: &random)
+      pageOrderBytes = layout.pageBytes
+      pageCursor = 0
+    }
+    return (0..<count).map { _ in
+      pageCursor = pageCursor + 1 < pageOrder.count ? pageCursor + 1 : 0
+      return pageOrder[pageCursor]
+    }
+  }
+
+  /// The next `count` weights.
+  func nextWeights(_ count: Int) throws(DeviceError) -> UnsafePointer<UInt16> {
+    let memory = try weights.next(
+      2 * count, limit: TimingArena.weightLimit_bytes, field: "weight_bytes")
+    return UnsafePointer(memory.assumingMemoryBound(to: UInt16.self))
+  }
+
+  /// The next `count` input floats.
+  func nextActivations(_ count: Int) throws(DeviceError) -> UnsafePointer<Float> {
+    let memory = try activations.next(
+      4 * count, limit: TimingArena.activationLimit_bytes, field: "activation_bytes")
+    return UnsafePointer(memory.assumingMemoryBound(to: Float.self))
+  }
+
+  /// Starts a call: results go to the same memory each time, as an engine's step buffers do.
+  func beginCall() { results.rewind() }
+
+  /// Room for `count` floats of results or intermediate sums.
+  func nextResults(_ count: Int) throws(DeviceError) -> UnsafeMutablePointer<Float> {
+    let memory = try results.next(
+      4 * count, limit: TimingArena.activationLimit_bytes, field: "result_bytes")
+    return memory.assumingMemoryBound(to: Float.self)
+  }
+}
+
+/// A buffer that is handed out piece by piece, from the start again when it ends.
+private struct RotatingRegion: ~Copyable {
+  enum Content {
+    /// Sixteen-bit words that are halves of either sign with magnitudes in 0.125 ..< 1, so that
+    /// as four-bit codes, scales and zeros they are plausible too.
+    case halves
+    /// Floats of either sign with magnitudes in 1 ..< 2.
+    case floats
+  }
+
+  private var buffer: AlignedBuffer
+  private let content: Content
+  private var cursor = 0
+
+  init(byteCount: Int, content: Content) throws(DeviceError) {
+    buffer = try AlignedBuffer(byteCount: byteCount)
+    self.content = content
+    fill()
+  }
+
+  var base: UnsafeMutableRawPointer { buffer.base }
+  var byteCount: Int { buffer.byteCount }
+
+  /// The next `bytes` bytes at a page boundary; the buffer grows where it is too small.
+  mutating func next(
+    _ bytes: Int, limit: Int, field: String
+  ) throws(DeviceError) -> UnsafeMutableRawPointer {
+    guard bytes <= limit else {
+      throw .unsupportedShape(field: field, value: bytes, accepted: "at most \(limit)")
+    }
+    if bytes > buffer.byteCount {
+      buffer = try AlignedBuffer(byteCount: bytes)
+      cursor = 0
+      fill()
+    }
+    if cursor + bytes > buffer.byteCount { cursor = 0 }
+    defer { cursor += (bytes + 4095) / 4096 * 4096 }
+    return buffer.base + cursor
+  }
+
+  mutating func rewind() { cursor = 0 }
+
+  /// Random words for the first MiB, then copies: distinct addresses are what matters.
+  private func fill() {
+    let piece = min(buffer.byteCount, 1 << 20)
+    let words = buffer.elements(UInt64.self)
+    var random = SplitMix64(state: 1)
+    for i in 0..<piece / 8 {
+      switch content {
+      case .halves:
+        words[i] = random.next() & 0x8BFF_8BFF_8BFF_8BFF | 0x3000_3000_3000_3000
+      case .floats:
+        words[i] = random.next() & 0x807F_FFFF_807F_FFFF | 0x3F80_0000_3F80_0000
+      }
+    }
+    var done = piece
+    while done < buffer.byteCount {
+      let count = min(piece, buffer.byteCount - done)
+      (buffer.base + done).copyMemory(from: buffer.base, byteCount: count)
+      done += count
+    }
+  }
+}
+
+/// Steele, Lea and Flood's generator (OOPSLA 2014): enough for filling memory.
+struct SplitMix64: RandomNumberGenerator {
+  /// The counter; any value is a seed.
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var word = state
+    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+    return word ^ (word >> 31)
+  }
+}
