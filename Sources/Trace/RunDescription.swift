@@ -127,6 +127,6 @@ public struct RunSummary: Hashable, Sendable {
   /// How it ended; nil if it did not.
   public var end: End?
 
-  /// The numbers that `seq` of its records lies in.
-  var sequence: ClosedRange<Int64>
+  /// The numbers that `seq` of its records lies in; empty if it has none.
+  var sequence: Range<Int64>
 }

@@ -9,14 +9,14 @@ struct StoredRequests {
 
   /// Stands on the first row.
   init(
-    of run: Int64, in range: ClosedRange<Int64>, on connection: Connection
+    of run: Int64, in range: Range<Int64>, on connection: Connection
   ) throws(TraceError) {
     path = connection.path
     row = try connection.prepare(
       """
       SELECT seq, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
         output_tokens, preemptions, outcome
-      FROM request WHERE seq BETWEEN ?2 AND ?3 AND run_id = ?1 ORDER BY seq
+      FROM request WHERE seq >= ?2 AND seq < ?3 AND run_id = ?1 ORDER BY seq
       """)
     try row.bind(1, run)
     try row.bind(2, range.lowerBound)
@@ -50,14 +50,14 @@ struct StoredSteps {
 
   /// Stands on the first row.
   init(
-    of run: Int64, in range: ClosedRange<Int64>, on connection: Connection
+    of run: Int64, in range: Range<Int64>, on connection: Connection
   ) throws(TraceError) {
     row = try connection.prepare(
       """
       SELECT seq, start_ns, end_ns, steps, decode_sequences, context_tokens,
         prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
         linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns
-      FROM step WHERE seq BETWEEN ?2 AND ?3 AND run_id = ?1 ORDER BY seq
+      FROM step WHERE seq >= ?2 AND seq < ?3 AND run_id = ?1 ORDER BY seq
       """)
     try row.bind(1, run)
     try row.bind(2, range.lowerBound)

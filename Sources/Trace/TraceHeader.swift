@@ -10,6 +10,7 @@
 /// see any of it (https://sqlite.org/fileformat2.html, section 1.3).
 struct TraceHeader {
   private var bytes: [UInt8]
+  private let sizeBytes: Int64
 
   /// Reads the header of a regular file; a shorter file gives a shorter header.
   /// - Throws: `noSuchFile`, `notARegularFile`, `io`.
@@ -23,6 +24,9 @@ struct TraceHeader {
     let descriptor = open(path.file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else { throw path.failure("open it") }
     defer { close(descriptor) }
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else { throw path.failure("look at it") }
+    sizeBytes = Int64(information.st_size)
     var read = 0
     bytes = [UInt8](repeating: 0, count: 100)
     bytes.withUnsafeMutableBytes { read = pread(descriptor, $0.baseAddress, $0.count, 0) }
@@ -30,8 +34,8 @@ struct TraceHeader {
     bytes.removeSubrange(read...)
   }
 
-  /// Refuses everything but a trace of this version in rollback mode.
-  /// - Throws: `notATrace`, `wrongVersion`.
+  /// Refuses everything but a whole trace of this version in rollback mode.
+  /// - Throws: `notATrace`, `wrongVersion`, `damaged`.
   func check(path: String) throws(TraceError) {
     // A write-ahead log, mode 2, would have SQLite create files beside a trace that is only read.
     guard bytes.count == 100, bytes.starts(with: Array("SQLite format 3\0".utf8)),
@@ -40,6 +44,13 @@ struct TraceHeader {
     let version = word(at: 60)
     guard version == TraceSchema.version else {
       throw .wrongVersion(path: path, found: version, expected: TraceSchema.version)
+    }
+    // SQLite would take a last page that is cut short for one that ends in zeros. A page size of
+    // 64 KiB does not fit its two bytes and stands there as 1.
+    let storedPageBytes = word(at: 16) >> 16 & 0xffff
+    let pageBytes = storedPageBytes == 1 ? 65_536 : storedPageBytes
+    guard sizeBytes >= pageBytes * word(at: 28) else {
+      throw .damaged(path: path, reason: "its end is missing")
     }
   }
 

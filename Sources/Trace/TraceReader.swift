@@ -61,14 +61,14 @@ public final class TraceReader {
         rowDigest: row.text(12), durationNs: row.integer(13), requests: row.integer(14),
         stepRows: row.integer(15))
       let first = row.integer(16)
-      let last = row.optionalInteger(17) ?? Int64.max
-      guard first > 0, last >= first - 1 else {
+      let last = row.optionalInteger(17) ?? Int64.max - 1
+      guard first > 0, last >= first - 1, last < Int64.max else {
         throw .damaged(path: path, reason: "run \(row.integer(0)) has an impossible range of rows")
       }
       summaries.append(
         RunSummary(
           id: row.integer(0), description: description,
-          end: row.integer(11) == 1 ? end : nil, sequence: first...last))
+          end: row.integer(11) == 1 ? end : nil, sequence: first..<last + 1))
     }
     return summaries
   }
