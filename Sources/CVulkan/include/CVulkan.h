@@ -1,0 +1,74 @@
+/* Vulkan without linking to it: libvulkan is opened at run time, so that kvsim builds and runs on
+   machines that have none. Nothing here is global, nothing is printed, and every failure is a code
+   with a reason. Functions on one loader must not run at the same time. */
+#ifndef CVULKAN_H
+#define CVULKAN_H
+
+#define VK_NO_PROTOTYPES 1
+#include <vulkan/vulkan.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a call came to. */
+typedef enum cvulkan_result {
+  CVULKAN_OK = 0,
+  /* libvulkan could not be opened: most often, it is not installed. */
+  CVULKAN_NO_LIBRARY = 1,
+  /* The library that was opened lacks a function that every Vulkan loader has. */
+  CVULKAN_NOT_A_LOADER = 2,
+  /* Vulkan is there, but no driver for any device is. */
+  CVULKAN_NO_DRIVER = 3,
+  /* Vulkan returned an error; the reason has its number. */
+  CVULKAN_FAILED = 4,
+} cvulkan_result;
+
+/* An open library with an instance. Owned by the caller; its fields are for CVulkan and for whoever
+   goes on with the instance. */
+typedef struct cvulkan_loader {
+  void *library;
+  PFN_vkGetInstanceProcAddr get_instance_proc_addr;
+  VkInstance instance;
+  /* The version that the instance was created for, as VK_MAKE_API_VERSION packs it. */
+  uint32_t api_version;
+  /* Why the last call failed; empty after success. */
+  char reason[256];
+} cvulkan_loader;
+
+/* A physical device. Versions are packed as by VK_MAKE_API_VERSION, but the driver's is packed as
+   its vendor likes. */
+typedef struct cvulkan_device {
+  VkPhysicalDevice handle;
+  char name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
+  VkPhysicalDeviceType type;
+  uint32_t vendor_id;
+  uint32_t api_version;
+  uint32_t driver_version;
+  /* The largest heap of memory local to the device, in bytes; 0 if it reports none. */
+  uint64_t device_local_bytes;
+  /* Whether storage buffers may hold 16-bit values. */
+  bool has_16bit_storage;
+} cvulkan_device;
+
+/* Opens `library` (NULL for libvulkan.so.1) and creates an instance. After a failure the loader
+   holds the reason and nothing that needs closing. */
+cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library);
+
+/* Writes up to `capacity` devices in the loader's order, and how many there are to `count`, which
+   may be more than `capacity`. */
+cvulkan_result cvulkan_list_devices(cvulkan_loader *loader, cvulkan_device *devices,
+                                    uint32_t capacity, uint32_t *count);
+
+/* Destroys the instance and closes the library. Harmless on a loader that is closed already or was
+   never opened, if it was zeroed. */
+void cvulkan_close(cvulkan_loader *loader);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+import Simulator
+
+/// A 64-bit digest of a run's records in the order in which they were recorded.
+///
+/// Equal records give equal digests on every machine. The state starts at `0xcbf29ce484222325`;
+/// every word `w` turns a state `h` into `x ^ (x >> 32)` with
+/// `x = (h ^ w) · 0x9e3779b97f4a7c15 mod 2^64`. For a fixed `h` that is a bijection of `w`, and for
+/// a fixed `w` one of `h`: records that differ in a single word always differ in their digest. The
+/// shift brings high bits down, where the multiplication alone would only carry them up and out.
+///
+/// A request is ten words: the tag 1, then its fields as declared, the outcome as 0 (finished) or
+/// 1 (rejected). A run of steps is sixteen: the tag 2, then its fields as declared, the five costs
+/// last. Integers enter as two's complement, a missing time as -1. It finds differences between
+/// runs and accidents to files; it is no defence against somebody who forges a file.
+public struct RowDigest: Hashable, Sendable, Recorder {
+  private var state: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  /// The digest of no record.
+  public init() {}
+
+  /// The digest so far.
+  public var value: UInt64 { state }
+
+  /// The digest as the trace stores it: 16 lower-case hexadecimal digits.
+  public var hex: String {
+    let digits = String(state, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Takes one word in.
+  @inline(__always)
+  mutating func mix(_ word: Int64) {
+    let product = (state ^ UInt64(bitPattern: word)) &* 0x9e37_79b9_7f4a_7c15
+    state = product ^ (product &>> 32)
+  }
+
+  /// Takes a request in.
+  public mutating func record(_ request: RequestRecord) throws(Never) {
+    mix(1)
+    mix(request.id)
+    mix(request.arrivalNs)
+    mix(request.scheduledNs)
+    mix(request.firstTokenNs)
+    mix(request.finishNs)
+    mix(request.promptTokens)
+    mix(request.outputTokens)
+    mix(request.preemptions)
+    mix(Int64(request.outcome.rawValue))
+  }
+
+  /// Takes a run of steps in.
+  public mutating func record(_ run: StepRecord) throws(Never) {
+    mix(2)
+    mix(run.startNs)
+    mix(run.endNs)
+    mix(run.steps)
+    mix(run.decodeSequences)
+    mix(run.contextTokens)
+    mix(run.prefillSequences)
+    mix(run.prefillTokens)
+    mix(run.waitingRequests)
+    mix(run.preemptedRequests)
+    mix(run.usedBlocks)
+    mix(run.cost.linearNs)
+    mix(run.cost.appendNs)
+    mix(run.cost.decodeAttentionNs)
+    mix(run.cost.prefillAttentionNs)
+    mix(run.cost.elementwiseNs)
+  }
+}

@@ -1,0 +1,92 @@
+import Simulator
+
+/// The two statements that take nearly all of a trace's rows, with what is the same for every row
+/// of a run bound once. SQLite keeps bound values from row to row, so that a row costs its integers
+/// and nothing else: no text is made or copied for it.
+final class RowInserts {
+  private let request: Statement
+  private let step: Statement
+  /// The outcome that is bound now: it rarely changes from one request to the next.
+  private var outcome: RequestRecord.Outcome?
+
+  /// Compiles the statements, once for a file.
+  init(on connection: Connection) throws(TraceError) {
+    request = try connection.prepare(
+      """
+      INSERT INTO request (seq, run_id, format, id, arrival_ns, scheduled_ns, first_token_ns,
+        finish_ns, prompt_tokens, output_tokens, preemptions, outcome)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+      """)
+    step = try connection.prepare(
+      """
+      INSERT INTO step (seq, run_id, id, start_ns, end_ns, steps, decode_sequences,
+        context_tokens, prefill_sequences, prefill_tokens, waiting_requests,
+        preempted_requests, used_blocks, linear_ns, append_ns, decode_attention_ns,
+        prefill_attention_ns, elementwise_ns)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+      """)
+  }
+
+  /// Binds what all rows of a run share.
+  func begin(run: Int64, format: String) throws(TraceError) {
+    try request.bind(2, run)
+    try request.bind(3, format)
+    try step.bind(2, run)
+  }
+
+  /// Appends a request.
+  func insert(_ record: RequestRecord, seq: Int64) throws(TraceError) {
+    try request.bind(1, seq)
+    try request.bind(4, record.id)
+    try request.bind(5, record.arrivalNs)
+    try request.bind(6, timeNs: record.scheduledNs)
+    try request.bind(7, timeNs: record.firstTokenNs)
+    try request.bind(8, record.finishNs)
+    try request.bind(9, record.promptTokens)
+    try request.bind(10, record.outputTokens)
+    try request.bind(11, record.preemptions)
+    if outcome != record.outcome {
+      try request.bind(12, record.outcome.stored)
+      outcome = record.outcome
+    }
+    try request.run()
+  }
+
+  /// Appends a run of steps, the `id`-th of its simulation.
+  func insert(_ record: StepRecord, seq: Int64, id: Int64) throws(TraceError) {
+    try step.bind(1, seq)
+    try step.bind(3, id)
+    try step.bind(4, record.startNs)
+    try step.bind(5, record.endNs)
+    try step.bind(6, record.steps)
+    try step.bind(7, record.decodeSequences)
+    try step.bind(8, record.contextTokens)
+    try step.bind(9, record.prefillSequences)
+    try step.bind(10, record.prefillTokens)
+    try step.bind(11, record.waitingRequests)
+    try step.bind(12, record.preemptedRequests)
+    try step.bind(13, record.usedBlocks)
+    try step.bind(14, record.cost.linearNs)
+    try step.bind(15, record.cost.appendNs)
+    try step.bind(16, record.cost.decodeAttentionNs)
+    try step.bind(17, record.cost.prefillAttentionNs)
+    try step.bind(18, record.cost.elementwiseNs)
+    try step.run()
+  }
+}
+
+extension RequestRecord.Outcome {
+  /// The word that stands in the file.
+  var stored: String {
+    switch self {
+    case .finished: "finished"
+    case .rejected: "rejected"
+    }
+  }
+
+  /// The outcome that a word of the file stands for; nil for any other word.
+  init?(stored: String) {
+    guard let outcome = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    self = outcome
+  }
+}

@@ -1,0 +1,132 @@
+/// A scenario as it was given, kept so that a trace explains itself.
+public struct ScenarioDescription: Hashable, Sendable {
+  /// What the scenario calls itself.
+  public var name: String
+  /// The file it was read from; nil if it came with kvsim.
+  public var sourcePath: String?
+  /// The scenario, verbatim.
+  public var text: String
+  /// The model's `config.json`, verbatim.
+  public var modelJSON: String
+
+  /// A scenario, complete.
+  public init(name: String, sourcePath: String?, text: String, modelJSON: String) {
+    self.name = name
+    self.sourcePath = sourcePath
+    self.text = text
+    self.modelJSON = modelJSON
+  }
+}
+
+/// A profile as it was given.
+public struct ProfileDescription: Hashable, Sendable {
+  /// What the profile calls itself.
+  public var name: String
+  /// The device that it describes.
+  public var device: String
+  /// The kernels that were timed, such as `cpu-avx2`.
+  public var kernelPath: String
+  /// Where its numbers come from: `measured`, `imported` or `derived`.
+  public var provenance: String
+  /// The checksum that it carries.
+  public var checksum: String
+  /// The profile, verbatim.
+  public var text: String
+
+  /// A profile, complete.
+  public init(
+    name: String, device: String, kernelPath: String, provenance: String, checksum: String,
+    text: String
+  ) {
+    self.name = name
+    self.device = device
+    self.kernelPath = kernelPath
+    self.provenance = provenance
+    self.checksum = checksum
+    self.text = text
+  }
+}
+
+/// What is known of a run before it starts.
+public struct RunDescription: Hashable, Sendable {
+  /// What `TraceWriter.addScenario` returned.
+  public var scenarioID: Int64
+  /// What `TraceWriter.addProfile` returned.
+  public var profileID: Int64
+  /// The KV format, by the name that users write.
+  public var format: String
+  /// The seed of every random stream.
+  public var seed: UInt64
+  /// The kvsim that makes the run.
+  public var kvsimVersion: String
+  /// When the run started by the wall clock, such as `2026-05-01T12:00:00Z`.
+  public var startedUTC: String
+  /// Bytes of the cache that one token takes, over all layers.
+  public var kvBytesPerToken: Int64
+  /// Tokens that the pool holds.
+  public var poolTokens: Int64
+  /// Blocks that the pool holds.
+  public var poolBlocks: Int64
+  /// Tokens of one block.
+  public var blockSize: Int64
+
+  /// A description, complete.
+  public init(
+    scenarioID: Int64, profileID: Int64, format: String, seed: UInt64, kvsimVersion: String,
+    startedUTC: String, kvBytesPerToken: Int64, poolTokens: Int64, poolBlocks: Int64,
+    blockSize: Int64
+  ) {
+    self.scenarioID = scenarioID
+    self.profileID = profileID
+    self.format = format
+    self.seed = seed
+    self.kvsimVersion = kvsimVersion
+    self.startedUTC = startedUTC
+    self.kvBytesPerToken = kvBytesPerToken
+    self.poolTokens = poolTokens
+    self.poolBlocks = poolBlocks
+    self.blockSize = blockSize
+  }
+}
+
+/// A number that sums up a run.
+public struct Metric: Hashable, Sendable {
+  /// Its name, unique within the run, such as `ttft_p99`.
+  public var name: String
+  /// Its unit, such as `ms`; `1` for a share.
+  public var unit: String
+  /// The number; nil where the run does not define it. Not-a-number is stored as nil.
+  public var value: Double?
+
+  /// A metric, complete.
+  public init(name: String, unit: String, value: Double?) {
+    self.name = name
+    self.unit = unit
+    self.value = value
+  }
+}
+
+/// A run as a trace tells it.
+public struct RunSummary: Hashable, Sendable {
+  /// How the run ended.
+  public struct End: Hashable, Sendable {
+    /// The digest of its records, 16 hexadecimal digits.
+    public var rowDigest: String
+    /// The time of its last event, in nanoseconds since its start.
+    public var durationNs: Int64
+    /// How many requests it recorded.
+    public var requests: Int64
+    /// How many rows of steps it recorded.
+    public var stepRows: Int64
+  }
+
+  /// Its number in the file, from 1.
+  public var id: Int64
+  /// What was known when it started.
+  public var description: RunDescription
+  /// How it ended; nil if it did not.
+  public var end: End?
+
+  /// The numbers that `seq` of its records lies in; empty if it has none.
+  var sequence: Range<Int64>
+}

@@ -1,0 +1,63 @@
+/// What can go wrong between kvsim and a trace file. Every case names the file, and every message
+/// says what to do.
+public enum TraceError: Error, Hashable, Sendable {
+  /// Something stands at the path and replacing it was not asked for.
+  case fileExists(path: String)
+  /// A folder, a link or a device stands where a trace file belongs.
+  case notARegularFile(path: String)
+  /// There is no file to read.
+  case noSuchFile(path: String)
+  /// The folder that is to hold the file does not exist.
+  case noSuchFolder(path: String, folder: String)
+  /// Another live process is writing the same trace.
+  case busy(path: String)
+  /// The file system has no room left.
+  case diskFull(path: String)
+  /// The operating system refused something; `code` is its `errno`.
+  case io(path: String, operation: String, code: Int32, reason: String)
+  /// The file is no SQLite database, or not one that kvsim wrote.
+  case notATrace(path: String)
+  /// The trace was written in another version of the schema.
+  case wrongVersion(path: String, found: Int64, expected: Int64)
+  /// The file says it is a trace, and its contents contradict that.
+  case damaged(path: String, reason: String)
+  /// SQLite refused something; `code` is its extended result code.
+  case sqlite(path: String, code: Int32, reason: String)
+  /// The trace holds no run of that number.
+  case noSuchRun(path: String, run: Int64)
+}
+
+extension TraceError: CustomStringConvertible {
+  /// One sentence on what happened and one on what to do.
+  public var description: String {
+    switch self {
+    case .fileExists(let path):
+      "\(path) exists already. Choose another name, or ask to overwrite it."
+    case .notARegularFile(let path):
+      "\(path) is not a regular file. Name a file of your own for the trace; "
+        + "links, folders and devices are refused."
+    case .noSuchFile(let path):
+      "\(path) does not exist. Check the name of the trace."
+    case .noSuchFolder(let path, let folder):
+      "\(path) cannot be opened: there is no folder \(folder). Create it first."
+    case .busy(let path):
+      "\(path) is being written by another process. Wait for it, or choose another name."
+    case .diskFull(let path):
+      "\(path) could not be written: the disk is full. Make room, or write elsewhere."
+    case .io(let path, let operation, let code, let reason):
+      "\(path): could not \(operation): \(reason) (errno \(code)). "
+        + "Check the folder's permissions and its disk."
+    case .notATrace(let path):
+      "\(path) is not a trace written by kvsim. Name a file that `kvsim run` wrote."
+    case .wrongVersion(let path, let found, let expected):
+      "\(path) is a trace of schema version \(found); this kvsim reads version \(expected). "
+        + "Write it again with this kvsim, or read it with the one that wrote it."
+    case .damaged(let path, let reason):
+      "\(path) is damaged: \(reason). Write it again."
+    case .sqlite(let path, let code, let reason):
+      "\(path): SQLite refused: \(reason) (code \(code))."
+    case .noSuchRun(let path, let run):
+      "\(path) holds no run \(run). List its runs to see which there are."
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import Simulator
+
+/// Reads a trace, which somebody else may have made: nothing in the file is trusted, nothing is
+/// written, and whatever is wrong with it comes out as a `TraceError`.
+///
+/// One reader belongs to one thread at a time.
+public final class TraceReader {
+  private let connection: Connection
+  private var path: String { connection.path }
+
+  /// Opens a trace.
+  /// - Throws: `noSuchFile`, `notARegularFile` (links included), `notATrace`, `wrongVersion`,
+  ///   `damaged` where SQLite or the schema contradicts the header.
+  public init(path: String) throws(TraceError) {
+    let location = try TracePath(path)
+    try TraceHeader(reading: location).check(path: path)
+    connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
+    // Reads the schema, so that a damaged one is found now.
+    _ = try connection.integer("SELECT count(*) FROM sqlite_schema")
+  }
+
+  /// Goes through every page of the file; takes time in proportion to its size.
+  /// - Throws: `damaged` with the first finding.
+  public func checkIntegrity() throws(TraceError) {
+    let statement = try connection.prepare("PRAGMA integrity_check(1)")
+    guard try statement.step() else { return }
+    let finding = statement.text(0)
+    if finding != "ok" { throw .damaged(path: path, reason: finding) }
+  }
+
+  /// The runs, in the order in which they were made.
+  public func runs() throws(TraceError) -> [RunSummary] {
+    try summaries(where: "1")
+  }
+
+  /// One run.
+  /// - Throws: `noSuchRun`.
+  public func run(_ id: Int64) throws(TraceError) -> RunSummary {
+    guard let summary = try summaries(where: "id = \(id)").first else {
+      throw .noSuchRun(path: path, run: id)
+    }
+    return summary
+  }
+
+  private func summaries(where condition: String) throws(TraceError) -> [RunSummary] {
+    let row = try connection.prepare(
+      """
+      SELECT id, scenario_id, profile_id, format, seed, kvsim_version, started_utc,
+        kv_bytes_per_token, pool_tokens, pool_blocks, block_size, completed, row_digest,
+        duration_ns, requests, step_rows, first_seq, last_seq
+      FROM run WHERE \(condition) ORDER BY id
+      """)
+    var summaries: [RunSummary] = []
+    while try row.step() {
+      let description = RunDescription(
+        scenarioID: row.integer(1), profileID: row.integer(2), format: row.text(3),
+        seed: UInt64(bitPattern: row.integer(4)), kvsimVersion: row.text(5),
+        startedUTC: row.text(6), kvBytesPerToken: row.integer(7), poolTokens: row.integer(8),
+        poolBlocks: row.integer(9), blockSize: row.integer(10))
+      let end = RunSummary.End(
+        rowDigest: row.text(12), durationNs: row.integer(13), requests: row.integer(14),
+        stepRows: row.integer(15))
+      let first = row.integer(16)
+      let last = row.optionalInteger(17) ?? Int64.max - 1
+      guard first > 0, last >= first - 1, last < Int64.max else {
+        throw .damaged(path: path, reason: "run \(row.integer(0)) has an impossible range of rows")
+      }
+      summaries.append(
+        RunSummary(
+          id: row.integer(0), description: description,
+          end: row.integer(11) == 1 ? end : nil, sequence: first..<last + 1))
+    }
+    return summaries
+  }
+
+  /// The metrics of a run, by name; none for a run that is not there or has not ended.
+  public func metrics(run: Int64) throws(TraceError) -> [Metric] {
+    let row = try connection.prepare(
+      "SELECT name, unit, value FROM metric WHERE run_id = ?1 ORDER BY name")
+    try row.bind(1, run)
+    var metrics: [Metric] = []
+    while try row.step() {
+      metrics.append(
+        Metric(name: row.text(0), unit: row.text(1), value: row.optionalDouble(2)))
+    }
+    return metrics
+  }
+
+  /// A scenario, by the number that runs refer to it by; nil if there is none.
+  public func scenario(_ id: Int64) throws(TraceError) -> ScenarioDescription? {
+    let row = try connection.prepare(
+      "SELECT name, source_path, text, model_json FROM scenario WHERE id = ?1")
+    try row.bind(1, id)
+    guard try row.step() else { return nil }
+    return ScenarioDescription(
+      name: row.text(0), sourcePath: row.optionalText(1), text: row.text(2),
+      modelJSON: row.text(3))
+  }
+
+  /// A profile, by the number that runs refer to it by; nil if there is none.
+  public func profile(_ id: Int64) throws(TraceError) -> ProfileDescription? {
+    let row = try connection.prepare(
+      "SELECT name, device, kernel_path, provenance, checksum, text FROM profile WHERE id = ?1")
+    try row.bind(1, id)
+    guard try row.step() else { return nil }
+    return ProfileDescription(
+      name: row.text(0), device: row.text(1), kernelPath: row.text(2), provenance: row.text(3),
+      checksum: row.text(4), text: row.text(5))
+  }
+
+  /// Plays a run's records again, in the order in which they were recorded. Constant memory.
+  /// - Throws: `noSuchRun`; `damaged` for a row that no record can have made.
+  public func replay<Records: Recorder>(
+    run id: Int64, into recorder: inout Records
+  ) throws(TraceError) where Records.Failure == Never {
+    let range = try run(id).sequence
+    var requests = try StoredRequests(of: id, in: range, on: connection)
+    var steps = try StoredSteps(of: id, in: range, on: connection)
+    while true {
+      switch (requests.current, steps.current) {
+      case (let request?, let step?) where request.seq < step.seq:
+        recorder.record(request.record)
+        try requests.advance()
+      case (_, let step?):
+        recorder.record(step.record)
+        try steps.advance()
+      case (let request?, nil):
+        recorder.record(request.record)
+        try requests.advance()
+      case (nil, nil):
+        return
+      }
+    }
+  }
+
+  /// Whether the digest of a run's rows, computed again from the file, is the one that was stored
+  /// when the run ended. False for a run that has not ended.
+  /// - Throws: `noSuchRun`, `damaged`.
+  public func verifyDigest(run id: Int64) throws(TraceError) -> Bool {
+    guard let stored = try run(id).end?.rowDigest else { return false }
+    var digest = RowDigest()
+    try replay(run: id, into: &digest)
+    return digest.hex == stored
+  }
+}

@@ -1,0 +1,147 @@
+/// The tables of a trace, version 1. `docs/trace.md` explains every column at length; the comments
+/// in the statements stay in the file, so that `sqlite3 trace.db .schema` explains it too.
+///
+/// The rows of `request` and `step` share one counter, `seq`, as their rowid. Rows are so appended
+/// at the end of a b-tree, the cheapest insert that SQLite has; the order in which a run's records
+/// were made is kept without a column more; and a run's rows are one range of rowids, so that no
+/// index is needed to find them. Times that follow from others are generated columns: they take no
+/// room and cannot contradict the columns that they follow from.
+enum TraceSchema {
+  /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
+  static let version: Int64 = 1
+  /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
+  static let applicationID: Int64 = 0x6b76_736d
+
+  /// Creates every table and view in an empty database.
+  static let statements = inputs + runs + records + views
+
+  private static let inputs = """
+    CREATE TABLE scenario (
+      id INTEGER PRIMARY KEY,
+      name TEXT NOT NULL,        -- what the scenario calls itself
+      source_path TEXT,          -- the file it was read from; NULL if it came with kvsim
+      text TEXT NOT NULL,        -- the scenario as given, byte for byte
+      model_json TEXT NOT NULL   -- the model's config.json as given, byte for byte
+    ) STRICT;
+
+    CREATE TABLE profile (
+      id INTEGER PRIMARY KEY,
+      name TEXT NOT NULL,        -- what the profile calls itself
+      device TEXT NOT NULL,      -- the device that it describes
+      kernel_path TEXT NOT NULL, -- the kernels that were timed, such as cpu-avx2 or vulkan
+      provenance TEXT NOT NULL,  -- measured, imported or derived
+      checksum TEXT NOT NULL,    -- the checksum that the profile carries
+      text TEXT NOT NULL         -- the profile as given, byte for byte
+    ) STRICT;
+
+    """
+
+  private static let runs = """
+    CREATE TABLE run (
+      id INTEGER PRIMARY KEY,            -- from 1, in the order in which the runs were made
+      scenario_id INTEGER NOT NULL REFERENCES scenario(id),
+      profile_id INTEGER NOT NULL REFERENCES profile(id),
+      format TEXT NOT NULL,              -- KV format: fp16, int4, int4-rotated, ...
+      seed INTEGER NOT NULL,             -- unsigned 64-bit seed; add 2^64 if negative
+      kvsim_version TEXT NOT NULL,       -- the kvsim that made the run
+      started_utc TEXT NOT NULL,         -- wall clock; the only column that may differ
+      completed INTEGER NOT NULL,        -- 1 once the run has ended, else 0
+      row_digest TEXT,                   -- digest of its records, 16 hex digits; NULL till ended
+      duration_ns INTEGER,               -- time of its last event; NULL till ended
+      requests INTEGER,                  -- rows in request; NULL till ended
+      step_rows INTEGER,                 -- rows in step; NULL till ended
+      first_seq INTEGER NOT NULL,        -- seq of its first record
+      last_seq INTEGER,                  -- seq of its last record, below first_seq if it has none
+      kv_bytes_per_token INTEGER NOT NULL, -- bytes of the cache that one token takes, all layers
+      pool_tokens INTEGER NOT NULL,      -- tokens that the pool holds
+      pool_blocks INTEGER NOT NULL,      -- blocks that the pool holds
+      block_size INTEGER NOT NULL        -- tokens of one block
+    ) STRICT;
+
+    CREATE TABLE metric (
+      run_id INTEGER NOT NULL REFERENCES run(id),
+      name TEXT NOT NULL,        -- such as ttft_p99
+      unit TEXT NOT NULL,        -- such as ms, tokens/s or 1
+      value REAL,                -- NULL where the run does not define it
+      PRIMARY KEY (run_id, name)
+    ) STRICT, WITHOUT ROWID;
+
+    """
+
+  private static let records = """
+    CREATE TABLE request (
+      seq INTEGER PRIMARY KEY,          -- place among all records of the file, from 1
+      run_id INTEGER NOT NULL REFERENCES run(id),
+      format TEXT NOT NULL,             -- the run's format, repeated
+      id INTEGER NOT NULL,              -- place in the workload, from 0; the same in every run
+      arrival_ns INTEGER NOT NULL,      -- when it arrived
+      scheduled_ns INTEGER,             -- start of the first step on it; NULL if there was none
+      first_token_ns INTEGER,           -- when its first token was ready; NULL if none was
+      finish_ns INTEGER NOT NULL,       -- when its last token was ready, or it was rejected
+      prompt_tokens INTEGER NOT NULL,   -- tokens of the prompt
+      output_tokens INTEGER NOT NULL,   -- tokens produced
+      preemptions INTEGER NOT NULL,     -- times it lost its blocks and was computed again
+      outcome TEXT NOT NULL,            -- finished or rejected
+      -- Arrival to the first step on it; NULL if there was none.
+      queue_ns INTEGER GENERATED ALWAYS AS (scheduled_ns - arrival_ns) VIRTUAL,
+      -- Arrival to the first token; NULL if none was.
+      ttft_ns INTEGER GENERATED ALWAYS AS (first_token_ns - arrival_ns) VIRTUAL,
+      -- Mean time per token after the first, rounded down; NULL below two tokens.
+      tpot_ns INTEGER GENERATED ALWAYS AS (
+        CASE WHEN outcome = 'finished' AND output_tokens > 1
+        THEN (finish_ns - first_token_ns) / (output_tokens - 1) END) VIRTUAL,
+      -- Arrival to the last token; NULL unless finished.
+      e2e_ns INTEGER GENERATED ALWAYS AS (
+        CASE WHEN outcome = 'finished' THEN finish_ns - arrival_ns END) VIRTUAL
+    ) STRICT;
+
+    CREATE TABLE step (
+      seq INTEGER PRIMARY KEY,               -- place among all records of the file, from 1
+      run_id INTEGER NOT NULL REFERENCES run(id),
+      id INTEGER NOT NULL,                   -- place among the run's rows of this table, from 0
+      start_ns INTEGER NOT NULL,             -- when the first step started
+      end_ns INTEGER NOT NULL,               -- when the last step ended
+      steps INTEGER NOT NULL,                -- how many steps the row stands for
+      decode_sequences INTEGER NOT NULL,     -- sequences that decode, one token a step
+      context_tokens INTEGER NOT NULL,       -- tokens that they attend to in the first step
+      prefill_sequences INTEGER NOT NULL,    -- sequences whose prompt is worked on
+      prefill_tokens INTEGER NOT NULL,       -- prompt tokens computed
+      waiting_requests INTEGER NOT NULL,     -- requests waiting at the start
+      preempted_requests INTEGER NOT NULL,   -- requests preempted to make room
+      used_blocks INTEGER NOT NULL,          -- blocks owned at the end
+      linear_ns INTEGER NOT NULL,            -- projections and the language-model head
+      append_ns INTEGER NOT NULL,            -- writing new keys and values
+      decode_attention_ns INTEGER NOT NULL,  -- attention of decode tokens
+      prefill_attention_ns INTEGER NOT NULL, -- attention of prompt tokens
+      elementwise_ns INTEGER NOT NULL        -- norms, activation, sampling and the like
+    ) STRICT;
+
+    """
+
+  private static let views = """
+    CREATE VIEW pool_sample AS -- the pool at the end of each row of step
+    SELECT step.run_id, run.format, step.end_ns AS time_ns, step.used_blocks,
+      CAST(step.used_blocks AS REAL) / nullif(run.pool_blocks, 0) AS used_share,
+      step.waiting_requests,
+      step.decode_sequences + step.prefill_sequences AS running_sequences
+    FROM step JOIN run ON run.id = step.run_id;
+
+    CREATE VIEW request_ms AS -- requests, times in milliseconds
+    SELECT run_id, format, id, arrival_ns / 1e6 AS arrival_ms, queue_ns / 1e6 AS queue_ms,
+      ttft_ns / 1e6 AS ttft_ms, tpot_ns / 1e6 AS tpot_ms, e2e_ns / 1e6 AS e2e_ms,
+      prompt_tokens, output_tokens, preemptions, outcome
+    FROM request;
+
+    CREATE VIEW step_ms AS -- steps, times in milliseconds for one step
+    SELECT step.run_id, run.format, step.id, start_ns / 1e6 AS start_ms, steps,
+      (end_ns - start_ns) / 1e6 / nullif(steps, 0) AS step_ms,
+      linear_ns / 1e6 / nullif(steps, 0) AS linear_ms,
+      append_ns / 1e6 / nullif(steps, 0) AS append_ms,
+      decode_attention_ns / 1e6 / nullif(steps, 0) AS decode_attention_ms,
+      prefill_attention_ns / 1e6 / nullif(steps, 0) AS prefill_attention_ms,
+      elementwise_ns / 1e6 / nullif(steps, 0) AS elementwise_ms,
+      decode_sequences, context_tokens, prefill_sequences, prefill_tokens
+    FROM step JOIN run ON run.id = step.run_id;
+
+    """
+}

@@ -1,0 +1,169 @@
+import Foundation
+import Simulator
+import Testing
+
+@testable import Trace
+
+/// Files that are no traces, or not any more: a clean error or a right answer, never a crash.
+@Suite struct HostileTraceTests {
+  let folder: TemporaryFolder
+  var path: String { folder.path() }
+
+  init() throws {
+    folder = try TemporaryFolder()
+  }
+
+  /// Reads all that a reader can read.
+  private func readEverything() throws -> Bool {
+    let reader = try TraceReader(path: path)
+    var isSound = true
+    for run in try reader.runs() {
+      _ = try reader.metrics(run: run.id)
+      _ = try reader.scenario(run.description.scenarioID)
+      _ = try reader.profile(run.description.profileID)
+      isSound = try reader.verifyDigest(run: run.id) && isSound
+    }
+    return isSound
+  }
+
+  @Test("No file, an empty one, text, and another program's database are told apart")
+  func notATrace() throws {
+    #expect(throws: TraceError.noSuchFile(path: path)) { try TraceReader(path: path) }
+    for bytes in [Data(), Data("SQLite format 3\0".utf8), Data(repeating: 7, count: 5_000)] {
+      try folder.write(bytes)
+      #expect(throws: TraceError.notATrace(path: path)) { try TraceReader(path: path) }
+    }
+    try connect(folder.path("other.db")).execute("CREATE TABLE request (id INTEGER)")
+    let other = folder.path("other.db")
+    #expect(throws: TraceError.notATrace(path: other)) { try TraceReader(path: other) }
+  }
+
+  @Test("Another version is refused with both numbers")
+  func wrongVersion() throws {
+    try writeTrace(path, records: [])
+    try connect(path).execute("PRAGMA user_version = 2")
+    let refusal = TraceError.wrongVersion(path: path, found: 2, expected: TraceSchema.version)
+    #expect(throws: refusal) { try TraceReader(path: path) }
+    #expect(refusal.description.contains("version 2"))
+  }
+
+  @Test("A trace turned to write-ahead logging is refused, and nothing is created beside it")
+  func writeAheadLog() throws {
+    try writeTrace(path, records: [])
+    try connect(path).execute("PRAGMA journal_mode = WAL")
+    #expect(throws: TraceError.notATrace(path: path)) { try TraceReader(path: path) }
+    #expect(try folder.names() == ["trace.db"])
+  }
+
+  @Test("A link to a trace, a folder and a device are refused")
+  func links() throws {
+    try writeTrace(folder.path("real.db"), records: [])
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "real.db")
+    for path in [path, folder.url.path, "/dev/zero"] {
+      #expect(throws: TraceError.notARegularFile(path: path)) { try TraceReader(path: path) }
+    }
+  }
+
+  @Test("A database with the right numbers and the wrong tables is a clean error")
+  func wrongTables() throws {
+    try connect(path).execute(
+      """
+      PRAGMA application_id = \(TraceSchema.applicationID);
+      PRAGMA user_version = \(TraceSchema.version);
+      CREATE VIEW run AS SELECT 1 AS id;
+      """)
+    let reader = try TraceReader(path: path)
+    #expect(traceError { _ = try reader.runs() } != nil)
+  }
+
+  @Test("A view that never ends, in the place of a table, is refused unread")
+  func endlessView() throws {
+    try writeTrace(path, records: sampleRecords(10, seed: 1))
+    try connect(path).execute(
+      """
+      ALTER TABLE metric RENAME TO metric_before;
+      CREATE VIEW metric AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+        SELECT 1 AS run_id, 'a' AS name, '1' AS unit, i AS value FROM n;
+      """)
+    let reader = try TraceReader(path: path)
+    #expect(traceError { _ = try reader.metrics(run: 1) } != nil)
+  }
+
+  @Test("Reading changes nothing, whatever is tried")
+  func readOnly() throws {
+    try writeTrace(path, records: sampleRecords(10, seed: 1))
+    let before = try folder.bytes()
+    let connection = try Connection(
+      file: TracePath(path).file, path: path, mode: .readUntrusted)
+    for attempt in [
+      "DELETE FROM request", "CREATE TABLE t (a)", "PRAGMA writable_schema = ON; DELETE FROM run",
+      "ATTACH ':memory:' AS other", "SELECT load_extension('x')",
+    ] {
+      #expect(traceError { try connection.execute(attempt) } != nil, "\(attempt)")
+    }
+    #expect(try folder.bytes() == before)
+    #expect(try folder.names() == ["trace.db"])
+  }
+
+  @Test("A changed row is found by the digest")
+  func changedRow() throws {
+    try writeTrace(path, records: sampleRecords(100, seed: 1))
+    #expect(try readEverything())
+    let changes = [
+      "UPDATE step SET used_blocks = used_blocks + 1 WHERE seq = (SELECT max(seq) FROM step)",
+      "UPDATE request SET first_token_ns = NULL WHERE seq = (SELECT min(seq) FROM request)",
+      "DELETE FROM request WHERE seq = (SELECT max(seq) FROM request)",
+    ]
+    let intact = try folder.bytes()
+    for change in changes {
+      try folder.write(intact)
+      try connect(path).execute(change)
+      #expect(try !readEverything(), "\(change)")
+    }
+    try folder.write(intact)
+    try connect(path).execute("UPDATE request SET outcome = 'lost'")
+    guard case .damaged = traceError({ _ = try readEverything() }) else {
+      Issue.record("an unknown outcome was read")
+      return
+    }
+  }
+
+  @Test("A truncated trace is an error at every length", arguments: 1..<40)
+  func truncated(fortieth: Int) throws {
+    try writeTrace(path, records: sampleRecords(3_000, seed: 1))
+    let whole = try folder.bytes()
+    for length in [whole.count * fortieth / 40, whole.count - fortieth] {
+      try folder.write(whole.prefix(length))
+      #expect(throws: TraceError.damaged(path: path, reason: "its end is missing")) {
+        try TraceReader(path: path)
+      }
+    }
+  }
+
+  @Test("Traces with bytes changed at random: right, found out, or a clean error", arguments: 0..<8)
+  func mutated(seed: Int) throws {
+    let records = sampleRecords(1_000, seed: 9)
+    try writeTrace(path, records: records, formats: ["fp16", "int4"])
+    let whole = try folder.bytes()
+    var state = UInt64(seed) &* 77 &+ 1
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    for _ in 0..<25 {
+      var bytes = whole
+      // The header is spared half of the time, or SQLite would see little of the rest.
+      let first = random(2) * 100
+      for _ in 0...random(20) {
+        bytes[first + random(bytes.count - first)] = UInt8(random(256))
+      }
+      try folder.write(bytes)
+      do {
+        _ = try readEverything()
+        try TraceReader(path: path).checkIntegrity()
+      } catch {
+        #expect(error is TraceError)
+      }
+    }
+  }
+}

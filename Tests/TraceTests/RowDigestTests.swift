@@ -1,0 +1,97 @@
+import Simulator
+import Testing
+
+@testable import Trace
+
+@Suite struct RowDigestTests {
+  private func digest(_ records: [AnyRecord]) -> String {
+    var digest = RowDigest()
+    for record in records { digest.record(record) }
+    return digest.hex
+  }
+
+  @Test("Words give the digests worked out by hand")
+  func words() {
+    #expect(RowDigest().hex == "cbf29ce484222325")
+    // Chosen so that state ^ word = 1: the product is the multiplier itself, and
+    // 9e3779b97f4a7c15 ^ 9e3779b9 = 9e3779b9e17d05ac.
+    var one = RowDigest()
+    one.mix(Int64(bitPattern: 0xcbf2_9ce4_8422_2325 ^ 1))
+    #expect(one.hex == "9e3779b9e17d05ac")
+    // state ^ word = 0 leaves nothing, and leading zeros are written.
+    var zero = RowDigest()
+    zero.mix(Int64(bitPattern: 0xcbf2_9ce4_8422_2325))
+    #expect(zero.hex == "0000000000000000")
+    var minusOne = RowDigest()
+    minusOne.mix(-1)
+    #expect(minusOne.hex == "690cf37cf43c469e")
+  }
+
+  @Test("Records give the digests that a program of a few lines of Python gives")
+  func records() {
+    #expect(digest([.request(finishedRequest)]) == "402ae68621723dc7")
+    #expect(digest([.request(rejectedRequest)]) == "3fe7e0e44c631cc7")
+    #expect(digest([.step(sampleStep)]) == "882087c95c7f8fe1")
+    let all: [AnyRecord] = [
+      .request(finishedRequest), .step(sampleStep), .request(rejectedRequest),
+    ]
+    #expect(digest(all) == "bc2f6fc108893be1")
+  }
+
+  @Test("The order of records matters, across the two kinds too")
+  func order() {
+    let swapped: [AnyRecord] = [
+      .step(sampleStep), .request(finishedRequest), .request(rejectedRequest),
+    ]
+    #expect(digest(swapped) == "faed98e65b31ba7b")
+  }
+
+  @Test("A change of any one field of a request changes the digest", arguments: 0..<50)
+  func requestFields(seed: Int) {
+    let fields: [WritableKeyPath<RequestRecord, Int64>] = [
+      \.id, \.arrivalNs, \.scheduledNs, \.firstTokenNs, \.finishNs, \.promptTokens,
+      \.outputTokens, \.preemptions,
+    ]
+    #expect(Mirror(reflecting: finishedRequest).children.count == fields.count + 1)
+    var records = sampleRecords(20, seed: UInt64(seed))
+    records.insert(.request(finishedRequest), at: 7)
+    let expected = digest(records)
+    for field in fields {
+      for bit in 0..<64 {
+        var changed = finishedRequest
+        changed[keyPath: field] ^= Int64(bitPattern: 1 << UInt64(bit))
+        records[7] = .request(changed)
+        #expect(digest(records) != expected, "bit \(bit) of \(field)")
+      }
+    }
+    var changed = finishedRequest
+    changed.outcome = .rejected
+    records[7] = .request(changed)
+    #expect(digest(records) != expected)
+  }
+
+  @Test("A change of any one field of a step changes the digest", arguments: 0..<50)
+  func stepFields(seed: Int) {
+    let costs: [WritableKeyPath<StepRecord, Int64>] = [
+      \.cost.linearNs, \.cost.appendNs, \.cost.decodeAttentionNs, \.cost.prefillAttentionNs,
+      \.cost.elementwiseNs,
+    ]
+    let fields: [WritableKeyPath<StepRecord, Int64>] = [
+      \.startNs, \.endNs, \.steps, \.decodeSequences, \.contextTokens, \.prefillSequences,
+      \.prefillTokens, \.waitingRequests, \.preemptedRequests, \.usedBlocks,
+    ]
+    #expect(Mirror(reflecting: sampleStep).children.count == fields.count + 1)
+    #expect(Mirror(reflecting: sampleStep.cost).children.count == costs.count)
+    var records = sampleRecords(20, seed: UInt64(seed))
+    records.insert(.step(sampleStep), at: 7)
+    let expected = digest(records)
+    for field in fields + costs {
+      for bit in 0..<64 {
+        var changed = sampleStep
+        changed[keyPath: field] ^= Int64(bitPattern: 1 << UInt64(bit))
+        records[7] = .step(changed)
+        #expect(digest(records) != expected, "bit \(bit) of \(field)")
+      }
+    }
+  }
+}
