@@ -1,0 +1,55 @@
+import Simulator
+
+/// `engine`: options by the names that vLLM gives them, with vLLM's defaults.
+struct EngineReader {
+  let log: DiagnosticLog
+
+  /// Nil with at least one error where an option is refused.
+  func options(_ file: MappingCursor) -> EngineOptions? {
+    guard let cursor = file.optional("engine") else { return options(of: nil) }
+    guard let engine = cursor.mapping(keys: SchemaKeys.engine) else { return nil }
+    return options(of: engine)
+  }
+
+  private func options(of engine: MappingCursor?) -> EngineOptions? {
+    func integer(_ key: String, upTo limit: Int, default value: Int) -> Int? {
+      guard let cursor = engine?.optional(key) else { return value }
+      return cursor.integer(in: 1...limit)
+    }
+    let maxNumSeqs = integer("max_num_seqs", upTo: Limits.sequences, default: 256)
+    let maxNumBatchedTokens = integer(
+      "max_num_batched_tokens", upTo: Limits.tokens, default: 2_048)
+    let blockSize = integer("block_size", upTo: Limits.blockSize, default: 16)
+    let memory = memory(engine)
+    guard let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory else { return nil }
+    guard maxNumBatchedTokens >= maxNumSeqs else {
+      let budget = engine?.optional("max_num_batched_tokens")
+      let place = budget ?? engine?.optional("max_num_seqs")
+      place?.refuse(
+        "`max_num_batched_tokens`, \(maxNumBatchedTokens)\(budget == nil ? " by default" : ""), is "
+          + "less than `max_num_seqs`, \(maxNumSeqs); accepted: at least one token a sequence")
+      return nil
+    }
+    return EngineOptions(
+      maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens, blockSize: blockSize,
+      kvCacheMemory: memory)
+  }
+
+  private func memory(_ engine: MappingCursor?) -> EngineOptions.KVCacheMemory? {
+    let share = engine?.optional("gpu_memory_utilization")
+    let size = engine?.optional("kv_cache_memory_bytes")
+    let utilization = share.map {
+      $0.number(in: { $0 > 0 && $0 <= 1 }, accepted: "a number above 0 and up to 1")
+    }
+    let bytes = size.map { $0.bytes() }
+    if share != nil, size != nil {
+      engine?.refuse(
+        key: "kv_cache_memory_bytes",
+        "does not go with `gpu_memory_utilization`; accepted: one of the two")
+      return nil
+    }
+    if let bytes { return bytes.map { .bytes($0) } }
+    guard let utilization else { return .utilization(0.9) }
+    return utilization.map { .utilization($0) }
+  }
+}

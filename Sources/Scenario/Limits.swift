@@ -1,0 +1,66 @@
+/// What input may make large, and how large. Every limit on a file from outside stands here.
+///
+/// The limits of model sizes are chosen so that no product of them leaves 64 bits: four
+/// projections of at most 2^46 weights, 2^12 layers and two bytes a weight stay below 2^62.
+public enum Limits {
+  /// Bytes of a scenario file.
+  public static let scenarioBytes = 1 << 20
+  /// Bytes of a model's `config.json`.
+  public static let modelBytes = 1 << 20
+  /// Bytes of a profile.
+  public static let profileBytes = 16 << 20
+  /// Bytes of a request trace.
+  public static let traceBytes = 1 << 30
+  /// Levels of nesting in YAML and JSON.
+  public static let nesting = 32
+  /// Anchor references in a YAML file before it is refused unread: comparing keys built of
+  /// aliases takes time exponential in their number.
+  public static let aliases = 16
+  /// Errors reported for one file; the rest are counted.
+  public static let diagnosticsPerFile = 1_000
+  /// Malformed rows reported for one request trace; the rest are counted.
+  public static let diagnosticsPerTrace = 20
+  /// Characters of input that one message repeats.
+  public static let quotedCharacters = 60
+
+  /// Requests of a workload, and rows of a request trace.
+  public static let requests = 100_000_000
+  /// Tokens of a prompt or an output.
+  public static let tokens = 1 << 24
+  /// Seconds from the first arrival to the last: a hundred years, a third of what 64 bits of
+  /// nanoseconds hold.
+  public static let arrivalSeconds = 100 * 365.25 * 86_400
+  /// Bytes of memory that a file may speak of: one EiB.
+  public static let memoryBytes = 1 << 60
+  /// Characters of a name.
+  public static let nameCharacters = 200
+  /// Characters of a description.
+  public static let descriptionCharacters = 10_000
+
+  /// `max_num_seqs`.
+  public static let sequences = 1 << 20
+  /// `block_size`.
+  public static let blockSize = 1 << 16
+
+  /// `num_hidden_layers`.
+  public static let layers = 1 << 12
+  /// `hidden_size`.
+  public static let hiddenSize = 1 << 20
+  /// `intermediate_size`.
+  public static let intermediateSize = 1 << 22
+  /// `num_attention_heads`.
+  public static let heads = 1 << 12
+  /// `head_dim`.
+  public static let headDim = 1 << 12
+  /// `vocab_size`.
+  public static let vocabSize = 1 << 26
+
+  /// Points of a profile.
+  public static let measurements = 100_000
+  /// Repeats of one point.
+  public static let repeats = 100_000
+  /// Nanoseconds of one call: a little under twelve days.
+  public static let callNs = 1_000_000_000_000_000
+  /// Threads of a device.
+  public static let threads = 1 << 16
+}

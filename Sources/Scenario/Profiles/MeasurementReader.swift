@@ -1,0 +1,151 @@
+import CostModel
+import Operators
+
+/// One measurement of a profile.
+struct MeasurementReader {
+  let cursor: Cursor
+
+  /// Nil with at least one error where it is refused.
+  func measurement() -> Measurement? {
+    let keys = SchemaKeys.anyMeasurement + SchemaKeys.operators.flatMap(\.keys)
+    guard let any = cursor.anyMapping(keys: keys),
+      let name = any.required("operator", accepted: "an operator's name")?
+        .choice(of: SchemaKeys.operators.map(\.name))
+    else { return nil }
+    let own = SchemaKeys.operators.first { $0.name == name }?.keys ?? []
+    guard let point = cursor.mapping(keys: SchemaKeys.anyMeasurement + own) else { return nil }
+    let isHeldOut = point.required("held_out", accepted: "true or false")?.boolean()
+    let times = point.required("times_ns", accepted: "a list of nanoseconds").flatMap(times)
+    let shape = shape(name, point)
+    guard let shape, let isHeldOut, let times else { return nil }
+    return Measurement(shape: shape, isHeldOut: isHeldOut, timesNs: times)
+  }
+
+  private func shape(_ name: String, _ point: MappingCursor) -> OperatorShape? {
+    func size(_ key: String, from least: Int = 1) -> Int? {
+      point.required(key, accepted: "a whole number from \(least)")?
+        .integer(in: least...Limits.tokens)
+    }
+    switch name {
+    case "linear":
+      let sizes = (size("tokens"), size("outputs"), size("inputs"))
+      guard let tokens = sizes.0, let outputs = sizes.1, let inputs = sizes.2 else { return nil }
+      return checked(
+        .linear(tokens: tokens, outputs: outputs, inputs: inputs), 16, tokens, outputs, inputs)
+    case "append":
+      let parts = (size("tokens"), heads(point), format(point))
+      guard let tokens = parts.0, let heads = parts.1, let format = parts.2 else { return nil }
+      return .append(tokens: tokens, heads: heads, format: format)
+    case "decode_attention":
+      let parts = (size("sequences"), size("context"), heads(point), format(point))
+      guard let sequences = parts.0, let context = parts.1, let heads = parts.2,
+        let format = parts.3
+      else { return nil }
+      return checked(
+        .decodeAttention(sequences: sequences, context: context, heads: heads, format: format),
+        16, sequences, context, heads.queryHeads, heads.headDim)
+    default:
+      let parts = (size("tokens"), size("prefix", from: 0), heads(point), format(point))
+      guard let tokens = parts.0, let prefix = parts.1, let heads = parts.2, let format = parts.3
+      else { return nil }
+      return checked(
+        .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format),
+        16, tokens, tokens + prefix, heads.queryHeads, heads.headDim)
+    }
+  }
+
+  /// The shape, or nil with an error where its bytes or operations, bounded by the product of
+  /// `factors`, leave 64 bits.
+  private func checked(_ shape: OperatorShape, _ factors: Int...) -> OperatorShape? {
+    var product = 1
+    for factor in factors {
+      let (next, overflows) = product.multipliedReportingOverflow(by: factor)
+      guard !overflows else {
+        cursor.refuse("the product of these sizes leaves 64 bits")
+        return nil
+      }
+      product = next
+    }
+    return shape
+  }
+
+  private func heads(_ point: MappingCursor) -> HeadGeometry? {
+    func size(_ key: String, upTo limit: Int) -> Int? {
+      point.required(key, accepted: "a whole number from 1 to \(limit)")?.integer(in: 1...limit)
+    }
+    let queryHeads = size("query_heads", upTo: Limits.heads)
+    let kvHeads = size("kv_heads", upTo: Limits.heads)
+    let headDim = size("head_dim", upTo: Limits.headDim)
+    guard let queryHeads, let kvHeads, let headDim else { return nil }
+    guard queryHeads % kvHeads == 0 else {
+      point.optional("kv_heads")?.refuse(
+        "\(kvHeads) does not divide `query_heads`, \(queryHeads); accepted: a divisor")
+      return nil
+    }
+    guard headDim % 2 == 0 else {
+      point.optional("head_dim")?.refuse("\(headDim) is odd; accepted: an even number")
+      return nil
+    }
+    return HeadGeometry(queryHeads: queryHeads, kvHeads: kvHeads, headDim: headDim)
+  }
+
+  private func format(_ point: MappingCursor) -> KVFormat? {
+    point.required("format", accepted: "a format's name")?
+      .choice(of: KVFormat.named.map(\.name))
+      .flatMap(KVFormat.init(name:))
+  }
+
+  private func times(_ cursor: Cursor) -> [Int64]? {
+    let accepted = "a list of at least one whole number of nanoseconds"
+    guard let items = cursor.items(accepted: accepted) else { return nil }
+    guard !items.isEmpty, items.count <= Limits.repeats else {
+      cursor.refuse("\(items.count) times; accepted: from 1 to \(Limits.repeats)")
+      return nil
+    }
+    let times = items.compactMap { $0.integer(in: 1...Limits.callNs, unit: "nanoseconds") }
+    return times.count == items.count ? times.map(Int64.init) : nil
+  }
+}
+
+/// Whether a profile's points suffice for a fit: each operator has some, and each format that one
+/// attention operator has is there for all three.
+struct ProfileCoverage {
+  /// What is missing, a sentence each; empty where a fit is possible.
+  let gaps: [String]
+
+  init(_ measurements: [Measurement]) {
+    var formats: [String: Set<String>] = [:]
+    for measurement in measurements where !measurement.isHeldOut {
+      let (name, format) = ProfileCoverage.names(measurement.shape)
+      formats[name, default: []].insert(format ?? "")
+    }
+    let measured = KVFormat.named.map(\.name).filter { name in
+      formats.values.contains { $0.contains(name) }
+    }
+    var gaps: [String] = []
+    for name in SchemaKeys.operators.map(\.name) {
+      guard let covered = formats[name] else {
+        gaps.append("no measurement of `\(name)` with `held_out`: false; a fit needs some")
+        continue
+      }
+      for format in measured where name != "linear" && !covered.contains(format) {
+        gaps.append("no measurement of `\(name)` in `\(format)` with `held_out`: false")
+      }
+    }
+    self.gaps = gaps
+  }
+
+  /// The formats that attention was measured in.
+  static func formats(_ profile: Profile) -> Set<String> {
+    Set(profile.measurements.compactMap { names($0.shape).format })
+  }
+
+  private static func names(_ shape: OperatorShape) -> (operator: String, format: String?) {
+    switch shape {
+    case .linear: ("linear", nil)
+    case .append(_, _, let format): ("append", format.name)
+    case .decodeAttention(_, _, _, let format): ("decode_attention", format.name)
+    case .prefillAttention(_, _, _, let format): ("prefill_attention", format.name)
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import CostModel
+import Operators
+
+/// Writes a profile: keys in a fixed order, one measurement a line, so that equal profiles are
+/// equal bytes and a difference of two shows which points differ.
+struct ProfileEncoder {
+  private var lines: [String] = []
+
+  /// The file's text, ending in a newline.
+  static func encode(_ profile: Profile, residuals: [Residual]) -> String {
+    var encoder = ProfileEncoder()
+    encoder.writeHead(profile)
+    encoder.writeList("measurements", profile.measurements.map(measurement))
+    if !residuals.isEmpty { encoder.writeList("residuals", residuals.map(residual)) }
+    let covered = encoder.lines.joined(separator: "\n") + "\n"
+    return covered + "  \"checksum\": \"\(ProfileChecksum.digits(covered.utf8))\"\n}\n"
+  }
+
+  private mutating func writeHead(_ profile: Profile) {
+    let device = profile.device
+    lines = [
+      "{",
+      "  \"kvsim_profile\": \(Profile.schemaVersion),",
+      "  \"provenance\": \(quoted(profile.provenance.rawValue)),",
+      "  \"measured_at_utc\": \(quoted(profile.measuredAtUTC)),",
+      "  \"device\": {",
+      "    \"name\": \(quoted(device.name)),",
+      "    \"kind\": \(quoted(device.kind)),",
+      "    \"kernel_path\": \(quoted(device.kernelPath)),",
+      "    \"threads\": \(device.threads),",
+      "    \"memory_bytes\": \(device.memoryBytes),",
+      "    \"last_level_cache_bytes\": \(device.lastLevelCacheBytes)",
+      "  },",
+      "  \"block_size\": \(profile.blockSize),",
+      "  \"read_bytes_per_second\": \(profile.readBytesPerSecond),",
+    ]
+  }
+
+  private mutating func writeList(_ key: String, _ items: [String]) {
+    lines.append("  \"\(key)\": [")
+    for (index, item) in items.enumerated() {
+      lines.append("    \(item)\(index + 1 < items.count ? "," : "")")
+    }
+    lines.append("  ],")
+  }
+
+  private static func measurement(_ measurement: Measurement) -> String {
+    let times = measurement.timesNs.map(String.init).joined(separator: ", ")
+    return "{\(shape(measurement.shape)), \"held_out\": \(measurement.isHeldOut), "
+      + "\"times_ns\": [\(times)]}"
+  }
+
+  private static func shape(_ shape: OperatorShape) -> String {
+    switch shape {
+    case .linear(let tokens, let outputs, let inputs):
+      return "\"operator\": \"linear\", \"tokens\": \(tokens), \"outputs\": \(outputs), "
+        + "\"inputs\": \(inputs)"
+    case .append(let tokens, let heads, let format):
+      return "\"operator\": \"append\", \"tokens\": \(tokens), \(self.heads(heads, format))"
+    case .decodeAttention(let sequences, let context, let heads, let format):
+      return "\"operator\": \"decode_attention\", \"sequences\": \(sequences), "
+        + "\"context\": \(context), \(self.heads(heads, format))"
+    case .prefillAttention(let tokens, let prefix, let heads, let format):
+      return "\"operator\": \"prefill_attention\", \"tokens\": \(tokens), "
+        + "\"prefix\": \(prefix), \(self.heads(heads, format))"
+    }
+  }
+
+  private static func heads(_ heads: HeadGeometry, _ format: KVFormat) -> String {
+    "\"query_heads\": \(heads.queryHeads), \"kv_heads\": \(heads.kvHeads), "
+      + "\"head_dim\": \(heads.headDim), \"format\": \"\(format.name)\""
+  }
+
+  private static func residual(_ residual: Residual) -> String {
+    let format = residual.formatName.map { ", \"format\": \(quoted($0))" } ?? ""
+    return "{\"operator\": \(quoted(residual.operatorName))\(format), "
+      + "\"points\": \(residual.points), \"median_error\": \(decimal(residual.medianError)), "
+      + "\"p95_error\": \(decimal(residual.p95Error))}"
+  }
+
+  /// Six decimals, built from whole numbers: the same digits on every machine and no exponent.
+  private static func decimal(_ value: Double) -> String {
+    precondition(value >= 0 && value < 1e9, "an error is a share")
+    let millionths = Int((value * 1_000_000).rounded())
+    let fraction = String(1_000_000 + millionths % 1_000_000).dropFirst()
+    return "\(millionths / 1_000_000).\(fraction)"
+  }
+}
+
+/// `text` as a JSON string.
+private func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar.value {
+    case UInt32(UInt8(ascii: "\"")): result += "\\\""
+    case UInt32(UInt8(ascii: "\\")): result += "\\\\"
+    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF:
+      let digits = String(scalar.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

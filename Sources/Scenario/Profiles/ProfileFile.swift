@@ -1,0 +1,45 @@
+import CostModel
+import Operators
+
+/// A profile as read from its file.
+public struct LoadedProfile: Hashable, Sendable {
+  /// The validated profile.
+  public let profile: Profile
+  /// The file's text, verbatim.
+  public let text: String
+  /// The file's path.
+  public let path: String
+}
+
+/// Reads and writes profiles: JSON of version ``CostModel/Profile/schemaVersion``, described in
+/// `docs/scenarios.md`.
+public enum ProfileFile {
+  /// Reads a profile of at most ``Limits/profileBytes`` and checks it whole, checksum included.
+  public static func read(path: String) throws(ScenarioError) -> LoadedProfile {
+    let file = try SourceFile.read(path: path, limit: Limits.profileBytes)
+    return try parse(file)
+  }
+
+  /// The text of a profile's file: equal values give equal bytes.
+  ///
+  /// - Parameter residuals: what a fit of this profile leaves unexplained; for readers only.
+  /// - Precondition: errors of residuals are neither negative nor infinite.
+  public static func encode(_ profile: Profile, residuals: [Residual] = []) -> String {
+    ProfileEncoder.encode(profile, residuals: residuals)
+  }
+
+  static func parse(_ file: SourceFile) throws(ScenarioError) -> LoadedProfile {
+    let log = DiagnosticLog(file: file.path, dialect: .json)
+    let text = file.text(into: log)
+    let profile = text.flatMap { text in
+      JSONSource.parse(text, into: log).flatMap { root in
+        ProfileReader(log: log, bytes: file.bytes).profile(Cursor(node: root, path: "", log: log))
+      }
+    }
+    try log.throwIfAny()
+    guard let profile, let text else {
+      preconditionFailure("a profile is neither valid nor refused")
+    }
+    return LoadedProfile(profile: profile, text: text, path: file.path)
+  }
+}

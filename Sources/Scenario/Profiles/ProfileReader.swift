@@ -1,0 +1,139 @@
+import CostModel
+import Operators
+
+/// The root of one profile.
+struct ProfileReader {
+  let log: DiagnosticLog
+  let bytes: [UInt8]
+
+  /// Nil with at least one error where the profile is refused.
+  func profile(_ root: Cursor) -> Profile? {
+    guard let file = root.anyMapping(keys: SchemaKeys.profile), isOfThisVersion(file) else {
+      return nil
+    }
+    file.refuseUnknownKeys()
+    checkChecksum(file)
+    let provenance = file.required("provenance", accepted: "`measured`")?
+      .choice(of: Profile.Provenance.allCases.map(\.rawValue))
+      .flatMap(Profile.Provenance.init(rawValue:))
+    let device = file.required("device", accepted: "a mapping that names the machine")
+      .flatMap(device)
+    let blockSize = file.required("block_size", accepted: "tokens per page")?
+      .integer(in: 1...Limits.blockSize, unit: "tokens")
+    let readBytesPerSecond = file.required("read_bytes_per_second", accepted: "bytes a second")?
+      .integer(in: 1...Limits.memoryBytes, unit: "bytes per second")
+    let measuredAt = measuredAt(file)
+    let measurements = measurements(file)
+    checkResiduals(file)
+    guard log.isEmpty, let provenance, let device, let measuredAt, let blockSize,
+      let readBytesPerSecond, let measurements
+    else { return nil }
+    return Profile(
+      provenance: provenance, device: device, measuredAtUTC: measuredAt, blockSize: blockSize,
+      readBytesPerSecond: readBytesPerSecond, measurements: measurements)
+  }
+
+  /// Of another version nothing else is judged: its rules are not known here.
+  private func isOfThisVersion(_ file: MappingCursor) -> Bool {
+    let accepted = "\(Profile.schemaVersion), the version of a profile's form"
+    guard let cursor = file.required("kvsim_profile", accepted: accepted),
+      let version = cursor.integer(in: 1...Int(Int32.max))
+    else { return false }
+    guard version == Profile.schemaVersion else {
+      cursor.refuse(
+        "this profile has version \(version); this kvsim reads version \(Profile.schemaVersion); "
+          + "update kvsim or measure anew with `kvsim calibrate`")
+      return false
+    }
+    return true
+  }
+
+  private func checkChecksum(_ file: MappingCursor) {
+    let key = "checksum"
+    let accepted = "16 hexadecimal digits, as `kvsim calibrate` writes them"
+    guard let cursor = file.required(key, accepted: accepted),
+      let given = cursor.text(accepted: accepted)
+    else { return }
+    guard let member = file.members.last, member.key == key else {
+      file.refuse(key: key, "stands before other keys, which it does not cover; it comes last")
+      return
+    }
+    let covered = ProfileChecksum.covered(bytes, beforeLine: member.keyPosition.line)
+    let isLast = (file.members.dropLast().last?.keyPosition.line ?? 0) < member.keyPosition.line
+    guard given == ProfileChecksum.digits(covered), isLast else {
+      cursor.refuse(
+        "\(Escaping.quoted(given)) does not match the file: it was edited or damaged; measure "
+          + "anew with `kvsim calibrate`")
+      return
+    }
+  }
+
+  private func measuredAt(_ file: MappingCursor) -> String? {
+    let accepted = "a date and time in UTC such as \"2026-11-23T21:00:00Z\""
+    guard let cursor = file.required("measured_at_utc", accepted: accepted),
+      let text = cursor.text(accepted: accepted)
+    else { return nil }
+    guard Timestamp.isISO8601UTC(text) else {
+      cursor.refuse(accepted: accepted)
+      return nil
+    }
+    return text
+  }
+
+  private func device(_ cursor: Cursor) -> Device? {
+    guard let device = cursor.mapping(keys: SchemaKeys.profileDevice) else { return nil }
+    let name = device.required("name", accepted: "the device's name")?
+      .nonEmptyText(accepted: "the device's name")
+    let kind = device.required("kind", accepted: "`cpu` or `vulkan`")?
+      .choice(of: ["cpu", "vulkan"])
+    let kernelPath = device.required("kernel_path", accepted: "a name such as `avx512`")?
+      .nonEmptyText(accepted: "a name such as `avx512`")
+    let threads = device.required("threads", accepted: "a whole number of threads")?
+      .integer(in: 1...Limits.threads, unit: "threads")
+    let memoryBytes = device.required("memory_bytes", accepted: "a whole number of bytes")?
+      .integer(in: 1...Limits.memoryBytes, unit: "bytes")
+    let cacheBytes = device.required(
+      "last_level_cache_bytes", accepted: "a whole number of bytes, 0 if unknown")?
+      .integer(in: 0...Limits.memoryBytes, unit: "bytes")
+    guard let name, let kind, let kernelPath, let threads, let memoryBytes, let cacheBytes else {
+      return nil
+    }
+    return Device(
+      name: name, kind: kind, kernelPath: kernelPath, threads: threads, memoryBytes: memoryBytes,
+      lastLevelCacheBytes: cacheBytes)
+  }
+
+  private func measurements(_ file: MappingCursor) -> [Measurement]? {
+    let accepted = "a list of measurements"
+    guard let cursor = file.required("measurements", accepted: accepted),
+      let items = cursor.items(accepted: accepted)
+    else { return nil }
+    guard items.count <= Limits.measurements else {
+      cursor.refuse("\(items.count) measurements; accepted: up to \(Limits.measurements)")
+      return nil
+    }
+    let measurements = items.compactMap { MeasurementReader(cursor: $0).measurement() }
+    // Malformed points may be the very ones that would be missed.
+    guard measurements.count == items.count else { return nil }
+    for gap in ProfileCoverage(measurements).gaps { cursor.refuse(gap) }
+    return measurements
+  }
+
+  /// Residuals are for people: only their kinds are checked.
+  private func checkResiduals(_ file: MappingCursor) {
+    guard let items = file.optional("residuals")?.items(accepted: "a list of residuals") else {
+      return
+    }
+    for item in items {
+      guard let residual = item.mapping(keys: SchemaKeys.residual) else { continue }
+      _ = residual.required("operator", accepted: "an operator's name")?.text()
+      _ = residual.optional("format")?.text()
+      _ = residual.required("points", accepted: "a whole number of points")?
+        .integer(in: 0...Limits.measurements)
+      for key in ["median_error", "p95_error"] {
+        _ = residual.required(key, accepted: "a share, such as 0.01")?
+          .number(in: { $0 >= 0 }, accepted: "a share, such as 0.01")
+      }
+    }
+  }
+}

@@ -1,0 +1,251 @@
+import CostModel
+import Operators
+import Simulator
+
+/// The root of one scenario file, and the files that it names.
+struct ScenarioReader {
+  let log: DiagnosticLog
+  let path: String
+  let profileOverride: String?
+  let seedOverride: UInt64?
+  /// Errors in the model, the profile and the request trace.
+  private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
+
+  init(log: DiagnosticLog, path: String, profileOverride: String?, seedOverride: UInt64?) {
+    self.log = log
+    self.path = path
+    self.profileOverride = profileOverride
+    self.seedOverride = seedOverride
+  }
+
+  /// Nil with at least one error where a file is refused.
+  mutating func scenario(_ root: Cursor, text: String) -> ServingScenario? {
+    guard let file = root.anyMapping(keys: SchemaKeys.scenario), isOfThisVersion(file) else {
+      return nil
+    }
+    file.refuseUnknownKeys()
+    let name = name(file)
+    let description = file.optional("description").map {
+      $0.text(accepted: "text", limit: Limits.descriptionCharacters)
+    }
+    let seed = seed(file)
+    let model = model(file)
+    let profileCursor = profileCursor(file)
+    let profile = profile(profileCursor)
+    let formats = formats(file)
+    let engine = EngineReader(log: log).options(file)
+    var workloadReader = WorkloadReader(
+      log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
+    let workload = workloadReader.workload(file)
+    diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
+    if let profile {
+      checkBlockSize(file, engine, profile, at: profileCursor)
+      checkFormats(file, formats, profile)
+    }
+    guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let seed, let model,
+      let profile, let formats, let engine, let workload
+    else { return nil }
+    return ServingScenario(
+      name: name, description: (description ?? "") ?? "", seed: seed, model: model.architecture,
+      modelText: model.text, modelPath: model.path, profile: profile.profile,
+      profileText: profile.text, profilePath: profile.path, engine: engine, formats: formats,
+      workload: workload, text: text, path: path)
+  }
+
+  // MARK: What stands in the file
+
+  /// Of another version nothing else is judged: its rules are not known here.
+  private func isOfThisVersion(_ file: MappingCursor) -> Bool {
+    let version = ServingScenario.schemaVersion
+    guard let cursor = file.required("kvsim", accepted: "\(version), the version of this form")
+    else {
+      // Whoever forgot the version wants to hear about the rest too.
+      return true
+    }
+    guard let given = cursor.integer(in: 1...Int(Int32.max)) else { return true }
+    guard given == version else {
+      cursor.refuse(
+        "this scenario has version \(given); this kvsim reads version \(version); update kvsim")
+      return false
+    }
+    return true
+  }
+
+  private func name(_ file: MappingCursor) -> String? {
+    let accepted = "lower-case letters a-z, digits and dashes"
+    guard let cursor = file.optional("name") else {
+      let name = fileName
+      guard ScenarioReader.isName(name) else {
+        log.report(
+          at: file.position, key: "name",
+          "missing, and the file's name, \(Escaping.quoted(name)), cannot serve; accepted: "
+            + accepted)
+        return nil
+      }
+      return name
+    }
+    guard let name = cursor.text(accepted: accepted) else { return nil }
+    guard ScenarioReader.isName(name) else {
+      cursor.refuse(accepted: accepted)
+      return nil
+    }
+    return name
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.count <= Limits.nameCharacters
+      && text.utf8.allSatisfy { byte in
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+          || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "-")
+      }
+  }
+
+  private func seed(_ file: MappingCursor) -> UInt64? {
+    let given = file.optional("seed").map { $0.integer(in: 0...Int.max) }
+    if let seedOverride {
+      guard seedOverride <= UInt64(Int64.max) else {
+        log.report(
+          at: file.position, key: "seed",
+          "\(seedOverride), given on the command line, is out of range; accepted: a whole number "
+            + "from 0 to \(Int64.max)")
+        return nil
+      }
+      return seedOverride
+    }
+    guard let given else { return 1 }
+    return given.map(UInt64.init)
+  }
+
+  private func formats(_ file: MappingCursor) -> [KVFormat]? {
+    guard let cache = file.optional("kv_cache") else { return KVFormat.named }
+    guard let mapping = cache.mapping(keys: SchemaKeys.kvCache) else { return nil }
+    guard let cursor = mapping.optional("format") else { return KVFormat.named }
+    let choices = KVFormat.named.map(\.name)
+    var cursors = [cursor]
+    if case .sequence = cursor.node.kind {
+      cursors = cursor.items(accepted: "") ?? []
+      guard !cursors.isEmpty else {
+        cursor.refuse("an empty list; accepted: \(choices.joined(separator: ", "))")
+        return nil
+      }
+    }
+    var formats: [KVFormat] = []
+    for cursor in cursors {
+      guard let format = cursor.choice(of: choices).flatMap(KVFormat.init(name:)) else { continue }
+      if formats.contains(format) {
+        cursor.refuse("`\(format.name)` stands twice in the list")
+      } else {
+        formats.append(format)
+      }
+    }
+    return formats.count == cursors.count ? formats : nil
+  }
+
+  // MARK: The files that it names
+
+  private var fileName: String {
+    let last = path.split(separator: "/").last.map(String.init) ?? path
+    for ending in [".yaml", ".yml", ".json"] where last.hasSuffix(ending) {
+      return String(last.dropLast(ending.count))
+    }
+    return last
+  }
+
+  /// The scenario's folder with a slash behind it; empty for the working directory.
+  private var folder: String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+  }
+
+  private mutating func model(_ file: MappingCursor) -> LoadedModel? {
+    let accepted = "the path of a Hugging Face config.json, relative to this file"
+    guard let cursor = file.required("model", accepted: accepted),
+      let relative = cursor.nonEmptyText(accepted: accepted)
+    else { return nil }
+    do throws(ScenarioError) {
+      return try ModelFile.read(path: PathInFolder.path(relative, folder: folder))
+    } catch {
+      keep(error, at: cursor, advice: "")
+      return nil
+    }
+  }
+
+  private func profileCursor(_ file: MappingCursor) -> Cursor? {
+    let accepted = "a mapping with `profile`"
+    // With a profile on the command line, a scenario need not name a device.
+    let device =
+      profileOverride == nil
+      ? file.required("device", accepted: accepted) : file.optional("device")
+    guard let mapping = device?.mapping(keys: SchemaKeys.device) else { return nil }
+    return profileOverride == nil
+      ? mapping.required("profile", accepted: "the path of a profile, relative to this file")
+      : mapping.optional("profile")
+  }
+
+  private mutating func profile(_ cursor: Cursor?) -> LoadedProfile? {
+    let relative = cursor?.nonEmptyText(accepted: "the path of a profile, relative to this file")
+    let advice =
+      "; measure one with `kvsim calibrate --device cpu -o FILE` and pass `--profile FILE`"
+    do throws(ScenarioError) {
+      if let profileOverride { return try ProfileFile.read(path: profileOverride) }
+      guard let relative else { return nil }
+      return try ProfileFile.read(path: PathInFolder.path(relative, folder: folder))
+    } catch {
+      // The place in the scenario is not at fault where the command line named the file.
+      keep(error, at: profileOverride == nil ? cursor : nil, advice: advice)
+      return nil
+    }
+  }
+
+  /// Errors in another file stay with that file; one that cannot be read is the fault of the line
+  /// that names it.
+  private mutating func keep(_ error: ScenarioError, at cursor: Cursor?, advice: String) {
+    guard case .unreadable(let path, let reason) = error else {
+      diagnosticsOfOtherFiles += error.diagnostics
+      return
+    }
+    if let cursor {
+      cursor.refuse("\(Escaping.quoted(path)) \(reason)\(advice)")
+    } else {
+      diagnosticsOfOtherFiles.append(
+        Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: reason + advice))
+    }
+  }
+
+  // MARK: What has to fit together
+
+  private func checkBlockSize(
+    _ file: MappingCursor, _ engine: EngineOptions?, _ profile: LoadedProfile, at cursor: Cursor?
+  ) {
+    let measured = profile.profile.blockSize
+    guard let engine, engine.blockSize != measured else { return }
+    let message =
+      "is \(engine.blockSize), but the profile's kernels were measured with \(measured) tokens per "
+      + "page; accepted: \(measured), or another profile"
+    let key = file.optional("engine")?.anyMapping(keys: SchemaKeys.engine)?.optional("block_size")
+    let place = key ?? cursor
+    log.report(at: place?.node.position ?? file.position, key: "engine.block_size", message)
+  }
+
+  private func checkFormats(
+    _ file: MappingCursor, _ formats: [KVFormat]?, _ profile: LoadedProfile
+  ) {
+    guard let formats else { return }
+    let measured = ProfileCoverage.formats(profile.profile)
+    let key = file.optional("kv_cache")?.anyMapping(keys: SchemaKeys.kvCache)?.optional("format")
+    for format in formats where !measured.contains(format.name) {
+      let shown = KVFormat.named.map(\.name).filter(measured.contains).joined(separator: ", ")
+      log.report(
+        at: key?.node.position ?? file.position, key: "kv_cache.format",
+        "`\(format.name)` was not measured in \(Escaping.quoted(profile.path)); accepted: \(shown)")
+    }
+  }
+}
+
+/// Paths that a file gives relative to its own folder.
+enum PathInFolder {
+  /// `path` as it can be opened: itself where it is absolute, else behind `folder`, which is
+  /// empty or ends in a slash.
+  static func path(_ path: String, folder: String) -> String {
+    path.hasPrefix("/") ? path : folder + path
+  }
+}

@@ -1,0 +1,54 @@
+/// Every key that a file from outside may have, in the order in which messages list them.
+///
+/// `docs/scenarios.md` explains each; a test holds the two together.
+enum SchemaKeys {
+  /// The root of a scenario.
+  static let scenario = [
+    "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "workload",
+  ]
+  static let device = ["profile"]
+  static let kvCache = ["format"]
+  static let engine = [
+    "max_num_seqs", "max_num_batched_tokens", "block_size", "gpu_memory_utilization",
+    "kv_cache_memory_bytes",
+  ]
+  static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens"]
+  /// Keys of `arrivals` beside `process`, by the process they go with.
+  static let processes: [(process: String, keys: [String])] = [
+    ("poisson", ["rate"]), ("closed-loop", ["concurrency"]), ("replay", ["trace", "time_scale"]),
+  ]
+  static let arrivals = ["process"] + processes.flatMap(\.keys)
+  static let lengths = ["uniform"]
+  static let uniform = ["min", "max"]
+
+  /// What is read of a model's `config.json`; it may have other keys too.
+  static let model = [
+    "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings",
+    "tie_word_embeddings", "sliding_window", "use_sliding_window", "_name_or_path",
+  ]
+
+  /// The root of a profile.
+  static let profile = [
+    "kvsim_profile", "provenance", "measured_at_utc", "device", "block_size",
+    "read_bytes_per_second", "measurements", "residuals", "checksum",
+  ]
+  static let profileDevice = [
+    "name", "kind", "kernel_path", "threads", "memory_bytes", "last_level_cache_bytes",
+  ]
+  static let residual = ["operator", "format", "points", "median_error", "p95_error"]
+  private static let heads = ["query_heads", "kv_heads", "head_dim", "format"]
+  /// Keys of a measurement beside those of ``anyMeasurement``, by operator.
+  static let operators: [(name: String, keys: [String])] = [
+    ("linear", ["tokens", "outputs", "inputs"]),
+    ("append", ["tokens"] + heads),
+    ("decode_attention", ["sequences", "context"] + heads),
+    ("prefill_attention", ["tokens", "prefix"] + heads),
+  ]
+  static let anyMeasurement = ["operator", "held_out", "times_ns"]
+
+  /// All of them.
+  static let all: Set<String> = Set(
+    scenario + device + kvCache + engine + workload + arrivals + lengths + uniform + model
+      + profile + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
+}

@@ -1,0 +1,68 @@
+import CostModel
+import Operators
+import Simulator
+
+/// A question that a person asks of kvsim: which model, device, engine options, formats and
+/// traffic. Complete and valid; nothing in it refers to a file any more.
+public struct ServingScenario: Hashable, Sendable {
+  /// The version of the scenario's file form that this code reads.
+  public static let schemaVersion = 1
+
+  /// `name`: lower-case letters, digits and dashes.
+  public let name: String
+  /// `description`: free text, empty where there is none.
+  public let description: String
+  /// `seed` of every random draw: 0...2^63 − 1.
+  public let seed: UInt64
+  /// The model.
+  public let model: ModelArchitecture
+  /// The model's file, verbatim.
+  public let modelText: String
+  /// The model's file's path.
+  public let modelPath: String
+  /// What the device was measured to take.
+  public let profile: Profile
+  /// The profile's file, verbatim.
+  public let profileText: String
+  /// The profile's file's path.
+  public let profilePath: String
+  /// The engine's options.
+  public let engine: EngineOptions
+  /// The formats to compare, in the order in which the file lists them, without repeats; each has
+  /// measurements in the profile.
+  public let formats: [KVFormat]
+  /// The requests.
+  public let workload: Workload
+  /// The scenario's file, verbatim.
+  public let text: String
+  /// The scenario's file's path.
+  public let path: String
+}
+
+extension ServingScenario {
+  /// Reads a scenario and the model, profile and request trace that it names.
+  ///
+  /// - Parameters:
+  ///   - path: the scenario's file.
+  ///   - profileOverride: a profile to use instead of the one that the file names; relative to the
+  ///     working directory.
+  ///   - seedOverride: a seed to use instead of the file's.
+  /// - Throws: ``ScenarioError/unreadable(path:reason:)`` where the scenario itself cannot be
+  ///   read, else ``ScenarioError/invalid(_:)`` with every error of every file.
+  public static func load(
+    path: String, profileOverride: String? = nil, seedOverride: UInt64? = nil
+  ) throws(ScenarioError) -> ServingScenario {
+    let file = try SourceFile.read(path: path, limit: Limits.scenarioBytes)
+    let log = DiagnosticLog(file: path, dialect: .yaml)
+    guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
+      throw .invalid(log.sorted)
+    }
+    var reader = ScenarioReader(
+      log: log, path: path, profileOverride: profileOverride, seedOverride: seedOverride)
+    let scenario = reader.scenario(Cursor(node: root, path: "", log: log), text: text)
+    let diagnostics = log.sorted + reader.diagnosticsOfOtherFiles
+    guard diagnostics.isEmpty else { throw .invalid(diagnostics.sorted()) }
+    guard let scenario else { preconditionFailure("a scenario is neither valid nor refused") }
+    return scenario
+  }
+}
