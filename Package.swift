@@ -55,12 +55,16 @@ let package = Package(
     // Keeping and showing what happened.
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .target(name: "Trace", dependencies: ["Simulator", "CSQLite"], swiftSettings: strict),
+    .target(
+      name: "Trace", dependencies: ["CostModel", "Simulator", "CSQLite"], swiftSettings: strict),
     .target(
       name: "Planning",
       dependencies: ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
       swiftSettings: strict),
-    .target(name: "Report", dependencies: ["Trace", "Planning"], swiftSettings: strict),
+    .target(
+      name: "Report",
+      dependencies: ["Operators", "CostModel", "Simulator", "Trace", "Planning"],
+      swiftSettings: strict),
     .executableTarget(
       name: "kvsim",
       dependencies: [

@@ -11,7 +11,7 @@ public struct FormatOutcome: Sendable {
   /// How the memory was divided.
   public let pool: PoolPlan
   /// What happened.
-  public let summary: Simulator.RunSummary
+  public let summary: RunSummary
   /// Of the busy time, what was priced by bytes or from other heads than the model's.
   public let derivedNs: Int64
   /// The digest of every row that the run left in the trace.

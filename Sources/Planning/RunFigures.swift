@@ -3,7 +3,7 @@ import Trace
 
 /// The figures of a run by name and unit, as traces keep them.
 struct RunFigures {
-  let summary: Simulator.RunSummary
+  let summary: RunSummary
   let pool: PoolPlan
   let derivedNs: Int64
 

@@ -76,7 +76,7 @@ public struct ComparisonTable {
   }
 
   private mutating func addLatency(
-    _ name: String, _ latency: KeyPath<Simulator.RunSummary, LatencyStatistics>
+    _ name: String, _ latency: KeyPath<RunSummary, LatencyStatistics>
   ) {
     let all = comparison.outcomes.map { $0.summary[keyPath: latency] }
     let unit = Figures.TimeUnit(largestNs: Double(all.map(\.p99Ns).max() ?? 0))

@@ -48,7 +48,8 @@ struct ScenarioReader {
     return ServingScenario(
       name: name, description: (description ?? "") ?? "", seed: seed, model: model.architecture,
       modelText: model.text, modelPath: model.path, profile: profile.profile,
-      profileText: profile.text, profilePath: profile.path, engine: engine, formats: formats,
+      profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
+      engine: engine, formats: formats,
       workload: workload, text: text, path: path)
   }
 

@@ -26,6 +26,8 @@ public struct ServingScenario: Hashable, Sendable {
   public let profileText: String
   /// The profile's file's path.
   public let profilePath: String
+  /// The checksum that the profile's file carries.
+  public let profileChecksum: String
   /// The engine's options.
   public let engine: EngineOptions
   /// The formats to compare, in the order in which the file lists them, without repeats; each has

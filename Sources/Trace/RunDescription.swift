@@ -107,7 +107,7 @@ public struct Metric: Hashable, Sendable {
 }
 
 /// A run as a trace tells it.
-public struct RunSummary: Hashable, Sendable {
+public struct StoredRun: Hashable, Sendable {
   /// How the run ended.
   public struct End: Hashable, Sendable {
     /// The digest of its records, 16 hexadecimal digits.

@@ -29,20 +29,20 @@ public final class TraceReader {
   }
 
   /// The runs, in the order in which they were made.
-  public func runs() throws(TraceError) -> [RunSummary] {
+  public func runs() throws(TraceError) -> [StoredRun] {
     try summaries(where: "1")
   }
 
   /// One run.
   /// - Throws: `noSuchRun`.
-  public func run(_ id: Int64) throws(TraceError) -> RunSummary {
+  public func run(_ id: Int64) throws(TraceError) -> StoredRun {
     guard let summary = try summaries(where: "id = \(id)").first else {
       throw .noSuchRun(path: path, run: id)
     }
     return summary
   }
 
-  private func summaries(where condition: String) throws(TraceError) -> [RunSummary] {
+  private func summaries(where condition: String) throws(TraceError) -> [StoredRun] {
     let row = try connection.prepare(
       """
       SELECT id, scenario_id, profile_id, format, seed, kvsim_version, started_utc,
@@ -50,14 +50,14 @@ public final class TraceReader {
         duration_ns, requests, step_rows, first_seq, last_seq
       FROM run WHERE \(condition) ORDER BY id
       """)
-    var summaries: [RunSummary] = []
+    var summaries: [StoredRun] = []
     while try row.step() {
       let description = RunDescription(
         scenarioID: row.integer(1), profileID: row.integer(2), format: row.text(3),
         seed: UInt64(bitPattern: row.integer(4)), kvsimVersion: row.text(5),
         startedUTC: row.text(6), kvBytesPerToken: row.integer(7), poolTokens: row.integer(8),
         poolBlocks: row.integer(9), blockSize: row.integer(10))
-      let end = RunSummary.End(
+      let end = StoredRun.End(
         rowDigest: row.text(12), durationNs: row.integer(13), requests: row.integer(14),
         stepRows: row.integer(15))
       let first = row.integer(16)
@@ -66,7 +66,7 @@ public final class TraceReader {
         throw .damaged(path: path, reason: "run \(row.integer(0)) has an impossible range of rows")
       }
       summaries.append(
-        RunSummary(
+        StoredRun(
           id: row.integer(0), description: description,
           end: row.integer(11) == 1 ? end : nil, sequence: first..<last + 1))
     }

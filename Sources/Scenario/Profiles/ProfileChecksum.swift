@@ -16,6 +16,15 @@ enum ProfileChecksum {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  /// The checksum of a profile that was found valid. It is the last value of the file, so the last
+  /// quotation mark closes it.
+  static func carried(by bytes: [UInt8]) -> String {
+    let digits = bytes.lastIndex(of: UInt8(ascii: "\"")).map {
+      bytes[max(0, $0 - 16)..<$0]
+    }
+    return String(decoding: digits ?? [], as: UTF8.self)
+  }
+
   /// The bytes before `line`, a line from 1.
   static func covered(_ bytes: [UInt8], beforeLine line: Int) -> ArraySlice<UInt8> {
     var current = 1

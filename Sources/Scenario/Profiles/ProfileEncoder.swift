@@ -7,7 +7,7 @@ struct ProfileEncoder {
   private var lines: [String] = []
 
   /// The file's text, ending in a newline.
-  static func encode(_ profile: Profile, residuals: [Residual]) -> String {
+  static func encode(_ profile: Profile, residuals: [Residuals]) -> String {
     var encoder = ProfileEncoder()
     encoder.writeHead(profile)
     encoder.writeList("measurements", profile.measurements.map(measurement))
@@ -71,9 +71,9 @@ struct ProfileEncoder {
       + "\"head_dim\": \(heads.headDim), \"format\": \"\(format.name)\""
   }
 
-  private static func residual(_ residual: Residual) -> String {
-    let format = residual.formatName.map { ", \"format\": \(quoted($0))" } ?? ""
-    return "{\"operator\": \(quoted(residual.operatorName))\(format), "
+  private static func residual(_ residual: Residuals) -> String {
+    let format = residual.format.map { ", \"format\": \(quoted($0.name))" } ?? ""
+    return "{\"operator\": \(quoted(residual.kind.rawValue))\(format), "
       + "\"points\": \(residual.points), \"median_error\": \(decimal(residual.medianError)), "
       + "\"p95_error\": \(decimal(residual.p95Error))}"
   }

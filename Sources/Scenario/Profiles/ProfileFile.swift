@@ -9,6 +9,8 @@ public struct LoadedProfile: Hashable, Sendable {
   public let text: String
   /// The file's path.
   public let path: String
+  /// The checksum that the file carries: 16 hexadecimal digits.
+  public let checksum: String
 }
 
 /// Reads and writes profiles: JSON of version ``CostModel/Profile/schemaVersion``, described in
@@ -22,9 +24,9 @@ public enum ProfileFile {
 
   /// The text of a profile's file: equal values give equal bytes.
   ///
-  /// - Parameter residuals: what a fit of this profile leaves unexplained; for readers only.
+  /// - Parameter residuals: those of this profile, for people to read; nothing computes with them.
   /// - Precondition: errors of residuals are neither negative nor infinite.
-  public static func encode(_ profile: Profile, residuals: [Residual] = []) -> String {
+  public static func encode(_ profile: Profile, residuals: [Residuals] = []) -> String {
     ProfileEncoder.encode(profile, residuals: residuals)
   }
 
@@ -40,6 +42,8 @@ public enum ProfileFile {
     guard let profile, let text else {
       preconditionFailure("a profile is neither valid nor refused")
     }
-    return LoadedProfile(profile: profile, text: text, path: file.path)
+    return LoadedProfile(
+      profile: profile, text: text, path: file.path,
+      checksum: ProfileChecksum.carried(by: file.bytes))
   }
 }
