@@ -20,10 +20,10 @@ struct ScenarioReader {
 
   /// Nil with at least one error where a file is refused.
   mutating func scenario(_ root: Cursor, text: String) -> ServingScenario? {
-    guard let file = root.anyMapping(keys: SchemaKeys.scenario), isOfThisVersion(file) else {
+    guard let any = root.anyMapping(keys: SchemaKeys.scenario), isOfThisVersion(any) else {
       return nil
     }
-    file.refuseUnknownKeys()
+    let file = any.refusingUnknownKeys()
     let name = name(file)
     let description = file.optional("description").map {
       $0.text(accepted: "text", limit: Limits.descriptionCharacters)
@@ -204,7 +204,7 @@ struct ScenarioReader {
       return
     }
     if let cursor {
-      cursor.refuse("\(Escaping.quoted(path)) \(reason)\(advice)")
+      cursor.refuse("`\(path)` \(reason)\(advice)")
     } else {
       diagnosticsOfOtherFiles.append(
         Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: reason + advice))
@@ -236,7 +236,7 @@ struct ScenarioReader {
       let shown = KVFormat.named.map(\.name).filter(measured.contains).joined(separator: ", ")
       log.report(
         at: key?.node.position ?? file.position, key: "kv_cache.format",
-        "`\(format.name)` was not measured in \(Escaping.quoted(profile.path)); accepted: \(shown)")
+        "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
     }
   }
 }

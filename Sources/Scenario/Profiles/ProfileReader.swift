@@ -8,10 +8,10 @@ struct ProfileReader {
 
   /// Nil with at least one error where the profile is refused.
   func profile(_ root: Cursor) -> Profile? {
-    guard let file = root.anyMapping(keys: SchemaKeys.profile), isOfThisVersion(file) else {
+    guard let any = root.anyMapping(keys: SchemaKeys.profile), isOfThisVersion(any) else {
       return nil
     }
-    file.refuseUnknownKeys()
+    let file = any.refusingUnknownKeys()
     checkChecksum(file)
     let provenance = file.required("provenance", accepted: "`measured`")?
       .choice(of: Profile.Provenance.allCases.map(\.rawValue))
