@@ -24,6 +24,8 @@ struct ScenarioReader {
       return nil
     }
     let file = any.refusingUnknownKeys()
+    _ = file.required(
+      "kvsim", accepted: "\(ServingScenario.schemaVersion), the version of this form")
     let name = name(file)
     let description = file.optional("description").map {
       $0.text(accepted: "text", limit: Limits.descriptionCharacters)
@@ -57,12 +59,10 @@ struct ScenarioReader {
   /// Of another version nothing else is judged: its rules are not known here.
   private func isOfThisVersion(_ file: MappingCursor) -> Bool {
     let version = ServingScenario.schemaVersion
-    guard let cursor = file.required("kvsim", accepted: "\(version), the version of this form")
-    else {
-      // Whoever forgot the version wants to hear about the rest too.
-      return true
-    }
-    guard let given = cursor.integer(in: 1...Int(Int32.max)) else { return true }
+    // Whoever forgot or misspelt the version wants to hear about the rest too.
+    guard let cursor = file.optional("kvsim"),
+      let given = cursor.integer(in: 1...Int(Int32.max))
+    else { return true }
     guard given == version else {
       cursor.refuse(
         "this scenario has version \(given); this kvsim reads version \(version); update kvsim")

@@ -16,6 +16,7 @@ import Testing
     BadInput("far-off key", "seed: 7", "colour: 7", "4:1", "unknown key; accepted: `kvsim`"),
     BadInput("key twice", "seed: 7", "name: b", "4:1", "name: stands twice", "line 2"),
     BadInput("version missing", "kvsim: 1\n", "", "1:1", "kvsim: missing", "accepted: 1"),
+    BadInput("version misspelt", "kvsim: 1", "kvsm: 1", "1:1", "kvsm: unknown", "mean `kvsim`?"),
     BadInput("newer version", "kvsim: 1", "kvsim: 2", "1:8", "version 2", "reads version 1"),
     BadInput("version in quotes", "kvsim: 1", "kvsim: \"1\"", "1:8", "without quotes"),
     BadInput("model missing", "model: model.json\n", "", "1:1", "model: missing", "config.json"),

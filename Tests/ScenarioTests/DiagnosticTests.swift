@@ -97,6 +97,19 @@ import Testing
     #expect(diagnostics.first?.contains(says) == true, "\(diagnostics)")
   }
 
+  @Test("of very many errors a thousand are shown and the rest counted")
+  func veryMany() {
+    let keys = (0..<5_000).map { "key-\($0): 1\n" }.joined()
+    let clock = ContinuousClock()
+    let start = clock.now
+    let error = #expect(throws: ScenarioError.self) {
+      _ = try ServingScenario.parse(SourceFile(path: "s", bytes: Array(keys.utf8)))
+    }
+    print("5,000 unknown keys: \(clock.now - start)")
+    #expect(error?.diagnostics.count == 1_001)
+    #expect(error?.diagnostics.last?.message == "… and 4004 more errors")
+  }
+
   @Test("aliases are refused, and a chain of them takes no time")
   func aliases() {
     var bomb = "a: &a0 [x, x]\n"

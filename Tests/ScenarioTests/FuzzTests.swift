@@ -5,7 +5,9 @@ import Testing
 
 /// Seeded mutations of good files: nothing crashes, and whatever does not parse says where.
 @Suite struct FuzzTests {
-  static let mutationsPerFile = 2_500
+  /// `KVSIM_FUZZ_MUTATIONS` asks for more than every run can wait for.
+  static let mutationsPerFile =
+    ProcessInfo.processInfo.environment["KVSIM_FUZZ_MUTATIONS"].flatMap(Int.init) ?? 2_500
 
   @Test("mutated scenarios parse or are refused at a place inside the file")
   func scenarios() throws {

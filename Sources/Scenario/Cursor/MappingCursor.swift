@@ -32,7 +32,7 @@ struct MappingCursor {
   /// refused as a misspelling of this one is error enough.
   func required(_ key: String, accepted: String) -> Cursor? {
     if let cursor = optional(key) { return cursor }
-    let isMisspelt = members.contains { member in
+    let isMisspelt = members.prefix(Limits.diagnosticsPerFile).contains { member in
       !keys.contains(member.key) && Spelling.suggestion(for: member.key, among: keys) == key
     }
     if isStrict, isMisspelt { return nil }
@@ -49,6 +49,11 @@ struct MappingCursor {
   /// The same members, every key that is not in ``keys`` reported.
   func refusingUnknownKeys() -> MappingCursor {
     for member in members where !keys.contains(member.key) {
+      // Beyond the limit errors are only counted: do not look for suggestions.
+      guard !log.isFull else {
+        log.report(at: member.keyPosition, "")
+        continue
+      }
       let known = keys.map { "`\($0)`" }.joined(separator: ", ")
       let advice = Spelling.advice(for: member.key, among: keys, accepted: known)
       log.report(at: member.keyPosition, key: path(to: member.key), "unknown key\(advice)")

@@ -147,6 +147,7 @@ private struct YAMLConversion {
 
   private func members(_ mapping: Node.Mapping, depth: Int) -> [SourceNode.Member]? {
     var members: [SourceNode.Member] = []
+    var names: Set<String> = []
     for (key, value) in mapping {
       let position = YAMLSource.position(key.mark)
       guard case .scalar(let name) = key, key.anchor == nil else {
@@ -154,7 +155,8 @@ private struct YAMLConversion {
         return nil
       }
       guard let value = node(value, depth: depth + 1) else { return nil }
-      if members.contains(where: { $0.key == name.string }) {
+      // Yams tells `1` from `"1"`; a key is text either way.
+      if !names.insert(name.string).inserted {
         log.report(at: position, key: name.string, "stands twice in one mapping")
       }
       members.append(
