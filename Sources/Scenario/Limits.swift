@@ -1,7 +1,7 @@
 /// What input may make large, and how large. Every limit on a file from outside stands here.
 ///
-/// The limits of model sizes are chosen so that no product of them leaves 64 bits: four
-/// projections of at most 2^46 weights, 2^12 layers and two bytes a weight stay below 2^62.
+/// The limits of model sizes are chosen so that no product of them leaves 64 bits: a layer has
+/// fewer than 2^45 weights, and the cache of the longest request fewer than 2^60 bytes.
 public enum Limits {
   /// Bytes of a scenario file.
   public static let scenarioBytes = 1 << 20
@@ -49,9 +49,9 @@ public enum Limits {
   /// `intermediate_size`.
   public static let intermediateSize = 1 << 22
   /// `num_attention_heads`.
-  public static let heads = 1 << 12
+  public static let heads = 1 << 10
   /// `head_dim`.
-  public static let headDim = 1 << 12
+  public static let headDim = 1 << 10
   /// `vocab_size`.
   public static let vocabSize = 1 << 26
 

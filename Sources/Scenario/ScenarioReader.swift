@@ -20,10 +20,12 @@ struct ScenarioReader {
 
   /// Nil with at least one error where a file is refused.
   mutating func scenario(_ root: Cursor, text: String) -> ServingScenario? {
-    guard let file = root.anyMapping(keys: SchemaKeys.scenario), isOfThisVersion(file) else {
+    guard let any = root.anyMapping(keys: SchemaKeys.scenario), isOfThisVersion(any) else {
       return nil
     }
-    file.refuseUnknownKeys()
+    let file = any.refusingUnknownKeys()
+    _ = file.required(
+      "kvsim", accepted: "\(ServingScenario.schemaVersion), the version of this form")
     let name = name(file)
     let description = file.optional("description").map {
       $0.text(accepted: "text", limit: Limits.descriptionCharacters)
@@ -58,12 +60,10 @@ struct ScenarioReader {
   /// Of another version nothing else is judged: its rules are not known here.
   private func isOfThisVersion(_ file: MappingCursor) -> Bool {
     let version = ServingScenario.schemaVersion
-    guard let cursor = file.required("kvsim", accepted: "\(version), the version of this form")
-    else {
-      // Whoever forgot the version wants to hear about the rest too.
-      return true
-    }
-    guard let given = cursor.integer(in: 1...Int(Int32.max)) else { return true }
+    // Whoever forgot or misspelt the version wants to hear about the rest too.
+    guard let cursor = file.optional("kvsim"),
+      let given = cursor.integer(in: 1...Int(Int32.max))
+    else { return true }
     guard given == version else {
       cursor.refuse(
         "this scenario has version \(given); this kvsim reads version \(version); update kvsim")
@@ -205,7 +205,7 @@ struct ScenarioReader {
       return
     }
     if let cursor {
-      cursor.refuse("\(Escaping.quoted(path)) \(reason)\(advice)")
+      cursor.refuse("`\(path)` \(reason)\(advice)")
     } else {
       diagnosticsOfOtherFiles.append(
         Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: reason + advice))
@@ -237,7 +237,7 @@ struct ScenarioReader {
       let shown = KVFormat.named.map(\.name).filter(measured.contains).joined(separator: ", ")
       log.report(
         at: key?.node.position ?? file.position, key: "kv_cache.format",
-        "`\(format.name)` was not measured in \(Escaping.quoted(profile.path)); accepted: \(shown)")
+        "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
     }
   }
 }

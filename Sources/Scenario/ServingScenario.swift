@@ -54,13 +54,20 @@ extension ServingScenario {
   public static func load(
     path: String, profileOverride: String? = nil, seedOverride: UInt64? = nil
   ) throws(ScenarioError) -> ServingScenario {
-    let file = try SourceFile.read(path: path, limit: Limits.scenarioBytes)
-    let log = DiagnosticLog(file: path, dialect: .yaml)
+    try parse(
+      SourceFile.read(path: path, limit: Limits.scenarioBytes), profileOverride: profileOverride,
+      seedOverride: seedOverride)
+  }
+
+  static func parse(
+    _ file: SourceFile, profileOverride: String? = nil, seedOverride: UInt64? = nil
+  ) throws(ScenarioError) -> ServingScenario {
+    let log = DiagnosticLog(file: file.path, dialect: .yaml)
     guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
       throw .invalid(log.sorted)
     }
     var reader = ScenarioReader(
-      log: log, path: path, profileOverride: profileOverride, seedOverride: seedOverride)
+      log: log, path: file.path, profileOverride: profileOverride, seedOverride: seedOverride)
     let scenario = reader.scenario(Cursor(node: root, path: "", log: log), text: text)
     let diagnostics = log.sorted + reader.diagnosticsOfOtherFiles
     guard diagnostics.isEmpty else { throw .invalid(diagnostics.sorted()) }

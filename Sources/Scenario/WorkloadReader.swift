@@ -134,7 +134,7 @@ struct WorkloadReader {
       return try RequestTraceFile.read(path: path)
     } catch {
       if case .unreadable(let path, let reason) = error {
-        cursor.refuse("\(Escaping.quoted(path)) \(reason)")
+        cursor.refuse("`\(path)` \(reason)")
       } else {
         diagnosticsOfTrace += error.diagnostics
       }

@@ -20,9 +20,7 @@ struct Cursor {
 
   /// The members of a mapping, of which only those in `keys` are known.
   func mapping(keys: [String]) -> MappingCursor? {
-    guard let mapping = anyMapping(keys: keys) else { return nil }
-    mapping.refuseUnknownKeys()
-    return mapping
+    anyMapping(keys: keys)?.refusingUnknownKeys()
   }
 
   /// The members of a mapping that may have keys other than `keys` too.
@@ -85,8 +83,8 @@ struct Cursor {
     let accepted = choices.map { "`\($0)`" }.joined(separator: ", ")
     guard let text = text(accepted: accepted) else { return nil }
     guard choices.contains(text) else {
-      let question = Spelling.question(for: text, among: choices)
-      refuse("\(node.given) is unknown\(question); accepted: \(accepted)")
+      let advice = Spelling.advice(for: text, among: choices, accepted: accepted)
+      refuse("\(node.given) is unknown\(advice)")
       return nil
     }
     return text

@@ -7,6 +7,19 @@ struct MappingCursor {
   /// The keys that mean something here.
   let keys: [String]
   let log: DiagnosticLog
+  /// Whether unknown keys have been refused.
+  private(set) var isStrict = false
+
+  init(
+    members: [SourceNode.Member], position: Position, path: String, keys: [String],
+    log: DiagnosticLog
+  ) {
+    self.members = members
+    self.position = position
+    self.path = path
+    self.keys = keys
+    self.log = log
+  }
 
   /// The value of `key`, or nil where it is absent.
   func optional(_ key: String) -> Cursor? {
@@ -15,9 +28,14 @@ struct MappingCursor {
     return Cursor(node: member.value, path: path(to: key), log: log)
   }
 
-  /// The value of `key`; where it is absent, an error says what is `accepted`.
+  /// The value of `key`; where it is absent, an error says what is `accepted`. A key that was
+  /// refused as a misspelling of this one is error enough.
   func required(_ key: String, accepted: String) -> Cursor? {
     if let cursor = optional(key) { return cursor }
+    let isMisspelt = members.prefix(Limits.diagnosticsPerFile).contains { member in
+      !keys.contains(member.key) && Spelling.suggestion(for: member.key, among: keys) == key
+    }
+    if isStrict, isMisspelt { return nil }
     log.report(at: position, key: path(to: key), "missing; accepted: \(accepted)")
     return nil
   }
@@ -28,15 +46,21 @@ struct MappingCursor {
     log.report(at: member.keyPosition, key: path(to: key), message)
   }
 
-  /// Reports every key that is not in ``keys``.
-  func refuseUnknownKeys() {
+  /// The same members, every key that is not in ``keys`` reported.
+  func refusingUnknownKeys() -> MappingCursor {
     for member in members where !keys.contains(member.key) {
-      let question = Spelling.question(for: member.key, among: keys)
+      // Beyond the limit errors are only counted: do not look for suggestions.
+      guard !log.isFull else {
+        log.report(at: member.keyPosition, "")
+        continue
+      }
       let known = keys.map { "`\($0)`" }.joined(separator: ", ")
-      log.report(
-        at: member.keyPosition, key: path(to: member.key),
-        "unknown key\(question); accepted: \(known)")
+      let advice = Spelling.advice(for: member.key, among: keys, accepted: known)
+      log.report(at: member.keyPosition, key: path(to: member.key), "unknown key\(advice)")
     }
+    var strict = self
+    strict.isStrict = true
+    return strict
   }
 
   private func path(to key: String) -> String {

@@ -76,8 +76,8 @@ extension Cursor {
       return nil
     }
     guard units.contains(unit) else {
-      let question = Spelling.question(for: unit, among: units)
-      refuse("\(Escaping.quoted(unit)) is an unknown unit\(question); accepted: \(accepted)")
+      let advice = Spelling.advice(for: unit, among: units, accepted: accepted)
+      refuse("\(Escaping.quoted(unit)) is an unknown unit\(advice)")
       return nil
     }
     return (number, unit)

@@ -46,13 +46,14 @@ extension Diagnostic: CustomStringConvertible {
 }
 
 extension Diagnostic: Comparable {
-  /// By file, then by place, then by key and message, so that lists of errors never reshuffle.
+  /// By file, then by place, then by message and key, so that lists of errors never reshuffle.
   public static func < (left: Diagnostic, right: Diagnostic) -> Bool {
     if left.file != right.file { return left.file < right.file }
     if left.line != right.line { return left.line < right.line }
     if left.column != right.column { return left.column < right.column }
-    if left.keyPath != right.keyPath { return left.keyPath < right.keyPath }
-    return left.message < right.message
+    // `… and 9 more` stands at the place of the last error, and sorts behind it by its first sign.
+    if left.message != right.message { return left.message < right.message }
+    return left.keyPath < right.keyPath
   }
 }
 

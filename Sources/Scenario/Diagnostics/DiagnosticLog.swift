@@ -22,9 +22,12 @@ final class DiagnosticLog {
   /// Whether the file is without errors so far.
   var isEmpty: Bool { diagnostics.isEmpty }
 
+  /// Whether further errors will only be counted.
+  var isFull: Bool { diagnostics.count >= Limits.diagnosticsPerFile }
+
   /// Keeps an error; beyond ``Limits/diagnosticsPerFile`` it is only counted.
   func report(at position: Position, key: String = "", _ message: String) {
-    guard diagnostics.count < Limits.diagnosticsPerFile else {
+    guard !isFull else {
       uncounted += 1
       return
     }

@@ -1,6 +1,6 @@
 /// What a person may have meant by a misspelt word.
 enum Spelling {
-  /// The one of `candidates` closest to `word`: at most a third of its letters (and at least
+  /// The one of `candidates` closest to `word`: at most a third of the letters (and at least
   /// two) inserted, deleted, replaced or swapped; nil where none is that close.
   static func suggestion(for word: String, among candidates: [String]) -> String? {
     guard word.count <= Limits.nameCharacters else { return nil }
@@ -8,16 +8,22 @@ enum Spelling {
     var best: (candidate: String, distance: Int)?
     for candidate in candidates {
       let distance = distance(folded, folding(candidate))
-      guard distance <= max(2, candidate.count / 3), distance < candidate.count else { continue }
+      guard distance <= max(2, max(word.count, candidate.count) / 3), distance < candidate.count
+      else { continue }
       if distance < best?.distance ?? .max { best = (candidate, distance) }
     }
     return best?.candidate
   }
 
-  /// ` Did you mean …?` with the suggestion, or nothing.
-  static func question(for word: String, among candidates: [String]) -> String {
-    guard let suggestion = suggestion(for: word, among: candidates) else { return "" }
-    return "; did you mean `\(suggestion)`?"
+  /// The end of a message about an unknown word: what was meant, if that can be guessed, and what
+  /// is `accepted`.
+  static func advice(
+    for word: String, among candidates: [String], accepted: String
+  ) -> String {
+    guard let suggestion = suggestion(for: word, among: candidates) else {
+      return "; accepted: \(accepted)"
+    }
+    return "; did you mean `\(suggestion)`? accepted: \(accepted)"
   }
 
   /// Lower case and one kind of dash, so that `MaxNumSeqs` and `max-num-seqs` come close.

@@ -37,20 +37,23 @@ public enum ModelFile {
   /// Reads a model of at most ``Limits/modelBytes``. Its name is the last part of
   /// `_name_or_path`, else the file's name, or the folder's where the file is `config.json`.
   public static func read(path: String) throws(ScenarioError) -> LoadedModel {
-    let file = try SourceFile.read(path: path, limit: Limits.modelBytes)
-    let log = DiagnosticLog(file: path, dialect: .json)
+    try parse(SourceFile.read(path: path, limit: Limits.modelBytes))
+  }
+
+  static func parse(_ file: SourceFile) throws(ScenarioError) -> LoadedModel {
+    let log = DiagnosticLog(file: file.path, dialect: .json)
     let text = file.text(into: log)
     let architecture = text.flatMap { text in
       JSONSource.parse(text, into: log).flatMap { root in
         ModelReader(log: log).architecture(
-          Cursor(node: root, path: "", log: log), fileName: name(ofPath: path))
+          Cursor(node: root, path: "", log: log), fileName: name(ofPath: file.path))
       }
     }
     try log.throwIfAny()
     guard let architecture, let text else {
       preconditionFailure("a model is neither valid nor refused")
     }
-    return LoadedModel(architecture: architecture, text: text, path: path)
+    return LoadedModel(architecture: architecture, text: text, path: file.path)
   }
 
   /// The file's name without `.json`, or the folder's name where the file is `config.json`.
@@ -109,10 +112,9 @@ private struct ModelReader {
     if let reason = ModelFile.uncoveredTypes[type] {
       cursor.refuse("`\(type)` is not covered: \(reason); accepted: \(accepted)")
     } else {
-      let question = Spelling.question(for: type, among: covered)
-      cursor.refuse(
-        "\(Escaping.quoted(type)) is not covered\(question); accepted, dense decoders only: "
-          + accepted)
+      let decoders = "dense decoders, \(accepted)"
+      let advice = Spelling.advice(for: type, among: covered, accepted: decoders)
+      cursor.refuse("\(Escaping.quoted(type)) is not covered\(advice)")
     }
     return false
   }

@@ -8,10 +8,12 @@ struct ProfileReader {
 
   /// Nil with at least one error where the profile is refused.
   func profile(_ root: Cursor) -> Profile? {
-    guard let file = root.anyMapping(keys: SchemaKeys.profile), isOfThisVersion(file) else {
+    guard let any = root.anyMapping(keys: SchemaKeys.profile), isOfThisVersion(any) else {
       return nil
     }
-    file.refuseUnknownKeys()
+    let file = any.refusingUnknownKeys()
+    _ = file.required(
+      "kvsim_profile", accepted: "\(Profile.schemaVersion), the version of this form")
     checkChecksum(file)
     let provenance = file.required("provenance", accepted: "`measured`")?
       .choice(of: Profile.Provenance.allCases.map(\.rawValue))
@@ -35,10 +37,9 @@ struct ProfileReader {
 
   /// Of another version nothing else is judged: its rules are not known here.
   private func isOfThisVersion(_ file: MappingCursor) -> Bool {
-    let accepted = "\(Profile.schemaVersion), the version of a profile's form"
-    guard let cursor = file.required("kvsim_profile", accepted: accepted),
+    guard let cursor = file.optional("kvsim_profile"),
       let version = cursor.integer(in: 1...Int(Int32.max))
-    else { return false }
+    else { return true }
     guard version == Profile.schemaVersion else {
       cursor.refuse(
         "this profile has version \(version); this kvsim reads version \(Profile.schemaVersion); "

@@ -101,13 +101,22 @@ struct SourceFile {
   /// Refuses control characters and the line separators that editors and YAML count differently.
   private func isClean(_ text: String, into log: DiagnosticLog) -> Bool {
     // Bytes are quick to scan, and almost every file is clean: look closer only at suspects.
-    let isSuspect = bytes.contains { $0 < 0x20 && $0 != 10 && $0 != 13 && $0 != 9 || $0 >= 0x7F }
+    let isSuspect = bytes.contains { $0 < 0x20 && $0 != 10 && $0 != 9 || $0 >= 0x7F }
     guard isSuspect else { return true }
     var line = 1
     var column = 1
     var isFirst = true
+    var previous: Unicode.Scalar?
     for scalar in text.unicodeScalars {
       let value = scalar.value
+      // A carriage return ends a line for YAML and not for JSON: only CR LF is one for both.
+      if previous == "\r", scalar != "\n" {
+        log.report(
+          at: Position(line: line, column: column - 1),
+          "a carriage return without a line feed; end lines with LF or CR LF")
+        return false
+      }
+      previous = scalar
       if scalar == "\n" {
         line += 1
         column = 1

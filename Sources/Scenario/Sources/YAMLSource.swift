@@ -49,7 +49,7 @@ enum YAMLSource {
     case .scanner(let context, let problem, let mark, _),
       .parser(let context, let problem, let mark, _),
       .composer(let context, let problem, let mark, _):
-      let position = position(mark)
+      let position = inside(text, position(mark))
       if problem.contains("found another document") {
         log.report(at: position, "a second document starts here; a file holds one")
       } else if isTab(at: position, in: text) {
@@ -81,6 +81,13 @@ enum YAMLSource {
       return Position(line: index + 1, column: first.column)
     }
     return nil
+  }
+
+  /// `position`, or the end of the text where libyaml counts on beyond it.
+  private static func inside(_ text: String, _ position: Position) -> Position {
+    let lines = lines(of: text)
+    guard position.line > lines.count else { return position }
+    return Position(line: lines.count, column: (lines.last?.count ?? 0) + 1)
   }
 
   private static func isTab(at position: Position, in text: String) -> Bool {
@@ -140,6 +147,7 @@ private struct YAMLConversion {
 
   private func members(_ mapping: Node.Mapping, depth: Int) -> [SourceNode.Member]? {
     var members: [SourceNode.Member] = []
+    var names: Set<String> = []
     for (key, value) in mapping {
       let position = YAMLSource.position(key.mark)
       guard case .scalar(let name) = key, key.anchor == nil else {
@@ -147,7 +155,8 @@ private struct YAMLConversion {
         return nil
       }
       guard let value = node(value, depth: depth + 1) else { return nil }
-      if members.contains(where: { $0.key == name.string }) {
+      // Yams tells `1` from `"1"`; a key is text either way.
+      if !names.insert(name.string).inserted {
         log.report(at: position, key: name.string, "stands twice in one mapping")
       }
       members.append(

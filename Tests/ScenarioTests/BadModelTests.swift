@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+@testable import Scenario
+
+@Suite struct BadModelTests {
+  @Test("one mistake gives one error at its place", arguments: mistakes)
+  func oneMistake(_ input: BadInput) throws {
+    let errors = try Fixture.errors("model.json", input.applied(to: Fixture.model))
+    try #require(errors.count == 1, "\(errors)")
+    #expect(errors[0].hasPrefix("model.json:\(input.place): error: "), "\(errors[0])")
+    for part in input.says { #expect(errors[0].contains(part), "\(errors[0])") }
+  }
+
+  static let mistakes: [BadInput] = [
+    BadInput("no layers", "  \"num_hidden_layers\": 2,\n", "", "1:1", "num_hidden_layers: missing"),
+    BadInput("layers are text", "layers\": 2", "layers\": \"2\"", "5:24", "without quotes"),
+    BadInput("layers are null", "layers\": 2", "layers\": null", "5:24", "`null` is not accepted"),
+    BadInput("too many layers", "layers\": 2", "layers\": 5000", "5:24", "from 1 to 4096"),
+    BadInput("experts", "\"llama\"", "\"qwen3_moe\"", "2:17", "routes tokens to experts"),
+    BadInput("latent attention", "\"llama\"", "\"deepseek_v3\"", "2:17", "latent attention"),
+    BadInput("unknown type", "\"llama\"", "\"lama\"", "2:17", "mean `llama`?", "`mistral`"),
+    BadInput("type missing", "  \"model_type\": \"llama\",\n", "", "1:1", "model_type: missing"),
+    BadInput("type is a number", "\"llama\"", "3", "2:17", "`3` is not accepted", "in quotes"),
+    BadInput("KV heads do not divide", "heads\": 2", "heads\": 3", "7:26", "3 does not divide"),
+    BadInput("odd heads", "dim\": 16", "dim\": 17", "8:15", "17 is odd"),
+    BadInput("tie is text", "true", "\"yes\"", "11:26", "true or false"),
+    BadInput(
+      "sliding window", "\"rope_theta\"", "\"sliding_window\": 4096, \"rope_theta\"", "12:21",
+      "sliding window is not covered"),
+    BadInput("key twice", "\"rope_theta\"", "\"head_dim\"", "12:3", "head_dim: stands twice"),
+    BadInput("no JSON", "\"hidden_size\": 64,", "\"hidden_size\": 64", "4:3", "`,` or `}`"),
+    BadInput("a comment", "true", "true // tied", "11:31", "`,` or `}` is wanted"),
+    BadInput("a bare word", "true", "yes", "11:26", "a value is wanted here"),
+    BadInput("a leading zero", "size\": 64", "size\": 064", "3:18", "a value is wanted here"),
+    BadInput("a comma too many", "10000.0", "10000.0,", "13:1", "a key in quotes"),
+    BadInput("no end", "\n}", "", "13:1", "`,` or `}`"),
+    BadInput("two values", "\n}", "\n}\n{}", "14:1", "the value ends before this"),
+    BadInput("open text", "\"llama\"", "\"llama", "2:24", "does not end on its line"),
+    BadInput("bad escape", "\"llama\"", "\"ll\\ama\"", "2:20", "after `\\` one of"),
+    BadInput("lone surrogate", "\"llama\"", "\"\\ud800\"", "2:18", "four hexadecimal digits"),
+    BadInput(
+      "nesting", "10000.0", String(repeating: "[", count: 33), "12:48", "deeper than 32"),
+    BadInput("a list", Fixture.model, "[]", "1:1", "a list is not accepted"),
+    BadInput("an empty file", Fixture.model, "", "1:1", "the file is empty"),
+    BadInput("blanks only", Fixture.model, " \n\n", "1:1", "the file is empty"),
+  ]
+
+  @Test("a hidden size that heads do not divide is refused where head_dim is absent")
+  func headSize() throws {
+    let text = Fixture.model.replacingOccurrences(of: "  \"head_dim\": 16,\n", with: "")
+      .replacingOccurrences(of: "\"hidden_size\": 64", with: "\"hidden_size\": 66")
+    let errors = try Fixture.errors("model.json", text)
+    #expect(errors.count == 1)
+    #expect(errors[0].hasPrefix("model.json:3:18: error: hidden_size: without `head_dim`"))
+  }
+
+  @Test("absent head sizes, KV heads and ties have Hugging Face's defaults")
+  func defaults() throws {
+    let text = """
+      {"model_type": "mistral", "hidden_size": 64, "intermediate_size": 128, "vocab_size": 9,
+       "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 2048,
+       "num_key_value_heads": null, "sliding_window": null}
+      """
+    let file = SourceFile(path: "models/Small-1/config.json", bytes: Array(text.utf8))
+    let model = try ModelFile.parse(file)
+    #expect(model.architecture.heads.kvHeads == 4)
+    #expect(model.architecture.heads.headDim == 16)
+    #expect(!model.architecture.tiesEmbeddings)
+    #expect(model.architecture.name == "Small-1")
+    #expect(model.text == text)
+  }
+
+  @Test(
+    "a name comes from the file, the folder or the config",
+    arguments: [
+      ("a/Qwen3-8B/config.json", "Qwen3-8B"), ("a/qwen3-0.6b.json", "qwen3-0.6b"),
+      ("config.json", "config"), ("model", "model"),
+    ])
+  func names(path: String, name: String) throws {
+    #expect(ModelFile.name(ofPath: path) == name)
+    let text = Fixture.model.replacingOccurrences(
+      of: "\"rope_theta\"", with: "\"_name_or_path\": \"org/Named\", \"rope_theta\"")
+    let named = try ModelFile.parse(SourceFile(path: path, bytes: Array(text.utf8)))
+    #expect(named.architecture.name == "Named")
+  }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import Operators
+import Testing
+
+@testable import Scenario
+
+@Suite struct DocumentationTests {
+  @Test("docs/scenarios.md explains every key, process, operator, format, unit and model type")
+  func everyKey() throws {
+    let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
+    let words =
+      SchemaKeys.all.sorted() + SchemaKeys.processes.map(\.process)
+      + SchemaKeys.operators.map(\.name) + KVFormat.named.map(\.name) + ModelFile.coveredTypes
+      + Quantity.sizes.map(\.unit) + Quantity.rates.map(\.unit)
+    let missing = words.filter { !text.contains("`\($0)`") }
+    #expect(missing.isEmpty)
+  }
+
+  @Test("the limits that docs/scenarios.md states are those of Limits.swift")
+  func limits() throws {
+    let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
+    #expect(Limits.scenarioBytes == 1 << 20 && Limits.modelBytes == 1 << 20)
+    #expect(Limits.profileBytes == 16 << 20 && Limits.traceBytes == 1 << 30)
+    #expect(Limits.layers == 4_096 && Limits.heads == 1_024 && Limits.headDim == 1_024)
+    #expect(Limits.vocabSize == 1 << 26 && Limits.intermediateSize == 1 << 22)
+    let stated = [Limits.requests, Limits.tokens, Limits.sequences, Limits.descriptionCharacters]
+    let missing = stated.map(grouped).filter { !text.contains($0) }
+    #expect(missing.isEmpty)
+  }
+
+  /// Digits with commas between thousands.
+  private func grouped(_ number: Int) -> String {
+    let digits = Array(String(number))
+    return digits.indices.reduce(into: "") { text, index in
+      if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+      text.append(digits[index])
+    }
+  }
+
+  @Test("the largest model that limits allow keeps its products within 64 bits")
+  func largestModel() {
+    let queryWidth = Limits.heads * Limits.headDim
+    let projections =
+      4 * queryWidth * Limits.hiddenSize + 3 * Limits.intermediateSize * Limits.hiddenSize
+    let weights = projections.multipliedReportingOverflow(by: Limits.layers)
+    #expect(!weights.overflow && !weights.partialValue.multipliedReportingOverflow(by: 2).overflow)
+    let kvBytes = (4 * queryWidth + 8 * Limits.heads) * Limits.layers
+    #expect(!kvBytes.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
+    #expect(!Limits.requests.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
+  }
+}

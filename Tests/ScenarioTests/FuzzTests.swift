@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+@testable import Scenario
+
+/// Seeded mutations of good files: nothing crashes, and whatever does not parse says where.
+@Suite struct FuzzTests {
+  /// `KVSIM_FUZZ_MUTATIONS` asks for more than every run can wait for.
+  static let mutationsPerFile =
+    ProcessInfo.processInfo.environment["KVSIM_FUZZ_MUTATIONS"].flatMap(Int.init) ?? 2_500
+
+  @Test("mutated scenarios parse or are refused at a place inside the file")
+  func scenarios() throws {
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    try check(Fixture.scenario, seed: 1) { bytes throws(ScenarioError) in
+      _ = try ServingScenario.parse(
+        SourceFile(path: fixture.folder + "scenario.yaml", bytes: bytes))
+    }
+  }
+
+  @Test("mutated models parse or are refused at a place inside the file")
+  func models() throws {
+    try check(Fixture.model, seed: 2) { bytes throws(ScenarioError) in
+      _ = try ModelFile.parse(SourceFile(path: "model.json", bytes: bytes))
+    }
+  }
+
+  @Test("mutated profiles parse or are refused at a place inside the file")
+  func profiles() throws {
+    try check(Fixture.profile, seed: 3) { bytes throws(ScenarioError) in
+      _ = try ProfileFile.parse(SourceFile(path: "profile.json", bytes: bytes))
+    }
+  }
+
+  @Test("mutated request traces parse or are refused at a place inside the file")
+  func traces() throws {
+    try check(Fixture.trace, seed: 4) { bytes throws(ScenarioError) in
+      _ = try RequestTraceFile.parse(bytes, path: "trace.csv")
+    }
+  }
+
+  private func check(
+    _ good: String, seed: UInt64, _ parse: ([UInt8]) throws(ScenarioError) -> Void
+  ) throws {
+    try parse(Array(good.utf8))
+    var mutator = Mutator(seed: seed)
+    var refused = 0
+    for round in 0..<FuzzTests.mutationsPerFile {
+      let bytes = mutator.mutated(Array(good.utf8))
+      do throws(ScenarioError) {
+        try parse(bytes)
+      } catch {
+        refused += 1
+        let diagnostics = error.diagnostics
+        try #require(!diagnostics.isEmpty, "round \(round)")
+        for diagnostic in diagnostics {
+          try #require(isInside(diagnostic, bytes), "round \(round): \(diagnostic)")
+        }
+      }
+    }
+    // A mutator that changes nothing, or a parser that takes anything, would pass too.
+    #expect(refused > FuzzTests.mutationsPerFile / 4)
+  }
+
+  /// Whether the place is a character of the file or the end of one of its lines.
+  private func isInside(_ diagnostic: Diagnostic, _ bytes: [UInt8]) -> Bool {
+    let text = String(decoding: bytes, as: UTF8.self)
+    // YAML ends a line at CR too.
+    let ends: Set<Unicode.Scalar> =
+      diagnostic.file.hasSuffix(".yaml") ? ["\n", "\r"] : ["\n"]
+    var lines = [0]
+    var previous: Unicode.Scalar = " "
+    for scalar in text.unicodeScalars {
+      defer { previous = scalar }
+      if ends.contains(scalar) {
+        if scalar == "\n", previous == "\r", ends.count == 2 { continue }
+        lines.append(0)
+      } else {
+        lines[lines.count - 1] += 1
+      }
+    }
+    return (1...lines.count).contains(diagnostic.line)
+      && (1...lines[diagnostic.line - 1] + 1).contains(diagnostic.column)
+  }
+}
+
+/// A source of changed copies, the same for the same seed.
+private struct Mutator {
+  var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed &* 0x9E37_79B9_7F4A_7C15
+  }
+
+  /// SplitMix64.
+  private mutating func next(below bound: Int) -> Int {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var bits = state
+    bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+    return Int((bits ^ (bits >> 31)) % UInt64(bound))
+  }
+
+  /// Tokens that parsers treat in ways of their own.
+  private static let tokens: [String] = [
+    "{", "}", "[", "]", ":", ": ", ",", "\"", "'", "\\", "\\u", "\n", "\r", "\t", "- ", "? ", "&a ",
+    "*a", "!!", "!x ", "#", "|", ">", "---\n", "...\n", "%", "@", "`", "~", "null", "true", "-1",
+    "1e999", "99999999999999999999", "0", "0x1", "1_0", "\u{FEFF}", "\u{0}", "\u{85}", "\u{2028}",
+    "é", "😀", "<<: ",
+  ]
+
+  mutating func mutated(_ good: [UInt8]) -> [UInt8] {
+    var bytes = good
+    for _ in 0...next(below: 3) {
+      let at = next(below: bytes.count + 1)
+      let end = min(bytes.count, at + 1 + next(below: 12))
+      switch next(below: 6) {
+      case 0: bytes.insert(UInt8(next(below: 256)), at: at)
+      case 1: bytes.removeSubrange(at..<end)
+      case 2: if at < bytes.count { bytes[at] ^= 1 << UInt8(next(below: 8)) }
+      case 3: bytes.insert(contentsOf: bytes[at..<end], at: next(below: bytes.count + 1))
+      case 4: bytes.removeSubrange(at...)
+      default:
+        let token = Mutator.tokens[next(below: Mutator.tokens.count)]
+        bytes.insert(contentsOf: token.utf8, at: at)
+      }
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import Operators
+import Simulator
+import Testing
+
+@testable import Scenario
+
+@Suite struct GoodScenarioTests {
+  /// The good scenario with changes made to its text.
+  func load(
+    _ changes: [(old: String, new: String)] = [], seedOverride: UInt64? = nil
+  ) throws -> ServingScenario {
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    var text = Fixture.scenario
+    for change in changes {
+      #expect(text.contains(change.old))
+      text = text.replacingOccurrences(of: change.old, with: change.new)
+    }
+    try fixture.write("scenario.yaml", text)
+    return try ServingScenario.load(
+      path: fixture.folder + "scenario.yaml", profileOverride: nil, seedOverride: seedOverride)
+  }
+
+  @Test("every value of the file arrives, and every text verbatim")
+  func everyValue() throws {
+    let scenario = try load()
+    #expect(scenario.name == "test-run")
+    #expect(scenario.description == "A good one")
+    #expect(scenario.seed == 7)
+    #expect(scenario.model.name == "model")
+    #expect(scenario.formats == [.fp16, .int4])
+    #expect(scenario.profile == Fixture.syntheticProfile)
+    #expect(scenario.engine.maxNumSeqs == 64)
+    #expect(scenario.engine.kvCacheMemory == .bytes(2_147_483_648))
+    #expect(scenario.workload.arrivals == .poisson(requestsPerSecond: 2.5))
+    #expect(scenario.workload.promptTokens == .uniform(10...20))
+    #expect(scenario.workload.outputTokens == .fixed(30))
+    #expect(scenario.text == Fixture.scenario)
+    #expect(scenario.modelText == Fixture.model)
+    #expect(scenario.profileText == Fixture.profile)
+    #expect(scenario.path.hasSuffix("scenario.yaml"))
+    #expect(scenario.modelPath.hasSuffix("model.json"))
+    #expect(scenario.profilePath.hasSuffix("profile.json"))
+  }
+
+  @Test("what is left out has vLLM's defaults")
+  func defaults() throws {
+    let options = Fixture.scenario.components(separatedBy: "engine:\n")[1]
+      .components(separatedBy: "workload:")[0]
+    let scenario = try load([
+      ("engine:\n" + options, ""), ("kv_cache:\n  format: [fp16, int4]\n", ""),
+      ("seed: 7\n", ""), ("name: test-run\n", ""), ("description: A good one\n", ""),
+    ])
+    #expect(scenario.name == "scenario")
+    #expect(scenario.description == "")
+    #expect(scenario.seed == 1)
+    #expect(scenario.formats == KVFormat.named)
+    #expect(
+      scenario.engine
+        == EngineOptions(
+          maxNumSeqs: 256, maxNumBatchedTokens: 2048, blockSize: 16,
+          kvCacheMemory: .utilization(0.9)))
+  }
+
+  @Test(
+    "sizes are exact in every unit",
+    arguments: [
+      ("1 B", 1), ("3 kB", 3_000), ("1.5 MB", 1_500_000), ("2GB", 2_000_000_000),
+      ("0.001 TB", 1_000_000_000), ("1 KiB", 1024), ("1.5 MiB", 1_572_864), ("2  GiB", 1 << 31),
+      ("\"0.5 TiB\"", 1 << 39), ("0.1 GB", 100_000_000),
+    ])
+  func sizes(text: String, bytes: Int) throws {
+    #expect(try load([("2 GiB", text)]).engine.kvCacheMemory == .bytes(bytes))
+  }
+
+  @Test(
+    "rates are per second, minute or hour",
+    arguments: [
+      ("2.5/s", 2.5), ("150/min", 2.5), ("9000 /h", 2.5), ("1e-1/s", 0.1),
+    ])
+  func rates(text: String, perSecond: Double) throws {
+    let scenario = try load([("2.5/s", text)])
+    #expect(scenario.workload.arrivals == .poisson(requestsPerSecond: perSecond))
+  }
+
+  @Test("a replay takes lengths and number from the trace, unless told otherwise")
+  func replay() throws {
+    let replay = ("poisson\n    rate: 2.5/s", "replay\n    trace: trace.csv")
+    let all = try load([
+      replay, ("  requests: 100\n", ""), ("  output_tokens: 30\n", ""),
+      ("  prompt_tokens: {uniform: {min: 10, max: 20}}\n", ""),
+    ]).workload
+    #expect(all.requests == 3)
+    #expect(all.promptTokens == .fromTrace && all.outputTokens == .fromTrace)
+    let two = try load([replay, ("s: 100", "s: 2")]).workload
+    #expect(two.requests == 2)
+    #expect(two.outputTokens == .fixed(30))
+    guard case .replay(let trace, timeScale: 1) = two.arrivals else {
+      Issue.record("not a replay at its own pace")
+      return
+    }
+    #expect(trace.arrivalNs == [0, 4_314_579_000, 4_319_410_000])
+  }
+
+  @Test("one format needs no list, and YAML's other notations are taken")
+  func notations() throws {
+    #expect(try load([("[fp16, int4]", "int4-rotated")]).formats == [.int4Rotated])
+    #expect(try load([("[fp16, int4]", "\n    - int4\n    - fp16")]).formats == [.int4, .fp16])
+    #expect(try load([("A good one", "|\n  on\n  two lines")]).description == "on\ntwo lines\n")
+    #expect(try load([("test-run", "'2024'")]).name == "2024")
+    #expect(try load([("kvsim: 1", "\u{FEFF}kvsim: 1")]).seed == 7)
+    #expect(try load([("\n", "\r\n")]).seed == 7)
+    #expect(try load([("A good one", "it's *so* & *very* `good`, 規模")]).seed == 7)
+  }
+
+  @Test("the command line's seed and profile come before the file's")
+  func overrides() throws {
+    #expect(try load(seedOverride: 99).seed == 99)
+    #expect(throws: ScenarioError.self) { try load(seedOverride: .max) }
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    let path = fixture.folder + "scenario.yaml"
+    try fixture.write("other.json", Fixture.profile)
+    let text = Fixture.scenario.replacingOccurrences(
+      of: "device:\n  profile: profile.json\n", with: "")
+    try fixture.write("scenario.yaml", text)
+    let other = fixture.folder + "other.json"
+    #expect(try ServingScenario.load(path: path, profileOverride: other).profilePath == other)
+    do throws(ScenarioError) {
+      _ = try ServingScenario.load(path: path, profileOverride: "no.json")
+      Issue.record("a profile that is not there was read")
+    } catch {
+      #expect(error.description.hasPrefix("no.json: error: cannot be read: there is no such file"))
+      #expect(error.description.contains("kvsim calibrate --device cpu -o FILE"))
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import CostModel
+import Foundation
+import Testing
+
+@testable import Scenario
+
+@Suite struct ProfileRoundTripTests {
+  @Test("what is written reads back equal, and writes the same bytes again")
+  func roundTrip() throws {
+    let bytes = Array(Fixture.profile.utf8)
+    let loaded = try ProfileFile.parse(SourceFile(path: "p.json", bytes: bytes))
+    #expect(loaded.profile == Fixture.syntheticProfile)
+    #expect(loaded.text == Fixture.profile)
+    #expect(ProfileFile.encode(loaded.profile) == ProfileFile.encode(Fixture.syntheticProfile))
+  }
+
+  @Test("the written form stays as it is")
+  func writtenForm() {
+    let lines = Fixture.profile.split(separator: "\n")
+    #expect(lines[1] == "  \"kvsim_profile\": 1,")
+    #expect(lines[5] == "    \"name\": \"Synthetic \\\"one\\\"\",")
+    #expect(
+      lines[15]
+        == "    {\"operator\": \"linear\", \"tokens\": 1, \"outputs\": 4096, \"inputs\": 4096, "
+        + "\"held_out\": false, \"times_ns\": [100007, 100014, 100021]},")
+    #expect(
+      lines[27]
+        == "    {\"operator\": \"append\", \"format\": \"fp16\", \"points\": 1, "
+        + "\"median_error\": 0.012500, \"p95_error\": 0.500000},")
+    #expect(lines.last == "}")
+    #expect(Fixture.profile.hasSuffix("\"\n}\n"))
+  }
+
+  @Test(
+    "names with quotes, control characters and other scripts survive",
+    arguments: [
+      "plain", "a \"b\" \\ c", "tab\tand\u{1}", "Größe 規模 😀", "\u{2028}\u{FEFF}\u{7F}",
+    ])
+  func names(name: String) throws {
+    let good = Fixture.syntheticProfile
+    let device = Device(
+      name: name, kind: "vulkan", kernelPath: "x", threads: 1, memoryBytes: 1,
+      lastLevelCacheBytes: 5)
+    let profile = Profile(
+      provenance: .measured, device: device, measuredAtUTC: "2026-01-01T00:00:00.5Z",
+      blockSize: 1, readBytesPerSecond: 1, measurements: good.measurements)
+    let text = ProfileFile.encode(profile)
+    let loaded = try ProfileFile.parse(SourceFile(path: "p", bytes: Array(text.utf8)))
+    #expect(loaded.profile == profile)
+  }
+
+  @Test("a profile of 1,500 points is read whole")
+  func large() throws {
+    let good = Fixture.syntheticProfile
+    let profile = Profile(
+      provenance: .measured, device: good.device, measuredAtUTC: good.measuredAtUTC,
+      blockSize: 16, readBytesPerSecond: 1,
+      measurements: Fixture.measurements(repeats: 20, copies: 150))
+    let text = ProfileFile.encode(profile)
+    let clock = ContinuousClock()
+    var loaded: LoadedProfile?
+    let duration = try clock.measure {
+      loaded = try ProfileFile.parse(SourceFile(path: "p", bytes: Array(text.utf8)))
+    }
+    print("profile: \(profile.measurements.count) points, \(text.utf8.count) bytes, \(duration)")
+    #expect(loaded?.profile == profile)
+  }
+}
