@@ -171,11 +171,9 @@ final class Statement {
   @inline(__always)
   func run() throws(TraceError) {
     let code = sqlite3_step(handle)
-    guard code == SQLITE_DONE, sqlite3_reset(handle) == SQLITE_OK else {
-      // The message must be read before the reset, which may replace it.
-      defer { sqlite3_reset(handle) }
-      return try connection.check(code)
-    }
+    // Errors are read first: the reset may replace their message.
+    defer { sqlite3_reset(handle) }
+    try connection.check(code)
   }
 
   /// How many columns the rows have.
