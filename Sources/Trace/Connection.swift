@@ -30,6 +30,7 @@ final class Connection {
       }
     let flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE
     try check(sqlite3_open_v2(file, &handle, flags, nil))
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, TraceLimits.textBytes)
     if mode == .readUntrusted { try harden() }
   }
 
@@ -94,8 +95,7 @@ final class Connection {
     ]
     for (option, on) in switches { try check(csqlite_configure(handle, option, on)) }
     let limits: [(limit: Int32, value: Int32)] = [
-      (SQLITE_LIMIT_LENGTH, 16 << 20), (SQLITE_LIMIT_SQL_LENGTH, 100_000),
-      (SQLITE_LIMIT_COLUMN, 100), (SQLITE_LIMIT_EXPR_DEPTH, 10),
+      (SQLITE_LIMIT_SQL_LENGTH, 100_000), (SQLITE_LIMIT_COLUMN, 100), (SQLITE_LIMIT_EXPR_DEPTH, 10),
       (SQLITE_LIMIT_COMPOUND_SELECT, 3), (SQLITE_LIMIT_VDBE_OP, 25_000),
       (SQLITE_LIMIT_ATTACHED, 0), (SQLITE_LIMIT_TRIGGER_DEPTH, 1),
     ]
@@ -171,11 +171,9 @@ final class Statement {
   @inline(__always)
   func run() throws(TraceError) {
     let code = sqlite3_step(handle)
-    guard code == SQLITE_DONE, sqlite3_reset(handle) == SQLITE_OK else {
-      // The message must be read before the reset, which may replace it.
-      defer { sqlite3_reset(handle) }
-      return try connection.check(code)
-    }
+    // Errors are read first: the reset may replace their message.
+    defer { sqlite3_reset(handle) }
+    try connection.check(code)
   }
 
   /// How many columns the rows have.

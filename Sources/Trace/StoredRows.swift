@@ -1,26 +1,42 @@
 import Simulator
 
+// Rows are checked here instead of being chosen by the query. In a forged file, pages can lead back
+// to themselves; SQLite would follow them for ever in search of a row that fits, whereas a row that
+// comes twice is found out at once.
+
+/// Checks that a row belongs where it was found.
+/// - Throws: `damaged` unless the row comes after the one before and belongs to the run.
+private func checkPlace(
+  of row: Statement, after seq: Int64?, run: Int64, table: String, path: String
+) throws(TraceError) {
+  let found = row.integer(0)
+  guard found > seq ?? 0, row.integer(1) == run else {
+    throw .damaged(path: path, reason: "row \(found) of \(table) is out of place")
+  }
+}
+
 /// The rows of `request` that belong to a run, one at a time, turned back into records.
 struct StoredRequests {
   /// The row that the reader stands on; nil past the last.
   private(set) var current: (seq: Int64, record: RequestRecord)?
   private let row: Statement
+  private let run: Int64
   private let path: String
 
   /// Stands on the first row.
   init(
     of run: Int64, in range: Range<Int64>, on connection: Connection
   ) throws(TraceError) {
+    self.run = run
     path = connection.path
     row = try connection.prepare(
       """
-      SELECT seq, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
+      SELECT seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
         output_tokens, preemptions, outcome
-      FROM request WHERE seq >= ?2 AND seq < ?3 AND run_id = ?1 ORDER BY seq
+      FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
-    try row.bind(1, run)
-    try row.bind(2, range.lowerBound)
-    try row.bind(3, range.upperBound)
+    try row.bind(1, range.lowerBound)
+    try row.bind(2, range.upperBound)
     try advance()
   }
 
@@ -30,13 +46,14 @@ struct StoredRequests {
       current = nil
       return
     }
-    guard let outcome = RequestRecord.Outcome(stored: row.text(9)) else {
+    try checkPlace(of: row, after: current?.seq, run: run, table: "request", path: path)
+    guard let outcome = RequestRecord.Outcome(stored: row.text(10)) else {
       throw .damaged(path: path, reason: "request row \(row.integer(0)) has an unknown outcome")
     }
     let record = RequestRecord(
-      id: row.integer(1), arrivalNs: row.integer(2), scheduledNs: row.optionalInteger(3) ?? -1,
-      firstTokenNs: row.optionalInteger(4) ?? -1, finishNs: row.integer(5),
-      promptTokens: row.integer(6), outputTokens: row.integer(7), preemptions: row.integer(8),
+      id: row.integer(2), arrivalNs: row.integer(3), scheduledNs: row.optionalInteger(4) ?? -1,
+      firstTokenNs: row.optionalInteger(5) ?? -1, finishNs: row.integer(6),
+      promptTokens: row.integer(7), outputTokens: row.integer(8), preemptions: row.integer(9),
       outcome: outcome)
     current = (row.integer(0), record)
   }
@@ -47,21 +64,24 @@ struct StoredSteps {
   /// The row that the reader stands on; nil past the last.
   private(set) var current: (seq: Int64, record: StepRecord)?
   private let row: Statement
+  private let run: Int64
+  private let path: String
 
   /// Stands on the first row.
   init(
     of run: Int64, in range: Range<Int64>, on connection: Connection
   ) throws(TraceError) {
+    self.run = run
+    path = connection.path
     row = try connection.prepare(
       """
-      SELECT seq, start_ns, end_ns, steps, decode_sequences, context_tokens,
+      SELECT seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens,
         prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
         linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns
-      FROM step WHERE seq >= ?2 AND seq < ?3 AND run_id = ?1 ORDER BY seq
+      FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
-    try row.bind(1, run)
-    try row.bind(2, range.lowerBound)
-    try row.bind(3, range.upperBound)
+    try row.bind(1, range.lowerBound)
+    try row.bind(2, range.upperBound)
     try advance()
   }
 
@@ -71,15 +91,16 @@ struct StoredSteps {
       current = nil
       return
     }
+    try checkPlace(of: row, after: current?.seq, run: run, table: "step", path: path)
     let record = StepRecord(
-      startNs: row.integer(1), endNs: row.integer(2), steps: row.integer(3),
-      decodeSequences: row.integer(4), contextTokens: row.integer(5),
-      prefillSequences: row.integer(6), prefillTokens: row.integer(7),
-      waitingRequests: row.integer(8), preemptedRequests: row.integer(9),
-      usedBlocks: row.integer(10),
+      startNs: row.integer(2), endNs: row.integer(3), steps: row.integer(4),
+      decodeSequences: row.integer(5), contextTokens: row.integer(6),
+      prefillSequences: row.integer(7), prefillTokens: row.integer(8),
+      waitingRequests: row.integer(9), preemptedRequests: row.integer(10),
+      usedBlocks: row.integer(11),
       cost: .init(
-        linearNs: row.integer(11), appendNs: row.integer(12), decodeAttentionNs: row.integer(13),
-        prefillAttentionNs: row.integer(14), elementwiseNs: row.integer(15)))
+        linearNs: row.integer(12), appendNs: row.integer(13), decodeAttentionNs: row.integer(14),
+        prefillAttentionNs: row.integer(15), elementwiseNs: row.integer(16)))
     current = (row.integer(0), record)
   }
 }

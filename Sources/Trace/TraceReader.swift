@@ -52,6 +52,9 @@ public final class TraceReader {
       """)
     var summaries: [StoredRun] = []
     while try row.step() {
+      guard summaries.count < TraceLimits.runs else {
+        throw .damaged(path: path, reason: "it has more than \(TraceLimits.runs) runs")
+      }
       let description = RunDescription(
         scenarioID: row.integer(1), profileID: row.integer(2), format: row.text(3),
         seed: UInt64(bitPattern: row.integer(4)), kvsimVersion: row.text(5),
@@ -80,6 +83,10 @@ public final class TraceReader {
     try row.bind(1, run)
     var metrics: [Metric] = []
     while try row.step() {
+      guard metrics.count < TraceLimits.metricsPerRun else {
+        throw .damaged(
+          path: path, reason: "run \(run) has more than \(TraceLimits.metricsPerRun) metrics")
+      }
       metrics.append(
         Metric(name: row.text(0), unit: row.text(1), value: row.optionalDouble(2)))
     }

@@ -17,6 +17,7 @@ public final class TraceWriter: Recorder {
   private var inserts: RowInserts?
   private var failure: TraceError?
   private var run: OpenRun?
+  private var runs = 0
   private var seq: Int64 = 0
   private var rowsInBatch = 0
 
@@ -119,12 +120,14 @@ public final class TraceWriter: Recorder {
   @discardableResult
   public func beginRun(_ description: RunDescription) throws(TraceError) -> Int64 {
     precondition(run == nil, "a run begins when the one before has ended")
+    precondition(runs < TraceLimits.runs, "a trace has at most \(TraceLimits.runs) runs")
     let id = try guarded { connection throws(TraceError) in
       let id = try self.insertRun(description, on: connection)
       try self.inserts?.begin(run: id, format: description.format)
       return id
     }
     run = OpenRun(id: id)
+    runs += 1
     return id
   }
 
@@ -184,6 +187,9 @@ public final class TraceWriter: Recorder {
   @discardableResult
   public func endRun(metrics: [Metric]) throws(TraceError) -> String {
     _ = try insertsOfOpenRun()
+    precondition(
+      metrics.count <= TraceLimits.metricsPerRun,
+      "a run has at most \(TraceLimits.metricsPerRun) metrics")
     let ended = run!
     try guarded { connection throws(TraceError) in
       try self.update(ended, on: connection)
@@ -274,26 +280,5 @@ public final class TraceWriter: Recorder {
     run = nil
     discard()
     return error
-  }
-}
-
-/// The run that is being recorded, summed up.
-private struct OpenRun {
-  let id: Int64
-  var digest = RowDigest()
-  var durationNs: Int64 = 0
-  var requests: Int64 = 0
-  var stepRows: Int64 = 0
-
-  mutating func add(_ request: RequestRecord) {
-    digest.record(request)
-    requests += 1
-    durationNs = max(durationNs, request.finishNs)
-  }
-
-  mutating func add(_ steps: StepRecord) {
-    digest.record(steps)
-    stepRows += 1
-    durationNs = max(durationNs, steps.endNs)
   }
 }

@@ -128,6 +128,50 @@ import Testing
     }
   }
 
+  @Test("A row in another run's place, and more rows than there may be, are damage")
+  func outOfPlace() throws {
+    let records = sampleRecords(100, seed: 1)
+    try writeTrace(path, records: records, formats: ["fp16", "int4"])
+    let intact = try folder.bytes()
+    let changes = [
+      "UPDATE request SET run_id = 2 WHERE seq = (SELECT min(seq) FROM request)",
+      "UPDATE step SET run_id = 1 WHERE seq = (SELECT max(seq) FROM step)",
+      "UPDATE run SET first_seq = 0", "UPDATE run SET last_seq = 9223372036854775807",
+      "UPDATE run SET first_seq = 5, last_seq = 2",
+      """
+      INSERT INTO metric SELECT 1, 'm' || value, '1', 0 FROM
+      (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 10001)
+      SELECT value FROM n)
+      """,
+    ]
+    for change in changes {
+      try folder.write(intact)
+      try connect(path).execute(change)
+      guard case .damaged = traceError({ _ = try readEverything() }) else {
+        Issue.record("not found out: \(change)")
+        continue
+      }
+    }
+  }
+
+  @Test("Pages that lead back to themselves are found out, not followed for ever")
+  func loop() throws {
+    // Both children of the root of `request` are made the same page, so that rows come twice.
+    try writeTrace(path, records: sampleRecords(3_000, seed: 1))
+    let root = try #require(
+      try connect(path).integer("SELECT rootpage FROM sqlite_schema WHERE name = 'request'"))
+    var bytes = try folder.bytes()
+    let page = 16_384 * (Int(root) - 1)
+    #expect(bytes[page] == 5, "the root is an interior page")
+    let cells = (0..<2).map { Int(bytes[page + 12 + 2 * $0]) << 8 | Int(bytes[page + 13 + 2 * $0]) }
+    for byte in 0..<4 { bytes[page + cells[1] + byte] = bytes[page + cells[0] + byte] }
+    try folder.write(bytes)
+    guard case .damaged = traceError({ _ = try readEverything() }) else {
+      Issue.record("rows that come twice were read")
+      return
+    }
+  }
+
   @Test("A truncated trace is an error at every length", arguments: 1..<40)
   func truncated(fortieth: Int) throws {
     try writeTrace(path, records: sampleRecords(3_000, seed: 1))

@@ -1,0 +1,22 @@
+import Simulator
+
+/// The run that is being recorded, summed up.
+struct OpenRun {
+  let id: Int64
+  var digest = RowDigest()
+  var durationNs: Int64 = 0
+  var requests: Int64 = 0
+  var stepRows: Int64 = 0
+
+  mutating func add(_ request: RequestRecord) {
+    digest.record(request)
+    requests += 1
+    durationNs = max(durationNs, request.finishNs)
+  }
+
+  mutating func add(_ steps: StepRecord) {
+    digest.record(steps)
+    stepRows += 1
+    durationNs = max(durationNs, steps.endNs)
+  }
+}

@@ -1,0 +1,11 @@
+/// What a trace may hold at most. The writer keeps to it, so that the reader can refuse what goes
+/// beyond: a damaged or forged file must not make it use memory or time without end.
+enum TraceLimits {
+  /// Bytes of one text or row: scenarios are limited to 1 MiB before they get here, profiles with
+  /// all their samples to a few.
+  static let textBytes: Int32 = 16 << 20
+  /// Runs of one file.
+  static let runs = 10_000
+  /// Metrics of one run.
+  static let metricsPerRun = 10_000
+}
