@@ -14,7 +14,7 @@ final class CPUDispatch {
   private var scratchCount = 0
 
   /// Tokens from which the blocked linear kernel beats the one that streams weights.
-  private static let blockedTokens = 16
+  private static let blockedTokens = 48
   /// Query rows (tokens × heads of a group) of one prefill item.
   private static let prefillRows = 192
 

@@ -1,0 +1,98 @@
+import Kernels
+import Operators
+import Testing
+
+/// What must be refused before anything is dispatched, and the largest that must not be.
+@Suite struct RefusalTests {
+  let heads = HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 64)
+  let pages = KVPages(
+    layout: PageLayout(format: .int4, blockSize: 16, kvHeads: 1, headDim: 64), pageCount: 4)
+
+  private func decode(_ sequence: CachedSequence, queries: Int = 128) throws(DeviceError) {
+    var output = [Float](repeating: 0, count: 128)
+    try CPUBackend(threads: 1).decodeAttention(
+      queries: [Float](repeating: 1, count: queries), queryHeads: 2, sequences: [sequence],
+      pages: pages, into: &output)
+  }
+
+  private func prefill(_ sequence: CachedSequence, tokens: Int) throws(DeviceError) {
+    var output = [Float](repeating: 0, count: tokens * 128)
+    try CPUBackend(threads: 1).prefillAttention(
+      queries: [Float](repeating: 1, count: tokens * 128), queryHeads: 2, tokens: tokens,
+      sequence: sequence, pages: pages, into: &output)
+  }
+
+  @Test(arguments: [-1, 4, Int32.max])
+  func aPageThatDoesNotExistIsRefused(_ block: Int32) {
+    let sequence = CachedSequence(blocks: [0, block, 2], context: 48)
+    let error = DeviceError.badBlock(sequence: 0, index: 1, block: Int(block), pageCount: 4)
+    #expect(throws: error) { try decode(sequence) }
+    #expect(throws: error) { try prefill(sequence, tokens: 2) }
+  }
+
+  @Test func aContextBeyondItsTableIsRefused() {
+    let sequence = CachedSequence(blocks: [3, 0], context: 33)
+    let error = DeviceError.contextBeyondTable(sequence: 0, context: 33, capacity: 32)
+    #expect(throws: error) { try decode(sequence) }
+    #expect(throws: error) { try prefill(sequence, tokens: 1) }
+  }
+
+  @Test func exactCapacityPasses() throws {
+    let sequence = CachedSequence(blocks: [3, 0, 2, 1], context: 64)
+    try decode(sequence)
+    try prefill(sequence, tokens: 64)
+    var pages = pages
+    let row = [Float](repeating: 1, count: 64)
+    try CPUBackend(threads: 1).append(keys: row, values: row, slots: [63], to: &pages)
+  }
+
+  @Test func anEmptyContextIsRefused() {
+    #expect(
+      throws: DeviceError.unsupportedShape(field: "context", value: 0, accepted: "1 and more")
+    ) { try decode(CachedSequence(blocks: [0], context: 0)) }
+  }
+
+  @Test func aChunkLongerThanItsContextIsRefused() {
+    #expect(throws: DeviceError.self) {
+      try prefill(CachedSequence(blocks: [0], context: 3), tokens: 4)
+    }
+  }
+
+  @Test(arguments: [-1, 64])
+  func aSlotOutsideThePoolIsRefused(_ slot: Int) {
+    var pages = pages
+    let row = [Float](repeating: 1, count: 128)
+    #expect(throws: DeviceError.badSlot(token: 1, slot: slot, slotCount: 64)) {
+      try CPUBackend(threads: 1).append(keys: row, values: row, slots: [0, slot], to: &pages)
+    }
+    #expect(pages.bytes.allSatisfy { $0 == 0 }, "nothing was written")
+  }
+
+  @Test func aShortBufferIsRefused() {
+    #expect(throws: DeviceError.bufferTooSmall(field: "queries", count: 127, needed: 128)) {
+      try decode(CachedSequence(blocks: [0], context: 1), queries: 127)
+    }
+  }
+
+  @Test(arguments: [8, 24, 528])
+  func aHeadDimThatNoKernelHasIsRefused(_ headDim: Int) {
+    var pages = KVPages(
+      layout: PageLayout(format: .fp16, blockSize: 1, kvHeads: 1, headDim: headDim),
+      pageCount: 1)
+    let row = [Float](repeating: 1, count: headDim)
+    #expect(
+      throws: DeviceError.unsupportedShape(
+        field: "head_dim", value: headDim, accepted: "multiples of 16 up to 512")
+    ) { try CPUBackend(threads: 1).append(keys: row, values: row, slots: [0], to: &pages) }
+  }
+
+  @Test func anUnknownPathIsRefusedByName() {
+    #expect(
+      throws: DeviceError.unknownPath(name: "sse9", accepted: ["scalar", "avx2", "avx512"])
+    ) { try CPUPath.select(forced: "sse9") }
+  }
+
+  @Test func noThreadsAreRefused() {
+    #expect(throws: DeviceError.self) { try CPUBackend(path: .scalar, threads: 0) }
+  }
+}

@@ -1,0 +1,93 @@
+import CAttention
+import Kernels
+import Operators
+import Testing
+
+@Suite struct RotationTests {
+  @Test(arguments: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+  func hadamardTimesItselfIsTheIdentity(_ order: Int) {
+    var random = SeededRandom(51)
+    for path in CPUPath.available {
+      let original = random.normals(2 * order)
+      let once = rotated(original, order: order, path)
+      let twice = rotated(once, order: order, path)
+      #expect(nmse(twice[...], original.map(Double.init)) <= 1e-12, "\(path)")
+      #expect(abs(power(once) / power(original) - 1) <= 1e-5, "norms are kept by \(path)")
+    }
+  }
+
+  @Test(arguments: [1, 2, 4, 8, 16, 32, 64, 128, 256])
+  func everyPathRotatesByTheHadamardMatrix(_ order: Int) {
+    var random = SeededRandom(52)
+    let original = random.normals(2 * order)
+    let expected = Reference.rotated(original.map(Double.init), order: order)
+    let scalar = rotated(original, order: order, .scalar)
+    #expect(nmse(scalar[...], expected) <= 1e-12)
+    for path in CPUPath.available {
+      #expect(rotated(original, order: order, path) == scalar, "\(path) rounds as scalar does")
+    }
+  }
+
+  @Test func fusedEqualsRotatingAndThenQuantising() throws {
+    var random = SeededRandom(53)
+    for headDim in AttentionWorld.headDims {
+      let tokens = 5
+      let keys = random.normals(tokens * headDim)
+      let order = try #require(KVFormat.int4Rotated.rotationOrder(headDim: headDim))
+      for path in CPUPath.available {
+        let backend = try CPUBackend(path: path, threads: 1)
+        let turned = (0..<tokens).flatMap { token in
+          rotated(Array(keys[token * headDim..<(token + 1) * headDim]), order: order, path)
+        }
+        let slots = Array(0..<tokens)
+        var fused = pages(.int4Rotated, headDim)
+        try backend.append(keys: keys, values: keys, slots: slots, to: &fused)
+        var separate = pages(.int4, headDim)
+        try backend.append(keys: turned, values: keys, slots: slots, to: &separate)
+        #expect(fused.bytes == separate.bytes, "\(path) \(headDim)")
+      }
+    }
+  }
+
+  @Test func rotatingKeysAndQueriesLeavesAttentionAsItWas() {
+    var random = SeededRandom(54)
+    let dim = 96
+    let rows = (0..<40).map { _ in random.normals(dim).map(Double.init) }
+    let values = (0..<40).map { _ in random.normals(dim).map(Double.init) }
+    let query = random.normals(dim).map(Double.init)
+    let plain = Reference.attention(query: query, keys: rows, values: values, count: 40)
+    for path in CPUPath.available {
+      func turn(_ row: [Double]) -> [Double] {
+        rotated(row.map { Float($0) }, order: 32, path).map(Double.init)
+      }
+      let turned = Reference.attention(
+        query: turn(query), keys: rows.map(turn), values: values, count: 40)
+      #expect(nmse(turned.map { Float($0) }[...], plain) <= 1e-11, "\(path)")
+    }
+  }
+
+  private func rotated(_ vector: [Float], order: Int, _ path: CPUPath) -> [Float] {
+    var result = vector
+    kv_rotate(code(of: path), &result, 1, Int64(vector.count), Int64(order))
+    return result
+  }
+
+  private func power(_ vector: [Float]) -> Double {
+    vector.reduce(0) { $0 + Double($1) * Double($1) }
+  }
+
+  private func pages(_ format: KVFormat, _ headDim: Int) -> KVPages {
+    KVPages(
+      layout: PageLayout(format: format, blockSize: 4, kvHeads: 1, headDim: headDim),
+      pageCount: 2)
+  }
+}
+
+/// The path as C knows it.
+func code(of path: CPUPath) -> kv_path {
+  switch path {
+  case .scalar: KV_PATH_SCALAR
+  case .avx2: KV_PATH_AVX2
+  case .avx512: KV_PATH_AVX512
+  }
+}
