@@ -66,5 +66,6 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(run.cost.decodeAttentionNs)
     mix(run.cost.prefillAttentionNs)
     mix(run.cost.elementwiseNs)
+    mix(run.cost.extrapolatedNs)
   }
 }

@@ -22,8 +22,9 @@ final class RowInserts {
       INSERT INTO step (seq, run_id, id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests,
         preempted_requests, used_blocks, linear_ns, append_ns, decode_attention_ns,
-        prefill_attention_ns, elementwise_ns)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+        prefill_attention_ns, elementwise_ns, extrapolated_ns)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+        ?19)
       """)
   }
 
@@ -71,6 +72,7 @@ final class RowInserts {
     try step.bind(16, record.cost.decodeAttentionNs)
     try step.bind(17, record.cost.prefillAttentionNs)
     try step.bind(18, record.cost.elementwiseNs)
+    try step.bind(19, record.cost.extrapolatedNs)
     try step.run()
   }
 }

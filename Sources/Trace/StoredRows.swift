@@ -77,7 +77,8 @@ struct StoredSteps {
       """
       SELECT seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens,
         prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
-        linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns
+        linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns,
+        extrapolated_ns
       FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -100,7 +101,8 @@ struct StoredSteps {
       usedBlocks: row.integer(11),
       cost: .init(
         linearNs: row.integer(12), appendNs: row.integer(13), decodeAttentionNs: row.integer(14),
-        prefillAttentionNs: row.integer(15), elementwiseNs: row.integer(16)))
+        prefillAttentionNs: row.integer(15), elementwiseNs: row.integer(16),
+        extrapolatedNs: row.integer(17)))
     current = (row.integer(0), record)
   }
 }

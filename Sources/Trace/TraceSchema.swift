@@ -113,7 +113,8 @@ enum TraceSchema {
       append_ns INTEGER NOT NULL,            -- writing new keys and values
       decode_attention_ns INTEGER NOT NULL,  -- attention of decode tokens
       prefill_attention_ns INTEGER NOT NULL, -- attention of prompt tokens
-      elementwise_ns INTEGER NOT NULL        -- norms, activation, sampling and the like
+      elementwise_ns INTEGER NOT NULL,       -- norms, activation, sampling and the like
+      extrapolated_ns INTEGER NOT NULL       -- of the total, priced beyond measured points
     ) STRICT;
 
     """

@@ -109,10 +109,12 @@ struct Fixture {
   static let profile = ProfileFile.encode(
     syntheticProfile,
     residuals: [
-      Residual(
-        operatorName: "append", formatName: "fp16", points: 1, medianError: 0.0125, p95Error: 0.5),
-      Residual(
-        operatorName: "linear", formatName: nil, points: 2, medianError: 0, p95Error: 1.25),
+      Residuals(
+        kind: .append, format: .fp16, points: 1, medianError: 0.0125, p95Error: 0.5,
+        medianSpread: 0.1),
+      Residuals(
+        kind: .linear, format: nil, points: 2, medianError: 0, p95Error: 1.25,
+        medianSpread: 0.1),
     ])
 
   /// A point of each operator in each format, `copies` times over.

@@ -82,7 +82,8 @@ let sampleStep = StepRecord(
   prefillSequences: 1, prefillTokens: 64, waitingRequests: 3, preemptedRequests: 0,
   usedBlocks: 9,
   cost: .init(
-    linearNs: 1, appendNs: 2, decodeAttentionNs: 3, prefillAttentionNs: 4, elementwiseNs: 5))
+    linearNs: 1, appendNs: 2, decodeAttentionNs: 3, prefillAttentionNs: 4, elementwiseNs: 5,
+    extrapolatedNs: 6))
 
 /// Records that look like a simulation's, the same for the same seed.
 func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
@@ -113,7 +114,7 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
         cost: .init(
           linearNs: random(1 << 24), appendNs: random(1 << 20),
           decodeAttentionNs: random(1 << 24), prefillAttentionNs: random(1 << 24),
-          elementwiseNs: random(1 << 16))))
+          elementwiseNs: random(1 << 16), extrapolatedNs: random(1 << 20))))
   }
 }
 

@@ -1,0 +1,58 @@
+import Foundation
+
+/// Runs the built `kvsim` as a person would.
+struct CommandLineRun {
+  let status: Int32
+  let output: String
+  let errors: String
+
+  /// Runs `kvsim` with its output and errors piped.
+  init(_ arguments: [String], in folder: URL) throws {
+    let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    let process = Process()
+    process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("kvsim")
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    // Files and not pipes: neither stream can fill up while the other is read.
+    let (outputFile, errorFile) = (
+      folder.appendingPathComponent(".stdout"), folder.appendingPathComponent(".stderr")
+    )
+    _ = FileManager.default.createFile(atPath: outputFile.path, contents: nil)
+    _ = FileManager.default.createFile(atPath: errorFile.path, contents: nil)
+    process.standardOutput = try FileHandle(forWritingTo: outputFile)
+    process.standardError = try FileHandle(forWritingTo: errorFile)
+    try process.run()
+    process.waitUntilExit()
+    status = process.terminationStatus
+    output = try Repository.text(outputFile)
+    errors = try Repository.text(errorFile)
+    try FileManager.default.removeItem(at: outputFile)
+    try FileManager.default.removeItem(at: errorFile)
+  }
+}
+
+/// A folder for one test, removed with it.
+final class ScratchFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "kvsim-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: url)
+  }
+
+  var contents: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
+  }
+
+  @discardableResult
+  func write(_ name: String, _ text: String) throws -> URL {
+    let file = url.appendingPathComponent(name)
+    try Data(text.utf8).write(to: file)
+    return file
+  }
+}

@@ -1,0 +1,166 @@
+import Foundation
+import Testing
+
+@Suite("The command line")
+struct CommandLineTests {
+  private let folder: ScratchFolder
+
+  init() throws {
+    folder = try ScratchFolder()
+  }
+
+  private func kvsim(_ arguments: String...) throws -> CommandLineRun {
+    try CommandLineRun(arguments, in: folder.url)
+  }
+
+  private var quickstart: String {
+    Repository.root.appendingPathComponent("Scenarios/quickstart.yaml").path
+  }
+
+  /// The quickstart with some text replaced, its files named by whole paths.
+  private func variant(_ replacements: [(String, String)]) throws -> String {
+    let scenarios = Repository.root.appendingPathComponent("Scenarios").path
+    var text = try String(contentsOfFile: quickstart, encoding: .utf8)
+      .replacingOccurrences(of: "model: models/", with: "model: \(scenarios)/models/")
+      .replacingOccurrences(of: "profile: devices/", with: "profile: \(scenarios)/devices/")
+    for (old, new) in replacements {
+      #expect(text.contains(old))
+      text = text.replacingOccurrences(of: old, with: new)
+    }
+    return try folder.write("variant.yaml", text).path
+  }
+
+  @Test("A run prints the table, writes one trace, and shows no bar where it is piped")
+  func run() throws {
+    let run = try kvsim("run", quickstart, "--trace", "trace.db")
+    #expect(run.status == 0)
+    for row in [
+      "KV bytes per token", "tokens the pool holds", "most requests held at once",
+      "output tokens/s", "TTFT p99", "TPOT p50", "end-to-end mean", "preemptions", "fp16", "int4",
+      "int4-rotated",
+    ] {
+      #expect(run.output.contains(row), "\(row)")
+    }
+    #expect(run.errors == "trace: trace.db\n")
+    #expect(folder.contents == ["trace.db"])
+  }
+
+  @Test("Same seed, scenario and profile: the same JSON to the byte; another seed, another")
+  func determinism() throws {
+    let first = try kvsim("run", quickstart, "--format", "json", "--trace", "1.db")
+    let second = try kvsim("run", quickstart, "--format", "json", "--trace", "2.db")
+    let other = try kvsim(
+      "run", quickstart, "--format", "json", "--trace", "3.db", "--seed", "2")
+    #expect(first.status == 0 && first.output == second.output)
+    #expect(first.output.contains("\"row_digest\""))
+    #expect(first.output != other.output)
+  }
+
+  @Test("Walking every step gives the latencies that jumping gives")
+  func exactSteps() throws {
+    func latencies(_ run: CommandLineRun) throws -> [NSDictionary] {
+      let json = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+      let formats = try #require((json as? [String: Any])?["formats"] as? [[String: Any]])
+      return formats.map { format in
+        // The rows of steps differ, and so does their digest.
+        format.filter { $0.key != "row_digest" } as NSDictionary
+      }
+    }
+    let jumped = try kvsim("run", quickstart, "--format", "json", "--trace", "1.db")
+    let walked = try kvsim(
+      "run", quickstart, "--format", "json", "--trace", "2.db", "--exact-steps")
+    #expect(try latencies(jumped) == latencies(walked))
+  }
+
+  @Test("An existing trace is kept unless --force is given")
+  func existingTrace() throws {
+    try folder.write("trace.db", "mine")
+    let refused = try kvsim("run", quickstart, "--trace", "trace.db")
+    #expect(refused.status == 1 && refused.errors.contains("--force"))
+    #expect(try Repository.text(folder.url.appendingPathComponent("trace.db")) == "mine")
+    #expect(folder.contents == ["trace.db"])
+    #expect(try kvsim("run", quickstart, "--trace", "trace.db", "--force").status == 0)
+  }
+
+  @Test("Without --trace each run gets a file of its own")
+  func defaultTrace() throws {
+    #expect(try kvsim("run", quickstart).status == 0)
+    #expect(try kvsim("run", quickstart).status == 0)
+    #expect(folder.contents == ["quickstart-2.db", "quickstart.db"])
+  }
+
+  @Test(
+    "Bad input is one clear error with its place, exit 65, and no trace",
+    arguments: [
+      ("max_num_seqs:", "max_num_seq:", "max_num_seqs"),
+      ("concurrency: 32", "concurrency: -1", "concurrency"),
+      ("2 GiB", "2 GB/s", "GiB"),
+      ("process: closed-loop", "process: poison", "poisson"),
+      ("concurrency: 32", "rate: 5", "rate"),
+      ("requests: 400", "requests: many", "requests"),
+      ("kvsim: 1", "kvsim: 2", "kvsim"),
+      ("fp16, int4,", "fp8, int4,", "fp16"),
+      ("2 GiB", "2 TiB", "does not fit"),
+      ("2 GiB", "1 MiB", "does not hold one block"),
+    ])
+  func badInput(old: String, new: String, mention: String) throws {
+    let scenario = try variant([(old, new)])
+    let run = try kvsim("run", scenario, "--trace", "trace.db")
+    #expect(run.status == 65)
+    #expect(run.errors.contains(mention), "\(run.errors)")
+    #expect(run.errors.contains("variant.yaml"))
+    #expect(run.output.isEmpty)
+    #expect(folder.contents == ["variant.yaml"])
+  }
+
+  @Test("check names every error at once, as file:line:column")
+  func check() throws {
+    let scenario = try variant([
+      ("max_num_seqs:", "max_num_seq:"), ("2 GiB", "2"), ("concurrency: 32", "concurrency: -1"),
+      ("output_tokens:", "output_token:"), ("seed: 1", "seed: x"),
+    ])
+    let run = try kvsim("check", scenario)
+    #expect(run.status == 65)
+    let lines = run.errors.split(separator: "\n").filter { $0.contains(": error: ") }
+    #expect(lines.count >= 5)
+    for line in lines {
+      let place = line.dropFirst(scenario.count).split(separator: ":").prefix(2)
+      #expect(line.hasPrefix(scenario) && place.allSatisfy { Int($0) != nil }, "\(line)")
+    }
+    #expect(run.errors.contains("max_num_seqs"), "a did-you-mean")
+    #expect(try kvsim("check", quickstart).status == 0)
+  }
+
+  @Test("A wrong command line exits with 64")
+  func usage() throws {
+    #expect(try kvsim("run").status == 64)
+    #expect(try kvsim("run", quickstart, "--format", "xml").status == 64)
+    #expect(try kvsim("run", quickstart, "--seed", "-1").status == 64)
+    #expect(try kvsim("calibrate", "--device", "tpu", "-o", "x.json").status == 64)
+    #expect(folder.contents.isEmpty)
+  }
+
+  @Test("A file that is not there is named, with exit 65")
+  func missingFiles() throws {
+    let scenario = try kvsim("run", "nowhere.yaml")
+    #expect(scenario.status == 65 && scenario.errors.contains("nowhere.yaml"))
+    let profile = try kvsim("run", quickstart, "--profile", "nowhere.json")
+    #expect(profile.status == 65 && profile.errors.contains("kvsim calibrate"))
+    #expect(folder.contents.isEmpty)
+  }
+
+  @Test("A trace that cannot be written fails the run with exit 1")
+  func unwritableTrace() throws {
+    let run = try kvsim("run", quickstart, "--trace", "no/such/folder/trace.db")
+    #expect(run.status == 1 && run.errors.contains("no/such/folder"))
+    #expect(folder.contents.isEmpty)
+  }
+
+  @Test("devices lists the CPU with its kernels, and Vulkan devices or why there are none")
+  func devices() throws {
+    let run = try kvsim("devices")
+    #expect(run.status == 0)
+    #expect(run.output.contains("cpu ") && run.output.contains("scalar"))
+    #expect(run.output.contains("vulkan"))
+  }
+}
