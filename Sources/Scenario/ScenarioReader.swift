@@ -163,7 +163,7 @@ struct ScenarioReader {
       let relative = cursor.nonEmptyText(accepted: accepted)
     else { return nil }
     do throws(ScenarioError) {
-      return try ModelFile.read(path: PathInFolder.path(relative, folder: folder))
+      return try ModelFile.read(path: SourceFile.path(relative, in: folder))
     } catch {
       keep(error, at: cursor, advice: "")
       return nil
@@ -189,7 +189,7 @@ struct ScenarioReader {
     do throws(ScenarioError) {
       if let profileOverride { return try ProfileFile.read(path: profileOverride) }
       guard let relative else { return nil }
-      return try ProfileFile.read(path: PathInFolder.path(relative, folder: folder))
+      return try ProfileFile.read(path: SourceFile.path(relative, in: folder))
     } catch {
       // The place in the scenario is not at fault where the command line named the file.
       keep(error, at: profileOverride == nil ? cursor : nil, advice: advice)
@@ -239,14 +239,5 @@ struct ScenarioReader {
         at: key?.node.position ?? file.position, key: "kv_cache.format",
         "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
     }
-  }
-}
-
-/// Paths that a file gives relative to its own folder.
-enum PathInFolder {
-  /// `path` as it can be opened: itself where it is absolute, else behind `folder`, which is
-  /// empty or ends in a slash.
-  static func path(_ path: String, folder: String) -> String {
-    path.hasPrefix("/") ? path : folder + path
   }
 }

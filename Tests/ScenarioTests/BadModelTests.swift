@@ -55,6 +55,15 @@ import Testing
     #expect(errors[0].hasPrefix("model.json:3:18: error: hidden_size: without `head_dim`"))
   }
 
+  @Test("tabs and escapes that JSON allows are read")
+  func escapes() throws {
+    let text = Fixture.model.replacingOccurrences(of: "  \"", with: "\t\"")
+      .replacingOccurrences(
+        of: "\"rope_theta\"", with: #""_name_or_path": "\u0041\/\ud83d\ude00\"", "rope_theta""#)
+    let model = try ModelFile.parse(SourceFile(path: "m.json", bytes: Array(text.utf8)))
+    #expect(model.architecture.name == "😀\"")
+  }
+
   @Test("absent head sizes, KV heads and ties have Hugging Face's defaults")
   func defaults() throws {
     let text = """

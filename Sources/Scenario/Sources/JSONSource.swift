@@ -1,7 +1,9 @@
 /// JSON (RFC 8259) into nodes with places.
 ///
-/// Profiles and models are read by this parser instead of by Yams, which reads JSON as YAML does:
-/// it takes what JSON forbids (comments, bare words) and needs a hundred times as long.
+/// Profiles and models are read by this parser instead of by Yams, because YAML is not quite a
+/// superset: libyaml refuses characters that JSON escapes as surrogate pairs, and takes comments
+/// and bare words that every other reader of the file would refuse. It also stops at the first
+/// key that stands twice. (A profile of 480 kB: 10 ms here, 47 ms there.)
 struct JSONSource {
   /// Where the text stops being JSON, and why.
   private struct SyntaxError: Error {

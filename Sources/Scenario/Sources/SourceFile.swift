@@ -7,6 +7,12 @@ struct SourceFile {
   /// The bytes, as they stand there.
   let bytes: [UInt8]
 
+  /// A path that a file gives, as it can be opened: itself where it is absolute, else behind that
+  /// file's folder, which is empty or ends in a slash.
+  static func path(_ path: String, in folder: String) -> String {
+    path.hasPrefix("/") ? path : folder + path
+  }
+
   /// Reads a regular file of at most `limit` bytes.
   static func read(path: String, limit: Int) throws(ScenarioError) -> SourceFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {

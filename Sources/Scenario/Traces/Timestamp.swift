@@ -1,7 +1,6 @@
 /// A moment as request traces and profiles write it, to the nanosecond.
 ///
-/// A parser of our own: `DateFormatter` takes microseconds of time a row and rounds to
-/// milliseconds.
+/// A parser of our own, because `DateFormatter` keeps milliseconds only.
 struct Timestamp: Hashable {
   /// Whole seconds since 1970-01-01 00:00:00.
   let seconds: Int64
