@@ -44,9 +44,12 @@ KV_INLINE void KERNEL(append_codes)(
 KV_INLINE void KERNEL(append_row)(
     const kv_shape *shape, uint8_t *to, uint16_t *metadata, const float *x, int64_t rotation) {
   float turned[KV_MAX_HEAD_DIM];
+  // Rotating keeps the core too busy to look ahead by itself: ask for a later row now.
+  for (int64_t i = 0; i < shape->head_dim; i += 16) {
+    __builtin_prefetch(x + 4 * shape->head_dim + i, 0, 3);
+  }
   if (rotation > 0) {
-    memcpy(turned, x, (size_t)shape->head_dim * sizeof *x);
-    KERNEL(rotate_row)(turned, shape->head_dim, rotation);
+    KERNEL(rotate_row)(x, turned, shape->head_dim, rotation);
     x = turned;
   }
   if (shape->bits == 4) {

@@ -142,7 +142,7 @@ static KERNEL(prefill_state) KERNEL(prefill_begin)(
     for (int64_t i = 0; i < dim; i += LANES) {
       lanes_store(to + i, lanes_mul(lanes_load(call->queries + query * dim + i), scale));
     }
-    if (shape->key_rotation > 0) KERNEL(rotate_row)(to, dim, shape->key_rotation);
+    if (shape->key_rotation > 0) KERNEL(rotate_row)(to, to, dim, shape->key_rotation);
     s.largest[row] = -INFINITY;
     s.weight[row] = 0;
   }
@@ -174,7 +174,7 @@ static void KERNEL(prefill_item)(const kv_prefill *call, int64_t item, float *sc
     for (int64_t i = 0; i < dim; i += LANES) {
       lanes_store(out + i, lanes_mul(lanes_load(s.sums + row * dim + i), inverse));
     }
-    if (shape->value_rotation > 0) KERNEL(rotate_row)(out, dim, shape->value_rotation);
+    if (shape->value_rotation > 0) KERNEL(rotate_row)(out, out, dim, shape->value_rotation);
   }
 }
 
