@@ -6,7 +6,12 @@
 //
 // Bytes per token and KV head at head_dim 128: reads 1024, writes 512 (FP16) or 144 (INT4).
 // Operations: a few per element; rotation adds log2(order) per element. The floor is memory.
-// MEASURED_APPEND
+//
+// Measured on 2 cores of a Zen 5 EPYC that read 42 to 50 GB/s; 2,048 tokens, 8 KV heads, cold,
+// median of 15: FP16, INT4, rotated INT4 in microseconds.
+//   first version, rotation through memcpy     593   574  1062
+//   rows prefetched four rows ahead            590   426   610   (AVX2: 589, 562, 1124)
+// A plain read and write of the bytes would take some 500 (FP16) and 400 (INT4).
 
 KV_INLINE void KERNEL(append_half)(uint16_t *to, const float *x, int64_t head_dim) {
   for (int64_t i = 0; i < head_dim; i += LANES) {

@@ -5,7 +5,11 @@
 // laid out transposed, so that both products run on the GEMM tile. Online softmax as in decode.
 //
 // Operations: 4 * head_dim per query head and attended pair. Bound by the FMA units.
-// MEASURED_PREFILL
+//
+// Measured on 2 cores of a Zen 5 EPYC, 517 GFLOP/s of FMA; 512 tokens over a prefix of 2,048, 32
+// query heads on 8 KV heads of 128, median of 5: FP16 51 ms (380 GFLOP/s, 73 %), INT4 and rotated
+// 48 ms; AVX2 94 and 92 ms. 256 tokens without a prefix reach 51 %: half of each diagonal tile is
+// computed and thrown away.
 
 typedef struct KERNEL(prefill_state) {
   int64_t rows;
