@@ -6,7 +6,12 @@
 //
 // Bytes per token and KV head at head_dim 128: reads 1024, writes 512 (FP16) or 144 (INT4).
 // Operations: a few per element; rotation adds log2(order) per element. The floor is memory.
-// MEASURED_APPEND
+//
+// Measured on 2 cores of a Zen 5 EPYC that read 42 to 50 GB/s; 2,048 tokens, 8 KV heads, cold,
+// median of 15: FP16, INT4, rotated INT4 in microseconds.
+//   first version, rotation through memcpy     593   574  1062
+//   rows prefetched four rows ahead            590   426   610   (AVX2: 589, 562, 1124)
+// A plain read and write of the bytes would take some 500 (FP16) and 400 (INT4).
 
 KV_INLINE void KERNEL(append_half)(uint16_t *to, const float *x, int64_t head_dim) {
   for (int64_t i = 0; i < head_dim; i += LANES) {
@@ -44,9 +49,12 @@ KV_INLINE void KERNEL(append_codes)(
 KV_INLINE void KERNEL(append_row)(
     const kv_shape *shape, uint8_t *to, uint16_t *metadata, const float *x, int64_t rotation) {
   float turned[KV_MAX_HEAD_DIM];
+  // Rotating keeps the core too busy to look ahead by itself: ask for a later row now.
+  for (int64_t i = 0; i < shape->head_dim; i += 16) {
+    __builtin_prefetch(x + 4 * shape->head_dim + i, 0, 3);
+  }
   if (rotation > 0) {
-    memcpy(turned, x, (size_t)shape->head_dim * sizeof *x);
-    KERNEL(rotate_row)(turned, shape->head_dim, rotation);
+    KERNEL(rotate_row)(x, turned, shape->head_dim, rotation);
     x = turned;
   }
   if (shape->bits == 4) {

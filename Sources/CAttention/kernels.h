@@ -32,8 +32,10 @@ extern const kv_kernels kv_avx512_kernels;
 enum {
   /// Keys that prefill dequantises at once.
   KV_PREFILL_TILE = 64,
-  /// Keys that decode scores before it turns to their values.
-  KV_DECODE_TILE = 32,
+  /// Four-bit keys that decode scores before it turns to their values: more make the softmax
+  /// cheaper per token. Halves take half as many, so that two tiles, the one at hand and the one
+  /// on its way, stay within L1.
+  KV_DECODE_TILE = 64,
   /// Inputs of one block of `kv_linear_pack`.
   KV_LINEAR_DEPTH = 256,
 };

@@ -9,7 +9,8 @@
 #include "prefill_body.h"
 #include "linear_body.h"
 
-/// Sums memory as floats (that they are not numbers does not matter here); four sums, since one chain of additions would wait for itself.
+/// Sums memory as floats, whatever they are; four sums, since one chain of additions would wait
+/// for itself.
 static uint64_t KERNEL(read)(const void *memory, int64_t bytes) {
   const float *p = memory;
   lanes a = lanes_zero(), b = a, c = a, d = a;

@@ -6,7 +6,13 @@
 //
 // Bytes: 2 * outputs * inputs + activations. Operations: 2 * tokens * outputs * inputs. One token
 // is bound by memory; from some 30 tokens on, the FMA units are the floor.
-// MEASURED_LINEAR
+//
+// Measured on 2 cores of a Zen 5 EPYC that read 42 to 50 GB/s, 517 GFLOP/s of FMA; 4096 x 4096,
+// cold, median of 9, in microseconds for 1, 4, 32, 64 and 256 tokens.
+//   first version                               937  1348  3781  8525  22426
+//   weights prefetched, panels a block ahead    914   938  3145  5941  19596
+// One token reads at 36 GB/s (75 % of a plain read), 256 run at 438 GFLOP/s (85 %). AVX2: 1,159
+// for one token, 36.9 ms for 256.
 
 /// Four rows of W (or fewer: missing ones repeat the last) against `tokens` rows of X.
 KV_INLINE void KERNEL(linear_block)(
@@ -23,8 +29,9 @@ KV_INLINE void KERNEL(linear_block)(
     lanes weight[4];
     for (int r = 0; r < 4; r++) {
       weight[r] = lanes_load_half(w[r] + i, m);
-      // Rows end on page boundaries where the hardware's prefetchers stop.
-      if (tokens == 1) __builtin_prefetch(w[r] + i + 1024, 0, 3);
+      // The first tokens bring the weights in; four short streams leave the hardware's own
+      // prefetchers behind.
+      if (token == 0) __builtin_prefetch(w[r] + i + 1024, 0, 3);
     }
     for (int t = 0; t < tokens; t++) {
       const lanes a = lanes_load_first(x + t * inputs + i, m);
@@ -67,6 +74,10 @@ static void KERNEL(pack_weights)(
       const int64_t count = kv_min(LANES, depth - i);
       lanes block[LANES];
       for (int64_t r = 0; r < LANES; r++) {
+        // What the next block of inputs will need has the length of a GEMM to arrive.
+        if (i % 32 == 0 && row + r < rows) {
+          __builtin_prefetch(w + (row + r) * pitch + i + KV_LINEAR_DEPTH, 0, 2);
+        }
         block[r] = row + r < rows
             ? lanes_load_half(w + (row + r) * pitch + i, mask_first(count))
             : lanes_zero();

@@ -24,7 +24,7 @@ static void KERNEL(merge_head)(
   for (int64_t i = 0; i < dim; i += LANES) {
     lanes_store(out + i, lanes_mul(lanes_load(out + i), inverse));
   }
-  if (shape->value_rotation > 0) KERNEL(rotate_row)(out, dim, shape->value_rotation);
+  if (shape->value_rotation > 0) KERNEL(rotate_row)(out, out, dim, shape->value_rotation);
 }
 
 static void KERNEL(merge)(const kv_decode *call, int64_t first, int64_t last) {

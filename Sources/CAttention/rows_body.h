@@ -28,9 +28,8 @@ KV_INLINE void KERNEL(gather)(
     }
     if (shape->bits == 4) {
       for (int64_t kind = 0; kind < 4; kind++) {
-        for (int64_t i = 0; i < run; i++) {
-          halves[kind][done + i] = place.metadata[kind * size + i];
-        }
+        memcpy(
+            halves[kind] + done, place.metadata + kind * size, (size_t)run * sizeof **halves);
       }
     }
     done += run;
@@ -71,20 +70,31 @@ KV_INLINE lanes KERNEL(butterflies)(lanes a) {
   return a;
 }
 
-/// Rotates `count` vectors, one Hadamard block, held in registers where `count` is a constant.
-KV_INLINE void KERNEL(rotate_block)(float *x, const int64_t count) {
-  lanes r[8];
-  for (int64_t i = 0; i < count; i++) r[i] = KERNEL(butterflies)(lanes_load(x + i * LANES));
-  for (int64_t stride = 1; stride < count; stride *= 2) {
-    for (int64_t i = 0; i < count; i++) {
-      if (i & stride) continue;
-      const lanes a = r[i], b = r[i + stride];
-      r[i] = lanes_add(a, b);
-      r[i + stride] = lanes_sub(a, b);
-    }
+/// One Hadamard stage across vectors `stride` apart.
+KV_INLINE void KERNEL(butterflies_across)(
+    lanes r[8], const int64_t count, const int64_t stride) {
+  if (stride >= count) return;
+#pragma clang loop unroll(full)
+  for (int64_t i = 0; i < count; i++) {
+    if (i & stride) continue;
+    const lanes a = r[i], b = r[i + stride];
+    r[i] = lanes_add(a, b);
+    r[i + stride] = lanes_sub(a, b);
   }
+}
+
+/// Rotates `count` vectors, one Hadamard block, held in registers where `count` is a constant.
+KV_INLINE void KERNEL(rotate_block)(const float *from, float *to, const int64_t count) {
+  lanes r[8];
+#pragma clang loop unroll(full)
+  for (int64_t i = 0; i < count; i++) r[i] = KERNEL(butterflies)(lanes_load(from + i * LANES));
+  // Strides are spelled out: as a loop they would not unroll, and `r` would live in memory.
+  KERNEL(butterflies_across)(r, count, 1);
+  KERNEL(butterflies_across)(r, count, 2);
+  KERNEL(butterflies_across)(r, count, 4);
   const lanes norm = lanes_all(1.0f / sqrtf((float)(count * LANES)));
-  for (int64_t i = 0; i < count; i++) lanes_store(x + i * LANES, lanes_mul(r[i], norm));
+#pragma clang loop unroll(full)
+  for (int64_t i = 0; i < count; i++) lanes_store(to + i * LANES, lanes_mul(r[i], norm));
 }
 
 /// The same through memory, for orders beyond the registers.
@@ -118,20 +128,26 @@ static void KERNEL(rotate_short_block)(float *x, int64_t order) {
   for (int64_t i = 0; i < order; i++) x[i] *= norm;
 }
 
-/// Rotates one row of `head_dim` elements in place.
-KV_INLINE void KERNEL(rotate_row)(float *row, int64_t head_dim, int64_t order) {
+/// Rotates one row of `head_dim` elements from one place to another, or in place.
+KV_INLINE void KERNEL(rotate_row)(
+    const float *from, float *to, int64_t head_dim, int64_t order) {
+  const bool fits = order >= LANES && order <= 8 * LANES;
+  if (!fits && from != to) memcpy(to, from, (size_t)head_dim * sizeof *to);
   for (int64_t i = 0; i < head_dim; i += order) {
     switch (order / LANES) {
-      case 0: KERNEL(rotate_short_block)(row + i, order); break;
-      case 1: KERNEL(rotate_block)(row + i, 1); break;
-      case 2: KERNEL(rotate_block)(row + i, 2); break;
-      case 4: KERNEL(rotate_block)(row + i, 4); break;
-      case 8: KERNEL(rotate_block)(row + i, 8); break;
-      default: KERNEL(rotate_long_block)(row + i, order); break;
+      case 0: KERNEL(rotate_short_block)(to + i, order); break;
+      case 1: KERNEL(rotate_block)(from + i, to + i, 1); break;
+      case 2: KERNEL(rotate_block)(from + i, to + i, 2); break;
+      case 4: KERNEL(rotate_block)(from + i, to + i, 4); break;
+      case 8: KERNEL(rotate_block)(from + i, to + i, 8); break;
+      default: KERNEL(rotate_long_block)(to + i, order); break;
     }
   }
 }
 
 static void KERNEL(rotate)(float *vectors, int64_t rows, int64_t head_dim, int64_t order) {
-  for (int64_t i = 0; i < rows; i++) KERNEL(rotate_row)(vectors + i * head_dim, head_dim, order);
+  for (int64_t i = 0; i < rows; i++) {
+    float *row = vectors + i * head_dim;
+    KERNEL(rotate_row)(row, row, head_dim, order);
+  }
 }

@@ -1,0 +1,30 @@
+import Kernels
+import Operators
+import Testing
+
+@Suite struct TimingTests {
+  @Test func everyOperatorIsTimedAsOftenAsAsked() throws {
+    let backend = try CPUBackend(threads: 2)
+    let heads = HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 64)
+    var shapes: [OperatorShape] = [
+      .linear(tokens: 1, outputs: 8, inputs: 16), .linear(tokens: 64, outputs: 8, inputs: 16),
+    ]
+    for format in KVFormat.named {
+      shapes.append(.append(tokens: 3, heads: heads, format: format))
+      shapes.append(.decodeAttention(sequences: 2, context: 17, heads: heads, format: format))
+      shapes.append(.prefillAttention(tokens: 5, prefix: 3, heads: heads, format: format))
+    }
+    for shape in shapes {
+      let samples_ns = try backend.time(shape, blockSize: 16, repeats: 3)
+      #expect(samples_ns.count == 3 && samples_ns.allSatisfy { $0 > 0 }, "\(shape)")
+    }
+    #expect(throws: DeviceError.self) {
+      try backend.time(
+        .linear(tokens: 1, outputs: 1 << 20, inputs: 1 << 10), blockSize: 16, repeats: 1)
+    }
+    #expect(throws: DeviceError.self) {
+      try backend.time(shapes[2], blockSize: 0, repeats: 1)
+    }
+    #expect(backend.facts.coreCount == 2 && backend.facts.memoryBytes > 0 && !backend.name.isEmpty)
+  }
+}
