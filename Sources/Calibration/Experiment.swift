@@ -31,8 +31,8 @@ public struct ExperimentGroup: Hashable, Sendable {
   }
 }
 
-/// What is measured, chosen so that every fit is a grid of geometric steps and a fifth of the points
-/// lies between them, where interpolation errs most.
+/// What is measured, chosen so that every fit is a grid of geometric steps and a fifth of the
+/// points lies between them, where interpolation errs most.
 public enum Experiment {
   /// Query heads, KV heads and head size of the models that kvsim ships: Qwen3 0.6B; 4B, 8B and
   /// Llama 3.1 8B; Qwen3 32B and Llama 3.1 70B.
@@ -55,17 +55,24 @@ public enum Experiment {
     return groups
   }
 
-  /// Weights from 2 to 100 million, each in a shape that a model has; up to 1,024 tokens.
+  /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens; and
+  /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens,
+  /// where kernels pass from memory's bound to arithmetic's by whole register tiles.
   static func linear() -> ExperimentGroup {
-    let fit = [(2048, 1024), (4096, 2048), (8192, 4096), (24576, 4096)].flatMap { outputs, inputs in
-      (0...10).map {
-        OperatorShape.linear(tokens: 1 << $0, outputs: outputs, inputs: inputs)
-      }
+    let few = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    let grids = [
+      (2048, 1024, few + [128, 256, 512, 1024]), (4096, 2048, few + [128, 256, 512, 1024]),
+      (8192, 4096, few + [128, 256, 512, 1024]), (24576, 4096, few + [128, 256, 512, 1024]),
+      (65536, 4096, [1, 4, 16, 64]),
+    ]
+    let fit = grids.flatMap { outputs, inputs, tokens in
+      tokens.map { OperatorShape.linear(tokens: $0, outputs: outputs, inputs: inputs) }
     }
     let heldOut = [
-      (1, 6144, 1024), (3, 4096, 4096), (6, 12288, 4096), (12, 6144, 1024), (24, 6144, 4096),
-      (48, 4096, 4096), (96, 12288, 4096), (192, 6144, 1024), (384, 4096, 4096),
-      (700, 6144, 1024), (96, 19456, 2560),
+      (1, 6144, 1024), (3, 4096, 4096), (5, 12288, 4096), (7, 6144, 1024), (10, 6144, 1024),
+      (14, 4096, 4096), (20, 6144, 4096), (28, 1024, 3072), (40, 4096, 4096), (56, 6144, 1024),
+      (96, 19456, 2560), (96, 12288, 4096), (192, 6144, 1024), (384, 4096, 4096),
+      (700, 6144, 1024), (1, 36864, 4096),
     ].map { OperatorShape.linear(tokens: $0.0, outputs: $0.1, inputs: $0.2) }
     return ExperimentGroup(fit: fit, heldOut: heldOut)
   }
@@ -79,14 +86,15 @@ public enum Experiment {
       fit: [1, 4, 16, 32, 64, 128, 256, 1024].map(shape), heldOut: [48, 600].map(shape))
   }
 
-  /// 1 to 256 sequences of 16 to 32,768 tokens, up to 131,072 tokens in all.
+  /// 1 to 256 sequences of 24 to 32,792 tokens, up to about 131,072 tokens in all. No context ends
+  /// with a page or with the kernels' tile of pages: few do when requests are served.
   static func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
     func shape(_ sequences: Int, _ context: Int) -> OperatorShape {
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
     }
     let fit = [1, 4, 16, 64, 256].flatMap { sequences in
-      [16, 128, 512, 2048, 8192, 32768].filter { sequences * $0 <= 1 << 17 }
-        .map { shape(sequences, $0) }
+      [0, 128, 512, 2048, 8192, 32768].filter { sequences * $0 <= 1 << 17 }
+        .map { shape(sequences, $0 + 24) }
     }
     return ExperimentGroup(
       fit: fit,

@@ -33,14 +33,12 @@ extension CPUBackend {
   public func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double {
     let arena = try timingArena()
     let byteCount = 256 << 20
-    var best_ns = Int64.max
-    for _ in 0..<max(1, repeats) + 1 {
-      let pass_ns = MonotonicClock.time_ns {
-        dispatch.read(arena.pageBase, byteCount: byteCount)
-      }
-      best_ns = min(best_ns, pass_ns)
+    // The first pass warms up and does not count.
+    let passes_ns = (0...max(1, repeats)).map { _ in
+      MonotonicClock.time_ns { dispatch.read(arena.pageBase, byteCount: byteCount) }
     }
-    return Double(byteCount) / Double(best_ns) * 1e9
+    .dropFirst().sorted()
+    return Double(byteCount) / Double(passes_ns[passes_ns.count / 2]) * 1e9
   }
 
   private func timingArena() throws(DeviceError) -> TimingArena {

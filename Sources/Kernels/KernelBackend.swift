@@ -45,7 +45,7 @@ public protocol KernelBackend: AnyObject {
   ) throws(DeviceError) -> [Int64]
 
   /// Bytes per second of a plain read, on all cores, of memory beyond the last-level cache: the
-  /// best of `repeats` passes.
+  /// median of `repeats` passes.
   func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double
 }
 

@@ -50,8 +50,7 @@ public struct ComparisonPlan: Sendable {
   private let entries: [Entry]
 
   /// Divides the memory and tabulates the prices for each format.
-  /// - Throws: ``PlanningError/doesNotFit(model:weightBytes:activationBytes:poolBytes:usableBytes:deviceBytes:)``,
-  ///   ``PlanningError/poolTooSmall(format:poolBytes:blockBytes:)``,
+  /// - Throws: `PlanningError.doesNotFit`, `.poolTooSmall`, or
   ///   ``PlanningError/profile(_:)``.
   public init(_ scenario: ServingScenario) throws(PlanningError) {
     self.scenario = scenario
@@ -145,7 +144,7 @@ public struct ComparisonPlan: Sendable {
       throw .doesNotFit(
         model: scenario.model.name, weightBytes: pool.weightBytes,
         activationBytes: pool.activationBytes,
-        poolBytes: max(pool.poolBytes, pool.blockSize * pool.kvBytesPerToken),
+        poolBytes: pool.poolBytes,
         usableBytes: pool.usableBytes, deviceBytes: pool.deviceBytes)
     }
     guard pool.blocks > 0 else {

@@ -27,8 +27,8 @@ enum Figures {
     String(format: "%.1f %%", 100 * share)
   }
 
-  /// A unit of time for a row of figures: the one in which the largest has at least one digit before
-  /// the point.
+  /// A unit of time for a row of figures: the one in which the largest has at least one digit
+  /// before the point.
   struct TimeUnit {
     let name: String
     let ns: Double

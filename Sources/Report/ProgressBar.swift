@@ -1,7 +1,7 @@
 import Foundation
 
-/// A bar on standard error while long work goes on, with the time left; nothing where standard error
-/// is not a terminal.
+/// A bar on standard error while long work goes on, with the time left; nothing where standard
+/// error is not a terminal.
 public struct ProgressBar {
   private let isShown: Bool
   private let start = ContinuousClock.now

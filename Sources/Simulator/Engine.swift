@@ -170,8 +170,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     schedule(.stepEnd, at: clock + run.cost.totalNs)
   }
 
-  /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price stays
-  /// on its line, and no arrival could be admitted. While requests wait for blocks or seats, an
+  /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
+  /// stays on its line, and no arrival could be admitted. While requests wait for blocks or seats, an
   /// arrival cannot: decode steps free neither.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,

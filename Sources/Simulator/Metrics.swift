@@ -1,8 +1,8 @@
 import CostModel
 import Histogram
 
-/// A distribution of times, in nanoseconds. Percentiles are by nearest rank: the smallest value that
-/// at least that share of the values do not exceed.
+/// A distribution of times, in nanoseconds. Percentiles are by nearest rank: the smallest value
+/// that at least that share of the values do not exceed.
 public struct LatencyStatistics: Hashable, Sendable {
   /// How many values.
   public let count: Int

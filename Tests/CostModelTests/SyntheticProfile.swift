@@ -2,8 +2,8 @@ import Operators
 
 @testable import CostModel
 
-/// A profile of a made-up device whose times follow known laws, for tests: `linear` takes 10 µs plus
-/// 0.1 ns a weight and 1 ps a weight and token; attention 5 µs plus so much a byte or a pair.
+/// A profile of a made-up device whose times follow known laws, for tests: `linear` takes 10 µs
+/// plus 0.1 ns a weight and 1 ps a weight and token; attention 5 µs plus so much a byte or a pair.
 enum SyntheticProfile {
   static let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
   static let device = Device(

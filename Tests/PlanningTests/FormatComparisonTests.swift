@@ -133,9 +133,11 @@ final class FormatComparisonTests {
     let large = try scenario(memory: "kv_cache_memory_bytes: 1 GiB")
     let error = #expect(throws: PlanningError.self) { try ComparisonPlan(large) }
     #expect(error?.description.contains("1.00 GiB") == true)
+    // One block: 16 tokens of 2 layers, 2 KV heads, 256 bytes.
     let small = try scenario(memory: "kv_cache_memory_bytes: 1 kB")
-    #expect(throws: PlanningError.poolTooSmall(format: "fp16", poolBytes: 1000, blockBytes: 16384))
-    { try ComparisonPlan(small) }
+    #expect(
+      throws: PlanningError.poolTooSmall(format: "fp16", poolBytes: 1000, blockBytes: 16384)
+    ) { try ComparisonPlan(small) }
   }
 
   @Test("Sizes are shown in the binary unit that suits them")

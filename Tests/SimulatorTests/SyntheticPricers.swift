@@ -2,8 +2,8 @@ import CostModel
 
 @testable import Simulator
 
-/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, and a
-/// token of mean context.
+/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, and
+/// a token of mean context.
 struct SyntheticPricer: StepPricing {
   var perStepNs: Int64 = 0
   var perPromptTokenNs: Int64 = 0

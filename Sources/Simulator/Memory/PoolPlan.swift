@@ -53,7 +53,6 @@ public struct PoolPlan: Hashable, Sendable {
   /// By how many bytes weights, activations and pool exceed what the device has or the engine may
   /// use of it; 0 where they fit.
   public var shortfallBytes: Int {
-    let needed = weightBytes + activationBytes + max(poolBytes, blockSize * kvBytesPerToken)
-    return max(0, needed - min(usableBytes, deviceBytes))
+    max(0, weightBytes + activationBytes + poolBytes - min(usableBytes, deviceBytes))
   }
 }
