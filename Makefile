@@ -25,7 +25,7 @@ test: setup lint
 # The same tests with more random worlds, shapes and mutations.
 test-deep: setup lint
 	$(SWIFT) build --build-tests
-	KVSIM_TEST_DEPTH=20 $(SWIFT) test --skip-build
+	KVSIM_TEST_DEPTH=10 $(SWIFT) test --skip-build
 
 # Speed and memory: 100,000 requests simulated and stored. Never part of the tests.
 bench: setup

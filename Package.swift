@@ -74,9 +74,10 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Operators", "Kernels", "CAttention"],
+      name: "KernelsTests", dependencies: ["Operators", "Kernels", "CAttention", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "CostModelTests", dependencies: ["Operators", "CostModel"], swiftSettings: strict),
@@ -85,10 +86,12 @@ let package = Package(
       dependencies: ["Operators", "Kernels", "CostModel", "Calibration"],
       swiftSettings: strict),
     .testTarget(
-      name: "SimulatorTests", dependencies: ["Operators", "CostModel", "Simulator"],
+      name: "SimulatorTests",
+      dependencies: ["Operators", "CostModel", "Simulator", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "ScenarioTests", dependencies: ["Operators", "CostModel", "Simulator", "Scenario"],
+      name: "ScenarioTests",
+      dependencies: ["Operators", "CostModel", "Simulator", "Scenario", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TraceTests", dependencies: ["Simulator", "Trace", "CSQLite"],

@@ -171,8 +171,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   }
 
   /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
-  /// stays on its line, and no arrival could be admitted. While requests wait for blocks or seats, an
-  /// arrival cannot: decode steps free neither.
+  /// stays on its line, and no arrival could be admitted. While requests wait for blocks or seats,
+  /// an arrival cannot: decode steps free neither.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,
       let finishStep = replica.nextFinishStep()

@@ -32,7 +32,7 @@ extension TraceError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .fileExists(let path):
-      "\(path) exists already. Choose another name, or ask to overwrite it."
+      "\(path) exists already. Choose another name, or pass --force to overwrite it."
     case .notARegularFile(let path):
       "\(path) is not a regular file. Name a file of your own for the trace; "
         + "links, folders and devices are refused."

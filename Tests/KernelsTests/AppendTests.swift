@@ -1,5 +1,6 @@
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 @Suite struct AppendTests {
@@ -7,7 +8,7 @@ import Testing
   func everyPathWritesTheSamePages(_ format: KVFormat) throws {
     var random = SeededRandom(41)
     let backends = try CPUPath.available.map { try CPUBackend(path: $0, threads: 2) }
-    for _ in 0..<300 {
+    for _ in 0..<(300 * testDepth) {
       let heads = random.pick([1, 2, 3])
       let layout = PageLayout(
         format: format, blockSize: random.pick(AttentionWorld.blockSizes), kvHeads: heads,

@@ -1,5 +1,6 @@
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 @Suite struct DecodeAttentionTests {
@@ -8,7 +9,7 @@ import Testing
     var random = SeededRandom(11)
     let backends = try CPUPath.available.map { try CPUBackend(path: $0, threads: 2) }
     let contexts = [1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 64, 65]
-    for number in 0..<360 {
+    for number in 0..<(360 * testDepth) {
       let world = try AttentionWorld.random(
         format, contexts: contexts, sequences: number % 3 + 1, &random)
       try check(world, backends, &random)

@@ -1,12 +1,13 @@
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 @Suite struct LinearTests {
   @Test func matchesFloat64OnRandomShapes() throws {
     var random = SeededRandom(31)
     let backends = try CPUPath.available.map { try CPUBackend(path: $0, threads: 2) }
-    for _ in 0..<250 {
+    for _ in 0..<(250 * testDepth) {
       try check(
         tokens: random.pick([1, 2, 3, 4, 5, 7, 8, 11]),
         outputs: random.pick([1, 3, 4, 5, 16, 33, 64]),

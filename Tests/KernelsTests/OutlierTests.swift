@@ -1,5 +1,6 @@
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 /// What rotation is for: a few channels of K that are thirty times as large as the rest.

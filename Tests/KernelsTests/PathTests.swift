@@ -2,6 +2,7 @@ import CAttention
 import Glibc
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 @Suite struct PathTests {

@@ -1,5 +1,6 @@
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 @Suite struct PrefillAttentionTests {
@@ -7,7 +8,7 @@ import Testing
   func matchesFloat64OnRandomChunks(_ format: KVFormat) throws {
     var random = SeededRandom(21)
     let backends = try CPUPath.available.map { try CPUBackend(path: $0, threads: 2) }
-    for _ in 0..<150 {
+    for _ in 0..<(150 * testDepth) {
       let world = try AttentionWorld.random(
         format, contexts: [1, 3, 15, 16, 17, 33, 40], sequences: 1, &random)
       let context = world.sequences[0].context

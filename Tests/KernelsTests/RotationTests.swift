@@ -1,6 +1,7 @@
 import CAttention
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 @Suite struct RotationTests {

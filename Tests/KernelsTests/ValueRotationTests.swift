@@ -1,6 +1,7 @@
 import CAttention
 import Kernels
 import Operators
+import TestSupport
 import Testing
 
 /// No named format rotates values yet, but the kernels do: what append turns, decode and prefill

@@ -1,13 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Scenario
 
 /// Seeded mutations of good files: nothing crashes, and whatever does not parse says where.
 @Suite struct FuzzTests {
-  /// `KVSIM_FUZZ_MUTATIONS` asks for more than every run can wait for.
-  static let mutationsPerFile =
-    ProcessInfo.processInfo.environment["KVSIM_FUZZ_MUTATIONS"].flatMap(Int.init) ?? 2_500
+  static let mutationsPerFile = 2_500 * testDepth
 
   @Test("mutated scenarios parse or are refused at a place inside the file")
   func scenarios() throws {
@@ -79,19 +78,14 @@ import Testing
 
 /// A source of changed copies, the same for the same seed.
 private struct Mutator {
-  var state: UInt64
+  private var random: SeededRandom
 
   init(seed: UInt64) {
-    state = seed &* 0x9E37_79B9_7F4A_7C15
+    random = SeededRandom(seed)
   }
 
-  /// SplitMix64.
   private mutating func next(below bound: Int) -> Int {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var bits = state
-    bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-    return Int((bits ^ (bits >> 31)) % UInt64(bound))
+    Int(random.next() % UInt64(bound))
   }
 
   /// Tokens that parsers treat in ways of their own.

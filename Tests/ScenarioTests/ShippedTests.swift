@@ -47,7 +47,7 @@ enum Shipped {
           outputTokens: .uniform(128...384), requests: 400))
   }
 
-  @Test("the replay of Azure's trace plays all of it at one 200th of the rate")
+  @Test("the replay of Azure's trace plays all of it at one 300th of the rate")
   func azure() throws {
     let scenario = try load("azure-conversation")
     #expect(scenario.model.name == "Qwen3-4B")
@@ -59,7 +59,7 @@ enum Shipped {
       Issue.record("not a replay")
       return
     }
-    #expect(trace.count == 19_366 && timeScale == 200)
+    #expect(trace.count == 19_366 && timeScale == 300)
   }
 
   /// A shipped scenario with a synthetic profile in place of the measured one.

@@ -1,4 +1,5 @@
 import CostModel
+import TestSupport
 import Testing
 
 @testable import Simulator
@@ -17,7 +18,7 @@ struct EngineLawTests {
     var pricer: SyntheticPricer
 
     init(_ number: Int) {
-      var random = TestRandom(state: UInt64(number))
+      var random = SeededRandom(UInt64(number))
       func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
       let requests = draw(1...120)
       let prompts = draw(1...40)
@@ -61,7 +62,7 @@ struct EngineLawTests {
   @Test("Jumping over decode steps and walking them give the same requests, to the nanosecond")
   func jumpsEqualSteps() {
     var (preemptions, jumps, rejections) = (0, 0, 0)
-    for number in 0..<600 {
+    for number in 0..<(600 * testDepth) {
       let world = World(number)
       let jumped = world.play(exact: false)
       let walked = world.play(exact: true)
@@ -78,14 +79,14 @@ struct EngineLawTests {
 
   @Test("Sums agree with a recount after every event")
   func invariants() {
-    for number in 0..<150 {
+    for number in 0..<(150 * testDepth) {
       _ = World(number).play(exact: number % 2 == 0, checks: true)
     }
   }
 
   @Test("Little's law is exact: the sum of sojourns is the integral of the number in system")
   func littlesLaw() {
-    for number in 0..<100 {
+    for number in 0..<(100 * testDepth) {
       let played = World(number).play(exact: false)
       let sojourns = played.requests.reduce(Int64(0)) { $0 + $1.finishNs - $1.arrivalNs }
       var changes = played.requests.flatMap { [($0.arrivalNs, 1), ($0.finishNs, -1)] }
@@ -102,7 +103,7 @@ struct EngineLawTests {
 
   @Test("Every request leaves once, its times in order, and tokens computed add up")
   func conservation() {
-    for number in 0..<200 {
+    for number in 0..<(200 * testDepth) {
       let world = World(number)
       let played = world.play(exact: false)
       #expect(played.requests.map(\.id).sorted() == Array(0..<Int64(world.workload.requests)))
@@ -128,7 +129,7 @@ struct EngineLawTests {
 
   @Test("Steps follow one another; time, tokens and sequences stay within their limits")
   func stepsWithinLimits() {
-    for number in 0..<200 {
+    for number in 0..<(200 * testDepth) {
       let world = World(number)
       let played = world.play(exact: false)
       for (run, next) in zip(played.runs, played.runs.dropFirst()) {

@@ -79,15 +79,3 @@ func replay(_ rows: [(Int64, Int32, Int32)]) -> Workload {
     arrivals: .replay(trace(rows), timeScale: 1), promptTokens: .fromTrace,
     outputTokens: .fromTrace, requests: rows.count)
 }
-
-/// SplitMix64, for shapes and worlds in tests.
-struct TestRandom: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}

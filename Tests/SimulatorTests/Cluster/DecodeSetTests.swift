@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Simulator
@@ -6,7 +7,7 @@ import Testing
 struct DecodeSetTests {
   @Test("Counts by phase give the blocks that stepping each sequence gives")
   func phasesAgreeWithSequences() {
-    var random = TestRandom(state: 5)
+    var random = SeededRandom(5)
     for blockSize in [1, 2, 7, 16] {
       var set = DecodeSet(blockSize: blockSize)
       var cached: [Int] = []

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Simulator
@@ -11,7 +12,7 @@ struct EventQueueTests {
 
   @Test("300,000 random pushes and pops agree with a sorted list")
   func agreesWithSortedList() {
-    var random = TestRandom(state: 42)
+    var random = SeededRandom(42)
     var queue = EventQueue()
     var naive: [Event] = []
     for order in 0..<UInt64(300_000) {

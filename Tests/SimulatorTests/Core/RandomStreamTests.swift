@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Simulator
@@ -24,7 +25,7 @@ struct RandomStreamTests {
 
   @Test("The logarithm is the library's to one part in 10^15")
   func logarithm() {
-    var random = TestRandom(state: 7)
+    var random = SeededRandom(7)
     for _ in 0..<200_000 {
       let x = Double((random.next() >> 11) + 1) * 0x1p-53
       let (own, library) = (naturalLog(x), Foundation.log(x))

@@ -1,5 +1,6 @@
 import CostModel
 import Operators
+import TestSupport
 import Testing
 
 @testable import Simulator
@@ -8,7 +9,7 @@ import Testing
 struct BlockPoolTests {
   @Test("200,000 random operations agree with a set of block numbers")
   func agreesWithNaivePool() {
-    var random = TestRandom(state: 9)
+    var random = SeededRandom(9)
     var pool = BlockPool(capacity: 100, blockSize: 16)
     var free = Set(0..<100)
     var owned: [[Int]] = []
