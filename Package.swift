@@ -53,8 +53,9 @@ let package = Package(
       swiftSettings: strict),
 
     // Keeping and showing what happened.
-    .systemLibrary(
-      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    // No pkgConfig: Debian's header and library lie where compilers look, and SwiftPM would warn
+    // wherever pkg-config itself is missing.
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .target(
       name: "Trace", dependencies: ["CostModel", "Simulator", "CSQLite"], swiftSettings: strict),
     .target(
