@@ -28,8 +28,9 @@ test-deep: setup lint
 	KVSIM_TEST_DEPTH=10 $(SWIFT) test --skip-build
 
 # Speed and memory: 100,000 requests simulated and stored. Never part of the tests.
-bench: setup
-	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark
+bench: build
+	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark --no-progress
+	bash -c 'time $(KVSIM) run Tests/Benchmarks/poisson-100k.yaml --trace .build/bench.db --force'
 
 # One binary without a Swift runtime beside it.
 release: setup
