@@ -18,7 +18,7 @@ struct EngineReader {
     }
     let maxNumSeqs = integer("max_num_seqs", upTo: Limits.sequences, default: 256)
     let maxNumBatchedTokens = integer(
-      "max_num_batched_tokens", upTo: Limits.tokens, default: 2_048)
+      "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
     let blockSize = integer("block_size", upTo: Limits.blockSize, default: 16)
     let memory = memory(engine)
     guard let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory else { return nil }

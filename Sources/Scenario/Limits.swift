@@ -37,8 +37,10 @@ public enum Limits {
   /// Characters of a description.
   public static let descriptionCharacters = 10_000
 
-  /// `max_num_seqs`.
-  public static let sequences = 1 << 20
+  /// `max_num_seqs`: prices are tabulated for each size of a batch.
+  public static let sequences = 1 << 16
+  /// `max_num_batched_tokens`: prices are tabulated for each number of tokens.
+  public static let batchedTokens = 1 << 20
   /// `block_size`.
   public static let blockSize = 1 << 16
 

@@ -14,7 +14,7 @@ struct CheckCommand: ParsableCommand {
     do throws(PlanningError) {
       _ = try ComparisonPlan(scenario)
     } catch {
-      throw failure("\(options.scenario): \(error)", .badInput)
+      throw options.refusal(error)
     }
     print("\(options.scenario): ok")
   }

@@ -49,7 +49,7 @@ struct RunCommand: ParsableCommand {
       }
     } catch {
       if case .trace = error { throw failure(error, .runFailed) }
-      throw failure("\(options.scenario): \(error)", .badInput)
+      throw options.refusal(error)
     }
     switch format {
     case .table: print(ComparisonTable(comparison).rendered(), terminator: "")

@@ -28,4 +28,10 @@ struct ScenarioOptions: ParsableArguments {
       throw ExitCode.badInput
     }
   }
+
+  /// Says that the scenario, though valid, cannot be run, and gives the exit code to throw.
+  func refusal(_ error: some CustomStringConvertible) -> ExitCode {
+    printError("\(scenario): error: \(error)")
+    return .badInput
+  }
 }

@@ -141,7 +141,7 @@ struct CalibratorTests {
         ]
       } + [ExperimentGroup(fit: [.linear(tokens: 2, outputs: 64, inputs: 64)], heldOut: [])]
     let backend = try CPUBackend()
-    let result = try Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 60).run(
+    let result = try Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 1e9).run(
       groups, measuredAtUTC: date
     ) { _ in }
     #expect(result.skippedPoints == 0)
