@@ -64,7 +64,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Report",
-      dependencies: ["Operators", "CostModel", "Simulator", "Trace", "Planning"],
+      dependencies: [
+        "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Planning",
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "kvsim",

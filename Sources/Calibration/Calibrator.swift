@@ -49,6 +49,8 @@ public struct Calibrator {
     report: (Progress) -> Void
   ) throws(DeviceError) -> Result {
     let clock = ContinuousClock()
+    // The first use of a device sets up its memory, which is no part of the measuring.
+    _ = try backend.measureReadBandwidth(repeats: 1)
     let start = clock.now
     var bandwidths: [Double] = []
     var schedule = Schedule(groups, rounds: Calibrator.rounds, seconds: seconds)
@@ -102,6 +104,6 @@ public struct Calibrator {
       measurements: measurements)
     return Result(
       profile: profile, skippedPoints: points.count - measurements.count,
-      findings: Plausibility.findings(profile))
+      findings: Plausibility.findings(profile, of: points))
   }
 }

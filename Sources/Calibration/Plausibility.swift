@@ -4,8 +4,8 @@ import Operators
 /// Whether samples can be what they claim to be.
 enum Plausibility {
   /// What looks wrong, in sentences.
-  static func findings(_ profile: Profile) -> [String] {
-    var findings: [String] = []
+  static func findings(_ profile: Profile, of points: [ExperimentPoint]) -> [String] {
+    var findings = thinGrids(profile, of: points)
     let tooFast = profile.measurements.filter { isFasterThanMemory($0, profile) }
     if let worst = tooFast.first {
       findings.append(
@@ -23,6 +23,20 @@ enum Plausibility {
         """)
     }
     return findings
+  }
+
+  /// Operators of which so few points were measured that much will lie beyond them.
+  private static func thinGrids(_ profile: Profile, of points: [ExperimentPoint]) -> [String] {
+    OperatorKind.allCases.compactMap { kind in
+      let planned = points.filter { $0.shape.kind == kind }.count
+      let measured = profile.measurements.filter { $0.shape.kind == kind }.count
+      guard measured * 3 < planned * 2 else { return nil }
+      return """
+        only \(measured) of \(planned) points of \(kind.rawValue) were measured in the time given: \
+        larger shapes will be priced in proportion to their work, which may be far off; give it \
+        more with --seconds
+        """
+    }
   }
 
   /// Operands larger than the caches can hardly be read faster than memory; twice as fast leaves

@@ -3,7 +3,8 @@ import Operators
 /// Prices steps from a profile: what depends on few whole numbers is tabulated once, so that a step
 /// costs a few additions.
 ///
-/// Floating point ends here: every table entry is rounded once to nanoseconds.
+/// Floating point ends here: every table entry is rounded once to nanoseconds, and none exceeds
+/// three years, so that sums stay within 64 bits whatever a profile says.
 public struct StepPricer: StepPricing {
   /// The share of the time that was derived from other shapes or from bytes, by operator.
   public let derivedOperators: Set<OperatorKind>
@@ -61,8 +62,8 @@ public struct StepPricer: StepPricing {
         pieces += decode.decodePieces(sequences: sequences).map {
           Piece(
             startContext: Int($0.start.rounded(.up)),
-            startNs: Int64((Double(model.layers) * $0.startNs).rounded()),
-            growthNs: Int64((Double(model.layers) * $0.slope).rounded()),
+            startNs: nanoseconds(Double(model.layers) * $0.startNs),
+            growthNs: min(nanoseconds(Double(model.layers) * $0.slope), longestGrowthNs),
             isExtrapolated: $0.isExtrapolated)
         }
       }
@@ -89,8 +90,8 @@ public struct StepPricer: StepPricing {
     }
     var cost = byTokens[tokens]
     cost += byOutputs[outputs]
-    cost.prefillAttentionNs = Int64((Double(model.layers) * prefillNs).rounded())
-    cost.extrapolatedNs += Int64((Double(model.layers) * extrapolatedNs).rounded())
+    cost.prefillAttentionNs = nanoseconds(Double(model.layers) * prefillNs)
+    cost.extrapolatedNs += nanoseconds(Double(model.layers) * extrapolatedNs)
     if batch.decodeSequences > 0 {
       let (index, context) = piece(batch.decodeSequences, contextTokens: batch.contextTokens)
       add(pieces[index], context: context, to: &cost)
@@ -157,10 +158,9 @@ public struct StepPricer: StepPricing {
     let write = append.predict(.append(tokens: tokens, heads: model.heads, format: format))
     if write.basis == .extrapolated { extrapolatedNs += layers * write.ns }
     return StepCost(
-      linearNs: Int64(linearNs.rounded()),
-      appendNs: Int64((layers * write.ns).rounded()),
-      elementwiseNs: Int64(traffic.ns(tokens: tokens).rounded()),
-      extrapolatedNs: Int64(extrapolatedNs.rounded()))
+      linearNs: nanoseconds(linearNs), appendNs: nanoseconds(layers * write.ns),
+      elementwiseNs: nanoseconds(traffic.ns(tokens: tokens)),
+      extrapolatedNs: nanoseconds(extrapolatedNs))
   }
 
   private static func outputCost(
@@ -172,8 +172,16 @@ public struct StepPricer: StepPricing {
       .linear(
         tokens: sequences, outputs: model.outputHead.outputs, inputs: model.outputHead.inputs))
     return StepCost(
-      linearNs: Int64(head.ns.rounded()),
-      elementwiseNs: Int64(traffic.ns(outputs: sequences).rounded()),
-      extrapolatedNs: head.basis == .extrapolated ? Int64(head.ns.rounded()) : 0)
+      linearNs: nanoseconds(head.ns),
+      elementwiseNs: nanoseconds(traffic.ns(outputs: sequences)),
+      extrapolatedNs: head.basis == .extrapolated ? nanoseconds(head.ns) : 0)
   }
+}
+
+/// The most that decode attention may grow by for a token of mean context: ten seconds.
+private let longestGrowthNs: Int64 = 10_000_000_000
+
+/// Rounds to whole nanoseconds, three years at the most.
+private func nanoseconds(_ ns: Double) -> Int64 {
+  Int64(min(ns, 1e17).rounded())
 }

@@ -65,11 +65,19 @@ public struct DecodeSpan: Hashable, Sendable {
       extrapolatedNs: n * first.extrapolatedNs + (isExtrapolated ? growth : 0))
   }
 
+  /// About what the first `count` steps take, in nanoseconds, for numbers that ``cost(ofFirst:)``
+  /// could not hold.
+  public func estimatedNs(ofFirst count: Int) -> Double {
+    let n = Double(count)
+    return n * Double(first.totalNs) + Double(growthNs) * n * (n - 1) / 2
+  }
+
   /// The fewest steps that take at least `ns` together, and at most `limit`.
   ///
   /// Solves the quadratic in floating point and settles the last step in integers.
   public func steps(lasting ns: Int64, limit: Int) -> Int {
     guard ns > first.totalNs, limit > 1 else { return 1 }
+    guard estimatedNs(ofFirst: limit) >= Double(ns) / 2 else { return limit }
     let a = Double(growthNs) / 2
     let b = Double(first.totalNs) - a
     let root =

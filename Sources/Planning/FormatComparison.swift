@@ -77,44 +77,71 @@ public struct ComparisonPlan: Sendable {
   ///   - version: of kvsim, for the trace.
   ///   - startedUTC: the wall clock, for the trace.
   ///   - report: called now and then.
-  /// - Throws: ``PlanningError/trace(_:)``; the writer has then removed its file.
+  /// - Throws: ``PlanningError/trace(_:)``, ``PlanningError/beyondHorizon(format:)``; the writer
+  ///   has then removed its file.
   public func run(
     writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
     report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
+    try result(
+      writingTo: writer, usesExactSteps: usesExactSteps, version: version, startedUTC: startedUTC,
+      report: report
+    ).get()
+  }
+
+  private func result(
+    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
+    report: @escaping (Progress) -> Void
+  ) -> Result<FormatComparison, PlanningError> {
     do throws(TraceError) {
-      let scenarioID = try writer.addScenario(
-        ScenarioDescription(
-          name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-          modelJSON: scenario.modelText))
-      let profileID = try writer.addProfile(
-        ProfileDescription(
-          name: scenario.profilePath, device: scenario.profile.device.name,
-          kernelPath: scenario.profile.device.kernelPath,
-          provenance: scenario.profile.provenance.rawValue,
-          checksum: scenario.profileChecksum, text: scenario.profileText))
-      var outcomes: [FormatOutcome] = []
-      for (index, entry) in entries.enumerated() {
-        try writer.beginRun(
-          RunDescription(
-            scenarioID: scenarioID, profileID: profileID, format: entry.format.name,
-            seed: scenario.seed, kvsimVersion: version, startedUTC: startedUTC,
-            kvBytesPerToken: Int64(entry.pool.kvBytesPerToken),
-            poolTokens: Int64(entry.pool.tokens), poolBlocks: Int64(entry.pool.blocks),
-            blockSize: Int64(entry.pool.blockSize)))
-        let total = scenario.workload.requests
-        var recorder = ReportingRecorder(base: writer) {
-          report(
-            Progress(
-              format: entry.format, done: index * total + $0, total: entries.count * total))
-        }
-        outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
+      let outcomes = try outcomes(
+        writingTo: writer, usesExactSteps: usesExactSteps, version: version,
+        startedUTC: startedUTC, report: report)
+      if let last = outcomes.last, last.summary.reachedHorizon {
+        writer.discard()
+        return .failure(.beyondHorizon(format: last.format.name))
       }
       try writer.finish()
-      return FormatComparison(scenario: scenario, outcomes: outcomes)
+      return .success(FormatComparison(scenario: scenario, outcomes: outcomes))
     } catch {
-      throw .trace(error)
+      return .failure(.trace(error))
     }
+  }
+
+  /// The outcome of each format; the last one of those that were reached, if it met the horizon.
+  private func outcomes(
+    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
+    report: @escaping (Progress) -> Void
+  ) throws(TraceError) -> [FormatOutcome] {
+    let scenarioID = try writer.addScenario(
+      ScenarioDescription(
+        name: scenario.name, sourcePath: scenario.path, text: scenario.text,
+        modelJSON: scenario.modelText))
+    let profileID = try writer.addProfile(
+      ProfileDescription(
+        name: scenario.profilePath, device: scenario.profile.device.name,
+        kernelPath: scenario.profile.device.kernelPath,
+        provenance: scenario.profile.provenance.rawValue,
+        checksum: scenario.profileChecksum, text: scenario.profileText))
+    let total = scenario.workload.requests
+    var outcomes: [FormatOutcome] = []
+    for (index, entry) in entries.enumerated() {
+      try writer.beginRun(
+        RunDescription(
+          scenarioID: scenarioID, profileID: profileID, format: entry.format.name,
+          seed: scenario.seed, kvsimVersion: version, startedUTC: startedUTC,
+          kvBytesPerToken: Int64(entry.pool.kvBytesPerToken),
+          poolTokens: Int64(entry.pool.tokens), poolBlocks: Int64(entry.pool.blocks),
+          blockSize: Int64(entry.pool.blockSize)))
+      var recorder = ReportingRecorder(base: writer) {
+        report(
+          Progress(
+            format: entry.format, done: index * total + $0, total: entries.count * total))
+      }
+      outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
+      if outcomes[index].summary.reachedHorizon { break }
+    }
+    return outcomes
   }
 
   private func play(
@@ -170,7 +197,7 @@ private struct ReportingRecorder: Recorder {
   mutating func record(_ request: RequestRecord) throws(TraceError) {
     try base.record(request)
     left += 1
-    if left % 1024 == 0 { report(left) }
+    if left % 64 == 0 { report(left) }
   }
 
   mutating func record(_ run: StepRecord) throws(TraceError) {

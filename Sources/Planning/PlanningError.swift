@@ -9,6 +9,8 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
     deviceBytes: Int)
   /// The pool does not hold a single block. Bytes.
   case poolTooSmall(format: String, poolBytes: Int, blockBytes: Int)
+  /// Time ran on to the simulator's horizon before all requests had left.
+  case beyondHorizon(format: String)
   /// The profile cannot price the model.
   case profile(ProfileError)
   /// The trace could not be written.
@@ -25,12 +27,18 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
         \(model) does not fit: weights \(Size(weightBytes)), activations \
         \(Size(activationBytes)) and KV pool \(Size(poolBytes)) need \(Size(needed)), and of the \
         device's \(Size(deviceBytes)) the engine may use \(Size(min(usableBytes, deviceBytes))); \
-        take a smaller model, a smaller max_num_batched_tokens, or a device with more memory
+        lower engine.kv_cache_memory_bytes or max_num_batched_tokens, raise \
+        engine.gpu_memory_utilization, or take a smaller model or a larger device
         """
     case .poolTooSmall(let format, let poolBytes, let blockBytes):
       return """
         the KV pool of \(Size(poolBytes)) does not hold one block of \(Size(blockBytes)) in format \
         \(format); raise kv_cache_memory_bytes or gpu_memory_utilization
+        """
+    case .beyondHorizon(let format):
+      return """
+        format \(format) had not served all requests after a hundred simulated years; check the \
+        workload's rate and lengths, and the times of the profile
         """
     case .profile(let error): return error.description
     case .trace(let error): return error.description

@@ -20,6 +20,7 @@ struct RunFigures {
       Metric(name: "output_tokens_per_s", unit: "tokens/s", value: summary.outputTokensPerSecond),
       Metric(name: "requests_per_s", unit: "requests/s", value: summary.requestsPerSecond),
       Metric(name: "steps", unit: "steps", value: Double(summary.steps)),
+      Metric(name: "duration_ns", unit: "ns", value: Double(summary.durationNs)),
       Metric(name: "busy_ns", unit: "ns", value: Double(summary.busyNs)),
       Metric(name: "derived_ns", unit: "ns", value: Double(derivedNs)),
       Metric(name: "extrapolated_ns", unit: "ns", value: Double(summary.cost.extrapolatedNs)),

@@ -1,5 +1,6 @@
 import CostModel
 import Planning
+import Scenario
 import Simulator
 
 /// The comparison of formats as a table for terminals.
@@ -29,8 +30,9 @@ public struct ComparisonTable {
       } ?? ""
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
-      \(scenario.model.name), seed \(scenario.seed)
-      on \(device.name), \(device.threads) threads, \(device.kernelPath) kernels, \
+      \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
+      on \(Escaping.escaped(device.name)), \(device.threads) threads, \
+      \(Escaping.escaped(device.kernelPath)) kernels, \
       \(scenario.profile.provenance.rawValue) \(scenario.profile.measuredAtUTC)
       memory: \(memory)
 
@@ -107,7 +109,7 @@ public struct ComparisonTable {
       ComparisonTable.share(
         $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.derivedNs, of: $0)
     }
-    add("priced: beyond them, on the roofline") {
+    add("priced: beyond, in proportion to work") {
       ComparisonTable.share($0.summary.cost.extrapolatedNs, of: $0)
     }
     add("priced: derived by bytes or operations") { ComparisonTable.share($0.derivedNs, of: $0) }

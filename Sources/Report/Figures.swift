@@ -18,7 +18,12 @@ enum Figures {
   static func decimal(_ value: Double) -> String {
     let size = abs(value)
     if size >= 1000 { return count(Int(value.rounded())) }
-    let places = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 || size == 0 ? 2 : 3
+    var places = size >= 100 ? 0 : size >= 10 ? 1 : 2
+    var shown = size
+    while shown > 0, shown < 1, places < 9 {
+      shown *= 10
+      places += 1
+    }
     return String(format: "%.\(places)f", value)
   }
 

@@ -37,6 +37,9 @@ public enum Limits {
   /// Characters of a description.
   public static let descriptionCharacters = 10_000
 
+  /// `concurrency`: all clients send at once.
+  public static let clients = 1 << 20
+
   /// `max_num_seqs`: prices are tabulated for each size of a batch.
   public static let sequences = 1 << 16
   /// `max_num_batched_tokens`: prices are tabulated for each number of tokens.

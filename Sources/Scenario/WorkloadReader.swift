@@ -105,7 +105,7 @@ struct WorkloadReader {
 
   private func closedLoop(_ arrivals: MappingCursor) -> Workload.Arrivals? {
     arrivals.required("concurrency", accepted: "a whole number of clients")?
-      .integer(in: 1...Limits.requests, unit: "clients")
+      .integer(in: 1...Limits.clients, unit: "clients")
       .map { .closedLoop(concurrency: $0) }
   }
 

@@ -26,6 +26,10 @@ public struct EngineConfiguration: Sendable {
   }
 }
 
+/// The longest time that a run may cover: a hundred years of 365.25 days, in nanoseconds. Slower
+/// prices or rarer arrivals than that are mistakes, and clocks beyond it could overflow.
+public let simulationHorizonNs: Int64 = 3_155_760_000_000_000_000
+
 /// Plays a workload against one engine: every request, from its arrival to its last token.
 ///
 /// Deterministic: the same workload, seed, configuration and prices give the same records.
@@ -53,6 +57,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   /// A run of steps under way.
   private struct Run {
     var startNs: Int64 = 0
+    var waitingRequests = 0
     var steps = 0
     var firstStepNs: Int64 = 0
     var growthNs: Int64 = 0
@@ -69,6 +74,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   private var scheduled: UInt64 = 0
   private var clock: Int64 = 0
   private var current: Run?
+  private var reachedHorizon = false
 
   init(
     workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
@@ -86,6 +92,10 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   ) throws(Records.Failure) -> RunSummary {
     for _ in 0..<source.initialRequests { scheduleArrival() }
     while let event = events.pop() {
+      guard event.time <= simulationHorizonNs else {
+        reachedHorizon = true
+        break
+      }
       clock = event.time
       switch EventKind(rawValue: event.payload)! {
       case .arrival: try arrive(&recorder)
@@ -93,10 +103,12 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
       }
       // A step is planned when all that happens at its start has happened.
       if current == nil, events.first?.time != clock, !replica.isDrained { startRun() }
+      if reachedHorizon { break }
       if configuration.checksInvariants { replica.checkInvariants() }
     }
-    precondition(replica.isDrained && source.isExhausted, "a run ends when all have left")
-    return metrics.summary(pool: replica.pool)
+    precondition(
+      reachedHorizon || replica.isDrained && source.isExhausted, "a run ends when all have left")
+    return metrics.summary(pool: replica.pool, reachedHorizon: reachedHorizon)
   }
 
   // MARK: Arrivals
@@ -151,11 +163,15 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     let batch = replica.batch
     precondition(
       batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
-    var run = Run(startNs: clock)
+    var run = Run(startNs: clock, waitingRequests: replica.waiting.count)
     if batch.chunks.isEmpty {
       let span = pricer.decodeSpan(
         sequences: batch.decodeSequences, contextTokens: batch.contextTokens)
       run.steps = steps(of: span)
+      guard span.estimatedNs(ofFirst: run.steps) < Double(simulationHorizonNs - clock) else {
+        reachedHorizon = true
+        return
+      }
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       run.cost = span.cost(ofFirst: run.steps)
       run.firstStepNs = span.first.totalNs
@@ -204,7 +220,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
         decodeSequences: Int64(batch.decodeSequences), contextTokens: Int64(batch.contextTokens),
         prefillSequences: Int64(batch.chunks.count),
         prefillTokens: Int64(batch.chunks.reduce(0) { $0 + $1.tokens }),
-        waitingRequests: Int64(replica.waiting.count),
+        waitingRequests: Int64(run.waitingRequests),
         preemptedRequests: Int64(replica.preemptedNow),
         usedBlocks: Int64(replica.pool.used), cost: run.cost))
     while let finished = replica.popFinished() {

@@ -59,8 +59,11 @@ public struct RunSummary: Hashable, Sendable {
   public let outputTokens: Int
   /// How often a request lost its blocks and was computed again.
   public let preemptions: Int
-  /// Prompt and output tokens computed for the second time after a preemption.
+  /// Tokens computed as prompts beyond the prompts themselves: what preempted requests had to
+  /// compute again, and with it the last token that each had produced.
   public let recomputedTokens: Int
+  /// Whether the run was stopped at ``simulationHorizonNs``, before all requests had left.
+  public let reachedHorizon: Bool
   /// From the first arrival to the last event, in nanoseconds.
   public let durationNs: Int64
   /// Of that, time with a step under way.
@@ -154,7 +157,8 @@ struct RunMetrics: Sendable {
     while done < runSteps {
       let gap = firstStepNs + Int64(done) * growthNs
       let alike = stepsAlike(gap: gap, growthNs: growthNs, limit: runSteps - done)
-      record(gap: gap, count: alike * batch.decodeSequences)
+      // The longest of them: a histogram remembers its largest value, whichever way it came.
+      record(gap: gap + Int64(alike - 1) * growthNs, count: alike * batch.decodeSequences)
       done += alike
     }
     gapSumNs += Double(runCost.totalNs) * Double(batch.decodeSequences)
@@ -189,11 +193,11 @@ struct RunMetrics: Sendable {
   }
 
   /// The figures of the finished run.
-  func summary(pool: BlockPool) -> RunSummary {
+  func summary(pool: BlockPool, reachedHorizon: Bool) -> RunSummary {
     RunSummary(
       finishedRequests: e2e.count, rejectedRequests: rejected, promptTokens: promptTokens,
       outputTokens: outputTokens, preemptions: preemptions,
-      recomputedTokens: prefilledTokens - promptTokens,
+      recomputedTokens: prefilledTokens - promptTokens, reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed, cost: cost,
       ttft: LatencyStatistics(values: ttft), tpot: LatencyStatistics(values: tpot),

@@ -4,19 +4,19 @@ import Simulator
 struct OpenRun {
   let id: Int64
   var digest = RowDigest()
-  var durationNs: Int64 = 0
+  var lastEventNs: Int64 = 0
   var requests: Int64 = 0
   var stepRows: Int64 = 0
 
   mutating func add(_ request: RequestRecord) {
     digest.record(request)
     requests += 1
-    durationNs = max(durationNs, request.finishNs)
+    lastEventNs = max(lastEventNs, request.finishNs)
   }
 
   mutating func add(_ steps: StepRecord) {
     digest.record(steps)
     stepRows += 1
-    durationNs = max(durationNs, steps.endNs)
+    lastEventNs = max(lastEventNs, steps.endNs)
   }
 }

@@ -24,7 +24,7 @@ public struct ProfileDescription: Hashable, Sendable {
   public var name: String
   /// The device that it describes.
   public var device: String
-  /// The kernels that were timed, such as `cpu-avx2`.
+  /// The kernels that were timed, such as `avx512`.
   public var kernelPath: String
   /// Where its numbers come from: `measured`, `imported` or `derived`.
   public var provenance: String
@@ -91,9 +91,9 @@ public struct RunDescription: Hashable, Sendable {
 
 /// A number that sums up a run.
 public struct Metric: Hashable, Sendable {
-  /// Its name, unique within the run, such as `ttft_p99`.
+  /// Its name, unique within the run, such as `ttft_p99_ns`.
   public var name: String
-  /// Its unit, such as `ms`; `1` for a share.
+  /// Its unit, such as `ns` or `tokens/s`.
   public var unit: String
   /// The number; nil where the run does not define it. Not-a-number is stored as nil.
   public var value: Double?
@@ -113,7 +113,7 @@ public struct StoredRun: Hashable, Sendable {
     /// The digest of its records, 16 hexadecimal digits.
     public var rowDigest: String
     /// The time of its last event, in nanoseconds since its start.
-    public var durationNs: Int64
+    public var lastEventNs: Int64
     /// How many requests it recorded.
     public var requests: Int64
     /// How many rows of steps it recorded.

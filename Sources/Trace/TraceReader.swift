@@ -47,7 +47,7 @@ public final class TraceReader {
       """
       SELECT id, scenario_id, profile_id, format, seed, kvsim_version, started_utc,
         kv_bytes_per_token, pool_tokens, pool_blocks, block_size, completed, row_digest,
-        duration_ns, requests, step_rows, first_seq, last_seq
+        last_event_ns, requests, step_rows, first_seq, last_seq
       FROM run WHERE \(condition) ORDER BY id
       """)
     var summaries: [StoredRun] = []
@@ -61,7 +61,7 @@ public final class TraceReader {
         startedUTC: row.text(6), kvBytesPerToken: row.integer(7), poolTokens: row.integer(8),
         poolBlocks: row.integer(9), blockSize: row.integer(10))
       let end = StoredRun.End(
-        rowDigest: row.text(12), durationNs: row.integer(13), requests: row.integer(14),
+        rowDigest: row.text(12), lastEventNs: row.integer(13), requests: row.integer(14),
         stepRows: row.integer(15))
       let first = row.integer(16)
       let last = row.optionalInteger(17) ?? Int64.max - 1

@@ -28,7 +28,7 @@ enum TraceSchema {
       id INTEGER PRIMARY KEY,
       name TEXT NOT NULL,        -- what the profile calls itself
       device TEXT NOT NULL,      -- the device that it describes
-      kernel_path TEXT NOT NULL, -- the kernels that were timed, such as cpu-avx2 or vulkan
+      kernel_path TEXT NOT NULL, -- the kernels that were timed, such as avx512
       provenance TEXT NOT NULL,  -- measured, imported or derived
       checksum TEXT NOT NULL,    -- the checksum that the profile carries
       text TEXT NOT NULL         -- the profile as given, byte for byte
@@ -47,7 +47,7 @@ enum TraceSchema {
       started_utc TEXT NOT NULL,         -- wall clock; the only column that may differ
       completed INTEGER NOT NULL,        -- 1 once the run has ended, else 0
       row_digest TEXT,                   -- digest of its records, 16 hex digits; NULL till ended
-      duration_ns INTEGER,               -- time of its last event; NULL till ended
+      last_event_ns INTEGER,             -- time of its last event; NULL till ended
       requests INTEGER,                  -- rows in request; NULL till ended
       step_rows INTEGER,                 -- rows in step; NULL till ended
       first_seq INTEGER NOT NULL,        -- seq of its first record
@@ -60,8 +60,8 @@ enum TraceSchema {
 
     CREATE TABLE metric (
       run_id INTEGER NOT NULL REFERENCES run(id),
-      name TEXT NOT NULL,        -- such as ttft_p99
-      unit TEXT NOT NULL,        -- such as ms, tokens/s or 1
+      name TEXT NOT NULL,        -- such as ttft_p99_ns
+      unit TEXT NOT NULL,        -- such as ns or tokens/s
       value REAL,                -- NULL where the run does not define it
       PRIMARY KEY (run_id, name)
     ) STRICT, WITHOUT ROWID;

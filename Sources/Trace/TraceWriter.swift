@@ -212,12 +212,12 @@ public final class TraceWriter: Recorder {
   private func update(_ ended: OpenRun, on connection: Connection) throws(TraceError) {
     let statement = try connection.prepare(
       """
-      UPDATE run SET completed = 1, row_digest = ?2, duration_ns = ?3, requests = ?4,
+      UPDATE run SET completed = 1, row_digest = ?2, last_event_ns = ?3, requests = ?4,
         step_rows = ?5, last_seq = ?6 WHERE id = ?1
       """)
     try statement.bind(1, ended.id)
     try statement.bind(2, ended.digest.hex)
-    try statement.bind(3, ended.durationNs)
+    try statement.bind(3, ended.lastEventNs)
     try statement.bind(4, ended.requests)
     try statement.bind(5, ended.stepRows)
     try statement.bind(6, seq)

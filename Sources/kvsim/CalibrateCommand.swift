@@ -39,8 +39,11 @@ struct CalibrateCommand: ParsableCommand {
   var threads: Int?
 
   func validate() throws {
-    guard (5...3600).contains(seconds) else {
-      throw ValidationError("--seconds takes a number from 5 to 3600.")
+    guard (20...3600).contains(seconds) else {
+      throw ValidationError("--seconds takes a number from 20 to 3600.")
+    }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads takes a whole number from 1 to 1024.")
     }
   }
 
@@ -60,10 +63,10 @@ struct CalibrateCommand: ParsableCommand {
     } catch {
       throw failure("\(output): \(error.localizedDescription)", .runFailed)
     }
-    print(
+    try printResult(
       CalibrationTable(
         result.profile, residuals: residuals, skippedPoints: result.skippedPoints
-      ).rendered(), terminator: "")
+      ).rendered())
     for finding in result.findings { printError("kvsim: warning: \(finding)") }
     printError("profile: \(output)")
   }

@@ -16,6 +16,6 @@ struct CheckCommand: ParsableCommand {
     } catch {
       throw options.refusal(error)
     }
-    print("\(options.scenario): ok")
+    try printResult("\(options.scenario): ok\n")
   }
 }

@@ -21,7 +21,17 @@ func failure(_ error: some CustomStringConvertible, _ code: ExitCode) -> ExitCod
   return code
 }
 
-/// Prints a line on standard error.
+/// Prints a line on standard error, if anybody takes it.
 func printError(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
+  try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+}
+
+/// Prints a result on standard output.
+/// - Throws: exit code 1 where it could not be written: a result that is cut off is a failure.
+func printResult(_ text: String) throws {
+  do {
+    try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+  } catch {
+    throw failure("the result could not be written to standard output", .runFailed)
+  }
 }

@@ -52,8 +52,8 @@ struct RunCommand: ParsableCommand {
       throw options.refusal(error)
     }
     switch format {
-    case .table: print(ComparisonTable(comparison).rendered(), terminator: "")
-    case .json: print(try ComparisonJSON(comparison).rendered(), terminator: "")
+    case .table: try printResult(ComparisonTable(comparison).rendered())
+    case .json: try printResult(try ComparisonJSON(comparison).rendered())
     }
     printError("trace: \(path)")
   }

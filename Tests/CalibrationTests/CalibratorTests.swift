@@ -102,8 +102,9 @@ struct CalibratorTests {
 
   @Test("Times faster than memory and restless repeats are found; sound samples are not")
   func plausibility() {
+    let points = Experiment.linear().points
     func profile(_ factor: Double, jitter: Int64) -> Profile {
-      let shapes = Experiment.linear().points.map(\.shape)
+      let shapes = points.map(\.shape)
       return Profile(
         provenance: .measured,
         device: Device(
@@ -116,9 +117,10 @@ struct CalibratorTests {
             shape: $0, isHeldOut: false, timesNs: [ns, ns * (100 + jitter) / 100])
         })
     }
-    #expect(Plausibility.findings(profile(1, jitter: 1)).isEmpty)
-    #expect(Plausibility.findings(profile(0.3, jitter: 1)).count == 1)
-    #expect(Plausibility.findings(profile(1, jitter: 90)).count <= 1)
+    #expect(Plausibility.findings(profile(1, jitter: 1), of: points).isEmpty)
+    #expect(Plausibility.findings(profile(0.3, jitter: 1), of: points).count == 1)
+    let many = Experiment.groups().flatMap(\.points)
+    #expect(Plausibility.findings(profile(1, jitter: 1), of: many).count == 3, "the attentions")
   }
 
   @Test("The real kernels can be calibrated")

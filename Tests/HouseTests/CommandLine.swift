@@ -6,11 +6,25 @@ struct CommandLineRun {
   let output: String
   let errors: String
 
-  /// Runs `kvsim` with its output and errors piped.
+  /// The program, built beside the tests.
+  static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent().appendingPathComponent("kvsim")
+
+  /// Runs `kvsim` with its output and errors in files.
   init(_ arguments: [String], in folder: URL) throws {
-    let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    try self.init(CommandLineRun.program, arguments, in: folder)
+  }
+
+  /// Runs a line of shell in which `$0` is `kvsim` and `$1` a scenario.
+  init(shell line: String, scenario: String, in folder: URL) throws {
+    try self.init(
+      URL(fileURLWithPath: "/bin/sh"), ["-c", line, CommandLineRun.program.path, scenario],
+      in: folder)
+  }
+
+  private init(_ program: URL, _ arguments: [String], in folder: URL) throws {
     let process = Process()
-    process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("kvsim")
+    process.executableURL = program
     process.arguments = arguments
     process.currentDirectoryURL = folder
     // Files and not pipes: neither stream can fill up while the other is read.

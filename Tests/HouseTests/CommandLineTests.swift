@@ -156,6 +156,29 @@ struct CommandLineTests {
     #expect(folder.contents.isEmpty)
   }
 
+  @Test("A result that nobody takes fails the run; errors that nobody takes do not crash it")
+  func closedOutput() throws {
+    let shell = "exec \"$0\" run \"$1\" --trace"
+    let full = try CommandLineRun(
+      shell: "\(shell) 1.db > /dev/full", scenario: quickstart, in: folder.url)
+    #expect(full.status == 1 && full.errors.contains("standard output"))
+    let mute = try CommandLineRun(
+      shell: "\(shell) 2.db 2> /dev/full", scenario: quickstart, in: folder.url)
+    #expect(mute.status == 0)
+  }
+
+  @Test("Rates so low and prices so high that a run would never end are refused, not trapped")
+  func horizon() throws {
+    let rare = try variant([
+      ("process: closed-loop", "process: poisson"),
+      ("concurrency: 32", "rate: 0.0000011408/h"), ("requests: 400", "requests: 1"),
+    ])
+    for seed in 0..<40 {
+      let run = try kvsim("run", rare, "--trace", "trace.db", "--force", "--seed", "\(seed)")
+      #expect([0, 65].contains(run.status), "\(run.errors)")
+    }
+  }
+
   @Test("devices lists the CPU with its kernels, and Vulkan devices or why there are none")
   func devices() throws {
     let run = try kvsim("devices")

@@ -16,7 +16,9 @@ struct ImportTests {
     "Scenario": ["Operators", "CostModel", "Simulator", "Yams", "Glibc", "Foundation"],
     "Trace": ["CostModel", "Simulator", "CSQLite", "Glibc", "Musl", "Darwin"],
     "Planning": ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
-    "Report": ["Operators", "CostModel", "Simulator", "Trace", "Planning", "Foundation"],
+    "Report": [
+      "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Planning", "Foundation",
+    ],
     "kvsim": [
       "Operators", "Kernels", "CostModel", "Calibration", "Simulator", "Scenario", "Trace",
       "Planning", "Report", "ArgumentParser", "Foundation",

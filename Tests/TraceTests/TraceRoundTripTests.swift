@@ -38,7 +38,7 @@ import Testing
       #expect(try reader.metrics(run: run.id) == metrics)
       #expect(run.end?.requests == Int64(records.count { $0.isRequest }))
       #expect(run.end?.stepRows == Int64(records.count { !$0.isRequest }))
-      #expect(run.end?.durationNs == records.map(\.endNs).max())
+      #expect(run.end?.lastEventNs == records.map(\.endNs).max())
     }
     #expect(Set(digests).count == 1, "equal records give equal digests, whatever the format")
     #expect(digests[0] != RowDigest().hex)
@@ -97,7 +97,7 @@ import Testing
   func emptyRun() throws {
     #expect(try writeTrace(folder.path(), records: []) == [RowDigest().hex])
     let reader = try TraceReader(path: folder.path())
-    #expect(try reader.run(1).end?.durationNs == 0)
+    #expect(try reader.run(1).end?.lastEventNs == 0)
     #expect(try reader.verifyDigest(run: 1))
   }
 

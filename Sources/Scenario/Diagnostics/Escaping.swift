@@ -1,8 +1,8 @@
-/// Input made harmless for a terminal before a message repeats it.
-enum Escaping {
+/// Input made harmless for a terminal before a message or a table repeats it.
+public enum Escaping {
   /// `text` with control characters, line separators and marks that reorder text written as
   /// `\u{1B}`: a file must not be able to colour, erase or reverse what kvsim prints.
-  static func escaped(_ text: String) -> String {
+  public static func escaped(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isHarmful) else { return text }
     var result = ""
     for scalar in text.unicodeScalars {

@@ -73,6 +73,7 @@ private struct ModelReader {
     guard let config = root.anyMapping(keys: SchemaKeys.model) else { return nil }
     guard isCovered(config) else { return nil }
     refuseSlidingWindow(config)
+    refuseOtherWeights(config)
     func size(_ key: String, upTo limit: Int) -> Int? {
       config.required(key, accepted: "a whole number from 1 to \(limit)")?
         .integer(in: 1...limit)
@@ -117,6 +118,19 @@ private struct ModelReader {
       cursor.refuse("\(Escaping.quoted(type)) is not covered\(advice)")
     }
     return false
+  }
+
+  /// Quantised weights and experts would be charged as dense FP16 ones.
+  private func refuseOtherWeights(_ config: MappingCursor) {
+    let reasons = [
+      "quantization_config":
+        "quantised weights are not covered; accepted: null, or a model in FP16",
+      "num_experts": "experts are not covered; accepted: null, or a dense model",
+      "num_local_experts": "experts are not covered; accepted: null, or a dense model",
+    ]
+    for key in reasons.keys.sorted() {
+      value(of: key, config)?.refuse(reasons[key]!)
+    }
   }
 
   /// Attention over a window reads less of the cache than the cost model would charge.

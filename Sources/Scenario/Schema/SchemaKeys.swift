@@ -26,6 +26,7 @@ enum SchemaKeys {
     "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
     "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings",
     "tie_word_embeddings", "sliding_window", "use_sliding_window", "_name_or_path",
+    "quantization_config", "num_experts", "num_local_experts",
   ]
 
   /// The root of a profile.

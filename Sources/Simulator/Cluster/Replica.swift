@@ -25,7 +25,6 @@ struct Replica: Sendable {
   private(set) var sequences: [Sequence] = []
   private var vacantSlots: [Int] = []
   private var youngest = -1
-  private var oldest = -1
   private var finishes = EventQueue()
   private var nextTicket: UInt64 = 0
 
@@ -66,7 +65,7 @@ struct Replica: Sendable {
     if sequences[slot].scheduledNs < 0 { sequences[slot].scheduledNs = now }
     sequences[slot].older = youngest
     sequences[slot].younger = -1
-    if youngest >= 0 { sequences[youngest].younger = slot } else { oldest = slot }
+    if youngest >= 0 { sequences[youngest].younger = slot }
     youngest = slot
     prefilling.append(slot)
     runningCount += 1
@@ -101,11 +100,7 @@ struct Replica: Sendable {
     } else if let index = prefilling.firstIndex(of: slot) {
       prefilling.remove(at: index)
     }
-    if sequence.older >= 0 {
-      sequences[sequence.older].younger = sequence.younger
-    } else {
-      oldest = sequence.younger
-    }
+    if sequence.older >= 0 { sequences[sequence.older].younger = sequence.younger }
     if sequence.younger >= 0 {
       sequences[sequence.younger].older = sequence.older
     } else {

@@ -41,12 +41,16 @@ struct RequestSource: Sendable {
     switch workload.arrivals {
     case .poisson(let requestsPerSecond):
       let gap = stream.exponential(.arrivalGap, entity: Int64(issued)) / requestsPerSecond
-      lastArrivalNs += Int64((gap * 1e9).rounded())
+      // Beyond the horizon is as good as never, and these sums do not overflow.
+      let latest = Double(simulationHorizonNs) * 1.4
+      lastArrivalNs = min(lastArrivalNs, simulationHorizonNs + 1)
+      lastArrivalNs += Int64(min(gap * 1e9, latest).rounded())
       return lastArrivalNs
     case .closedLoop:
       return now
     case .replay(let trace, let timeScale):
-      return Int64((Double(trace.arrivalNs[issued]) * timeScale).rounded())
+      let scaled = Double(trace.arrivalNs[issued]) * timeScale
+      return Int64(min(scaled, 2 * Double(simulationHorizonNs)).rounded())
     }
   }
 
