@@ -37,7 +37,7 @@ public struct BatchShape: Hashable, Sendable {
 public struct DecodeSpan: Hashable, Sendable {
   /// The first step.
   public let first: StepCost
-  /// Nanoseconds by which decode attention grows from one step to the next.
+  /// Nanoseconds by which decode attention grows from one step to the next; never negative.
   public let growthNs: Int64
   /// For how many steps the line holds; at least 1.
   public let steps: Int
@@ -45,7 +45,9 @@ public struct DecodeSpan: Hashable, Sendable {
   public let isExtrapolated: Bool
 
   /// A span, complete.
+  /// - Precondition: more context never takes less time.
   public init(first: StepCost, growthNs: Int64, steps: Int, isExtrapolated: Bool) {
+    precondition(growthNs >= 0, "more context never takes less time")
     self.first = first
     self.growthNs = growthNs
     self.steps = steps

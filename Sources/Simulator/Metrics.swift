@@ -178,18 +178,12 @@ struct RunMetrics: Sendable {
     precondition(isRecorded, "the histogram resizes itself")
   }
 
-  /// How many of the next steps fall into the bucket of the first.
+  /// How many of the next steps fall into the bucket of the first. Steps never become shorter, so
+  /// those that do not reach beyond the bucket's highest value.
   private func stepsAlike(gap: Int64, growthNs: Int64, limit: Int) -> Int {
-    func isAlike(_ step: Int) -> Bool {
-      gaps.valuesAreEquivalent(UInt64(gap), UInt64(gap + Int64(step) * growthNs))
-    }
-    guard limit > 1, !isAlike(limit - 1) else { return limit }
-    var (alike, other) = (0, limit - 1)
-    while other - alike > 1 {
-      let middle = (alike + other) / 2
-      if isAlike(middle) { alike = middle } else { other = middle }
-    }
-    return alike + 1
+    guard limit > 1, growthNs > 0 else { return limit }
+    let highest = Int64(gaps.highestEquivalentForValue(UInt64(gap)))
+    return min(limit, Int((highest - gap) / growthNs) + 1)
   }
 
   /// The figures of the finished run.
