@@ -5,7 +5,7 @@
 //     q . k = scale * (q . codes) + zero * sum(q),    sum p v = sum (p scale) codes + sum p zero
 // so that scale and zero cost a few operations per token, not per element.
 //
-// Bytes per token and KV head at head_dim 128: 512 (FP16), 144 (INT4). Operations: 512 per query
+// Bytes per token and KV head at head_dim 128: 512 (FP16), 136 (INT4). Operations: 512 per query
 // head. On two cores of a Zen 5 EPYC, FP16 is bound by memory and INT4 by the FMA units.
 //
 // Measured on 2 cores of a Zen 5 EPYC that read 42 to 50 GB/s, 517 GFLOP/s of FMA; 16 sequences of
