@@ -4,7 +4,7 @@
 // (max - min) / 15 and zero (min) to IEEE half, and codes against the rounded pair. The rotated
 // format turns the row in L1 between the load and the quantiser: one pass over memory, not two.
 //
-// Bytes per token and KV head at head_dim 128: reads 1024, writes 512 (FP16) or 144 (INT4).
+// Bytes per token and KV head at head_dim 128: reads 1024, writes 512 (FP16) or 136 (INT4).
 // Operations: a few per element; rotation adds log2(order) per element. The floor is memory.
 //
 // Measured on 2 cores of a Zen 5 EPYC that read 42 to 50 GB/s; 2,048 tokens, 8 KV heads, cold,

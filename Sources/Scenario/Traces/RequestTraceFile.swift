@@ -114,14 +114,16 @@ private struct RequestTraceReader {
     guard let timestamp = Timestamp(stamp) else {
       report(
         1,
-        "\(Escaping.quoted(text(stamp))) is no time; accepted: a date and a time of day such "
-          + "as `2023-11-16 18:15:46.6805900`, up to nine decimals")
+        "TIMESTAMP: \(Escaping.quoted(text(stamp))) is no time; accepted: a date and a time of day "
+          + "such as `2023-11-16 18:15:46.6805900`, up to nine decimals")
       return
     }
     guard let arrival = arrival(timestamp) else { return }
     guard
-      let prompt = tokens(row.extracting(commas.0 + 1..<commas.1), column: commas.0 + 2),
-      let output = tokens(row.extracting(commas.1 + 1..<row.count), column: commas.1 + 2)
+      let prompt = tokens(
+        row.extracting(commas.0 + 1..<commas.1), of: "ContextTokens", column: commas.0 + 2),
+      let output = tokens(
+        row.extracting(commas.1 + 1..<row.count), of: "GeneratedTokens", column: commas.1 + 2)
     else { return }
     last = arrival
     arrivalNs.append(arrival)
@@ -149,7 +151,9 @@ private struct RequestTraceReader {
     return arrival
   }
 
-  private mutating func tokens(_ field: Span<UInt8>, column: Int) -> Int32? {
+  private mutating func tokens(
+    _ field: Span<UInt8>, of name: StaticString, column: Int
+  ) -> Int32? {
     var value = 0
     var isNumber = !field.isEmpty
     for index in field.indices {
@@ -163,7 +167,7 @@ private struct RequestTraceReader {
     guard isNumber, value >= 1, value <= Limits.tokens else {
       report(
         column,
-        "\(Escaping.quoted(text(field))) is not accepted here; accepted: a whole number "
+        "\(name): \(Escaping.quoted(text(field))) is not accepted here; accepted: a whole number "
           + "of tokens from 1 to \(Limits.tokens)")
       return nil
     }
