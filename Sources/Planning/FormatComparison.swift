@@ -83,29 +83,20 @@ public struct ComparisonPlan: Sendable {
     writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
     report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
-    try result(
-      writingTo: writer, usesExactSteps: usesExactSteps, version: version, startedUTC: startedUTC,
-      report: report
-    ).get()
-  }
-
-  private func result(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
-    report: @escaping (Progress) -> Void
-  ) -> Result<FormatComparison, PlanningError> {
+    let outcomes: [FormatOutcome]
     do throws(TraceError) {
-      let outcomes = try outcomes(
+      outcomes = try self.outcomes(
         writingTo: writer, usesExactSteps: usesExactSteps, version: version,
         startedUTC: startedUTC, report: report)
-      if let last = outcomes.last, last.summary.reachedHorizon {
-        writer.discard()
-        return .failure(.beyondHorizon(format: last.format.name))
-      }
-      try writer.finish()
-      return .success(FormatComparison(scenario: scenario, outcomes: outcomes))
+      if outcomes.last?.summary.reachedHorizon == false { try writer.finish() }
     } catch {
-      return .failure(.trace(error))
+      throw .trace(error)
     }
+    if let last = outcomes.last, last.summary.reachedHorizon {
+      writer.discard()
+      throw .beyondHorizon(format: last.format.name)
+    }
+    return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
 
   /// The outcome of each format; the last one of those that were reached, if it met the horizon.

@@ -21,8 +21,6 @@ struct EventQueue: Sendable {
   var first: Event? { heap.first }
   /// How many events are pending.
   var count: Int { heap.count }
-  /// Whether none is.
-  var isEmpty: Bool { heap.isEmpty }
 
   mutating func push(_ event: Event) {
     var hole = heap.count
