@@ -59,15 +59,17 @@ import Testing
     var span = kv_span(sequence: 0, kv_head: 0, first_token: 0, last_token: 17)
     var starts: [Int64] = [0, 1]
     var partials = [Float](repeating: 0, count: count + 2 * Int(call.shape.group_size))
+    var turnedQueries = [Float](repeating: 0, count: count)
     withUnsafePointer(to: &span) { span in
       starts.withUnsafeMutableBufferPointer { starts in
-        partials.withUnsafeMutableBufferPointer { partials in
+        withMutablePointers(&partials, &turnedQueries) { partials, turned in
           var decode = kv_decode(
             shape: call.shape, soft_cap: 0, pages: call.pages, tables: call.table, table_stride: 6,
-            queries: call.queries, spans: span, partials: partials.baseAddress,
+            queries: call.queries, turned: turned, spans: span, partials: partials,
             span_starts: starts.baseAddress, outputs: call.outputs)
           var room = [Float](
             repeating: 0, count: Int(kv_decode_scratch_count(&call.shape)))
+          kv_decode_turn(path, &decode, 0, 1)
           kv_decode_spans(path, &decode, 0, 1, &room)
           kv_decode_merge(path, &decode, 0, 1)
         }
@@ -103,6 +105,16 @@ import Testing
         #expect(output.allSatisfy { $0.isFinite })
       }
     }
+  }
+}
+
+/// Lends two arrays to C for the length of one call.
+private func withMutablePointers(
+  _ a: inout [Float], _ b: inout [Float],
+  _ body: (UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void
+) {
+  a.withUnsafeMutableBufferPointer { a in
+    b.withUnsafeMutableBufferPointer { b in body(a.baseAddress, b.baseAddress) }
   }
 }
 
