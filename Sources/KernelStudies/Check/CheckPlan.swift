@@ -116,7 +116,7 @@ public struct CheckPlan: Sendable {
     ) -> AttentionShape {
       AttentionShape(
         format: format, heads: HeadGeometry(queryHeads: group, kvHeads: 1, headDim: headDim),
-        blockSize: block, contexts: contexts, chunk: 3, options: options)
+        blockSize: block, contexts: contexts, chunk: min(3, contexts[0]), options: options)
     }
     let bent = AttentionOptions(softCap: 50, slidingWindow: 1000)
     var shapes = formats.map { shape($0, 256, group: 2, block: 16, [1025, 512, 3]) }
