@@ -68,7 +68,7 @@ struct KernelsCheckCommand: ParsableCommand {
       let backends = try (paths ?? CPUPath.available).map { (path) throws(DeviceError) in
         try CPUBackend(path: path)
       }
-      var suite = CheckSuite(
+      let suite = CheckSuite(
         plan: plan, backends: backends, writer: try CPUBackend(path: .scalar))
       return try suite.run(only: only) { bar.show($0, $1) }
     } catch {

@@ -37,9 +37,17 @@ public struct CheckSuite {
   ///
   /// - Parameter progress: told the share of the work that is done, and what comes next.
   /// - Throws: what the writer refuses; what a checked backend refuses is a failed case.
-  public mutating func run(
+  public func run(
     only: Int? = nil, progress: (Double, String) -> Void = { _, _ in }
   ) throws(DeviceError) -> CheckReport {
+    var suite = self
+    try suite.proceed(only: only, progress: progress)
+    return suite.report
+  }
+
+  private mutating func proceed(
+    only: Int?, progress: (Double, String) -> Void
+  ) throws(DeviceError) {
     listTallies()
     let chosen = only.map { only in plan.cases.filter { $0.index == only } } ?? plan.cases
     let total = Double(chosen.reduce(1) { $0 + $1.work })
@@ -65,7 +73,6 @@ public struct CheckSuite {
       }
     }
     report.tallies.removeAll { $0.cases == 0 }
-    return report
   }
 
   /// A row for every combination, in the order in which tables show them.
