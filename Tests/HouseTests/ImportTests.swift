@@ -18,7 +18,8 @@ struct ImportTests {
     "Trace": ["CostModel", "Simulator", "CSQLite", "Glibc", "Musl", "Darwin"],
     "Planning": ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
     "Report": [
-      "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Planning", "Foundation",
+      "Operators", "KernelStudies", "CostModel", "Simulator", "Scenario", "Trace", "Planning",
+      "Foundation",
     ],
     "kvsim": [
       "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",

@@ -2,8 +2,9 @@ import CAttention
 import Glibc
 import Kernels
 import Operators
-import TestSupport
 import Testing
+
+@testable import KernelStudies
 
 @Suite struct PathTests {
   @Test func pathsThatThisCPULacksAreSkippedAloud() throws {
@@ -19,11 +20,12 @@ import Testing
   /// Pages and weights that end where the process's memory ends: one byte further is a crash.
   @Test(arguments: KVFormat.named)
   func noKernelReadsBehindItsInput(_ format: KVFormat) throws {
-    var random = SeededRandom(71)
-    for headDim in AttentionWorld.headDims {
+    var random = CheckRandom(seed: 71)
+    for headDim in CheckPlan.headDims {
       let heads = HeadGeometry(queryHeads: 3, kvHeads: 1, headDim: headDim)
       let world = try AttentionWorld(
-        format, heads, blockSize: 3, contexts: [17], random: &random)
+        format, heads, blockSize: 3, contexts: [17],
+        writer: CPUBackend(path: .scalar, threads: 1), random: &random)
       let edge = EdgeOfMemory(world.pages.bytes)
       defer { edge.free() }
       let queries = EdgeOfMemory(random.normals(3 * headDim))
@@ -80,7 +82,7 @@ import Testing
   }
 
   @Test func linearReadsNothingBehindItsWeights() {
-    var random = SeededRandom(72)
+    var random = CheckRandom(seed: 72)
     for (tokens, outputs, inputs) in [(1, 5, 33), (3, 7, 15), (2, 4, 64), (50, 65, 19)] {
       let weights = EdgeOfMemory(random.normals(outputs * inputs).map { Float16($0) })
       defer { weights.free() }
