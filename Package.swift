@@ -68,7 +68,7 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: [
-        "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Planning",
+        "Operators", "KernelStudies", "CostModel", "Simulator", "Scenario", "Trace", "Planning",
       ],
       swiftSettings: strict),
     .executableTarget(
