@@ -37,8 +37,8 @@ public struct OutlierGenerator: Hashable, Sendable {
     self.seed = seed
   }
 
-  /// Outlier channels of a head: one of 32, and at least one.
-  public static func outlierChannels(headDim: Int) -> Int { max(1, headDim / 32) }
+  /// Outlier channels of a head: one of 64, and at least one.
+  public static func outlierChannels(headDim: Int) -> Int { max(1, headDim / 64) }
 
   /// The sample: the same for the same generator.
   public func sample() -> KVSample {
