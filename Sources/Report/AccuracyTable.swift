@@ -54,7 +54,7 @@ public struct AccuracyTable {
     guard let keys = origin.keys, let values = origin.values else {
       let count = OutlierGenerator.outlierChannels(headDim: result.heads.headDim)
       return """
-        keys: generated, \(count) of \(result.heads.headDim) channels of each head 10 to 60 times \
+        keys: generated, \(count) of \(result.heads.headDim) channels of each head 20 to 60 times \
         the rest; values and queries: \(drawn)
         """
     }

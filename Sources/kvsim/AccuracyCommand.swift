@@ -75,6 +75,15 @@ struct AccuracyCommand: ParsableCommand {
     guard keys != nil || (queryHeads ?? 0) % (kvHeads ?? 2) == 0 else {
       throw ValidationError("--query-heads takes a multiple of --kv-heads.")
     }
+    let (tokens, heads, width) = (tokens ?? 1024, kvHeads ?? 2, headDim ?? 128)
+    guard OutlierGenerator.isWithinLimits(tokens: tokens, heads: heads, headDim: width),
+      OutlierGenerator.isWithinLimits(
+        tokens: queryTokens, heads: queryHeads ?? 4 * heads, headDim: width)
+    else {
+      throw ValidationError(
+        "--tokens × --kv-heads × --head-dim, and query tokens × --query-heads × --head-dim, may "
+          + "be at most \(TensorLimits.elements).")
+    }
   }
 
   func run() throws {

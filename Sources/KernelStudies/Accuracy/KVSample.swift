@@ -86,6 +86,12 @@ public struct KVSample: Sendable {
         accepted: "query heads that are a multiple of \(cachedKeys.heads)")
     }
     let count = min(cachedKeys.tokens, queryTokens)
+    guard TensorLimits.elementCount([count, queryHeads, cachedKeys.headDim]) != nil else {
+      throw .tooLarge(
+        file: keys.name,
+        given: "\(count) query tokens of \(queryHeads) heads of \(cachedKeys.headDim)",
+        accepted: "at most \(TensorLimits.elements) elements of drawn queries")
+    }
     self.init(
       keys: cachedKeys.elements, values: cachedValues.elements,
       queries: OutlierGenerator.queries(

@@ -11,7 +11,7 @@ import Operators
 /// - values and queries are independent normal draws;
 /// - so are keys, but in ``outlierChannels(headDim:)`` channels of each KV head, drawn without
 ///   repetition, a key is `scale · (sign + normal / 4)`, where the channel's `scale` lies between
-///   10 and 60, log-uniformly, and its `sign` is −1 or 1.
+///   20 and 60, log-uniformly, and its `sign` is −1 or 1.
 ///
 /// What is the same in every token shifts all logits of a query alike and leaves its softmax as it
 /// was; the quarter that varies makes attention pick some tens of a thousand keys. Not modelled:
@@ -35,6 +35,11 @@ public struct OutlierGenerator: Hashable, Sendable {
     self.heads = heads
     self.queryTokens = queryTokens
     self.seed = seed
+  }
+
+  /// Whether a tensor of these sizes has at most ``TensorLimits/elements`` elements.
+  public static func isWithinLimits(tokens: Int, heads: Int, headDim: Int) -> Bool {
+    TensorLimits.elementCount([tokens, heads, headDim]) != nil
   }
 
   /// Outlier channels of a head: one of 64, and at least one.
@@ -65,7 +70,7 @@ public struct OutlierGenerator: Hashable, Sendable {
       var free = Array(head * heads.headDim..<(head + 1) * heads.headDim)
       for _ in 0..<OutlierGenerator.outlierChannels(headDim: heads.headDim) {
         let channel = free.remove(at: Int(channels.uniform() * Double(free.count)))
-        let scale = 10 * exp(channels.uniform() * log(6))
+        let scale = 20 * exp(channels.uniform() * log(3))
         offsets[channel] = channels.uniform() < 0.5 ? -scale : scale
         scales[channel] = scale / 4
       }
