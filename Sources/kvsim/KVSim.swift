@@ -13,7 +13,7 @@ struct KVSim: ParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, CheckCommand.self, CalibrateCommand.self, KernelsCommand.self,
-      DevicesCommand.self,
+      AccuracyCommand.self, DevicesCommand.self,
     ])
 
   static let version = "0.1.0"
