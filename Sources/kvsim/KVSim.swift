@@ -13,6 +13,7 @@ struct KVSim: ParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, CheckCommand.self, CalibrateCommand.self, DevicesCommand.self,
+      KernelsCommand.self,
     ])
 
   static let version = "0.1.0"

@@ -34,7 +34,7 @@ public struct BenchRunner {
 
   /// Measures everything.
   /// - Throws: what the device throws, but for shapes that it does not take: they are noted.
-  public func run(report: (Progress) -> Void) throws(DeviceError) -> BenchResult {
+  public func run(report: @escaping (Progress) -> Void) throws(DeviceError) -> BenchResult {
     let total = Double(plan.groups.count + plan.oneThreadGroups.count + 2)
     var session = Session(plan: plan) { done, label in
       report(Progress(share: Double(done) / total, label: label))
