@@ -42,7 +42,8 @@ public struct KernelBenchTable {
   private func machine() -> String {
     let (machine, plan) = (result.machine, result.plan)
     let facts = machine.facts
-    func limits(_ name: String, _ one: SampleSpread, _ all: SampleSpread, _ unit: String) -> String {
+    func limits(_ name: String, _ one: SampleSpread, _ all: SampleSpread, _ unit: String) -> String
+    {
       let texts = [one, all].map {
         "\(Figures.decimal($0.median * 1e-9)) \(unit) (\(KernelBenchTable.range($0, 1e-9)))"
       }
@@ -92,8 +93,9 @@ public struct KernelBenchTable {
         "x fp16", "/ int4",
       ]
     ) { samples, index in
-      guard case .decodeAttention(let batch, let context, _, let format) =
-        samples.group.cases[index]
+      guard
+        case .decodeAttention(let batch, let context, _, let format) =
+          samples.group.cases[index]
       else { return [] }
       let mark = result.exceedsCache(samples, index) ? "" : "*"
       return ["\(batch) x \(context)", format.name]
@@ -112,8 +114,9 @@ public struct KernelBenchTable {
       .prefill,
       ["tokens", "format", "time µs", "p10-p90", "GFLOP/s", "of FMA", "x fp16", "/ int4"]
     ) { samples, index in
-      guard case .prefillAttention(let tokens, let prefix, _, let format) =
-        samples.group.cases[index]
+      guard
+        case .prefillAttention(let tokens, let prefix, _, let format) =
+          samples.group.cases[index]
       else { return [] }
       return ["\(tokens) after \(prefix)", format.name]
         + KernelBenchTable.time(samples, index)
