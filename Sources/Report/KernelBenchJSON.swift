@@ -6,6 +6,7 @@ import Operators
 /// what was not measured is null.
 public struct KernelBenchJSON: Encodable {
   private let version = 1
+  private let quietShare: Nullable<Double>
   private let machine: Machine
   private let heads: Heads
   private let blockSize: Int
@@ -19,6 +20,7 @@ public struct KernelBenchJSON: Encodable {
   /// The JSON of a result.
   public init(_ result: BenchResult) {
     machine = Machine(result.machine)
+    quietShare = Nullable(result.quietShare)
     heads = Heads(result.plan.heads)
     blockSize = result.plan.blockSize
     func cases(_ kinds: BenchGroup.Kind...) -> [Case] {

@@ -26,6 +26,7 @@ public struct KernelBenchTable {
         "linear, \(BenchPlan.linearOutputs) outputs x \(BenchPlan.linearInputs) inputs, "
           + "all threads", linear()),
       skipped(),
+      unrest(),
       section("goals", goals()),
     ]
     return sections.compactMap { $0 }.joined(separator: "\n") + "\n" + KernelBenchTable.legend
@@ -68,6 +69,17 @@ public struct KernelBenchTable {
     guard !result.skipped.isEmpty else { return nil }
     return "left out\n"
       + result.skipped.map { "\($0.label): \($0.reason)\n" }.joined()
+  }
+
+  /// A warning where the machine had other things to do.
+  private func unrest() -> String? {
+    guard let share = result.quietShare, share < 0.8 else { return nil }
+    return """
+      arithmetic on all threads reached \(Figures.percent(share)) of what single threads promise: \
+      other programs ran meanwhile,
+      or threads share cores; where programs ran, these figures are too low
+
+      """
   }
 
   /// A table whose groups are parted by lines; nil where there are no rows.

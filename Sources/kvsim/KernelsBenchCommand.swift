@@ -31,6 +31,12 @@ struct KernelsBenchCommand: ParsableCommand {
       "Query heads, KV heads and head dimension, such as 32/8/128.", valueName: "q/kv/dim"))
   var heads: Heads?
 
+  @Option(
+    help: ArgumentHelp(
+      "Only these: \(BenchGroup.Kind.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "kind,kind,…"))
+  var only: KindList?
+
   @Option(help: "Tokens per page.")
   var blockSize: Int?
 
@@ -45,6 +51,7 @@ struct KernelsBenchCommand: ParsableCommand {
     if let batch { plan.batches = batch.numbers }
     if let context { plan.contexts = context.numbers }
     if let heads { plan.heads = heads.geometry }
+    if let only { plan.kinds = only.kinds }
     if let blockSize { plan.blockSize = blockSize }
     if let repeats { plan.repeats = repeats }
     return plan
@@ -85,6 +92,18 @@ struct NumberList: ExpressibleByArgument {
     let numbers = parts.compactMap { Int($0) }
     guard numbers.count == parts.count else { return nil }
     self.numbers = numbers
+  }
+}
+
+/// Kinds of groups parted by commas.
+struct KindList: ExpressibleByArgument {
+  let kinds: Set<BenchGroup.Kind>
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let kinds = parts.compactMap { BenchGroup.Kind(rawValue: String($0)) }
+    guard kinds.count == parts.count else { return nil }
+    self.kinds = Set(kinds)
   }
 }
 

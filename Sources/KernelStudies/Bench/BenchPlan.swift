@@ -46,6 +46,8 @@ public struct BenchGroup: Hashable, Sendable {
 
 /// What `kvsim kernels bench` measures.
 public struct BenchPlan: Hashable, Sendable {
+  /// The kinds of groups that are measured.
+  public var kinds = Set(BenchGroup.Kind.allCases)
   /// Sequences of decode attention.
   public var batches: [Int]
   /// Cached tokens per sequence.
@@ -91,7 +93,7 @@ public struct BenchPlan: Hashable, Sendable {
   /// Batch 1 to 64 and context 1k to 64k; some 80 seconds.
   public static let standard = BenchPlan(
     batches: [1, 4, 16, 64], contexts: [1024, 4096, 16384, 65536],
-    heads: PublishedFigures.heads, blockSize: 16, repeats: 15, groupSeconds: 3,
+    heads: PublishedFigures.heads, blockSize: 16, repeats: 31, groupSeconds: 2.5,
     linearTokens: [1, 4, 16, 64, 256, 1024],
     prefills: [Prefill(tokens: 512, prefix: 0), Prefill(tokens: 512, prefix: 4096)],
     movedTokens: [64, 2048])
@@ -104,6 +106,10 @@ public struct BenchPlan: Hashable, Sendable {
 
   /// The groups that run on all threads, in the order of the report.
   public var groups: [BenchGroup] {
+    allGroups.filter { kinds.contains($0.kind) }
+  }
+
+  private var allGroups: [BenchGroup] {
     var groups: [BenchGroup] = []
     for batch in batches {
       for context in contexts {
@@ -144,7 +150,8 @@ public struct BenchPlan: Hashable, Sendable {
 
   /// The groups that run on one thread: the shapes of the published figures.
   public var oneThreadGroups: [BenchGroup] {
-    PublishedFigures.decode.map { decode(.decodeOneThread, 1, $0.context) }
+    guard kinds.contains(.decodeOneThread) else { return [] }
+    return PublishedFigures.decode.map { decode(.decodeOneThread, 1, $0.context) }
   }
 
   private func decode(_ kind: BenchGroup.Kind, _ batch: Int, _ context: Int) -> BenchGroup {
@@ -164,7 +171,9 @@ public struct BenchPlan: Hashable, Sendable {
     for context in contexts where !(1...most).contains(context) {
       return "a context has 1 to \(most) tokens, not \(context)"
     }
-    guard !batches.isEmpty, !contexts.isEmpty else { return "at least one batch and context" }
+    guard !batches.isEmpty, !contexts.isEmpty, !kinds.isEmpty else {
+      return "a plan has at least one batch, one context and one kind of operator"
+    }
     guard (1...1024).contains(blockSize) else {
       return "a page has 1 to 1024 tokens, not \(blockSize)"
     }

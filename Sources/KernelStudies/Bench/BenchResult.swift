@@ -71,6 +71,16 @@ public struct BenchResult: Hashable, Sendable {
     samples.filter { $0.group.kind == kind }
   }
 
+  /// What the multiply-adds of all rounds on all threads reached, of as many times one thread's
+  /// peak as there are threads. Well below one, other programs ran meanwhile, or threads share
+  /// cores; nil where nothing ran on all threads.
+  public var quietShare: Double? {
+    let peaks = samples.filter { $0.group.kind != .decodeOneThread }.flatMap(\.peaks)
+    guard !peaks.isEmpty else { return nil }
+    let ideal = Double(machine.facts.coreCount) * machine.peakOneThread.median
+    return SampleSpread(peaks).median / ideal
+  }
+
   /// Whether a case reads more than the last-level cache holds.
   public func exceedsCache(_ samples: BenchSamples, _ index: Int) -> Bool {
     samples.exceedsCache(index, cacheBytes: machine.facts.lastLevelCacheBytes)

@@ -89,6 +89,7 @@ public struct BenchRunner {
   }
 
   private func cachedAppends(_ device: any BenchDevice) throws(DeviceError) -> [CachedAppend] {
+    guard plan.kinds.contains(.append) else { return [] }
     let formats = BenchPlan.movedFormats
     var rowNs = [[Double]](repeating: [], count: formats.count)
     for _ in 0..<max(plan.repeats, BenchRunner.machineSamples) {
