@@ -39,7 +39,7 @@ extension CPUBackend {
   ///   - headDim: elements of a row.
   ///   - format: where it rotates keys alone, half of the rows are rotated; where it rotates values
   ///     too, all are.
-  ///   - repeats: samples, of some 64,000 rows each, after one that does not count.
+  ///   - repeats: samples, of some 16,000 rows each, after one that does not count.
   /// - Returns: nanoseconds per row of each sample; a token has two rows, its key and its value.
   /// - Throws: ``DeviceError/unsupportedShape(field:value:accepted:)`` or
   ///   ``DeviceError/outOfMemory(bytes:)``.
@@ -47,7 +47,7 @@ extension CPUBackend {
     headDim: Int, format: KVFormat, repeats: Int
   ) throws(DeviceError) -> [Double] {
     try InputChecks.check(positive: headDim, "head_dim")
-    let tokens = 16, calls = 2048
+    let tokens = 16, calls = 512
     let layout = PageLayout(format: format, blockSize: tokens, kvHeads: 1, headDim: headDim)
     try InputChecks.check(layout)
     let arena = try timingArena()
