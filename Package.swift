@@ -87,7 +87,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "KernelStudiesTests",
-      dependencies: ["Operators", "Kernels", "KernelStudies", "TestSupport"],
+      dependencies: ["Operators", "Kernels", "KernelStudies", "Report", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "CostModelTests", dependencies: ["Operators", "CostModel"], swiftSettings: strict),
