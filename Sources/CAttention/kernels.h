@@ -27,6 +27,8 @@ extern const kv_kernels kv_scalar_kernels;
 #if defined(__x86_64__)
 extern const kv_kernels kv_avx2_kernels;
 extern const kv_kernels kv_avx512_kernels;
+#elif defined(__aarch64__)
+extern const kv_kernels kv_neon_kernels;
 #endif
 
 enum {

@@ -9,6 +9,8 @@ public enum CPUPath: String, CaseIterable, Hashable, Sendable {
   case avx2
   /// AVX-512 F, BW, VL and DQ.
   case avx512
+  /// NEON, part of every arm64 CPU.
+  case neon
 
   /// The variable of the environment that forces a path.
   public static let environmentVariable = "KVSIM_CPU_PATH"
@@ -51,6 +53,7 @@ public enum CPUPath: String, CaseIterable, Hashable, Sendable {
     case .scalar: KV_PATH_SCALAR
     case .avx2: KV_PATH_AVX2
     case .avx512: KV_PATH_AVX512
+    case .neon: KV_PATH_NEON
     }
   }
 }

@@ -88,7 +88,7 @@ import Testing
 
   @Test func anUnknownPathIsRefusedByName() {
     #expect(
-      throws: DeviceError.unknownPath(name: "sse9", accepted: ["scalar", "avx2", "avx512"])
+      throws: DeviceError.unknownPath(name: "sse9", accepted: ["scalar", "avx2", "avx512", "neon"])
     ) { try CPUPath.select(forced: "sse9") }
   }
 

@@ -90,5 +90,6 @@ func code(of path: CPUPath) -> kv_path {
   case .scalar: KV_PATH_SCALAR
   case .avx2: KV_PATH_AVX2
   case .avx512: KV_PATH_AVX512
+  case .neon: KV_PATH_NEON
   }
 }

@@ -24,6 +24,8 @@ typedef enum kv_path {
   KV_PATH_AVX2 = 1,
   /// AVX-512 F, BW, VL and DQ.
   KV_PATH_AVX512 = 2,
+  /// NEON, part of every arm64 CPU.
+  KV_PATH_NEON = 4,
 } kv_path;
 
 /// The pages of one layer. The offsets that follow from it stand in PageLayout.swift.
