@@ -11,8 +11,8 @@ let package = Package(
     .library(
       name: "KVSimKit",
       targets: [
-        "Operators", "Kernels", "CostModel", "Calibration", "Simulator", "Scenario", "Trace",
-        "Planning", "Report",
+        "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",
+        "Scenario", "Trace", "Planning", "Report",
       ]),
   ],
   dependencies: [
@@ -31,6 +31,9 @@ let package = Package(
     .target(
       name: "Kernels", dependencies: ["Operators", "CAttention", "CVulkan"],
       swiftSettings: strict),
+    // Whether the kernels are right, how fast they are, and what a format does to K and V.
+    .target(
+      name: "KernelStudies", dependencies: ["Operators", "Kernels"], swiftSettings: strict),
     .target(name: "CostModel", dependencies: ["Operators"], swiftSettings: strict),
     .target(
       name: "Calibration", dependencies: ["Operators", "Kernels", "CostModel"],
@@ -71,8 +74,8 @@ let package = Package(
     .executableTarget(
       name: "kvsim",
       dependencies: [
-        "Operators", "Kernels", "CostModel", "Calibration", "Simulator", "Scenario", "Trace",
-        "Planning", "Report",
+        "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",
+        "Scenario", "Trace", "Planning", "Report",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -81,6 +84,10 @@ let package = Package(
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
     .testTarget(
       name: "KernelsTests", dependencies: ["Operators", "Kernels", "CAttention", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "KernelStudiesTests",
+      dependencies: ["Operators", "Kernels", "KernelStudies", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "CostModelTests", dependencies: ["Operators", "CostModel"], swiftSettings: strict),

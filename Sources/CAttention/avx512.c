@@ -13,7 +13,7 @@
 #include "kernels_body.h"
 #pragma clang attribute pop
 
-const kv_kernels kv_avx512_kernels = KV_KERNEL_TABLE;
+const kv_kernels kv_avx512_base_kernels = KV_KERNEL_TABLE;
 #else
 typedef int kv_avx512_is_x86_only;
 #endif

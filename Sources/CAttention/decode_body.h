@@ -141,7 +141,7 @@ KV_INLINE void KERNEL(score_tile)(
 /// Scores of one head into weights relative to the running maximum.
 KV_INLINE void KERNEL(weigh_tile)(
     const bool four_bit, const KERNEL(decode_state) *s, const KERNEL(tile) *tile,
-    int64_t head) {
+    int64_t head, float soft_cap) {
   float *row = s->scores + head * KV_DECODE_TILE;
   const int64_t count = tile->count;
   if (four_bit) {
@@ -151,6 +151,9 @@ KV_INLINE void KERNEL(weigh_tile)(
       lanes_store(
           row + i, lanes_fma(lanes_load(row + i), lanes_load(tile->metadata[0] + i), zero));
     }
+  }
+  for (int64_t i = 0; i < count && soft_cap > 0; i += LANES) {
+    lanes_store(row + i, lanes_soft_cap(lanes_load(row + i), soft_cap));
   }
   for (int64_t i = count; i % LANES != 0; i++) row[i] = -INFINITY;
   lanes top = lanes_all(s->largest[head]);
@@ -274,7 +277,9 @@ KV_INLINE void KERNEL(decode_span)(
           kv_min(most, span->last_token - after));
     }
     KERNEL(score_tile)(four_bit, &s, tile, next, heads, row_bytes);
-    for (int64_t head = 0; head < heads; head++) KERNEL(weigh_tile)(four_bit, &s, tile, head);
+    for (int64_t head = 0; head < heads; head++) {
+      KERNEL(weigh_tile)(four_bit, &s, tile, head, call->soft_cap);
+    }
     KERNEL(value_tile)(four_bit, &s, tile, next, heads);
     KERNEL(tile) *const done = tile;
     tile = next;

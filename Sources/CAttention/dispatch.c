@@ -12,6 +12,7 @@ bool kv_path_available(kv_path path) {
     case KV_PATH_AVX2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
           && __builtin_cpu_supports("f16c");
+    case KV_PATH_AVX512_BASE:
     case KV_PATH_AVX512:
       return kv_path_available(KV_PATH_AVX2) && __builtin_cpu_supports("avx512f")
           && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
@@ -28,8 +29,9 @@ bool kv_path_available(kv_path path) {
 static const kv_kernels *kernels(kv_path path) {
   switch (path) {
 #if defined(__x86_64__)
+    case KV_PATH_AVX512_BASE:
     case KV_PATH_AVX512:
-      return &kv_avx512_kernels;
+      return &kv_avx512_base_kernels;
     case KV_PATH_AVX2:
       return &kv_avx2_kernels;
 #elif defined(__aarch64__)
@@ -47,6 +49,10 @@ void kv_append_tokens(kv_path path, const kv_append *call, int64_t first, int64_
 
 void kv_rotate(kv_path path, float *vectors, int64_t rows, int64_t head_dim, int64_t order) {
   kernels(path)->rotate(vectors, rows, head_dim, order);
+}
+
+void kv_gather_tokens(kv_path path, const kv_gather *call, int64_t first, int64_t last) {
+  kernels(path)->gather(call, first, last);
 }
 
 int64_t kv_decode_scratch_count(const kv_shape *shape) {

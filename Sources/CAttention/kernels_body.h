@@ -4,6 +4,7 @@
 #include "rows_body.h"
 #include "gemm_body.h"
 #include "append_body.h"
+#include "gather_body.h"
 #include "decode_body.h"
 #include "merge_body.h"
 #include "prefill_body.h"
@@ -28,7 +29,8 @@ static uint64_t KERNEL(read)(const void *memory, int64_t bytes) {
 
 #define KV_KERNEL_TABLE \
   { \
-    .append = KERNEL(append), .rotate = KERNEL(rotate), .decode = KERNEL(decode), \
+    .append = KERNEL(append), .rotate = KERNEL(rotate), \
+    .gather = KERNEL(gather_tokens), .decode = KERNEL(decode), \
     .merge = KERNEL(merge), .prefill = KERNEL(prefill), .linear_rows = KERNEL(linear_rows), \
     .linear_panels = KERNEL(linear_panels), .read = KERNEL(read), \
   }

@@ -43,6 +43,7 @@ KV_INLINE void lanes_store_first(float *p, lanes a, lane_mask m) {
 KV_INLINE lanes lanes_add(lanes a, lanes b) { return _mm256_add_ps(a, b); }
 KV_INLINE lanes lanes_sub(lanes a, lanes b) { return _mm256_sub_ps(a, b); }
 KV_INLINE lanes lanes_mul(lanes a, lanes b) { return _mm256_mul_ps(a, b); }
+KV_INLINE lanes lanes_div(lanes a, lanes b) { return _mm256_div_ps(a, b); }
 KV_INLINE lanes lanes_fma(lanes a, lanes b, lanes c) { return _mm256_fmadd_ps(a, b, c); }
 KV_INLINE lanes lanes_max(lanes a, lanes b) { return _mm256_max_ps(a, b); }
 KV_INLINE lanes lanes_min(lanes a, lanes b) { return _mm256_min_ps(a, b); }

@@ -35,6 +35,7 @@ KV_INLINE void lanes_store_first(float *p, lanes a, lane_mask m) {
 KV_INLINE lanes lanes_add(lanes a, lanes b) { return _mm512_add_ps(a, b); }
 KV_INLINE lanes lanes_sub(lanes a, lanes b) { return _mm512_sub_ps(a, b); }
 KV_INLINE lanes lanes_mul(lanes a, lanes b) { return _mm512_mul_ps(a, b); }
+KV_INLINE lanes lanes_div(lanes a, lanes b) { return _mm512_div_ps(a, b); }
 KV_INLINE lanes lanes_fma(lanes a, lanes b, lanes c) { return _mm512_fmadd_ps(a, b, c); }
 KV_INLINE lanes lanes_max(lanes a, lanes b) { return _mm512_max_ps(a, b); }
 KV_INLINE lanes lanes_min(lanes a, lanes b) { return _mm512_min_ps(a, b); }

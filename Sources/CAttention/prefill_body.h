@@ -73,9 +73,14 @@ static void KERNEL(expand_tile)(
   }
 }
 
-/// Softmax of one row of scores, of which the first `visible` count; rescales what the row holds.
+/// Softmax of one row of scores, of which `hidden ..< visible` count; rescales what the row holds.
 KV_INLINE void KERNEL(weigh_row)(
-    float *scores, int64_t visible, float *largest, float *weight, float *sums, int64_t dim) {
+    float *scores, int64_t hidden, int64_t visible, float soft_cap, float *largest,
+    float *weight, float *sums, int64_t dim) {
+  for (int64_t i = 0; i < KV_PREFILL_TILE && soft_cap > 0; i += LANES) {
+    lanes_store(scores + i, lanes_soft_cap(lanes_load(scores + i), soft_cap));
+  }
+  for (int64_t i = 0; i < hidden; i++) scores[i] = -INFINITY;
   for (int64_t i = visible; i < KV_PREFILL_TILE; i++) scores[i] = -INFINITY;
   lanes top = lanes_all(*largest), total = lanes_zero();
   for (int64_t i = 0; i < KV_PREFILL_TILE; i += LANES) {
@@ -112,13 +117,15 @@ static void KERNEL(prefill_tile)(
     for (int64_t r = 0; r < count; r++) {
       const int64_t seen = call->prefix + first_token + (row + r) / heads + 1 - key;
       const int64_t visible = kv_max(0, kv_min(KV_PREFILL_TILE, seen));
+      const int64_t hidden = call->window > 0 ? kv_max(0, seen - call->window) : 0;
       float *p = scores.at + r * scores.pitch;
-      if (visible == 0) {
+      if (visible <= hidden) {
         memset(p, 0, KV_PREFILL_TILE * sizeof(float));
         continue;
       }
       KERNEL(weigh_row)(
-          p, visible, &s->largest[row + r], &s->weight[row + r], o.at + r * dim, dim);
+          p, hidden, visible, call->soft_cap, &s->largest[row + r], &s->weight[row + r],
+          o.at + r * dim, dim);
     }
     KERNEL(gemm)(count, dim, KV_PREFILL_TILE, scores, values, o, true);
   }
@@ -164,7 +171,10 @@ static void KERNEL(prefill_item)(const kv_prefill *call, int64_t item, float *sc
       KERNEL(prefill_begin)(call, kv_head, token, tokens, scratch);
   const int64_t context = call->prefix + token + tokens;
   KERNEL(tile) tile;
-  for (int64_t key = 0; key < context; key += KV_PREFILL_TILE) {
+  // Keys before the first token's window are seen by none.
+  const int64_t start =
+      call->window > 0 ? kv_max(0, call->prefix + token + 1 - call->window) : 0;
+  for (int64_t key = start; key < context; key += KV_PREFILL_TILE) {
     const int64_t count = kv_min(KV_PREFILL_TILE, context - key);
     KERNEL(gather)(&tile, shape, call->pages, call->table, kv_head, key, count);
     KERNEL(expand_tile)(shape, &tile, &s);

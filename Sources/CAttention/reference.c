@@ -88,10 +88,27 @@ static void expand_row(
   }
 }
 
+static void gather_scalar(const kv_gather *call, int64_t first, int64_t last) {
+  const kv_shape *shape = &call->shape;
+  const int64_t size = shape->block_size, dim = shape->head_dim;
+  for (int64_t token = first; token < last; token++) {
+    for (int64_t head = 0; head < shape->kv_heads; head++) {
+      const kv_place place =
+          kv_locate(shape, call->pages, call->table[token / size], token % size, head);
+      float *key = call->keys + (token * shape->kv_heads + head) * dim;
+      float *value = call->values + (token * shape->kv_heads + head) * dim;
+      expand_row(shape, place.key, place.metadata, key);
+      expand_row(shape, place.value, place.metadata + 2 * size, value);
+      if (shape->key_rotation > 0) rotate_row(key, dim, shape->key_rotation);
+      if (shape->value_rotation > 0) rotate_row(value, dim, shape->value_rotation);
+    }
+  }
+}
+
 /// A running softmax sum: maximum, sum of weights, then the weighted values.
 static void attend(
     const kv_shape *shape, const uint8_t *pages, const int32_t *table, int64_t kv_head,
-    int64_t first, int64_t last, const float *query, float *partial) {
+    int64_t first, int64_t last, float soft_cap, const float *query, float *partial) {
   const int64_t dim = shape->head_dim;
   float q[KV_MAX_HEAD_DIM], row[KV_MAX_HEAD_DIM];
   memcpy(q, query, (size_t)dim * sizeof *q);
@@ -107,6 +124,7 @@ static void attend(
     float score = 0;
     for (int64_t i = 0; i < dim; i++) score += q[i] * row[i];
     score *= scale;
+    if (soft_cap > 0) score = soft_cap * tanhf(score / soft_cap);
     if (score > largest) {
       const float decay = expf(largest - score);
       largest = score;
@@ -132,7 +150,7 @@ static void decode_scalar(const kv_decode *call, int64_t first, int64_t last, fl
       const int64_t row = (span.sequence * shape->kv_heads + span.kv_head) * heads + head;
       attend(
           shape, call->pages, call->tables + span.sequence * call->table_stride, span.kv_head,
-          span.first_token, span.last_token, call->queries + row * dim,
+          span.first_token, span.last_token, call->soft_cap, call->queries + row * dim,
           call->partials + (i * heads + head) * (dim + 2));
     }
   }
@@ -180,11 +198,13 @@ static void prefill_scalar(
     const int64_t start = (blocks - 1 - item / shape->kv_heads) * call->tokens_per_item;
     const int64_t end = kv_min(start + call->tokens_per_item, call->tokens);
     for (int64_t token = start; token < end; token++) {
+      const int64_t seen = call->prefix + token + 1;
+      const int64_t key = call->window > 0 ? kv_max(0, seen - call->window) : 0;
       for (int64_t head = 0; head < heads; head++) {
         const int64_t row = (token * shape->kv_heads + kv_head) * heads + head;
         float partial[KV_MAX_HEAD_DIM + 2];
         attend(
-            shape, call->pages, call->table, kv_head, 0, call->prefix + token + 1,
+            shape, call->pages, call->table, kv_head, key, seen, call->soft_cap,
             call->queries + row * dim, partial);
         join(shape, partial, 0, 1, call->outputs + row * dim);
       }
@@ -219,7 +239,8 @@ static uint64_t read_scalar(const void *memory, int64_t bytes) {
 }
 
 const kv_kernels kv_scalar_kernels = {
-    .append = append_scalar, .rotate = rotate_scalar, .decode = decode_scalar,
-    .merge = merge_scalar, .prefill = prefill_scalar, .linear_rows = linear_rows_scalar,
-    .linear_panels = linear_panels_scalar, .read = read_scalar,
+    .append = append_scalar, .rotate = rotate_scalar, .gather = gather_scalar,
+    .decode = decode_scalar, .merge = merge_scalar, .prefill = prefill_scalar,
+    .linear_rows = linear_rows_scalar, .linear_panels = linear_panels_scalar,
+    .read = read_scalar,
 };

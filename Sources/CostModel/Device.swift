@@ -4,7 +4,7 @@ public struct Device: Hashable, Sendable {
   public let name: String
   /// `cpu` or `vulkan`.
   public let kind: String
-  /// The kernels that ran: `scalar`, `avx2`, `avx512`.
+  /// The kernels that ran: such as `avx512`.
   public let kernelPath: String
   /// Threads that worked together.
   public let threads: Int

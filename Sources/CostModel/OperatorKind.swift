@@ -6,6 +6,8 @@ public enum OperatorKind: String, Hashable, Sendable, CaseIterable {
   case linear
   /// Writing K and V into pages.
   case append
+  /// Reading K and V back from pages.
+  case gather
   /// Attention of single query tokens.
   case decodeAttention = "decode_attention"
   /// Attention of a prompt's chunk.
@@ -18,6 +20,7 @@ extension OperatorShape {
     switch self {
     case .linear: .linear
     case .append: .append
+    case .gather: .gather
     case .decodeAttention: .decodeAttention
     case .prefillAttention: .prefillAttention
     }
@@ -27,7 +30,8 @@ extension OperatorShape {
   public var format: KVFormat? {
     switch self {
     case .linear: nil
-    case .append(_, _, let format), .decodeAttention(_, _, _, let format),
+    case .append(_, _, let format), .gather(_, _, let format),
+      .decodeAttention(_, _, _, let format),
       .prefillAttention(_, _, _, let format):
       format
     }
@@ -37,7 +41,8 @@ extension OperatorShape {
   public var heads: HeadGeometry? {
     switch self {
     case .linear: nil
-    case .append(_, let heads, _), .decodeAttention(_, _, let heads, _),
+    case .append(_, let heads, _), .gather(_, let heads, _),
+      .decodeAttention(_, _, let heads, _),
       .prefillAttention(_, _, let heads, _):
       heads
     }
@@ -49,6 +54,8 @@ extension OperatorShape {
     case .linear: self
     case .append(let tokens, _, let format):
       .append(tokens: tokens, heads: heads, format: format)
+    case .gather(let tokens, _, let format):
+      .gather(tokens: tokens, heads: heads, format: format)
     case .decodeAttention(let sequences, let context, _, let format):
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
     case .prefillAttention(let tokens, let prefix, _, let format):

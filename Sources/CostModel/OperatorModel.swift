@@ -73,7 +73,7 @@ public struct OperatorModel: Sendable {
     case .linear(let tokens, let outputs, let inputs):
       y = Double(outputs) * Double(inputs)
       measuredX = { _ in Double(tokens) }
-    case .append(let tokens, _, _):
+    case .append(let tokens, _, _), .gather(let tokens, _, _):
       y = 1
       measuredX = { _ in Double(tokens) }
     case .decodeAttention(let sequences, let context, _, _):
@@ -141,7 +141,7 @@ public struct OperatorModel: Sendable {
     switch measurement.shape {
     case .linear(let tokens, let outputs, let inputs):
       return (Double(outputs) * Double(inputs), Double(tokens), ns)
-    case .append(let tokens, _, _):
+    case .append(let tokens, _, _), .gather(let tokens, _, _):
       return (1, Double(tokens), ns)
     case .decodeAttention(let sequences, let context, _, _):
       return (Double(sequences), Double(context), ns)

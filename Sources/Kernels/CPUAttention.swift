@@ -2,19 +2,21 @@ import CAttention
 import Operators
 
 extension CPUBackend {
-  /// See ``KernelBackend/decodeAttention(queries:queryHeads:sequences:pages:into:)``.
+  /// See ``KernelBackend/decodeAttention(queries:queryHeads:sequences:pages:options:into:)``.
   public func decodeAttention(
     queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
-    into output: inout [Float]
+    options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError) {
     let layout = pages.layout
     try InputChecks.check(layout)
     try InputChecks.check(queryHeads: queryHeads, layout)
+    try InputChecks.check(options)
     for (number, sequence) in sequences.enumerated() {
       try InputChecks.check(sequence, number: number, pages)
     }
     let needed = sequences.count * queryHeads * layout.headDim
     try InputChecks.check(count: queries.count, atLeast: needed, "queries")
+    try InputChecks.check(finite: queries, count: needed, "queries")
     try InputChecks.check(count: output.count, atLeast: needed, "output")
     guard !sequences.isEmpty else { return }
     let width = sequences.map(\.blocks.count).max() ?? 0
@@ -22,7 +24,7 @@ extension CPUBackend {
       sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
     }
     let plan = DecodePlan(
-      contexts: sequences.map(\.context), kvHeads: layout.kvHeads,
+      contexts: sequences.map(\.context), window: options.slidingWindow, kvHeads: layout.kvHeads,
       workers: dispatch.workers.workerCount)
     let shape = CPUDispatch.shape(layout, groupSize: queryHeads / layout.kvHeads)
     let partials = try AlignedBuffer(byteCount: CPUBackend.partialBytes(shape, plan))
@@ -33,7 +35,8 @@ extension CPUBackend {
         try withPointers(plan.spans, plan.spanStarts, [0]) {
           (spans, starts, _) throws(DeviceError) in
           let call = kv_decode(
-            shape: shape, pages: pages, tables: tables, table_stride: Int64(width),
+            shape: shape, soft_cap: options.softCap ?? 0, pages: pages, tables: tables,
+            table_stride: Int64(width),
             queries: queries, spans: spans, partials: partialSums, span_starts: starts,
             outputs: output.baseAddress)
           try dispatch.decode(call, plan: plan)
@@ -47,14 +50,16 @@ extension CPUBackend {
     plan.spans.count * Int(shape.group_size * (shape.head_dim + 2)) * MemoryLayout<Float>.stride
   }
 
-  /// See ``KernelBackend/prefillAttention(queries:queryHeads:tokens:sequence:pages:into:)``.
+  /// See
+  /// ``KernelBackend/prefillAttention(queries:queryHeads:tokens:sequence:pages:options:into:)``.
   public func prefillAttention(
     queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
-    into output: inout [Float]
+    options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError) {
     let layout = pages.layout
     try InputChecks.check(layout)
     try InputChecks.check(queryHeads: queryHeads, layout)
+    try InputChecks.check(options)
     try InputChecks.check(sequence, number: 0, pages)
     try InputChecks.check(positive: tokens, "tokens")
     guard tokens <= sequence.context else {
@@ -63,12 +68,14 @@ extension CPUBackend {
     }
     let needed = tokens * queryHeads * layout.headDim
     try InputChecks.check(count: queries.count, atLeast: needed, "queries")
+    try InputChecks.check(finite: queries, count: needed, "queries")
     try InputChecks.check(count: output.count, atLeast: needed, "output")
     try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
       try withPointers(pages.bytes, sequence.blocks, queries) {
         (pages, table, queries) throws(DeviceError) in
         let call = kv_prefill(
           shape: CPUDispatch.shape(layout, groupSize: queryHeads / layout.kvHeads),
+          soft_cap: options.softCap ?? 0, window: Int64(options.slidingWindow ?? 0),
           pages: pages, table: table, prefix: Int64(sequence.context - tokens),
           tokens: Int64(tokens), queries: queries, outputs: output.baseAddress,
           tokens_per_item: 0)

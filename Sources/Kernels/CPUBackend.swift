@@ -34,6 +34,10 @@ public final class CPUBackend: KernelBackend {
     let needed = slots.count * layout.kvHeads * layout.headDim
     try InputChecks.check(count: keys.count, atLeast: needed, "keys")
     try InputChecks.check(count: values.count, atLeast: needed, "values")
+    try InputChecks.checkEachOnce(slots: slots)
+    let limit: Float = layout.format.bitsPerElement == 16 ? 65504 : .greatestFiniteMagnitude
+    try InputChecks.check(finite: keys, count: needed, limit: limit, "keys")
+    try InputChecks.check(finite: values, count: needed, limit: limit, "values")
     let places = slots.map(Int64.init)
     pages.bytes.withUnsafeMutableBufferPointer { bytes in
       withPointers(keys, values, places) { keys, values, places in
@@ -41,6 +45,28 @@ public final class CPUBackend: KernelBackend {
           shape: CPUDispatch.shape(layout, groupSize: 1), pages: bytes.baseAddress,
           slots: places, keys: keys, values: values)
         dispatch.append(call, tokens: slots.count)
+      }
+    }
+  }
+
+  /// See ``KernelBackend/gather(_:pages:keys:values:)``.
+  public func gather(
+    _ sequence: CachedSequence, pages: KVPages, keys: inout [Float], values: inout [Float]
+  ) throws(DeviceError) {
+    let layout = pages.layout
+    try InputChecks.check(layout)
+    try InputChecks.check(sequence, number: 0, pages)
+    let needed = sequence.context * layout.kvHeads * layout.headDim
+    try InputChecks.check(count: keys.count, atLeast: needed, "keys")
+    try InputChecks.check(count: values.count, atLeast: needed, "values")
+    keys.withUnsafeMutableBufferPointer { keys in
+      values.withUnsafeMutableBufferPointer { values in
+        withPointers(pages.bytes, sequence.blocks, [0]) { pages, table, _ in
+          let call = kv_gather(
+            shape: CPUDispatch.shape(layout, groupSize: 1), pages: pages, table: table,
+            keys: keys.baseAddress, values: values.baseAddress)
+          dispatch.gather(call, tokens: sequence.context)
+        }
       }
     }
   }

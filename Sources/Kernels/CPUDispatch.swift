@@ -60,6 +60,20 @@ final class CPUDispatch {
     }
   }
 
+  func gather(_ call: kv_gather, tokens: Int) {
+    let path = path.code
+    // Whole pages, so that no two threads walk the same one.
+    let size = Int(call.shape.block_size)
+    let share = tokens / (workers.workerCount * 4) / size * size
+    let step = max(size, min(max(size, 64), share))
+    withUnsafePointer(to: call) { call in
+      workers.run((tokens + step - 1) / step) { item, _ in
+        let first = item * step
+        kv_gather_tokens(path, call, Int64(first), Int64(min(first + step, tokens)))
+      }
+    }
+  }
+
   /// Both halves of a decode call whose spans are those of `plan`.
   func decode(_ call: kv_decode, plan: DecodePlan) throws(DeviceError) {
     let path = path.code

@@ -8,6 +8,8 @@ public enum CPUPath: String, CaseIterable, Hashable, Sendable {
   /// AVX2, FMA and F16C.
   case avx2
   /// AVX-512 F, BW, VL and DQ.
+  case avx512Base = "avx512-base"
+  /// The same, and VNNI with VBMI where the CPU has them.
   case avx512
   /// NEON, part of every arm64 CPU.
   case neon
@@ -52,6 +54,7 @@ public enum CPUPath: String, CaseIterable, Hashable, Sendable {
     switch self {
     case .scalar: KV_PATH_SCALAR
     case .avx2: KV_PATH_AVX2
+    case .avx512Base: KV_PATH_AVX512_BASE
     case .avx512: KV_PATH_AVX512
     case .neon: KV_PATH_NEON
     }

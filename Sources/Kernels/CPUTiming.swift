@@ -18,6 +18,8 @@ extension CPUBackend {
           try timeLinear(tokens, outputs, inputs, arena)
         case .append(let tokens, let heads, let format):
           try timeAppend(tokens, heads, try layout(heads, format, blockSize), arena)
+        case .gather(let tokens, let heads, let format):
+          try timeGather(tokens, heads, try layout(heads, format, blockSize), arena)
         case .decodeAttention(let sequences, let context, let heads, let format):
           try timeDecode(
             sequences, context, heads, try layout(heads, format, blockSize), arena)
@@ -92,6 +94,24 @@ extension CPUBackend {
     }
   }
 
+  private func timeGather(
+    _ tokens: Int, _ heads: HeadGeometry, _ layout: PageLayout, _ arena: TimingArena
+  ) throws(DeviceError) -> Int64 {
+    try InputChecks.check(positive: tokens, "tokens")
+    let table = arena.nextPages(
+      (tokens + layout.blockSize - 1) / layout.blockSize, of: layout)
+    let count = tokens * heads.kvHeads * heads.headDim
+    let keys = try arena.nextResults(count)
+    let values = try arena.nextResults(count)
+    return table.withUnsafeBufferPointer { table in
+      let call = kv_gather(
+        shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
+        pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), table: table.baseAddress,
+        keys: keys, values: values)
+      return MonotonicClock.time_ns { dispatch.gather(call, tokens: tokens) }
+    }
+  }
+
   private func timeDecode(
     _ sequences: Int, _ context: Int, _ heads: HeadGeometry, _ layout: PageLayout,
     _ arena: TimingArena
@@ -112,7 +132,7 @@ extension CPUBackend {
     try withPointers(tables, plan.spans, plan.spanStarts) {
       (tables, spans, starts) throws(DeviceError) in
       let call = kv_decode(
-        shape: shape, pages: arena.pageBase.assumingMemoryBound(to: UInt8.self),
+        shape: shape, soft_cap: 0, pages: arena.pageBase.assumingMemoryBound(to: UInt8.self),
         tables: tables, table_stride: Int64(width), queries: queries, spans: spans,
         partials: partials, span_starts: starts, outputs: outputs)
       elapsed_ns = try MonotonicClock.time_ns { () throws(DeviceError) in
@@ -136,7 +156,7 @@ extension CPUBackend {
     var elapsed_ns: Int64 = 0
     try withPointers(table, [0], [0]) { (table, _, _) throws(DeviceError) in
       let call = kv_prefill(
-        shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
+        shape: CPUDispatch.shape(layout, groupSize: heads.groupSize), soft_cap: 0, window: 0,
         pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), table: table,
         prefix: Int64(prefix), tokens: Int64(tokens), queries: queries, outputs: outputs,
         tokens_per_item: 0)

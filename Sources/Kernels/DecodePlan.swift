@@ -18,16 +18,18 @@ struct DecodePlan {
   /// Spans are whole tiles of the kernel.
   private static let tileTokens = 32
 
-  init(contexts: [Int], kvHeads: Int, workers: Int) {
-    let total = contexts.reduce(0, +) * kvHeads
+  /// - Parameter window: the tokens that each sequence's query sees at most; nil means all.
+  init(contexts: [Int], window: Int? = nil, kvHeads: Int, workers: Int) {
+    let total = contexts.reduce(0) { $0 + min($1, window ?? $1) } * kvHeads
     let target = workers > 1 ? total / (workers * DecodePlan.spansPerWorker) : total
     let tile = DecodePlan.tileTokens
     for (sequence, context) in contexts.enumerated() {
-      let pieces = max(1, context / max(DecodePlan.leastTokens, target))
-      let length = (context + pieces - 1) / pieces
+      let seen = min(context, window ?? context)
+      let pieces = max(1, seen / max(DecodePlan.leastTokens, target))
+      let length = (seen + pieces - 1) / pieces
       let step = (length + tile - 1) / tile * tile
       for head in 0..<kvHeads {
-        for first in stride(from: 0, to: context, by: step) {
+        for first in stride(from: context - seen, to: context, by: step) {
           spans.append(
             kv_span(
               sequence: Int64(sequence), kv_head: Int64(head), first_token: Int64(first),

@@ -14,6 +14,10 @@ public enum DeviceError: Error, Hashable, Sendable {
   case contextBeyondTable(sequence: Int, context: Int, capacity: Int)
   /// A buffer does not hold what its shape says, in elements.
   case bufferTooSmall(field: String, count: Int, needed: Int)
+  /// A token's slot is that of an earlier token of the same call.
+  case slotTwice(token: Int, slot: Int)
+  /// An element that is no number, infinite, or (in FP16 pages) beyond what a half can hold.
+  case notRepresentable(field: String, index: Int, value: Float, accepted: String)
   /// The system gave no memory.
   case outOfMemory(bytes: Int)
 }
@@ -38,6 +42,10 @@ extension DeviceError: CustomStringConvertible {
       return "sequence \(sequence) has \(context) tokens, but its block table holds \(capacity)"
     case .bufferTooSmall(let field, let count, let needed):
       return "\(field) has \(count) elements, but \(needed) are needed"
+    case .slotTwice(let token, let slot):
+      return "token \(token) goes to slot \(slot), as an earlier token of the same call does"
+    case .notRepresentable(let field, let index, let value, let accepted):
+      return "element \(index) of \(field) is \(value), but the kernels accept \(accepted)"
     case .outOfMemory(let bytes):
       return "the system gave no \(bytes) bytes of memory"
     }

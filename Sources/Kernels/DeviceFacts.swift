@@ -4,7 +4,7 @@ import Glibc
 public struct DeviceFacts: Hashable, Sendable {
   /// The name that the device gives itself, such as "AMD EPYC 9B45".
   public let name: String
-  /// The kernels that run: "scalar", "avx2", "avx512".
+  /// The kernels that run, such as "avx512".
   public let kernelPath: String
   /// Logical cores (or compute units) that the kernels use.
   public let coreCount: Int

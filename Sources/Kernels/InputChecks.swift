@@ -3,8 +3,21 @@ import Operators
 
 /// What is refused before dispatch: the C kernels check nothing themselves.
 enum InputChecks {
-  /// Refuses head dimensions that no kernel was written for.
+  /// Tokens per page that the kernels are proven for, and some.
+  static let blockSizes = 1...1024
+
+  /// Refuses head dimensions, page sizes and rotations that no kernel was written for.
   static func check(_ layout: PageLayout) throws(DeviceError) {
+    guard blockSizes.contains(layout.blockSize) else {
+      throw .unsupportedShape(
+        field: "block_size", value: layout.blockSize,
+        accepted: "\(blockSizes.lowerBound) to \(blockSizes.upperBound)")
+    }
+    if let order = layout.format.rotation?.order, !KVFormat.rotationOrders.contains(order) {
+      throw .unsupportedShape(
+        field: "rotation_order", value: order,
+        accepted: KVFormat.rotationOrders.map(String.init).joined(separator: ", "))
+    }
     let most = Int(KV_MAX_HEAD_DIM)
     guard layout.headDim % 16 == 0 && layout.headDim <= most else {
       throw .unsupportedShape(
@@ -48,6 +61,35 @@ enum InputChecks {
         throw .badSlot(token: token, slot: slot, slotCount: pages.slotCount)
       }
     }
+  }
+
+  /// Refuses two tokens for one slot: which of them stayed would depend on the threads.
+  static func checkEachOnce(slots: [Int]) throws(DeviceError) {
+    var seen = Set<Int>(minimumCapacity: slots.count)
+    for (token, slot) in slots.enumerated() {
+      guard seen.insert(slot).inserted else { throw .slotTwice(token: token, slot: slot) }
+    }
+  }
+
+  /// Refuses elements that are not finite, or whose magnitude is above `limit`.
+  static func check(
+    finite elements: [Float], count: Int, limit: Float = .greatestFiniteMagnitude, _ field: String
+  ) throws(DeviceError) {
+    for index in 0..<count where !(elements[index].magnitude <= limit) {
+      throw .notRepresentable(
+        field: field, index: index, value: elements[index],
+        accepted: limit < .greatestFiniteMagnitude
+          ? "magnitudes up to \(limit) in FP16 pages" : "finite numbers")
+    }
+  }
+
+  /// Refuses a cap or a window that is not positive.
+  static func check(_ options: AttentionOptions) throws(DeviceError) {
+    if let cap = options.softCap, !(cap > 0 && cap.isFinite) {
+      throw .notRepresentable(
+        field: "soft_cap", index: 0, value: cap, accepted: "positive finite numbers")
+    }
+    if let window = options.slidingWindow { try check(positive: window, "sliding_window") }
   }
 
   /// Refuses sizes below one.

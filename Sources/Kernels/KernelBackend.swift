@@ -14,18 +14,25 @@ public protocol KernelBackend: AnyObject {
     keys: [Float], values: [Float], slots: [Int], to pages: inout KVPages
   ) throws(DeviceError)
 
-  /// One query token per sequence over its whole context. `queries` and `output` are
+  /// Reads the tokens of a sequence back, dequantised and turned back. `keys` and `values` are
+  /// `[token][kvHead][headDim]`; what they hold beyond that stays as it is.
+  func gather(
+    _ sequence: CachedSequence, pages: KVPages, keys: inout [Float], values: inout [Float]
+  ) throws(DeviceError)
+
+  /// One query token per sequence, the last of its context, over what `options` lets it see of
+  /// that. `queries` and `output` are
   /// `[sequence][queryHead][headDim]`; what `output` holds beyond that stays as it is.
   func decodeAttention(
     queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
-    into output: inout [Float]
+    options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError)
 
   /// The last `tokens` tokens of a sequence, each over those up to itself. `queries` and `output`
   /// are `[token][queryHead][headDim]`; what `output` holds beyond that stays as it is.
   func prefillAttention(
     queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
-    into output: inout [Float]
+    options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError)
 
   /// `output[tokens × outputs] = activations[tokens × inputs] · weights[outputs × inputs]ᵀ`;
@@ -52,8 +59,47 @@ public protocol KernelBackend: AnyObject {
 extension KernelBackend {
   /// The name that the device gives itself.
   public var name: String { facts.name }
-  /// The kernels that run: "scalar", "avx2", "avx512".
+  /// The kernels that run, such as "avx512".
   public var kernelPath: String { facts.kernelPath }
+
+  /// Decode attention over whole contexts.
+  public func decodeAttention(
+    queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
+    into output: inout [Float]
+  ) throws(DeviceError) {
+    try decodeAttention(
+      queries: queries, queryHeads: queryHeads, sequences: sequences, pages: pages,
+      options: .plain, into: &output)
+  }
+
+  /// Prefill attention over whole contexts.
+  public func prefillAttention(
+    queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
+    into output: inout [Float]
+  ) throws(DeviceError) {
+    try prefillAttention(
+      queries: queries, queryHeads: queryHeads, tokens: tokens, sequence: sequence,
+      pages: pages, options: .plain, into: &output)
+  }
+}
+
+/// What some models do to attention besides the softmax.
+public struct AttentionOptions: Hashable, Sendable {
+  /// Logits s (scaled by 1/√headDim) become `softCap · tanh(s / softCap)`: Gemma 2's
+  /// `attn_logit_softcapping`. Positive; nil leaves them as they are.
+  public var softCap: Float?
+  /// The keys that a token sees at most, its own included: Mistral's `sliding_window`. Positive;
+  /// nil lets it see all up to its own.
+  public var slidingWindow: Int?
+
+  /// By default neither.
+  public init(softCap: Float? = nil, slidingWindow: Int? = nil) {
+    self.softCap = softCap
+    self.slidingWindow = slidingWindow
+  }
+
+  /// Neither cap nor window.
+  public static let plain = AttentionOptions()
 }
 
 /// Pages of one layer in plain memory.

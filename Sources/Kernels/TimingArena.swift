@@ -36,7 +36,7 @@ final class TimingArena {
   /// pages repeat, by then long gone from every cache.
   func nextPages(_ count: Int, of layout: PageLayout) -> [Int32] {
     if pageOrderBytes != layout.pageBytes {
-      var random = SplitMix64(state: 0x5EED)
+      var random = SplitMix64(seed: 0x5EED)
       pageOrder = (0..<Int32(pageCount(layout))).shuffled(using: &random)
       pageOrderBytes = layout.pageBytes
       pageCursor = 0
@@ -118,7 +118,7 @@ private struct RotatingRegion: ~Copyable {
   private func fill() {
     let piece = min(buffer.byteCount, 1 << 20)
     let words = buffer.elements(UInt64.self)
-    var random = SplitMix64(state: 1)
+    var random = SplitMix64(seed: 1)
     for i in 0..<piece / 8 {
       switch content {
       case .halves:
@@ -133,19 +133,5 @@ private struct RotatingRegion: ~Copyable {
       (buffer.base + done).copyMemory(from: buffer.base, byteCount: count)
       done += count
     }
-  }
-}
-
-/// Steele, Lea and Flood's generator (OOPSLA 2014): enough for filling memory.
-struct SplitMix64: RandomNumberGenerator {
-  /// The counter; any value is a seed.
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-    return word ^ (word >> 31)
   }
 }

@@ -46,7 +46,25 @@ public struct KVFormat: Hashable, Sendable {
     name: "int4-rotated", bits: 4, metadataBytes: 4,
     rotation: Rotation(order: 128, includesValues: false))
 
-  /// Every format that has a name, in the order in which tables show them.
+  /// Orders of Hadamard blocks that the kernels are proven for.
+  public static let rotationOrders = [16, 32, 64, 128, 256]
+
+  /// This format with its keys (and values) rotated by Hadamard blocks of `order` first.
+  ///
+  /// Names follow from the order: `int4-rotated-64`, `int4-rotated-64-kv` where values are rotated
+  /// too; keys at order 128 are what `int4-rotated` names.
+  /// - Precondition: `order` is a power of two.
+  public func rotated(by order: Int, includesValues: Bool) -> KVFormat {
+    let base = bitsPerElement == 16 ? KVFormat.fp16 : KVFormat.int4
+    let rotation = Rotation(order: order, includesValues: includesValues)
+    if base == .int4 && rotation == KVFormat.int4Rotated.rotation { return .int4Rotated }
+    return KVFormat(
+      name: "\(base.name)-rotated-\(order)" + (includesValues ? "-kv" : ""),
+      bits: base.bitsPerElement, metadataBytes: base.metadataBytesPerVector,
+      rotation: rotation)
+  }
+
+  /// Every format that has a name of its own, in the order in which tables show them.
   public static let named: [KVFormat] = [.fp16, .int4, .int4Rotated]
 
   /// The named format, or nil.

@@ -5,6 +5,8 @@ public enum OperatorShape: Hashable, Sendable {
   case linear(tokens: Int, outputs: Int, inputs: Int)
   /// Write K and V of `tokens` new tokens into pages, quantising on the way.
   case append(tokens: Int, heads: HeadGeometry, format: KVFormat)
+  /// Read K and V of `tokens` tokens of one sequence back from pages, as FP32 and turned back.
+  case gather(tokens: Int, heads: HeadGeometry, format: KVFormat)
   /// One query token for each of `sequences`, each over `context` cached tokens.
   case decodeAttention(sequences: Int, context: Int, heads: HeadGeometry, format: KVFormat)
   /// `tokens` query tokens of one sequence, causal, over `prefix` cached tokens and themselves.
@@ -15,7 +17,8 @@ public enum OperatorShape: Hashable, Sendable {
     switch self {
     case .linear(let tokens, let outputs, let inputs):
       return 2 * outputs * inputs + 4 * tokens * (inputs + outputs)
-    case .append(let tokens, let heads, let format):
+    case .append(let tokens, let heads, let format),
+      .gather(let tokens, let heads, let format):
       return tokens * (8 * heads.kvHeads * heads.headDim + heads.kvBytesPerToken(format))
     case .decodeAttention(let sequences, let context, let heads, let format):
       return sequences
@@ -32,7 +35,7 @@ public enum OperatorShape: Hashable, Sendable {
     switch self {
     case .linear(let tokens, let outputs, let inputs):
       return 2 * tokens * outputs * inputs
-    case .append:
+    case .append, .gather:
       return 0
     case .decodeAttention(let sequences, let context, let heads, _):
       return 4 * sequences * context * heads.queryHeads * heads.headDim

@@ -65,7 +65,7 @@ public struct CalibrationTable {
     switch largest.shape.kind {
     case .linear, .prefillAttention:
       return "\(Figures.decimal(Double(largest.shape.operations) / ns)) GFLOP/s"
-    case .append, .decodeAttention:
+    case .append, .gather, .decodeAttention:
       return "\(Figures.decimal(Double(largest.shape.bytes) / ns)) GB/s"
     }
   }

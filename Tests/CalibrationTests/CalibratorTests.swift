@@ -25,13 +25,16 @@ private final class LawfulBackend: KernelBackend {
   func append(
     keys: [Float], values: [Float], slots: [Int], to pages: inout KVPages
   ) throws(DeviceError) {}
+  func gather(
+    _ sequence: CachedSequence, pages: KVPages, keys: inout [Float], values: inout [Float]
+  ) throws(DeviceError) {}
   func decodeAttention(
     queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
-    into output: inout [Float]
+    options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError) {}
   func prefillAttention(
     queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
-    into output: inout [Float]
+    options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError) {}
   func linear(
     _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,

@@ -15,7 +15,7 @@ enum SyntheticProfile {
     case .linear(let tokens, let outputs, let inputs):
       let weights = Double(outputs) * Double(inputs)
       return 10_000 + 0.1 * weights + 0.001 * weights * Double(tokens)
-    case .append(let tokens, _, _):
+    case .append(let tokens, _, _), .gather(let tokens, _, _):
       return 2_000 + 40 * Double(tokens)
     case .decodeAttention(let sequences, let context, let heads, let format):
       return 5_000 + 300 * Double(sequences)

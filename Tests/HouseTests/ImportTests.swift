@@ -10,6 +10,7 @@ struct ImportTests {
     "CVulkan": [],
     "CSQLite": [],
     "Kernels": ["Operators", "CAttention", "CVulkan", "Glibc", "Synchronization"],
+    "KernelStudies": ["Operators", "Kernels", "Glibc"],
     "CostModel": ["Operators"],
     "Calibration": ["Operators", "Kernels", "CostModel"],
     "Simulator": ["Operators", "CostModel", "DequeModule", "Histogram"],
@@ -20,8 +21,8 @@ struct ImportTests {
       "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Planning", "Foundation",
     ],
     "kvsim": [
-      "Operators", "Kernels", "CostModel", "Calibration", "Simulator", "Scenario", "Trace",
-      "Planning", "Report", "ArgumentParser", "Foundation",
+      "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",
+      "Scenario", "Trace", "Planning", "Report", "ArgumentParser", "Foundation",
     ],
   ]
 

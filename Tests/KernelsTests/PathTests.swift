@@ -39,7 +39,8 @@ import Testing
             shape: kv_shape(
               bits: Int64(format.bitsPerElement), key_rotation: order, value_rotation: 0,
               block_size: 3, kv_heads: 1, group_size: 3, head_dim: Int64(headDim)),
-            pages: edge.start.assumingMemoryBound(to: UInt8.self), table: table.baseAddress,
+            soft_cap: 0, window: 0, pages: edge.start.assumingMemoryBound(to: UInt8.self),
+            table: table.baseAddress,
             prefix: 16, tokens: 1, queries: queries.start.assumingMemoryBound(to: Float.self),
             outputs: output, tokens_per_item: 1)
           runOnce(code(of: path), &call)
@@ -62,7 +63,7 @@ import Testing
       starts.withUnsafeMutableBufferPointer { starts in
         partials.withUnsafeMutableBufferPointer { partials in
           var decode = kv_decode(
-            shape: call.shape, pages: call.pages, tables: call.table, table_stride: 6,
+            shape: call.shape, soft_cap: 0, pages: call.pages, tables: call.table, table_stride: 6,
             queries: call.queries, spans: span, partials: partials.baseAddress,
             span_starts: starts.baseAddress, outputs: call.outputs)
           var room = [Float](

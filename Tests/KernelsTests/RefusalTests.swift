@@ -88,7 +88,7 @@ import Testing
 
   @Test func anUnknownPathIsRefusedByName() {
     #expect(
-      throws: DeviceError.unknownPath(name: "sse9", accepted: ["scalar", "avx2", "avx512", "neon"])
+      throws: DeviceError.unknownPath(name: "sse9", accepted: CPUPath.allCases.map(\.name))
     ) { try CPUPath.select(forced: "sse9") }
   }
 

@@ -67,7 +67,7 @@ import Testing
               partials.withUnsafeMutableBufferPointer { partials in
                 output.withUnsafeMutableBufferPointer { output in
                   var call = kv_decode(
-                    shape: shape, pages: pages.baseAddress, tables: table.baseAddress,
+                    shape: shape, soft_cap: 0, pages: pages.baseAddress, tables: table.baseAddress,
                     table_stride: 1, queries: query.baseAddress, spans: spans.baseAddress,
                     partials: partials.baseAddress, span_starts: starts.baseAddress,
                     outputs: output.baseAddress)

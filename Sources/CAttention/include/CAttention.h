@@ -1,5 +1,5 @@
-// Paged KV-cache kernels for CPUs: append, decode attention, causal prefill attention and dense
-// linear, each for FP16, INT4 and rotated INT4 pages.
+// Paged KV-cache kernels for CPUs: append, gather, decode attention, causal prefill attention and
+// dense linear, for FP16, INT4 and rotated INT4 pages.
 //
 // Every function takes the instruction-set path and a range of work items, so that threads live
 // with the caller: ranges that do not overlap may run at the same time. Nothing here allocates,
@@ -23,7 +23,9 @@ typedef enum kv_path {
   /// AVX2, FMA and F16C.
   KV_PATH_AVX2 = 1,
   /// AVX-512 F, BW, VL and DQ.
-  KV_PATH_AVX512 = 2,
+  KV_PATH_AVX512_BASE = 2,
+  /// The same, and four-bit decode attention in whole numbers where VNNI and VBMI are present.
+  KV_PATH_AVX512 = 3,
   /// NEON, part of every arm64 CPU.
   KV_PATH_NEON = 4,
 } kv_path;
@@ -68,6 +70,21 @@ void kv_append_tokens(kv_path path, const kv_append *call, int64_t first, int64_
 /// Rotates `rows` vectors of `head_dim` elements in place by normalised Hadamard blocks.
 void kv_rotate(kv_path path, float *vectors, int64_t rows, int64_t head_dim, int64_t order);
 
+// Gather
+
+/// Reads tokens of one sequence back as FP32, dequantised and turned back: `keys` and `values` are
+/// [token][kv_head][head_dim]; `table` lists the sequence's pages.
+typedef struct kv_gather {
+  kv_shape shape;
+  const uint8_t *pages;
+  const int32_t *table;
+  float *keys;
+  float *values;
+} kv_gather;
+
+/// Gathers tokens `first ..< last`.
+void kv_gather_tokens(kv_path path, const kv_gather *call, int64_t first, int64_t last);
+
 // Decode attention
 
 /// Tokens `first_token ..< last_token` of one sequence, for one KV head: a unit of work.
@@ -84,6 +101,8 @@ typedef struct kv_span {
 /// sum of weights, and the weighted values.
 typedef struct kv_decode {
   kv_shape shape;
+  /// Scores s become `soft_cap * tanh(s / soft_cap)`; 0 means that they stay as they are.
+  float soft_cap;
   const uint8_t *pages;
   const int32_t *tables;
   int64_t table_stride;
@@ -109,6 +128,11 @@ void kv_decode_merge(kv_path path, const kv_decode *call, int64_t first, int64_t
 /// `queries` and `outputs` are [token][query_head][head_dim].
 typedef struct kv_prefill {
   kv_shape shape;
+  /// As in `kv_decode`.
+  float soft_cap;
+  /// Keys that a query sees at most, its own included; 0 means all up to its own. (Decode has no
+  /// need of it: its spans begin where the window does.)
+  int64_t window;
   const uint8_t *pages;
   const int32_t *table;
   int64_t prefix;

@@ -32,10 +32,12 @@ struct MeasurementReader {
       guard let tokens = sizes.0, let outputs = sizes.1, let inputs = sizes.2 else { return nil }
       return checked(
         .linear(tokens: tokens, outputs: outputs, inputs: inputs), 16, tokens, outputs, inputs)
-    case "append":
+    case "append", "gather":
       let parts = (size("tokens"), heads(point), format(point))
       guard let tokens = parts.0, let heads = parts.1, let format = parts.2 else { return nil }
-      return .append(tokens: tokens, heads: heads, format: format)
+      return name == "append"
+        ? .append(tokens: tokens, heads: heads, format: format)
+        : .gather(tokens: tokens, heads: heads, format: format)
     case "decode_attention":
       let parts = (size("sequences"), size("context"), heads(point), format(point))
       guard let sequences = parts.0, let context = parts.1, let heads = parts.2,

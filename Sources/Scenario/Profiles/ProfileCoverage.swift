@@ -38,6 +38,7 @@ struct ProfileCoverage {
     switch shape {
     case .linear: ("linear", nil)
     case .append(_, _, let format): ("append", format.name)
+    case .gather(_, _, let format): ("gather", format.name)
     case .decodeAttention(_, _, _, let format): ("decode_attention", format.name)
     case .prefillAttention(_, _, _, let format): ("prefill_attention", format.name)
     }

@@ -57,6 +57,8 @@ struct ProfileEncoder {
         + "\"inputs\": \(inputs)"
     case .append(let tokens, let heads, let format):
       return "\"operator\": \"append\", \"tokens\": \(tokens), \(self.heads(heads, format))"
+    case .gather(let tokens, let heads, let format):
+      return "\"operator\": \"gather\", \"tokens\": \(tokens), \(self.heads(heads, format))"
     case .decodeAttention(let sequences, let context, let heads, let format):
       return "\"operator\": \"decode_attention\", \"sequences\": \(sequences), "
         + "\"context\": \(context), \(self.heads(heads, format))"
