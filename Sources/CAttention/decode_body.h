@@ -40,14 +40,9 @@ static KERNEL(decode_state) KERNEL(decode_begin)(
   s.query_sums = s.zeros + heads;
   s.decay = s.query_sums + heads;
   memset(s.sums, 0, (size_t)(heads * s.pitch) * sizeof(float));
-  const float scale = 1.0f / sqrtf((float)dim);
   for (int64_t head = 0; head < heads; head++) {
-    float row[KV_MAX_HEAD_DIM];
+    const float *row = queries + head * dim;
     lanes sum = lanes_zero();
-    for (int64_t i = 0; i < dim; i += LANES) {
-      lanes_store(row + i, lanes_mul(lanes_load(queries + head * dim + i), lanes_all(scale)));
-    }
-    if (shape->key_rotation > 0) KERNEL(rotate_row)(row, row, dim, shape->key_rotation);
     for (int64_t pair = 0; pair < s.pairs; pair++) {
       const lane_mask m = mask_first(s.half - pair * LANES);
       const lanes low = lanes_load_first(row + pair * LANES, m);
@@ -71,21 +66,6 @@ KV_INLINE void KERNEL(prefetch_rows)(
   if (token >= count) return;
   for (int64_t i = token; i < token + 4; i++) {
     for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows[i] + b, 0, 3);
-  }
-}
-
-/// Asks for the scales and zeros of `count` tokens from `first` on, one tile before `gather` reads
-/// them: waiting for them there would cost as much as the rows themselves.
-KV_INLINE void KERNEL(prefetch_metadata)(
-    const kv_shape *shape, const uint8_t *pages, const int32_t *table, int64_t kv_head,
-    int64_t first, int64_t count) {
-  const int64_t size = shape->block_size;
-  for (int64_t token = first; token < first + count; token += size - token % size) {
-    const kv_place place =
-        kv_locate(shape, pages, table[token / size], token % size, kv_head);
-    for (int64_t kind = 0; kind < 4; kind++) {
-      __builtin_prefetch(place.metadata + kind * size, 0, 3);
-    }
   }
 }
 
@@ -250,7 +230,7 @@ KV_INLINE void KERNEL(decode_span)(
   const int32_t *table = call->tables + span->sequence * call->table_stride;
   const int64_t query = (span->sequence * shape->kv_heads + span->kv_head) * heads;
   const KERNEL(decode_state) s =
-      KERNEL(decode_begin)(shape, call->queries + query * dim, scratch);
+      KERNEL(decode_begin)(shape, call->turned + query * dim, scratch);
   KERNEL(tile) tiles[2];
   KERNEL(tile) *tile = &tiles[0], *next = &tiles[1];
   const int64_t most = four_bit ? KV_DECODE_TILE : KV_DECODE_TILE / 2;
@@ -295,6 +275,21 @@ KV_INLINE void KERNEL(decode_span)(
       float *to = partial + 2 + pair * LANES;
       lanes_store_first(to, lanes_add(lanes_load(from), zero), m);
       lanes_store_first(to + s.half, lanes_add(lanes_load(from + LANES), zero), m);
+    }
+  }
+}
+
+static void KERNEL(turn)(const kv_decode *call, int64_t first, int64_t last) {
+  const int64_t heads = call->shape.group_size, dim = call->shape.head_dim;
+  const lanes scale = lanes_all(1.0f / sqrtf((float)dim));
+  for (int64_t row = first * heads; row < last * heads; row++) {
+    const float *from = call->queries + row * dim;
+    float *to = call->turned + row * dim;
+    for (int64_t i = 0; i < dim; i += LANES) {
+      lanes_store(to + i, lanes_mul(lanes_load(from + i), scale));
+    }
+    if (call->shape.key_rotation > 0) {
+      KERNEL(rotate_row)(to, to, dim, call->shape.key_rotation);
     }
   }
 }

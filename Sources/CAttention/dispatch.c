@@ -26,6 +26,14 @@ bool kv_path_available(kv_path path) {
   }
 }
 
+#if defined(__x86_64__)
+/// Whether four-bit decode attention runs in whole numbers.
+static bool decodes_codes(kv_path path, const kv_shape *shape) {
+  return path == KV_PATH_AVX512 && shape->bits == 4 && __builtin_cpu_supports("avx512vnni")
+      && __builtin_cpu_supports("avx512vbmi");
+}
+#endif
+
 static const kv_kernels *kernels(kv_path path) {
   switch (path) {
 #if defined(__x86_64__)
@@ -56,13 +64,24 @@ void kv_gather_tokens(kv_path path, const kv_gather *call, int64_t first, int64_
 }
 
 int64_t kv_decode_scratch_count(const kv_shape *shape) {
-  // Queries, sums and scores of the group, and five scalars per head (see decode_body.h).
+  // Queries, sums and scores of the group, and five scalars per head (see decode_body.h); in
+  // blocks of four heads less, but five vectors and two pointers (see decode_codes_body.h).
   const int64_t per_head = 2 * kv_padded_dim(shape->head_dim) + KV_DECODE_TILE + 8;
-  return shape->group_size * per_head;
+  return (shape->group_size + 3) / 4 * 4 * per_head + 16;
+}
+
+void kv_decode_turn(kv_path path, const kv_decode *call, int64_t first, int64_t last) {
+  kernels(path)->turn(call, first, last);
 }
 
 void kv_decode_spans(
     kv_path path, const kv_decode *call, int64_t first, int64_t last, float *scratch) {
+#if defined(__x86_64__)
+  if (decodes_codes(path, &call->shape)) {
+    kv_decode_codes_vnni(call, first, last, scratch);
+    return;
+  }
+#endif
   kernels(path)->decode(call, first, last, scratch);
 }
 

@@ -16,6 +16,7 @@ typedef struct kv_kernels {
   void (*append)(const kv_append *, int64_t, int64_t);
   void (*rotate)(float *, int64_t, int64_t, int64_t);
   void (*gather)(const kv_gather *, int64_t, int64_t);
+  void (*turn)(const kv_decode *, int64_t, int64_t);
   void (*decode)(const kv_decode *, int64_t, int64_t, float *);
   void (*merge)(const kv_decode *, int64_t, int64_t);
   void (*prefill)(const kv_prefill *, int64_t, int64_t, float *);
@@ -28,6 +29,8 @@ extern const kv_kernels kv_scalar_kernels;
 #if defined(__x86_64__)
 extern const kv_kernels kv_avx2_kernels;
 extern const kv_kernels kv_avx512_base_kernels;
+/// Four-bit pages only.
+void kv_decode_codes_vnni(const kv_decode *, int64_t first, int64_t last, float *scratch);
 #elif defined(__aarch64__)
 extern const kv_kernels kv_neon_kernels;
 #endif

@@ -30,7 +30,7 @@ static uint64_t KERNEL(read)(const void *memory, int64_t bytes) {
 #define KV_KERNEL_TABLE \
   { \
     .append = KERNEL(append), .rotate = KERNEL(rotate), \
-    .gather = KERNEL(gather_tokens), .decode = KERNEL(decode), \
+    .gather = KERNEL(gather_tokens), .turn = KERNEL(turn), .decode = KERNEL(decode), \
     .merge = KERNEL(merge), .prefill = KERNEL(prefill), .linear_rows = KERNEL(linear_rows), \
     .linear_panels = KERNEL(linear_panels), .read = KERNEL(read), \
   }

@@ -105,15 +105,26 @@ static void gather_scalar(const kv_gather *call, int64_t first, int64_t last) {
   }
 }
 
+/// A query as attention multiplies it: scaled and rotated.
+static void turn_row(const kv_shape *shape, const float *query, float *to) {
+  const float scale = 1.0f / sqrtf((float)shape->head_dim);
+  for (int64_t i = 0; i < shape->head_dim; i++) to[i] = query[i] * scale;
+  if (shape->key_rotation > 0) rotate_row(to, shape->head_dim, shape->key_rotation);
+}
+
+static void turn_scalar(const kv_decode *call, int64_t first, int64_t last) {
+  const int64_t heads = call->shape.group_size, dim = call->shape.head_dim;
+  for (int64_t row = first * heads; row < last * heads; row++) {
+    turn_row(&call->shape, call->queries + row * dim, call->turned + row * dim);
+  }
+}
+
 /// A running softmax sum: maximum, sum of weights, then the weighted values.
 static void attend(
     const kv_shape *shape, const uint8_t *pages, const int32_t *table, int64_t kv_head,
-    int64_t first, int64_t last, float soft_cap, const float *query, float *partial) {
+    int64_t first, int64_t last, float soft_cap, const float *turned, float *partial) {
   const int64_t dim = shape->head_dim;
-  float q[KV_MAX_HEAD_DIM], row[KV_MAX_HEAD_DIM];
-  memcpy(q, query, (size_t)dim * sizeof *q);
-  if (shape->key_rotation > 0) rotate_row(q, dim, shape->key_rotation);
-  const float scale = 1.0f / sqrtf((float)dim);
+  float row[KV_MAX_HEAD_DIM];
   float largest = -INFINITY, weight = 0, *sums = partial + 2;
   memset(sums, 0, (size_t)dim * sizeof *sums);
   for (int64_t token = first; token < last; token++) {
@@ -122,8 +133,7 @@ static void attend(
         kv_locate(shape, pages, page, token % shape->block_size, kv_head);
     expand_row(shape, place.key, place.metadata, row);
     float score = 0;
-    for (int64_t i = 0; i < dim; i++) score += q[i] * row[i];
-    score *= scale;
+    for (int64_t i = 0; i < dim; i++) score += turned[i] * row[i];
     if (soft_cap > 0) score = soft_cap * tanhf(score / soft_cap);
     if (score > largest) {
       const float decay = expf(largest - score);
@@ -150,7 +160,7 @@ static void decode_scalar(const kv_decode *call, int64_t first, int64_t last, fl
       const int64_t row = (span.sequence * shape->kv_heads + span.kv_head) * heads + head;
       attend(
           shape, call->pages, call->tables + span.sequence * call->table_stride, span.kv_head,
-          span.first_token, span.last_token, call->soft_cap, call->queries + row * dim,
+          span.first_token, span.last_token, call->soft_cap, call->turned + row * dim,
           call->partials + (i * heads + head) * (dim + 2));
     }
   }
@@ -202,10 +212,11 @@ static void prefill_scalar(
       const int64_t key = call->window > 0 ? kv_max(0, seen - call->window) : 0;
       for (int64_t head = 0; head < heads; head++) {
         const int64_t row = (token * shape->kv_heads + kv_head) * heads + head;
-        float partial[KV_MAX_HEAD_DIM + 2];
+        float partial[KV_MAX_HEAD_DIM + 2], turned[KV_MAX_HEAD_DIM];
+        turn_row(shape, call->queries + row * dim, turned);
         attend(
-            shape, call->pages, call->table, kv_head, key, seen, call->soft_cap,
-            call->queries + row * dim, partial);
+            shape, call->pages, call->table, kv_head, key, seen, call->soft_cap, turned,
+            partial);
         join(shape, partial, 0, 1, call->outputs + row * dim);
       }
     }
@@ -240,7 +251,7 @@ static uint64_t read_scalar(const void *memory, int64_t bytes) {
 
 const kv_kernels kv_scalar_kernels = {
     .append = append_scalar, .rotate = rotate_scalar, .gather = gather_scalar,
-    .decode = decode_scalar, .merge = merge_scalar, .prefill = prefill_scalar,
+    .turn = turn_scalar, .decode = decode_scalar, .merge = merge_scalar, .prefill = prefill_scalar,
     .linear_rows = linear_rows_scalar, .linear_panels = linear_panels_scalar,
     .read = read_scalar,
 };

@@ -4,7 +4,8 @@
 // four-bit row holds. FP16 rows are read in the same pairs, so that one kernel serves both.
 
 /// Tokens of one KV head whose rows a kernel is about to read, gathered through the block table.
-/// The last row is repeated up to a multiple of four, so that no loop over four has a tail.
+/// The last row is repeated up to a multiple of eight, so that no loop over four or eight has a
+/// tail.
 typedef struct KERNEL(tile) {
   int64_t count;
   const uint8_t *keys[KV_PREFILL_TILE], *values[KV_PREFILL_TILE];
@@ -35,7 +36,7 @@ KV_INLINE void KERNEL(gather)(
     done += run;
   }
   tile->count = count;
-  for (int64_t i = count; i % 4 != 0; i++) {
+  for (int64_t i = count; i % 8 != 0; i++) {
     tile->keys[i] = tile->keys[count - 1];
     tile->values[i] = tile->values[count - 1];
   }
@@ -44,6 +45,21 @@ KV_INLINE void KERNEL(gather)(
     for (int64_t i = 0; i < count; i += LANES) {
       const lane_mask m = mask_first(count - i);
       lanes_store(tile->metadata[kind] + i, lanes_load_half(halves[kind] + i, m));
+    }
+  }
+}
+
+/// Asks for the scales and zeros of `count` tokens from `first` on, one tile before `gather` reads
+/// them: waiting for them there would cost as much as the rows themselves.
+KV_INLINE void KERNEL(prefetch_metadata)(
+    const kv_shape *shape, const uint8_t *pages, const int32_t *table, int64_t kv_head,
+    int64_t first, int64_t count) {
+  const int64_t size = shape->block_size;
+  for (int64_t token = first; token < first + count; token += size - token % size) {
+    const kv_place place =
+        kv_locate(shape, pages, table[token / size], token % size, kv_head);
+    for (int64_t kind = 0; kind < 4; kind++) {
+      __builtin_prefetch(place.metadata + kind * size, 0, 3);
     }
   }
 }
@@ -142,12 +158,5 @@ KV_INLINE void KERNEL(rotate_row)(
       case 8: KERNEL(rotate_block)(from + i, to + i, 8); break;
       default: KERNEL(rotate_long_block)(to + i, order); break;
     }
-  }
-}
-
-static void KERNEL(rotate)(float *vectors, int64_t rows, int64_t head_dim, int64_t order) {
-  for (int64_t i = 0; i < rows; i++) {
-    float *row = vectors + i * head_dim;
-    KERNEL(rotate_row)(row, row, head_dim, order);
   }
 }

@@ -27,6 +27,8 @@ extension CPUBackend {
       contexts: sequences.map(\.context), window: options.slidingWindow, kvHeads: layout.kvHeads,
       workers: dispatch.workers.workerCount)
     let shape = CPUDispatch.shape(layout, groupSize: queryHeads / layout.kvHeads)
+    let turned = try AlignedBuffer(byteCount: needed * MemoryLayout<Float>.stride)
+    let turnedQueries = turned.elements(Float.self)
     let partials = try AlignedBuffer(byteCount: CPUBackend.partialBytes(shape, plan))
     let partialSums = partials.elements(Float.self)
     try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
@@ -37,7 +39,7 @@ extension CPUBackend {
           let call = kv_decode(
             shape: shape, soft_cap: options.softCap ?? 0, pages: pages, tables: tables,
             table_stride: Int64(width),
-            queries: queries, spans: spans, partials: partialSums, span_starts: starts,
+            queries: queries, turned: turnedQueries, spans: spans, partials: partialSums, span_starts: starts,
             outputs: output.baseAddress)
           try dispatch.decode(call, plan: plan)
         }

@@ -74,20 +74,27 @@ final class CPUDispatch {
     }
   }
 
-  /// Both halves of a decode call whose spans are those of `plan`.
+  /// The three parts of a decode call whose spans are those of `plan`.
   func decode(_ call: kv_decode, plan: DecodePlan) throws(DeviceError) {
     let path = path.code
     var shape = call.shape
     let scratch = try scratch(count: Int(kv_decode_scratch_count(&shape)))
+    let step = max(1, plan.pairCount / (workers.workerCount * 4))
+    let steps = (plan.pairCount + step - 1) / step
+    func pairs(_ item: Int) -> (Int64, Int64) {
+      (Int64(item * step), Int64(min((item + 1) * step, plan.pairCount)))
+    }
     withUnsafePointer(to: call) { call in
+      workers.run(steps) { item, _ in
+        let (first, last) = pairs(item)
+        kv_decode_turn(path, call, first, last)
+      }
       workers.run(plan.spans.count) { item, worker in
         kv_decode_spans(path, call, Int64(item), Int64(item) + 1, scratch(worker))
       }
-      let step = max(1, plan.pairCount / (workers.workerCount * 4))
-      workers.run((plan.pairCount + step - 1) / step) { item, _ in
-        let first = item * step
-        kv_decode_merge(
-          path, call, Int64(first), Int64(min(first + step, plan.pairCount)))
+      workers.run(steps) { item, _ in
+        let (first, last) = pairs(item)
+        kv_decode_merge(path, call, first, last)
       }
     }
   }

@@ -127,13 +127,15 @@ extension CPUBackend {
       contexts: [Int](repeating: context, count: sequences), kvHeads: heads.kvHeads,
       workers: dispatch.workers.workerCount)
     let shape = CPUDispatch.shape(layout, groupSize: heads.groupSize)
+    let turned = try arena.nextResults(count)
     let partials = try arena.nextResults(CPUBackend.partialBytes(shape, plan) / 4)
     var elapsed_ns: Int64 = 0
     try withPointers(tables, plan.spans, plan.spanStarts) {
       (tables, spans, starts) throws(DeviceError) in
       let call = kv_decode(
         shape: shape, soft_cap: 0, pages: arena.pageBase.assumingMemoryBound(to: UInt8.self),
-        tables: tables, table_stride: Int64(width), queries: queries, spans: spans,
+        tables: tables, table_stride: Int64(width), queries: queries,
+        turned: turned, spans: spans,
         partials: partials, span_starts: starts, outputs: outputs)
       elapsed_ns = try MonotonicClock.time_ns { () throws(DeviceError) in
         try dispatch.decode(call, plan: plan)

@@ -16,7 +16,7 @@ struct DecodePlan {
   /// Below this many tokens a split costs more (query set-up, merging) than it saves.
   private static let leastTokens = 256
   /// Spans are whole tiles of the kernel.
-  private static let tileTokens = 32
+  private static let tileTokens = 64
 
   /// - Parameter window: the tokens that each sequence's query sees at most; nil means all.
   init(contexts: [Int], window: Int? = nil, kvHeads: Int, workers: Int) {

@@ -107,6 +107,9 @@ typedef struct kv_decode {
   const int32_t *tables;
   int64_t table_stride;
   const float *queries;
+  /// The queries as `kv_decode_turn` leaves them, in the same order: scaled by 1 / sqrt(head_dim)
+  /// and rotated, once for all spans.
+  float *turned;
   const kv_span *spans;
   float *partials;
   /// Spans of (sequence, KV head) pair `i` are `span_starts[i] ..< span_starts[i + 1]`.
@@ -116,6 +119,8 @@ typedef struct kv_decode {
 
 /// Floats of scratch that one thread of `kv_decode_spans` needs.
 int64_t kv_decode_scratch_count(const kv_shape *shape);
+/// Scales and rotates the queries of (sequence, KV head) pairs `first ..< last`.
+void kv_decode_turn(kv_path path, const kv_decode *call, int64_t first, int64_t last);
 /// Attends over spans `first ..< last`, leaving partials.
 void kv_decode_spans(
     kv_path path, const kv_decode *call, int64_t first, int64_t last, float *scratch);
