@@ -10,7 +10,7 @@ struct ImportTests {
     "CVulkan": [],
     "CSQLite": [],
     "Kernels": ["Operators", "CAttention", "CVulkan", "Glibc", "Synchronization"],
-    "KernelStudies": ["Operators", "Kernels", "Glibc"],
+    "KernelStudies": ["Operators", "Kernels", "Glibc", "Foundation"],
     "CostModel": ["Operators"],
     "Calibration": ["Operators", "Kernels", "CostModel"],
     "Simulator": ["Operators", "CostModel", "DequeModule", "Histogram"],
@@ -18,7 +18,8 @@ struct ImportTests {
     "Trace": ["CostModel", "Simulator", "CSQLite", "Glibc", "Musl", "Darwin"],
     "Planning": ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
     "Report": [
-      "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Planning", "Foundation",
+      "Operators", "KernelStudies", "CostModel", "Simulator", "Scenario", "Trace", "Planning",
+      "Foundation",
     ],
     "kvsim": [
       "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",
