@@ -83,11 +83,11 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Operators", "Kernels", "CAttention", "TestSupport"],
+      name: "KernelsTests", dependencies: ["Operators", "Kernels", "KernelStudies", "CAttention"],
       swiftSettings: strict),
     .testTarget(
       name: "KernelStudiesTests",
-      dependencies: ["Operators", "Kernels", "KernelStudies", "TestSupport"],
+      dependencies: ["Operators", "Kernels", "KernelStudies", "Report", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "CostModelTests", dependencies: ["Operators", "CostModel"], swiftSettings: strict),

@@ -129,3 +129,11 @@ void kv_linear_panels(
 uint64_t kv_read(kv_path path, const void *memory, int64_t bytes) {
   return kernels(path)->read(memory, bytes);
 }
+
+float kv_fma_peak(kv_path path, int64_t iterations) {
+  // Operands that the compiler does not know cannot be folded.
+  volatile float factor = 0.999f, addend = 0.001f;
+  return kernels(path)->peak(iterations, factor, addend);
+}
+
+int64_t kv_fma_peak_operations(kv_path path) { return kernels(path)->peak_operations(); }

@@ -23,6 +23,8 @@ typedef struct kv_kernels {
   void (*linear_rows)(const kv_linear *, int64_t, int64_t);
   void (*linear_panels)(const kv_linear *, int64_t, int64_t, float *);
   uint64_t (*read)(const void *, int64_t);
+  float (*peak)(int64_t, float, float);
+  int64_t (*peak_operations)(void);
 } kv_kernels;
 
 extern const kv_kernels kv_scalar_kernels;

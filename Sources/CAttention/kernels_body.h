@@ -9,6 +9,7 @@
 #include "merge_body.h"
 #include "prefill_body.h"
 #include "linear_body.h"
+#include "peak_body.h"
 
 /// Sums memory as floats, whatever they are; four sums, since one chain of additions would wait
 /// for itself.
@@ -33,4 +34,5 @@ static uint64_t KERNEL(read)(const void *memory, int64_t bytes) {
     .gather = KERNEL(gather_tokens), .turn = KERNEL(turn), .decode = KERNEL(decode), \
     .merge = KERNEL(merge), .prefill = KERNEL(prefill), .linear_rows = KERNEL(linear_rows), \
     .linear_panels = KERNEL(linear_panels), .read = KERNEL(read), \
+    .peak = KERNEL(peak), .peak_operations = KERNEL(peak_operations), \
   }

@@ -249,9 +249,24 @@ static uint64_t read_scalar(const void *memory, int64_t bytes) {
   return sum;
 }
 
+enum { PEAK_CHAINS = 8 };
+
+static int64_t peak_operations_scalar(void) { return 2 * PEAK_CHAINS; }
+
+static float peak_scalar(int64_t iterations, float factor, float addend) {
+  float r[PEAK_CHAINS];
+  for (int i = 0; i < PEAK_CHAINS; i++) r[i] = (float)i;
+  for (int64_t n = 0; n < iterations; n++) {
+    for (int i = 0; i < PEAK_CHAINS; i++) r[i] = r[i] * factor + addend;
+  }
+  float sum = 0;
+  for (int i = 0; i < PEAK_CHAINS; i++) sum += r[i];
+  return sum;
+}
+
 const kv_kernels kv_scalar_kernels = {
     .append = append_scalar, .rotate = rotate_scalar, .gather = gather_scalar,
     .turn = turn_scalar, .decode = decode_scalar, .merge = merge_scalar, .prefill = prefill_scalar,
     .linear_rows = linear_rows_scalar, .linear_panels = linear_panels_scalar,
-    .read = read_scalar,
+    .read = read_scalar, .peak = peak_scalar, .peak_operations = peak_operations_scalar,
 };

@@ -43,7 +43,7 @@ extension CPUBackend {
     return Double(byteCount) / Double(passes_ns[passes_ns.count / 2]) * 1e9
   }
 
-  private func timingArena() throws(DeviceError) -> TimingArena {
+  func timingArena() throws(DeviceError) -> TimingArena {
     if let arena { return arena }
     let made = try TimingArena(cacheBytes: facts.lastLevelCacheBytes)
     arena = made

@@ -189,6 +189,14 @@ void kv_linear_panels(
 /// loads cannot be left out.
 uint64_t kv_read(kv_path path, const void *memory, int64_t bytes);
 
+// Arithmetic
+
+/// Runs `iterations` of as many independent chains of fused multiply-adds as the path's registers
+/// hold, and returns a sum, so that none can be left out. The scalar path multiplies and adds.
+float kv_fma_peak(kv_path path, int64_t iterations);
+/// Floating-point operations of one iteration; a multiply and an add count as two.
+int64_t kv_fma_peak_operations(kv_path path);
+
 /// Tells the core that this thread spins, so that it yields to its sibling and saves power.
 static inline void kv_pause(void) {
 #if defined(__x86_64__)

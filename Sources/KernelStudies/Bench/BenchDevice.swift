@@ -1,0 +1,24 @@
+import Kernels
+import Operators
+
+/// What a benchmark asks of a device; tests put a made-up one in its place.
+public protocol BenchDevice: AnyObject {
+  /// What the device is.
+  var facts: DeviceFacts { get }
+  /// See `KernelBackend.time(_:blockSize:repeats:)`.
+  func time(
+    _ shape: OperatorShape, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> [Int64]
+  /// Bytes per second of a plain read beyond the last-level cache.
+  func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double
+  /// Floating-point operations per second of fused multiply-adds.
+  func measureFMAPeak(repeats: Int) throws(DeviceError) -> Double
+  /// Nanoseconds per row of append from cache on one thread.
+  func timeAppendFromCache(
+    headDim: Int, format: KVFormat, repeats: Int
+  ) throws(DeviceError) -> [Double]
+  /// Drives what earlier calls read out of the last-level cache.
+  func clearCache() throws(DeviceError)
+}
+
+extension CPUBackend: BenchDevice {}

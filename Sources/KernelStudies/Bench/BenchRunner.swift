@@ -1,0 +1,172 @@
+import Kernels
+import Operators
+
+/// Runs a plan on a device: first on one thread, then on all.
+public struct BenchRunner {
+  /// How far the measuring has come.
+  public struct Progress: Sendable {
+    /// Of the groups, how many are done: 0...1.
+    public let share: Double
+    /// What is being timed.
+    public let label: String
+  }
+
+  private let plan: BenchPlan
+  private let makeDevice: (_ threads: Int?) throws(DeviceError) -> any BenchDevice
+
+  /// A call that is shorter is repeated within its turn, up to nine times.
+  private static let turnNs = 2e6
+  /// Samples of the machine's own figures and of append from cache.
+  private static let machineSamples = 9
+
+  /// A runner.
+  /// - Parameters:
+  ///   - plan: what to measure; one without an ``BenchPlan/objection``.
+  ///   - makeDevice: makes the device with so many threads, all where nil. Devices hold much
+  ///     memory, so at most one lives at a time.
+  public init(
+    _ plan: BenchPlan,
+    makeDevice: @escaping (_ threads: Int?) throws(DeviceError) -> any BenchDevice
+  ) {
+    self.plan = plan
+    self.makeDevice = makeDevice
+  }
+
+  /// Measures everything.
+  /// - Throws: what the device throws, but for shapes that it does not take: they are noted.
+  public func run(report: @escaping (Progress) -> Void) throws(DeviceError) -> BenchResult {
+    let total = Double(plan.groups.count + plan.oneThreadGroups.count + 2)
+    var session = Session(plan: plan) { done, label in
+      report(Progress(share: Double(done) / total, label: label))
+    }
+    let one = try runOneThread(&session)
+    let all = try runAllThreads(&session)
+    session.report(Int(total), "done")
+    let machine = BenchMachine(
+      facts: all.facts, readOneThread: one.read, readAllThreads: all.read,
+      peakOneThread: one.peak, peakAllThreads: all.peak)
+    return BenchResult(
+      plan: plan, machine: machine, samples: session.samples,
+      cachedAppends: one.cachedAppends, skipped: session.skipped)
+  }
+
+  private typealias OneThread = (
+    read: SampleSpread, peak: SampleSpread, cachedAppends: [CachedAppend]
+  )
+
+  /// A function of its own, so that the device's memory is free when it returns.
+  private func runOneThread(_ session: inout Session) throws(DeviceError) -> OneThread {
+    session.announce("read and arithmetic, one thread")
+    let device = try makeDevice(1)
+    let (read, peak) = try limits(device)
+    let appends = try cachedAppends(device)
+    session.complete()
+    for group in plan.oneThreadGroups { try session.measure(group, on: device) }
+    return (read, peak, appends)
+  }
+
+  private typealias AllThreads = (facts: DeviceFacts, read: SampleSpread, peak: SampleSpread)
+
+  private func runAllThreads(_ session: inout Session) throws(DeviceError) -> AllThreads {
+    session.announce("read and arithmetic, all threads")
+    let device = try makeDevice(nil)
+    let (read, peak) = try limits(device)
+    session.complete()
+    for group in plan.groups { try session.measure(group, on: device) }
+    return (device.facts, read, peak)
+  }
+
+  private func limits(
+    _ device: any BenchDevice
+  ) throws(DeviceError) -> (read: SampleSpread, peak: SampleSpread) {
+    var reads: [Double] = []
+    var peaks: [Double] = []
+    for _ in 0..<BenchRunner.machineSamples {
+      reads.append(try device.measureReadBandwidth(repeats: 3))
+      peaks.append(try device.measureFMAPeak(repeats: 3))
+    }
+    return (SampleSpread(reads), SampleSpread(peaks))
+  }
+
+  private func cachedAppends(_ device: any BenchDevice) throws(DeviceError) -> [CachedAppend] {
+    guard plan.kinds.contains(.append) else { return [] }
+    let formats = BenchPlan.movedFormats
+    var rowNs = [[Double]](repeating: [], count: formats.count)
+    for _ in 0..<max(plan.repeats, BenchRunner.machineSamples) {
+      for (index, format) in formats.enumerated() {
+        rowNs[index] += try device.timeAppendFromCache(
+          headDim: plan.heads.headDim, format: format, repeats: 1)
+      }
+    }
+    let plain = rowNs[formats.firstIndex(of: .int4)!]
+    return zip(formats, rowNs).map { CachedAppend(format: $0, rowNs: $1, plainRowNs: plain) }
+  }
+
+  /// What has been measured so far.
+  private struct Session {
+    let plan: BenchPlan
+    let report: (Int, String) -> Void
+    var samples: [BenchSamples] = []
+    var skipped: [SkippedGroup] = []
+    private var done = 0
+
+    init(plan: BenchPlan, report: @escaping (Int, String) -> Void) {
+      self.plan = plan
+      self.report = report
+    }
+
+    func announce(_ label: String) { report(done, label) }
+
+    mutating func complete() { done += 1 }
+
+    mutating func measure(
+      _ group: BenchGroup, on device: any BenchDevice
+    ) throws(DeviceError) {
+      announce(group.label)
+      defer { complete() }
+      let largest = group.cases.map(\.ratedBytes).max()!
+      guard largest <= device.facts.memoryBytes else {
+        skipped.append(
+          SkippedGroup(label: group.label, reason: "\(largest) bytes do not fit in memory"))
+        return
+      }
+      do throws(DeviceError) {
+        samples.append(try rounds(group, device))
+      } catch {
+        guard case .unsupportedShape = error else { throw error }
+        skipped.append(SkippedGroup(label: group.label, reason: "\(error)"))
+      }
+    }
+
+    /// Every round takes the read, the peak and each case in turn. A round that does not count
+    /// tells how often a short call has to be repeated.
+    private func rounds(
+      _ group: BenchGroup, _ device: any BenchDevice
+    ) throws(DeviceError) -> BenchSamples {
+      var calls: [Int] = []
+      for shape in group.cases {
+        let ns = try device.time(shape, blockSize: plan.blockSize, repeats: 1).min() ?? 1
+        calls.append(min(9, max(1, Int(BenchRunner.turnNs / Double(max(1, ns))))))
+      }
+      var reads: [Double] = []
+      var peaks: [Double] = []
+      var timesNs = [[Double]](repeating: [], count: group.cases.count)
+      let clock = ContinuousClock()
+      let start = clock.now
+      while reads.count < plan.repeats {
+        let elapsed = (clock.now - start) / .seconds(1)
+        let predicted = elapsed / Double(max(1, reads.count)) * Double(reads.count + 1)
+        if reads.count >= 3, predicted > plan.groupSeconds { break }
+        reads.append(try device.measureReadBandwidth(repeats: 1))
+        peaks.append(try device.measureFMAPeak(repeats: 1))
+        for (index, shape) in group.cases.enumerated() {
+          try device.clearCache()
+          let times = try device.time(
+            shape, blockSize: plan.blockSize, repeats: calls[index])
+          timesNs[index].append(SampleSpread(times.map { Double(max(1, $0)) }).median)
+        }
+      }
+      return BenchSamples(group: group, timesNs: timesNs, reads: reads, peaks: peaks)
+    }
+  }
+}

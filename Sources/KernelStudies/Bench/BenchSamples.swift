@@ -1,0 +1,100 @@
+import Operators
+
+/// What one group's rounds gave. All arrays run over rounds: sample `i` of every case, of the read
+/// and of the peak come from the same round.
+public struct BenchSamples: Hashable, Sendable {
+  /// What was timed.
+  public let group: BenchGroup
+  /// Nanoseconds, `[case][round]`.
+  public let timesNs: [[Double]]
+  /// Bytes per second of a plain read on the same threads.
+  public let reads: [Double]
+  /// Floating-point operations per second of fused multiply-adds on the same threads.
+  public let peaks: [Double]
+
+  /// Samples of whole rounds.
+  public init(group: BenchGroup, timesNs: [[Double]], reads: [Double], peaks: [Double]) {
+    precondition(timesNs.count == group.cases.count, "each case has times")
+    precondition(
+      (timesNs + [peaks]).allSatisfy { $0.count == reads.count } && !reads.isEmpty,
+      "each round has everything")
+    self.group = group
+    self.timesNs = timesNs
+    self.reads = reads
+    self.peaks = peaks
+  }
+
+  /// The place of the case with `format`.
+  public func index(of format: KVFormat) -> Int? {
+    group.cases.firstIndex { $0.kvFormat == format }
+  }
+
+  /// Nanoseconds of a call.
+  public func time(_ index: Int) -> SampleSpread { SampleSpread(timesNs[index]) }
+
+  /// Bytes per second, by ``Operators/OperatorShape/ratedBytes``, at the median time.
+  public func bytesPerSecond(_ index: Int) -> Double {
+    Double(group.cases[index].ratedBytes) / time(index).median * 1e9
+  }
+
+  /// Those bytes' rate over the plain read of the same round.
+  public func shareOfRead(_ index: Int) -> SampleSpread {
+    let bytes = Double(group.cases[index].ratedBytes)
+    return SampleSpread(zip(timesNs[index], reads).map { bytes / $0 * 1e9 / $1 })
+  }
+
+  /// Floating-point operations per second at the median time.
+  public func operationsPerSecond(_ index: Int) -> Double {
+    Double(group.cases[index].operations) / time(index).median * 1e9
+  }
+
+  /// Those operations' rate over the peak of the same round.
+  public func shareOfPeak(_ index: Int) -> SampleSpread {
+    let operations = Double(group.cases[index].operations)
+    return SampleSpread(zip(timesNs[index], peaks).map { operations / $0 * 1e9 / $1 })
+  }
+
+  /// Time of a case over the time of another in the same round: below 1 is faster.
+  public func timeRatio(_ index: Int, to other: Int) -> SampleSpread {
+    SampleSpread(zip(timesNs[index], timesNs[other]).map { $0 / $1 })
+  }
+
+  /// How many times as fast as another case: above 1 is faster.
+  public func speed(_ index: Int, over other: Int) -> SampleSpread {
+    timeRatio(other, to: index)
+  }
+
+  /// Tokens per second: those that a decode step yields, or those that come in.
+  public func tokensPerSecond(_ index: Int) -> Double {
+    let tokens =
+      switch group.cases[index] {
+      case .linear(let tokens, _, _), .append(let tokens, _, _), .gather(let tokens, _, _),
+        .prefillAttention(let tokens, _, _, _):
+        tokens
+      case .decodeAttention(let sequences, _, _, _): sequences
+      }
+    return Double(tokens) / time(index).median * 1e9
+  }
+
+  /// Whether what a call reads is more than the last-level cache holds.
+  public func exceedsCache(_ index: Int, cacheBytes: Int) -> Bool {
+    group.cases[index].ratedBytes > cacheBytes
+  }
+}
+
+/// Append of rows that lie in cache, on one thread.
+public struct CachedAppend: Hashable, Sendable {
+  /// The format.
+  public let format: KVFormat
+  /// Nanoseconds per row; a token has two, its key and its value.
+  public let rowNs: SampleSpread
+  /// Time over that of plain INT4 in the same round.
+  public let ratioToPlain: SampleSpread
+
+  /// Samples of the same rounds for this format and for plain INT4.
+  public init(format: KVFormat, rowNs: [Double], plainRowNs: [Double]) {
+    self.format = format
+    self.rowNs = SampleSpread(rowNs)
+    ratioToPlain = SampleSpread(zip(rowNs, plainRowNs).map { $0 / $1 })
+  }
+}

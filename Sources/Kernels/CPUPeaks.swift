@@ -1,0 +1,72 @@
+import CAttention
+import Operators
+
+/// What the machine could do at best, and what kernels do on rows that are in cache: the figures
+/// that a benchmark sets its times against.
+extension CPUBackend {
+  /// Floating-point operations per second of independent fused multiply-adds on all threads of the
+  /// backend, the median of `repeats` passes; a multiply and an add count as two.
+  public func measureFMAPeak(repeats: Int) -> Double {
+    let path = dispatch.path.code
+    // Some 0.3 ms an item: long beside handing it out, short beside a neighbour's slice of a core.
+    let iterations = 1 << 16
+    let items = 4 * dispatch.workers.workerCount
+    let operations = items * iterations * Int(kv_fma_peak_operations(path))
+    // The first pass lets the cores come up to speed and does not count.
+    let passes_ns = (0...max(1, repeats)).map { _ in
+      MonotonicClock.time_ns {
+        dispatch.workers.run(items) { _, _ in _ = kv_fma_peak(path, Int64(iterations)) }
+      }
+    }
+    .dropFirst().sorted()
+    return Double(operations) / Double(max(1, passes_ns[passes_ns.count / 2])) * 1e9
+  }
+
+  /// Reads memory that no operator's pages or activations lie in, twice the last-level cache of
+  /// it, so that what is timed next finds nothing of its own there.
+  public func clearCache() throws(DeviceError) {
+    let mebibyte = 1 << 20
+    let twice = min(2 * facts.lastLevelCacheBytes, 1 << 30)
+    let byteCount = (twice + mebibyte - 1) / mebibyte * mebibyte
+    let memory = try timingArena().nextWeights(byteCount / 2)
+    dispatch.read(memory, byteCount: byteCount)
+  }
+
+  /// Times append on one thread with rows, slots and page in the first-level cache: one page of 16
+  /// tokens of one KV head, written over and over.
+  ///
+  /// - Parameters:
+  ///   - headDim: elements of a row.
+  ///   - format: where it rotates keys alone, half of the rows are rotated; where it rotates values
+  ///     too, all are.
+  ///   - repeats: samples, of some 16,000 rows each, after one that does not count.
+  /// - Returns: nanoseconds per row of each sample; a token has two rows, its key and its value.
+  /// - Throws: ``DeviceError/unsupportedShape(field:value:accepted:)`` or
+  ///   ``DeviceError/outOfMemory(bytes:)``.
+  public func timeAppendFromCache(
+    headDim: Int, format: KVFormat, repeats: Int
+  ) throws(DeviceError) -> [Double] {
+    try InputChecks.check(positive: headDim, "head_dim")
+    let tokens = 16, calls = 512
+    let layout = PageLayout(format: format, blockSize: tokens, kvHeads: 1, headDim: headDim)
+    try InputChecks.check(layout)
+    let arena = try timingArena()
+    let path = dispatch.path.code
+    let keys = try arena.nextActivations(tokens * headDim)
+    let values = try arena.nextActivations(tokens * headDim)
+    let slots = (0..<Int64(tokens)).map { $0 }
+    return slots.withUnsafeBufferPointer { slots in
+      var call = kv_append(
+        shape: CPUDispatch.shape(layout, groupSize: 1),
+        pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
+        keys: keys, values: values)
+      return (0...max(1, repeats)).map { _ in
+        let elapsed_ns = MonotonicClock.time_ns {
+          for _ in 0..<calls { kv_append_tokens(path, &call, 0, Int64(tokens)) }
+        }
+        return Double(elapsed_ns) / Double(2 * tokens * calls)
+      }
+      .dropFirst().map { $0 }
+    }
+  }
+}

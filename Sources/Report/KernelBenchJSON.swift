@@ -1,0 +1,198 @@
+import Foundation
+import KernelStudies
+import Operators
+
+/// What `kvsim kernels bench` found as JSON: the same keys in the same order on every machine;
+/// what was not measured is null.
+public struct KernelBenchJSON: Encodable {
+  private let version = 1
+  private let quietShare: Nullable<Double>
+  private let machine: Machine
+  private let heads: Heads
+  private let blockSize: Int
+  private let attention: [Case]
+  private let moves: [Case]
+  private let cachedAppends: [CachedRow]
+  private let linear: [Case]
+  private let skipped: [Skipped]
+  private let goals: [Goal]
+
+  /// The JSON of a result.
+  public init(_ result: BenchResult) {
+    machine = Machine(result.machine)
+    quietShare = Nullable(result.quietShare)
+    heads = Heads(result.plan.heads)
+    blockSize = result.plan.blockSize
+    func cases(_ kinds: BenchGroup.Kind...) -> [Case] {
+      kinds.flatMap(result.samples(of:)).flatMap { samples in
+        samples.group.cases.indices.map { Case(samples, $0, result) }
+      }
+    }
+    attention = cases(.decode, .decodeOneThread, .prefill)
+    moves = cases(.append, .gather)
+    linear = cases(.linear)
+    cachedAppends = result.cachedAppends.map(CachedRow.init)
+    skipped = result.skipped.map { Skipped(group: $0.label, reason: $0.reason) }
+    goals = result.goals.map(Goal.init)
+  }
+
+  /// The text, ended by a newline.
+  public func rendered() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+  }
+
+  /// A value, or null: the encoder would leave the key out.
+  private struct Nullable<Value: Encodable>: Encodable {
+    let value: Value?
+
+    init(_ value: Value?) { self.value = value }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      if let value { try container.encode(value) } else { try container.encodeNil() }
+    }
+  }
+
+  private struct Spread: Encodable {
+    let median: Double
+    let p10: Double
+    let p90: Double
+    let samples: Int
+
+    init(_ spread: SampleSpread) {
+      median = spread.median
+      p10 = spread.p10
+      p90 = spread.p90
+      samples = spread.count
+    }
+  }
+
+  private struct Machine: Encodable {
+    let name: String
+    let kernelPath: String
+    let threads: Int
+    let memoryBytes: Int
+    let lastLevelCacheBytes: Int
+    let readBytesPerSOneThread: Spread
+    let readBytesPerS: Spread
+    let peakFlopPerSOneThread: Spread
+    let peakFlopPerS: Spread
+
+    init(_ machine: BenchMachine) {
+      name = machine.facts.name
+      kernelPath = machine.facts.kernelPath
+      threads = machine.facts.coreCount
+      memoryBytes = machine.facts.memoryBytes
+      lastLevelCacheBytes = machine.facts.lastLevelCacheBytes
+      readBytesPerSOneThread = Spread(machine.readOneThread)
+      readBytesPerS = Spread(machine.readAllThreads)
+      peakFlopPerSOneThread = Spread(machine.peakOneThread)
+      peakFlopPerS = Spread(machine.peakAllThreads)
+    }
+  }
+
+  private struct Heads: Encodable {
+    let queryHeads: Int
+    let kvHeads: Int
+    let headDim: Int
+
+    init(_ heads: HeadGeometry) {
+      queryHeads = heads.queryHeads
+      kvHeads = heads.kvHeads
+      headDim = heads.headDim
+    }
+  }
+
+  private struct Case: Encodable {
+    let kind: String
+    let format: Nullable<String>
+    let sequences: Nullable<Int>
+    let tokens: Nullable<Int>
+    let context: Nullable<Int>
+    let ratedBytes: Int
+    let exceedsCache: Bool
+    let timeNs: Spread
+    let bytesPerS: Double
+    let shareOfRead: Spread
+    let flopPerS: Double
+    let shareOfPeak: Spread
+    let tokensPerS: Double
+    let speedOverFp16: Nullable<Spread>
+    let timeOverInt4: Nullable<Spread>
+
+    init(_ samples: BenchSamples, _ index: Int, _ result: BenchResult) {
+      let shape = samples.group.cases[index]
+      var (sequences, tokens, context): (Int?, Int?, Int?) = (nil, nil, nil)
+      switch shape {
+      case .linear(let count, _, _), .append(let count, _, _), .gather(let count, _, _):
+        tokens = count
+      case .decodeAttention(let count, let cached, _, _): (sequences, context) = (count, cached)
+      case .prefillAttention(let count, let prefix, _, _): (tokens, context) = (count, prefix)
+      }
+      kind = samples.group.kind.rawValue
+      format = Nullable(shape.kvFormat?.name)
+      self.sequences = Nullable(sequences)
+      self.tokens = Nullable(tokens)
+      self.context = Nullable(context)
+      ratedBytes = shape.ratedBytes
+      exceedsCache = result.exceedsCache(samples, index)
+      timeNs = Spread(samples.time(index))
+      bytesPerS = samples.bytesPerSecond(index)
+      shareOfRead = Spread(samples.shareOfRead(index))
+      flopPerS = samples.operationsPerSecond(index)
+      shareOfPeak = Spread(samples.shareOfPeak(index))
+      tokensPerS = samples.tokensPerSecond(index)
+      speedOverFp16 = Nullable(
+        samples.index(of: .fp16).map { Spread(samples.speed(index, over: $0)) })
+      timeOverInt4 = Nullable(
+        samples.index(of: .int4).map { Spread(samples.timeRatio(index, to: $0)) })
+    }
+  }
+
+  private struct CachedRow: Encodable {
+    let format: String
+    let rowNs: Spread
+    let timeOverInt4: Spread
+
+    init(_ append: CachedAppend) {
+      format = append.format.name
+      rowNs = Spread(append.rowNs)
+      timeOverInt4 = Spread(append.ratioToPlain)
+    }
+  }
+
+  private struct Skipped: Encodable {
+    let group: String
+    let reason: String
+  }
+
+  private struct Goal: Encodable {
+    let name: String
+    let bound: String
+    let limit: Double
+    let unit: String
+    let worst: Nullable<Spread>
+    let worstAt: Nullable<String>
+    let shapes: Int
+    let shapesMet: Int
+    let verdict: String
+
+    init(_ goal: BenchGoal) {
+      name = goal.name
+      switch goal.bound {
+      case .atLeast: bound = "at least"
+      case .atMost: bound = "at most"
+      }
+      limit = goal.bound.limit
+      unit = goal.unit.rawValue
+      worst = Nullable(goal.worst.map { Spread($0.spread) })
+      worstAt = Nullable(goal.worst?.place)
+      shapes = goal.shapes
+      shapesMet = goal.shapesMet
+      verdict = goal.verdict.rawValue
+    }
+  }
+}

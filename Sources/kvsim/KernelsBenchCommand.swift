@@ -1,0 +1,118 @@
+import ArgumentParser
+import KernelStudies
+import Kernels
+import Operators
+import Report
+
+/// `kvsim kernels bench`.
+struct KernelsBenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Time the bundled kernels and set them against what this machine can do.",
+    discussion: """
+      Measures read bandwidth and arithmetic first, on one thread and on all, then every operator \
+      on cold inputs, formats in turn; ends with the goals for speed and whether they are met. \
+      Takes some 80 seconds, and the figures want a machine that does nothing else.
+      """)
+
+  @Flag(help: "Few shapes and few rounds: some 15 seconds.")
+  var quick = false
+
+  @Option(
+    help: ArgumentHelp("Batches of decode attention, 1 to 1024 each.", valueName: "n,n,…"))
+  var batch: NumberList?
+
+  @Option(
+    help: ArgumentHelp("Cached tokens per sequence, 1 to 1048576 each.", valueName: "n,n,…"))
+  var context: NumberList?
+
+  @Option(
+    help: ArgumentHelp(
+      "Query heads, KV heads and head dimension, such as 32/8/128.", valueName: "q/kv/dim"))
+  var heads: Heads?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only these: \(BenchGroup.Kind.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "kind,kind,…"))
+  var only: KindList?
+
+  @Option(help: "Tokens per page.")
+  var blockSize: Int?
+
+  @Option(help: "Rounds at most, 3 to 1000; shapes that take long have fewer.")
+  var repeats: Int?
+
+  @Option(help: "How the result is printed.")
+  var format: OutputFormat = .table
+
+  private var plan: BenchPlan {
+    var plan = quick ? BenchPlan.quick : .standard
+    if let batch { plan.batches = batch.numbers }
+    if let context { plan.contexts = context.numbers }
+    if let heads { plan.heads = heads.geometry }
+    if let only { plan.kinds = only.kinds }
+    if let blockSize { plan.blockSize = blockSize }
+    if let repeats { plan.repeats = repeats }
+    return plan
+  }
+
+  func validate() throws {
+    if let objection = plan.objection { throw ValidationError(objection + ".") }
+  }
+
+  func run() throws {
+    let result = try measure()
+    switch format {
+    case .table: try printResult(KernelBenchTable(result).rendered())
+    case .json: try printResult(try KernelBenchJSON(result).rendered())
+    }
+  }
+
+  private func measure() throws -> BenchResult {
+    var bar = ProgressBar()
+    defer { bar.clear() }
+    do throws(DeviceError) {
+      let runner = BenchRunner(plan) { (threads) throws(DeviceError) in
+        try CPUBackend(threads: threads)
+      }
+      return try runner.run { bar.show($0.share, $0.label) }
+    } catch {
+      throw failure(error, .runFailed)
+    }
+  }
+}
+
+/// Whole numbers parted by commas.
+struct NumberList: ExpressibleByArgument {
+  let numbers: [Int]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { Int($0) }
+    guard numbers.count == parts.count else { return nil }
+    self.numbers = numbers
+  }
+}
+
+/// Kinds of groups parted by commas.
+struct KindList: ExpressibleByArgument {
+  let kinds: Set<BenchGroup.Kind>
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    let kinds = parts.compactMap { BenchGroup.Kind(rawValue: String($0)) }
+    guard kinds.count == parts.count else { return nil }
+    self.kinds = Set(kinds)
+  }
+}
+
+/// Query heads, KV heads and head dimension: `32/8/128`.
+struct Heads: ExpressibleByArgument {
+  let geometry: HeadGeometry
+
+  init?(argument: String) {
+    guard let geometry = HeadGeometry(text: argument) else { return nil }
+    self.geometry = geometry
+  }
+}

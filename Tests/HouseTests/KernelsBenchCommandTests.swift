@@ -1,0 +1,22 @@
+import Testing
+
+@Suite("kvsim kernels bench on the command line")
+struct KernelsBenchCommandTests {
+  @Test(
+    "A bad value is one clear error and exit code 64",
+    arguments: [
+      ["--batch", "0"], ["--batch", "1,,2"], ["--batch", "x"], ["--batch", ""],
+      ["--context", "2000000"], ["--context", "1k"], ["--heads", "32/7/128"],
+      ["--heads", "32/8/120"], ["--heads", "32/8"], ["--block-size", "0"],
+      ["--block-size", "2000"], ["--repeats", "2"], ["--format", "yaml"],
+      ["--only", "decode,nothing"],
+    ])
+  func badValues(arguments: [String]) throws {
+    let folder = try ScratchFolder()
+    let run = try CommandLineRun(["kernels", "bench"] + arguments, in: folder.url)
+    #expect(run.status == 64)
+    #expect(run.output.isEmpty)
+    let errors = run.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
+    #expect(errors.count == 1, "\(run.errors)")
+  }
+}
