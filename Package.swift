@@ -83,7 +83,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Operators", "Kernels", "CAttention", "TestSupport"],
+      name: "KernelsTests", dependencies: ["Operators", "Kernels", "KernelStudies", "CAttention"],
       swiftSettings: strict),
     .testTarget(
       name: "KernelStudiesTests",

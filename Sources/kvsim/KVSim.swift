@@ -12,8 +12,8 @@ struct KVSim: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, CalibrateCommand.self, DevicesCommand.self,
-      KernelsCommand.self,
+      RunCommand.self, CheckCommand.self, CalibrateCommand.self, KernelsCommand.self,
+      AccuracyCommand.self, DevicesCommand.self,
     ])
 
   static let version = "0.1.0"

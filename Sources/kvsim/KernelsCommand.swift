@@ -5,5 +5,5 @@ struct KernelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kernels",
     abstract: "Checks and times the bundled kernels.",
-    subcommands: [KernelsBenchCommand.self])
+    subcommands: [KernelsCheckCommand.self, KernelsBenchCommand.self])
 }

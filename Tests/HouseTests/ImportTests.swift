@@ -10,7 +10,7 @@ struct ImportTests {
     "CVulkan": [],
     "CSQLite": [],
     "Kernels": ["Operators", "CAttention", "CVulkan", "Glibc", "Synchronization"],
-    "KernelStudies": ["Operators", "Kernels", "Glibc"],
+    "KernelStudies": ["Operators", "Kernels", "Glibc", "Foundation"],
     "CostModel": ["Operators"],
     "Calibration": ["Operators", "Kernels", "CostModel"],
     "Simulator": ["Operators", "CostModel", "DequeModule", "Histogram"],

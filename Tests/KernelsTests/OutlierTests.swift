@@ -1,7 +1,8 @@
 import Kernels
 import Operators
-import TestSupport
 import Testing
+
+@testable import KernelStudies
 
 /// What rotation is for: a few channels of K that are thirty times as large as the rest.
 @Suite struct OutlierTests {
@@ -16,15 +17,11 @@ import Testing
     #expect((0.03...0.2).contains(turned))
   }
 
-  /// NMSE of decode attention against float64 attention on K and V as they were before
-  /// quantising.
+  /// NMSE of decode attention against float64 attention on the same K and V in FP16 pages.
   private func error(_ format: KVFormat, _ headDim: Int) throws -> Double {
-    var random = SeededRandom(61)
     let heads = HeadGeometry(queryHeads: 8, kvHeads: 2, headDim: headDim)
-    let context = 200
-    let world = try AttentionWorld(
-      format, heads, blockSize: 16, contexts: [context],
-      channelScales: [3: 30, headDim / 2 + 5: 30], random: &random)
+    let world = try world(format, heads)
+    var random = CheckRandom(seed: 62)
     var queries = random.normals(heads.queryHeads * headDim)
     // Queries are small where keys are large, as trained models make them: else one channel
     // decides every softmax, and any format finds the one key it picks.
@@ -32,23 +29,19 @@ import Testing
       queries[head * headDim + 3] /= 30
       queries[head * headDim + headDim / 2 + 5] /= 30
     }
-    let row = heads.kvHeads * headDim
-    var expected: [Double] = []
-    for head in 0..<heads.queryHeads {
-      let start = head / heads.groupSize * headDim
-      func rows(_ floats: [Float]) -> [[Double]] {
-        (0..<context).map { token in
-          floats[token * row + start..<token * row + start + headDim].map(Double.init)
-        }
-      }
-      expected += Reference.attention(
-        query: queries[head * headDim..<(head + 1) * headDim].map(Double.init),
-        keys: rows(world.keys[0]), values: rows(world.values[0]), count: context)
-    }
+    let expected = try self.world(.fp16, heads).expected(0, tokens: 1, queries: queries[...])
     var output = GuardedOutput(count: expected.count)
     try CPUBackend().decodeAttention(
       queries: queries, queryHeads: heads.queryHeads, sequences: world.sequences,
       pages: world.pages, into: &output.floats)
     return nmse(output.written, expected)
+  }
+
+  private func world(_ format: KVFormat, _ heads: HeadGeometry) throws -> AttentionWorld {
+    var random = CheckRandom(seed: 61)
+    return try AttentionWorld(
+      format, heads, blockSize: 16, contexts: [200],
+      channelScales: [3: 30, heads.headDim / 2 + 5: 30],
+      writer: CPUBackend(path: .scalar, threads: 1), random: &random)
   }
 }

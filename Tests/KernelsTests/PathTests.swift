@@ -2,8 +2,9 @@ import CAttention
 import Glibc
 import Kernels
 import Operators
-import TestSupport
 import Testing
+
+@testable import KernelStudies
 
 @Suite struct PathTests {
   @Test func pathsThatThisCPULacksAreSkippedAloud() throws {
@@ -19,11 +20,12 @@ import Testing
   /// Pages and weights that end where the process's memory ends: one byte further is a crash.
   @Test(arguments: KVFormat.named)
   func noKernelReadsBehindItsInput(_ format: KVFormat) throws {
-    var random = SeededRandom(71)
-    for headDim in AttentionWorld.headDims {
+    var random = CheckRandom(seed: 71)
+    for headDim in CheckPlan.headDims {
       let heads = HeadGeometry(queryHeads: 3, kvHeads: 1, headDim: headDim)
       let world = try AttentionWorld(
-        format, heads, blockSize: 3, contexts: [17], random: &random)
+        format, heads, blockSize: 3, contexts: [17],
+        writer: CPUBackend(path: .scalar, threads: 1), random: &random)
       let edge = EdgeOfMemory(world.pages.bytes)
       defer { edge.free() }
       let queries = EdgeOfMemory(random.normals(3 * headDim))
@@ -59,15 +61,17 @@ import Testing
     var span = kv_span(sequence: 0, kv_head: 0, first_token: 0, last_token: 17)
     var starts: [Int64] = [0, 1]
     var partials = [Float](repeating: 0, count: count + 2 * Int(call.shape.group_size))
+    var turnedQueries = [Float](repeating: 0, count: count)
     withUnsafePointer(to: &span) { span in
       starts.withUnsafeMutableBufferPointer { starts in
-        partials.withUnsafeMutableBufferPointer { partials in
+        withMutablePointers(&partials, &turnedQueries) { partials, turned in
           var decode = kv_decode(
             shape: call.shape, soft_cap: 0, pages: call.pages, tables: call.table, table_stride: 6,
-            queries: call.queries, spans: span, partials: partials.baseAddress,
+            queries: call.queries, turned: turned, spans: span, partials: partials,
             span_starts: starts.baseAddress, outputs: call.outputs)
           var room = [Float](
             repeating: 0, count: Int(kv_decode_scratch_count(&call.shape)))
+          kv_decode_turn(path, &decode, 0, 1)
           kv_decode_spans(path, &decode, 0, 1, &room)
           kv_decode_merge(path, &decode, 0, 1)
         }
@@ -78,7 +82,7 @@ import Testing
   }
 
   @Test func linearReadsNothingBehindItsWeights() {
-    var random = SeededRandom(72)
+    var random = CheckRandom(seed: 72)
     for (tokens, outputs, inputs) in [(1, 5, 33), (3, 7, 15), (2, 4, 64), (50, 65, 19)] {
       let weights = EdgeOfMemory(random.normals(outputs * inputs).map { Float16($0) })
       defer { weights.free() }
@@ -103,6 +107,16 @@ import Testing
         #expect(output.allSatisfy { $0.isFinite })
       }
     }
+  }
+}
+
+/// Lends two arrays to C for the length of one call.
+private func withMutablePointers(
+  _ a: inout [Float], _ b: inout [Float],
+  _ body: (UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void
+) {
+  a.withUnsafeMutableBufferPointer { a in
+    b.withUnsafeMutableBufferPointer { b in body(a.baseAddress, b.baseAddress) }
   }
 }
 

@@ -1,0 +1,48 @@
+/// Which channels of keys stand out, as they are quantised.
+enum OutlierChannels {
+  /// The share of channels whose largest magnitude over all tokens is more than `ratio` times the
+  /// median of the largest magnitudes of their head's channels.
+  ///
+  /// - Parameters:
+  ///   - keys: `[token][head][headDim]`, turned as they are cached.
+  static func share(_ keys: [Float], heads: Int, headDim: Int, ratio: Float) -> Double {
+    let row = heads * headDim
+    var largest = [Float](repeating: 0, count: row)
+    for start in stride(from: 0, to: keys.count, by: row) {
+      for channel in 0..<row {
+        largest[channel] = max(largest[channel], keys[start + channel].magnitude)
+      }
+    }
+    var outliers = 0
+    for head in 0..<heads {
+      let own = largest[head * headDim..<(head + 1) * headDim].sorted()
+      // Head dimensions are even: the median lies between two channels.
+      let median = (own[headDim / 2 - 1] + own[headDim / 2]) / 2
+      outliers += own.count { $0 > ratio * median }
+    }
+    return Double(outliers) / Double(row)
+  }
+
+  /// `keys` times the normalised block-diagonal Hadamard matrix (Sylvester's) of an order that
+  /// divides their head dimension: what kernels quantise in a rotated format.
+  static func rotated(_ keys: [Float], order: Int) -> [Float] {
+    precondition(order > 0 && keys.count % order == 0)
+    var turned = keys
+    let scale = 1 / Float(order).squareRoot()
+    turned.withUnsafeMutableBufferPointer { turned in
+      for block in stride(from: 0, to: turned.count, by: order) {
+        var step = 1
+        while step < order {
+          for i in 0..<order where i & step == 0 {
+            let (a, b) = (turned[block + i], turned[block + i + step])
+            turned[block + i] = a + b
+            turned[block + i + step] = a - b
+          }
+          step *= 2
+        }
+        for i in 0..<order { turned[block + i] *= scale }
+      }
+    }
+    return turned
+  }
+}

@@ -1,0 +1,98 @@
+import Kernels
+import Operators
+
+/// The operators that are checked.
+public enum CheckOperator: String, CaseIterable, Hashable, Sendable {
+  /// Writing K and V into pages; rotated formats turn them on the way.
+  case append
+  /// Reading pages back.
+  case gather
+  /// Attention of one new token per sequence.
+  case decode
+  /// Attention of a causal chunk over a paged prefix.
+  case prefill
+  /// A dense layer.
+  case linear
+}
+
+/// A cache, the sequences in it and how they are attended.
+public struct AttentionShape: Hashable, Sendable {
+  /// How keys and values stand in the cache.
+  public let format: KVFormat
+  /// Query heads, KV heads and their size.
+  public let heads: HeadGeometry
+  /// Tokens per page.
+  public let blockSize: Int
+  /// Cached tokens of each sequence of the batch.
+  public let contexts: [Int]
+  /// Query tokens of prefill: the last of the first sequence.
+  public let chunk: Int
+  /// Soft-cap and sliding window.
+  public let options: AttentionOptions
+
+  /// How many multiplications the reference needs, roughly.
+  var work: Int {
+    let pairs = contexts.reduce(0, +) + chunk * contexts[0]
+    let stored = 8 * contexts.reduce(0, +) * heads.kvHeads
+    return (2 * pairs * heads.queryHeads + stored) * heads.headDim
+  }
+}
+
+extension AttentionShape: CustomStringConvertible {
+  /// Every size that a person needs to build the case by hand.
+  public var description: String {
+    var text =
+      "\(format.name) head_dim=\(heads.headDim) kv_heads=\(heads.kvHeads) "
+      + "query_heads=\(heads.queryHeads) block_size=\(blockSize) contexts=\(contexts) "
+      + "chunk=\(chunk)"
+    if let softCap = options.softCap { text += " soft_cap=\(softCap)" }
+    if let window = options.slidingWindow { text += " window=\(window)" }
+    return text
+  }
+}
+
+/// A dense layer.
+public struct LinearShape: Hashable, Sendable, CustomStringConvertible {
+  /// Rows of activations.
+  public let tokens: Int
+  /// Rows of weights.
+  public let outputs: Int
+  /// Elements of a row.
+  public let inputs: Int
+
+  /// Every size that a person needs to build the case by hand.
+  public var description: String { "tokens=\(tokens) outputs=\(outputs) inputs=\(inputs)" }
+}
+
+/// One shape with random data of its own. A cache is built once, and each of its operators is a
+/// case on every path.
+public struct CheckCase: Hashable, Sendable {
+  /// What is computed.
+  public enum Operand: Hashable, Sendable {
+    /// Append, gather, decode and prefill on one cache.
+    case attention(AttentionShape)
+    /// A dense layer.
+    case linear(LinearShape)
+  }
+
+  /// Its number: with a run's seed it says which random data the case gets.
+  public let index: Int
+  /// What is computed.
+  public let operand: Operand
+
+  /// The operators that the case runs.
+  public var operators: [CheckOperator] {
+    switch operand {
+    case .attention: [.append, .gather, .decode, .prefill]
+    case .linear: [.linear]
+    }
+  }
+
+  /// How many multiplications the reference needs, roughly.
+  var work: Int {
+    switch operand {
+    case .attention(let shape): shape.work
+    case .linear(let shape): shape.tokens * shape.outputs * shape.inputs
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import KernelStudies
+import Operators
+
+/// What each KV cache format does to a sample, as JSON: keys in order, errors as shares of one, and
+/// null where there is nothing to compare with.
+public struct AccuracyJSON: Encodable {
+  private let sample: SampleSection
+  private let formats: [FormatSection]
+  private let bestFourBitFormat: String?
+  private let verdict: String
+
+  /// The JSON of a result and where its sample comes from.
+  public init(_ result: AccuracyResult, origin: SampleOrigin) {
+    sample = SampleSection(result, origin)
+    formats = result.formats.map(FormatSection.init)
+    bestFourBitFormat = result.bestFourBit?.format.name
+    verdict = result.verdict
+  }
+
+  /// The text, ended by a newline.
+  public func rendered() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+  }
+
+  private struct SampleSection: Encodable {
+    let keys: String
+    let values: String
+    let queries: String
+    let seed: UInt64?
+    let tokens: Int
+    let queryTokens: Int
+    let kvHeads: Int
+    let queryHeads: Int
+    let headDim: Int
+    let outlierRatio: Float
+
+    init(_ result: AccuracyResult, _ origin: SampleOrigin) {
+      keys = origin.keys ?? "generated"
+      values = origin.values ?? "generated"
+      queries = origin.queries ?? "generated"
+      seed = origin.seed
+      tokens = result.tokens
+      queryTokens = result.queryTokens
+      kvHeads = result.heads.kvHeads
+      queryHeads = result.heads.queryHeads
+      headDim = result.heads.headDim
+      outlierRatio = AccuracyStudy.outlierRatio
+    }
+  }
+
+  private struct FormatSection: Encodable {
+    let format: String
+    let rotationOrder: Int?
+    let rotatesValues: Bool
+    let kvBytesPerToken: Int
+    let shareOfFp16Bytes: Double
+    let keyError: Double?
+    let valueError: Double?
+    let logitError: Double?
+    let centredLogitError: Double?
+    let outputError: Double?
+    let outlierChannelShare: Double
+
+    init(_ row: FormatAccuracy) {
+      format = row.format.name
+      rotationOrder = row.format.rotation?.order
+      rotatesValues = row.format.rotation?.includesValues ?? false
+      kvBytesPerToken = row.bytesPerToken
+      shareOfFp16Bytes = row.shareOfFP16Bytes
+      keyError = row.keyError
+      valueError = row.valueError
+      logitError = row.logitError
+      centredLogitError = row.centredLogitError
+      outputError = row.outputError
+      outlierChannelShare = row.outlierChannelShare
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import KernelStudies
+
+/// What `kvsim kernels check` found, for programs.
+public struct KernelCheckJSON: Encodable {
+  private let seed: UInt64
+  private let passed: Bool
+  private let paths: [String]
+  private let skippedPaths: [String]
+  private let aim: Double
+  private let gate: Double
+  private let cases: Int
+  private let aboveAim: Int
+  private let operators: [Row]
+  private let properties: [Property]
+  private let failures: [Failure]
+
+  private struct Row: Encodable {
+    let `operator`: String
+    let format: String
+    let path: String
+    let cases: Int
+    /// NMSE; for append the share of what a stored element may err by. Null where it is NaN.
+    let worstError: Double?
+    let aboveAim: Int
+    let failed: Int
+  }
+
+  private struct Property: Encodable {
+    let name: String
+    let path: String
+    let checks: Int
+    let worstDeviation: Double?
+    let limit: Double
+    let failed: Int
+  }
+
+  private struct Failure: Encodable {
+    let `case`: Int?
+    let subject: String
+    let path: String
+    let shape: String
+    let reason: String
+  }
+
+  /// The document of a report; `skippedPaths` are kernels that this machine does not run.
+  public init(_ report: CheckReport, skippedPaths: [String]) {
+    seed = report.seed
+    passed = report.passed
+    paths = report.paths
+    self.skippedPaths = skippedPaths
+    aim = CheckReport.aim
+    gate = CheckReport.gate
+    cases = report.caseCount
+    aboveAim = report.aboveAim
+    operators = report.tallies.map { tally in
+      Row(
+        operator: tally.kind.rawValue, format: tally.format?.name ?? "fp16-weights",
+        path: tally.path, cases: tally.cases,
+        worstError: tally.worst.isFinite ? tally.worst : nil, aboveAim: tally.aboveAim,
+        failed: tally.failed)
+    }
+    properties = report.properties.map { each in
+      Property(
+        name: each.name, path: each.path, checks: each.checks,
+        worstDeviation: each.worst.isFinite ? each.worst : nil, limit: each.limit,
+        failed: each.failed)
+    }
+    failures = report.failures.map { each in
+      Failure(
+        case: each.index, subject: each.subject, path: each.path, shape: each.shape,
+        reason: each.reason)
+    }
+  }
+
+  /// Sorted keys in snake case, ended by a newline.
+  public func rendered() -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+      return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+    } catch {
+      preconditionFailure("finite numbers and text can be encoded: \(error)")
+    }
+  }
+}

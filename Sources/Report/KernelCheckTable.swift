@@ -1,0 +1,132 @@
+import Foundation
+import KernelStudies
+import Operators
+
+/// What `kvsim kernels check` found, as tables for terminals.
+public struct KernelCheckTable {
+  private let report: CheckReport
+  private let skippedPaths: [String]
+  private let repeatCommand: String
+  /// More failures than these help nobody.
+  private static let failuresShown = 20
+
+  /// - Parameters:
+  ///   - skippedPaths: kernels that this machine does not run.
+  ///   - repeatCommand: the command line that gives the same cases again.
+  public init(_ report: CheckReport, skippedPaths: [String], repeatCommand: String) {
+    self.report = report
+    self.skippedPaths = skippedPaths
+    self.repeatCommand = repeatCommand
+  }
+
+  /// Errors by operator and format, counts by operator and path, properties, failures.
+  public func rendered() -> String {
+    let skipped = skippedPaths.isEmpty ? "none" : skippedPaths.joined(separator: ", ")
+    return """
+      seed \(report.seed); paths: \(report.paths.joined(separator: ", ")); \
+      skipped, as this machine does not run them (\(skippedPaths.count)): \(skipped)
+
+      largest error
+      \(errors())
+      append: error of a stored element over what it may be (half a step and the rounding of scale \
+      and zero), at most 1; every byte of the pool as the scalar kernels leave it
+      others: normalised mean squared error against float64, aim \
+      \(KernelCheckTable.error(CheckReport.aim)), gate \(KernelCheckTable.error(CheckReport.gate))
+
+      cases (failed)
+      \(counts())
+      properties: times tried, largest deviation
+      \(properties())
+      \(failures())\(conclusion())
+
+      """
+  }
+
+  private func errors() -> String {
+    var table = TextTable()
+    table.add(["operator", "format", "cases a path"] + report.paths)
+    var last: CheckOperator?
+    for row in report.tallies where row.path == report.paths.first {
+      if row.kind != last { table.addRule() }
+      last = row.kind
+      let own = report.tallies.filter { $0.kind == row.kind && $0.format == row.format }
+      table.add(
+        [row.kind.rawValue, row.format?.name ?? "fp16 weights", Figures.count(row.cases)]
+          + report.paths.map { path in
+            own.first { $0.path == path }.map { KernelCheckTable.error($0.worst) } ?? "-"
+          })
+    }
+    return table.rendered()
+  }
+
+  private func counts() -> String {
+    var table = TextTable()
+    table.add(["operator"] + report.paths)
+    table.addRule()
+    for kind in CheckOperator.allCases {
+      table.add(
+        [kind.rawValue]
+          + report.paths.map { path in
+            cell(report.tallies.filter { $0.kind == kind && $0.path == path })
+          })
+    }
+    table.addRule()
+    table.add(
+      ["all"] + report.paths.map { path in cell(report.tallies.filter { $0.path == path }) })
+    return table.rendered()
+  }
+
+  private func cell(_ tallies: [CheckReport.Tally]) -> String {
+    let failed = tallies.reduce(0) { $0 + $1.failed }
+    return Figures.count(tallies.reduce(0) { $0 + $1.cases })
+      + (failed == 0 ? "" : " (\(Figures.count(failed)))")
+  }
+
+  private func properties() -> String {
+    var table = TextTable()
+    table.add(["property", "limit"] + report.paths)
+    table.addRule()
+    for row in report.properties where row.path == report.paths.first {
+      let own = report.properties.filter { $0.name == row.name }
+      table.add(
+        [row.name, KernelCheckTable.error(row.limit)]
+          + report.paths.map { path in
+            guard let each = own.first(where: { $0.path == path }) else { return "-" }
+            return Figures.count(each.checks) + ", " + KernelCheckTable.error(each.worst)
+              + (each.failed == 0 ? "" : " (\(Figures.count(each.failed)))")
+          })
+    }
+    return table.rendered()
+  }
+
+  private func failures() -> String {
+    var text = ""
+    for failure in report.failures.prefix(KernelCheckTable.failuresShown) {
+      let only = failure.index.map { " --case \($0)" } ?? ""
+      text += """
+        FAILED \(failure.subject) on \(failure.path): \(failure.reason)
+          \(failure.shape)
+          repeat: \(repeatCommand)\(only) --path \(failure.path)
+
+        """
+    }
+    let more = report.failures.count - KernelCheckTable.failuresShown
+    return more > 0 ? text + "and \(Figures.count(more)) more failures\n" : text
+  }
+
+  private func conclusion() -> String {
+    let cases =
+      "\(Figures.count(report.caseCount)) cases, \(Figures.count(report.aboveAim)) above the aim"
+    let laws = Figures.count(report.properties.reduce(0) { $0 + $1.checks })
+    let failed = Figures.count(report.failures.count)
+    return report.passed
+      ? "passed: \(cases); \(laws) trials of properties"
+      : "FAILED: \(failed) failures; \(cases); \(laws) trials of properties"
+  }
+
+  /// Two significant digits.
+  private static func error(_ value: Double) -> String {
+    if value == 0 || value.isNaN { return value.isNaN ? "NaN" : "0" }
+    return value >= 0.01 ? String(format: "%.2f", value) : String(format: "%.1e", value)
+  }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import KernelStudies
+import Kernels
+import Report
+
+/// `kvsim kernels check`.
+struct KernelsCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Hold the bundled kernels against float64 on thousands of shapes.",
+    discussion: """
+      Every operator, format and size, on every path that this CPU runs, with fresh random data. \
+      Exits with 1 where a normalised mean squared error is above 5e-4, an output is left \
+      unwritten, or a law does not hold.
+      """)
+
+  /// The devices whose kernels can be checked.
+  enum DeviceName: String, ExpressibleByArgument, CaseIterable {
+    case cpu
+    case vulkan
+  }
+
+  @Option(help: "The device whose kernels are checked.")
+  var device = DeviceName.cpu
+
+  @Option(help: "The kernels to check: a path's name; by default all that run here.")
+  var path: String?
+
+  @Option(help: "Draws the cases and their data; by default a fresh one, which is printed.")
+  var seed: UInt64?
+
+  @Flag(help: "Fewer cases, and contexts up to 4,096 tokens.")
+  var quick = false
+
+  @Option(name: .customLong("case"), help: "Run one case alone, by its number in this seed's plan.")
+  var only: Int?
+
+  @Option(help: "How the result is printed.")
+  var format = OutputFormat.table
+
+  func run() throws {
+    guard device == .cpu else {
+      throw failure("--device vulkan: no kernels for Vulkan are bundled yet", .runFailed)
+    }
+    let plan = CheckPlan(
+      seed: seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), extent: quick ? .quick : .full)
+    if let only, !plan.cases.indices.contains(only) {
+      throw failure("--case takes a number from 0 to \(plan.cases.count - 1)", .runFailed)
+    }
+    let report = try check(plan)
+    let skipped = CPUPath.allCases.filter { !CPUPath.available.contains($0) }.map(\.name)
+    switch format {
+    case .table:
+      let command = "kvsim kernels check --seed \(plan.seed)" + (quick ? " --quick" : "")
+      try printResult(
+        KernelCheckTable(report, skippedPaths: skipped, repeatCommand: command).rendered())
+    case .json:
+      try printResult(KernelCheckJSON(report, skippedPaths: skipped).rendered())
+    }
+    guard report.passed else { throw ExitCode.runFailed }
+  }
+
+  private func check(_ plan: CheckPlan) throws -> CheckReport {
+    var bar = ProgressBar()
+    defer { bar.clear() }
+    do throws(DeviceError) {
+      let paths = try path.map { (name) throws(DeviceError) in [try CPUPath.select(forced: name)] }
+      let backends = try (paths ?? CPUPath.available).map { (path) throws(DeviceError) in
+        try CPUBackend(path: path)
+      }
+      let suite = CheckSuite(
+        plan: plan, backends: backends, writer: try CPUBackend(path: .scalar))
+      return try suite.run(only: only) { bar.show($0, $1) }
+    } catch {
+      throw failure(error, .runFailed)
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@Suite("kvsim accuracy")
+struct AccuracyCommandTests {
+  private let folder: ScratchFolder
+
+  init() throws {
+    folder = try ScratchFolder()
+  }
+
+  private func accuracy(_ arguments: String...) throws -> CommandLineRun {
+    try CommandLineRun(["accuracy"] + arguments, in: folder.url)
+  }
+
+  /// An `.npy` file of 8 tokens, 2 heads of 16, whose first element is `first`.
+  private func write(_ name: String, first: Float, type: String = "<f4") throws {
+    let header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (8, 2, 16), }\n"
+    var bytes = Data([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0])
+    bytes += Data(header.utf8)
+    for index in 0..<8 * 2 * 16 {
+      let value = index == 0 ? first : Float(index % 7) - 3
+      withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes += Data($0) }
+    }
+    try bytes.write(to: folder.url.appendingPathComponent(name))
+  }
+
+  @Test("Without files: generated keys, every format, a verdict; the same for the same seed")
+  func generated() throws {
+    let small = ["--tokens", "48", "--kv-heads", "1", "--head-dim", "64", "--query-tokens", "4"]
+    func run(_ more: String...) throws -> CommandLineRun {
+      try CommandLineRun(["accuracy"] + small + more, in: folder.url)
+    }
+    let table = try run()
+    #expect(table.status == 0 && table.errors.isEmpty)
+    for text in [
+      "generated", "seed 1", "fp16", "int4 ", "int4-rotated-16 ", "int4-rotated-64-kv",
+      "bytes/token", "logits", "output", "outlier channels", "times less than plain int4",
+    ] {
+      #expect(table.output.contains(text), "\(text)")
+    }
+    let json = try run("--format", "json")
+    #expect(json.output == (try run("--format", "json").output))
+    #expect(json.output != (try run("--format", "json", "--seed", "2").output))
+    let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8))
+    let formats = try #require((object as? [String: Any])?["formats"] as? [[String: Any]])
+    #expect(formats.count == 8 && formats[0]["format"] as? String == "fp16")
+  }
+
+  @Test("Files are read and named in the result; drawn queries are said to be")
+  func files() throws {
+    try write("k.npy", first: 1)
+    let drawn = try accuracy("--keys", "k.npy", "--values", "k.npy")
+    #expect(drawn.status == 0 && drawn.output.contains("queries: independent normal draws, seed 1"))
+    let own = try accuracy("--keys", "k.npy", "--values", "k.npy", "--queries", "k.npy")
+    #expect(own.status == 0 && own.output.contains("queries: k.npy"))
+    #expect(own.output.contains("8 tokens, 2 KV heads of 16, 2 query heads"))
+  }
+
+  @Test("A bad file is exit 65, says what it gives and what is accepted")
+  func badFiles() throws {
+    try write("k.npy", first: 1)
+    try write("nan.npy", first: .nan)
+    try write("big.npy", first: 1, type: ">f4")
+    for (name, given) in [
+      ("nan.npy", "nan at [0, 0, 0]"), ("big.npy", ">f4"), ("no.npy", "No such"),
+    ] {
+      let run = try accuracy("--keys", "k.npy", "--values", name)
+      #expect(run.status == 65 && run.output.isEmpty, "\(name)")
+      #expect(run.errors.contains(name) && run.errors.contains(given))
+      #expect(run.errors.contains("accepted: "))
+    }
+  }
+
+  @Test("A wrong command line is exit 64")
+  func usage() throws {
+    for arguments in [
+      ["--keys", "k.npy"], ["--queries", "q.npy"], ["--head-dim", "20"], ["--tokens", "0"],
+      ["--query-heads", "3"], ["--keys", "k.npy", "--values", "v.npy", "--tokens", "9"],
+      ["--tokens", "65536", "--kv-heads", "64"], ["--format", "xml"], ["--seed", "-1"],
+    ] {
+      let run = try CommandLineRun(["accuracy"] + arguments, in: folder.url)
+      #expect(run.status == 64, "\(arguments)")
+    }
+  }
+}
