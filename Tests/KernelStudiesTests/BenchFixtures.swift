@@ -8,6 +8,8 @@ final class ScriptedDevice: BenchDevice {
   private(set) var calls: [String] = []
   /// Shapes that it refuses.
   var refusedLinearTokens: Set<Int> = []
+  /// What other programs leave of the arithmetic.
+  var quietShare = 1.0
   /// Nanoseconds that rotation adds to a call.
   var rotationNs: Int64 = 0
 
@@ -39,7 +41,7 @@ final class ScriptedDevice: BenchDevice {
   /// Ten operations a nanosecond per thread.
   func measureFMAPeak(repeats: Int) throws(DeviceError) -> Double {
     calls.append("peak")
-    return 1e10 * Double(facts.coreCount)
+    return 1e10 * Double(facts.coreCount) * quietShare
   }
 
   func timeAppendFromCache(

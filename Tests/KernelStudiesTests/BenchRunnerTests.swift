@@ -22,7 +22,7 @@ struct BenchRunnerTests {
     #expect(result.samples[0].timesNs.map(\.count) == [3, 3, 3])
   }
 
-  @Test("Short calls are repeated within their turn, up to nine times")
+  @Test("Short calls are repeated within their turn, up to fifteen times")
   func shortCalls() throws {
     var plan = BenchPlan.small
     plan.kinds = [.decode]
@@ -30,10 +30,10 @@ struct BenchRunnerTests {
     plan.batches = [1]
     let (_, devices) = try scriptedResult(plan)
     // 1.2 ms and 0.33 ms.
-    #expect(devices[1].calls.contains("fp16 x1"))
-    #expect(devices[1].calls.contains("int4 x6"))
+    #expect(devices[1].calls.contains("fp16 x3"))
+    #expect(devices[1].calls.contains("int4 x12"))
     plan.contexts = [16]
-    #expect(try scriptedResult(plan).devices[1].calls.contains("int4 x9"))
+    #expect(try scriptedResult(plan).devices[1].calls.contains("int4 x15"))
   }
 
   @Test("One device at a time: first one thread, then all")

@@ -14,8 +14,8 @@ public struct BenchRunner {
   private let plan: BenchPlan
   private let makeDevice: (_ threads: Int?) throws(DeviceError) -> any BenchDevice
 
-  /// A call that is shorter is repeated within its turn, up to nine times.
-  private static let turnNs = 2e6
+  /// A call that is shorter is repeated within its turn, up to fifteen times.
+  private static let turnNs = 4e6
   /// Samples of the machine's own figures and of append from cache.
   private static let machineSamples = 9
 
@@ -146,7 +146,7 @@ public struct BenchRunner {
       var calls: [Int] = []
       for shape in group.cases {
         let ns = try device.time(shape, blockSize: plan.blockSize, repeats: 1).min() ?? 1
-        calls.append(min(9, max(1, Int(BenchRunner.turnNs / Double(max(1, ns))))))
+        calls.append(min(15, max(1, Int(BenchRunner.turnNs / Double(max(1, ns))))))
       }
       var reads: [Double] = []
       var peaks: [Double] = []
