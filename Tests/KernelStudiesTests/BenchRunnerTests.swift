@@ -68,6 +68,21 @@ struct BenchRunnerTests {
     #expect(result.samples(of: .linear).count == 1)
   }
 
+  @Test("Calls that take too long are left out, and larger ones are not even tried")
+  func slow() throws {
+    var plan = BenchPlan.small
+    plan.kinds = [.linear]
+    // 101 MB at half of 2 GB/s take 0.1 s; forty times that is more than four times 0.8 s.
+    let (result, devices) = try scriptedResult(plan) { $0.linearFactor = 40 }
+    #expect(
+      result.skipped == [
+        SkippedGroup(label: "linear M=1", reason: "a call takes some 4 s"),
+        SkippedGroup(label: "linear M=256", reason: "smaller shapes take too long already"),
+      ])
+    #expect(result.samples.isEmpty)
+    #expect(devices[1].calls.filter { $0.hasPrefix("weights") }.count == 1)
+  }
+
   @Test("Any other error ends the run")
   func failure() {
     let runner = BenchRunner(.small) { (_) throws(DeviceError) in throw .outOfMemory(bytes: 7) }
