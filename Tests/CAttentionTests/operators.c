@@ -108,16 +108,19 @@ static result run_decode(kv_path path, const world *w, generator *r, guarded *bl
   const int64_t pairs = w->sequences * shape->kv_heads, heads = pairs * shape->group_size;
   const int64_t count = heads * shape->head_dim;
   float *queries = floats(blocks, count), *outputs = floats(blocks, count);
+  float *turned = floats(blocks, count);
   random_fill(r, queries, count, 1);
   kv_span *spans = guarded_new(blocks, (size_t)(3 * pairs) * sizeof *spans);
   int64_t *starts = guarded_new(blocks, (size_t)(pairs + 1) * sizeof *starts);
   const int64_t span_count = draw_spans(w, r, spans, starts);
   const kv_decode call = {
       .shape = *shape, .soft_cap = w->soft_cap, .pages = append(KV_PATH_SCALAR, w, blocks),
-      .tables = w->tables, .table_stride = w->width, .queries = queries, .spans = spans,
+      .tables = w->tables, .table_stride = w->width, .queries = queries, .turned = turned,
+      .spans = spans,
       .partials = floats(blocks, span_count * shape->group_size * (shape->head_dim + 2)),
       .span_starts = starts, .outputs = outputs};
   float *scratch = floats(blocks, kv_decode_scratch_count(shape));
+  kv_decode_turn(path, &call, 0, w->sequences * w->shape.kv_heads);
   kv_decode_spans(path, &call, 0, span_count, scratch);
   kv_decode_merge(path, &call, 0, pairs);
   return result_of(outputs, count);

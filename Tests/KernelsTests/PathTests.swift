@@ -78,7 +78,8 @@ import Testing
       }
     }
     let second = (0..<count).map { Double(call.outputs[$0]) }
-    #expect(nmse(first[...], second) <= 1e-10, "decode and prefill agree on one token")
+    // What 15 bits leave of queries and weights where decode runs in whole numbers.
+    #expect(nmse(first[...], second) <= 1e-8, "decode and prefill agree on one token")
   }
 
   @Test func linearReadsNothingBehindItsWeights() {
