@@ -34,7 +34,8 @@ public struct KernelBenchTable {
 
   private static let legend = """
     time: median of rounds, p10 to p90; ratios and shares: median of the rounds' own ratios
-    read, FMA: share of a plain read's bandwidth and of the peak of multiply-adds on these threads
+    of read, of FMA: over a plain read and over the peak of multiply-adds, measured on the same
+    threads in the same round
     *: reads less than the last-level cache holds; the read bandwidth is no limit there
     ggml: published figures for its CPU kernels on this kind of machine, not measured here
 

@@ -43,6 +43,9 @@ struct KernelsBenchCommand: ParsableCommand {
   @Option(help: "Rounds at most, 3 to 1000; shapes that take long have fewer.")
   var repeats: Int?
 
+  @Option(help: "Threads of the figures on all threads; by default one for each processor.")
+  var threads: Int?
+
   @Option(help: "How the result is printed.")
   var format: OutputFormat = .table
 
@@ -59,6 +62,9 @@ struct KernelsBenchCommand: ParsableCommand {
 
   func validate() throws {
     if let objection = plan.objection { throw ValidationError(objection + ".") }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads takes a whole number from 1 to 1024.")
+    }
   }
 
   func run() throws {
@@ -73,8 +79,8 @@ struct KernelsBenchCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
-      let runner = BenchRunner(plan) { (threads) throws(DeviceError) in
-        try CPUBackend(threads: threads)
+      let runner = BenchRunner(plan) { (wanted) throws(DeviceError) in
+        try CPUBackend(threads: wanted ?? threads)
       }
       return try runner.run { bar.show($0.share, $0.label) }
     } catch {

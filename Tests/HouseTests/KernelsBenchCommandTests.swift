@@ -9,7 +9,7 @@ struct KernelsBenchCommandTests {
       ["--context", "2000000"], ["--context", "1k"], ["--heads", "32/7/128"],
       ["--heads", "32/8/120"], ["--heads", "32/8"], ["--block-size", "0"],
       ["--block-size", "2000"], ["--repeats", "2"], ["--format", "yaml"],
-      ["--only", "decode,nothing"],
+      ["--only", "decode,nothing"], ["--threads", "0"],
     ])
   func badValues(arguments: [String]) throws {
     let folder = try ScratchFolder()

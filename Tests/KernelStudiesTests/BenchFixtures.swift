@@ -8,6 +8,10 @@ final class ScriptedDevice: BenchDevice {
   private(set) var calls: [String] = []
   /// Shapes that it refuses.
   var refusedLinearTokens: Set<Int> = []
+  /// How many times as long as a read's half rate `linear` takes.
+  var linearFactor = 1.0
+  /// What other programs leave of the arithmetic.
+  var quietShare = 1.0
   /// Nanoseconds that rotation adds to a call.
   var rotationNs: Int64 = 0
 
@@ -26,7 +30,8 @@ final class ScriptedDevice: BenchDevice {
       throw .unsupportedShape(field: "tokens", value: tokens, accepted: "others")
     }
     calls.append("\(shape.kvFormat?.name ?? "weights") x\(repeats)")
-    let ns = Int64(2 * Double(shape.ratedBytes) / Double(facts.coreCount))
+    let factor = shape.kvFormat == nil ? linearFactor : 1
+    let ns = Int64(2 * factor * Double(shape.ratedBytes) / Double(facts.coreCount))
     let turned = shape.kvFormat?.rotation == nil ? 0 : rotationNs
     return [Int64](repeating: ns + turned, count: repeats)
   }
@@ -39,7 +44,7 @@ final class ScriptedDevice: BenchDevice {
   /// Ten operations a nanosecond per thread.
   func measureFMAPeak(repeats: Int) throws(DeviceError) -> Double {
     calls.append("peak")
-    return 1e10 * Double(facts.coreCount)
+    return 1e10 * Double(facts.coreCount) * quietShare
   }
 
   func timeAppendFromCache(

@@ -109,6 +109,16 @@ struct BenchGoalTests {
     #expect(!text.contains("other programs ran"))
   }
 
+  @Test("A machine that had other things to do is told of")
+  func unrest() throws {
+    let (result, _) = try scriptedResult {
+      if $0.facts.coreCount > 1 { $0.quietShare = 0.6 }
+    }
+    #expect(abs(try #require(result.quietShare) - 0.6) < 1e-12)
+    let text = KernelBenchTable(result).rendered()
+    #expect(text.contains("arithmetic on all threads reached 60.0 % of what"))
+  }
+
   /// Paths of all keys; elements of an array share theirs. Spreads that are null are left out, by
   /// the keys below them.
   private func keys(_ result: BenchResult) throws -> Set<String> {

@@ -22,7 +22,7 @@ struct BenchRunnerTests {
     #expect(result.samples[0].timesNs.map(\.count) == [3, 3, 3])
   }
 
-  @Test("Short calls are repeated within their turn, up to nine times")
+  @Test("Short calls are repeated within their turn, up to fifteen times")
   func shortCalls() throws {
     var plan = BenchPlan.small
     plan.kinds = [.decode]
@@ -30,10 +30,10 @@ struct BenchRunnerTests {
     plan.batches = [1]
     let (_, devices) = try scriptedResult(plan)
     // 1.2 ms and 0.33 ms.
-    #expect(devices[1].calls.contains("fp16 x1"))
-    #expect(devices[1].calls.contains("int4 x6"))
+    #expect(devices[1].calls.contains("fp16 x3"))
+    #expect(devices[1].calls.contains("int4 x12"))
     plan.contexts = [16]
-    #expect(try scriptedResult(plan).devices[1].calls.contains("int4 x9"))
+    #expect(try scriptedResult(plan).devices[1].calls.contains("int4 x15"))
   }
 
   @Test("One device at a time: first one thread, then all")
@@ -66,6 +66,21 @@ struct BenchRunnerTests {
     #expect(result.skipped[1].reason == "tokens is 256, but the kernels accept others")
     #expect(result.samples(of: .decode).count == 3)
     #expect(result.samples(of: .linear).count == 1)
+  }
+
+  @Test("Calls that take too long are left out, and larger ones are not even tried")
+  func slow() throws {
+    var plan = BenchPlan.small
+    plan.kinds = [.linear]
+    // 101 MB at half of 2 GB/s take 0.1 s; forty times that is more than four times 0.8 s.
+    let (result, devices) = try scriptedResult(plan) { $0.linearFactor = 40 }
+    #expect(
+      result.skipped == [
+        SkippedGroup(label: "linear M=1", reason: "a call takes some 4 s"),
+        SkippedGroup(label: "linear M=256", reason: "smaller shapes take too long already"),
+      ])
+    #expect(result.samples.isEmpty)
+    #expect(devices[1].calls.filter { $0.hasPrefix("weights") }.count == 1)
   }
 
   @Test("Any other error ends the run")

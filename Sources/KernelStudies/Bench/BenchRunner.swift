@@ -14,8 +14,8 @@ public struct BenchRunner {
   private let plan: BenchPlan
   private let makeDevice: (_ threads: Int?) throws(DeviceError) -> any BenchDevice
 
-  /// A call that is shorter is repeated within its turn, up to nine times.
-  private static let turnNs = 2e6
+  /// A call that is shorter is repeated within its turn, up to fifteen times.
+  private static let turnNs = 4e6
   /// Samples of the machine's own figures and of append from cache.
   private static let machineSamples = 9
 
@@ -109,6 +109,8 @@ public struct BenchRunner {
     var samples: [BenchSamples] = []
     var skipped: [SkippedGroup] = []
     private var done = 0
+    /// Operations of the least group of a kind whose calls took too long.
+    private var tooMany: [BenchGroup.Kind: Int] = [:]
 
     init(plan: BenchPlan, report: @escaping (Int, String) -> Void) {
       self.plan = plan
@@ -130,24 +132,49 @@ public struct BenchRunner {
           SkippedGroup(label: group.label, reason: "\(largest) bytes do not fit in memory"))
         return
       }
+      let operations = group.cases[0].operations
+      if let least = tooMany[group.kind], operations >= least {
+        skipped.append(
+          SkippedGroup(label: group.label, reason: "smaller shapes take too long already"))
+        return
+      }
       do throws(DeviceError) {
-        samples.append(try rounds(group, device))
+        if let callsNs = try trial(group, device) {
+          samples.append(try rounds(group, device, callsNs: callsNs))
+        } else {
+          tooMany[group.kind] = operations
+        }
       } catch {
         guard case .unsupportedShape = error else { throw error }
         skipped.append(SkippedGroup(label: group.label, reason: "\(error)"))
       }
     }
 
-    /// Every round takes the read, the peak and each case in turn. A round that does not count
-    /// tells how often a short call has to be repeated.
-    private func rounds(
+    /// One call of each case, in nanoseconds, which does not count; nil, and a note, where rounds
+    /// of such calls would take far longer than a group may.
+    private mutating func trial(
       _ group: BenchGroup, _ device: any BenchDevice
-    ) throws(DeviceError) -> BenchSamples {
-      var calls: [Int] = []
+    ) throws(DeviceError) -> [Double]? {
+      var callsNs: [Double] = []
       for shape in group.cases {
         let ns = try device.time(shape, blockSize: plan.blockSize, repeats: 1).min() ?? 1
-        calls.append(min(9, max(1, Int(BenchRunner.turnNs / Double(max(1, ns))))))
+        callsNs.append(Double(max(1, ns)))
+        guard callsNs.last! <= 4e9 * plan.groupSeconds else {
+          let seconds = Int((callsNs.last! * 1e-9).rounded())
+          skipped.append(
+            SkippedGroup(label: group.label, reason: "a call takes some \(seconds) s"))
+          return nil
+        }
       }
+      return callsNs
+    }
+
+    /// Every round takes the read, the peak and each case in turn; `callsNs` tells how often a
+    /// short call has to be repeated in its turn.
+    private func rounds(
+      _ group: BenchGroup, _ device: any BenchDevice, callsNs: [Double]
+    ) throws(DeviceError) -> BenchSamples {
+      let calls = callsNs.map { min(15, max(1, Int(BenchRunner.turnNs / $0))) }
       var reads: [Double] = []
       var peaks: [Double] = []
       var timesNs = [[Double]](repeating: [], count: group.cases.count)
