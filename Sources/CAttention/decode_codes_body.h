@@ -246,7 +246,8 @@ KV_INLINE void store_weights(
 /// each line of the rows `ahead` once.
 KV_INLINE void add_piece(
     const int heads, const bool is_tail, const block_state *s, const KERNEL(tile) *tile,
-    const uint8_t *const *ahead, const uint8_t *weights, lanes decay, lanes unit, int64_t piece, int64_t pieces) {
+    const uint8_t *const *ahead, const uint8_t *weights, lanes decay, lanes unit,
+    int64_t piece, int64_t pieces) {
   uint8_t order[64];
   for (int column = 0; column < 16; column++) {
     for (int token = 0; token < 4; token++) {

@@ -39,7 +39,8 @@ extension CPUBackend {
           let call = kv_decode(
             shape: shape, soft_cap: options.softCap ?? 0, pages: pages, tables: tables,
             table_stride: Int64(width),
-            queries: queries, turned: turnedQueries, spans: spans, partials: partialSums, span_starts: starts,
+            queries: queries, turned: turnedQueries, spans: spans, partials: partialSums,
+            span_starts: starts,
             outputs: output.baseAddress)
           try dispatch.decode(call, plan: plan)
         }

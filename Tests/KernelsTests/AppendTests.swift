@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelStudies
 
-/// What is not said by `kvsim kernels check`, which CheckSuiteTests runs: exact rounding, the size of
-/// the noise, extreme rows.
+/// What is not said by `kvsim kernels check`, which CheckSuiteTests runs: exact rounding, the
+/// size of the noise, extreme rows.
 @Suite struct AppendTests {
   @Test func halvesAreRoundedToNearest() throws {
     let layout = PageLayout(format: .fp16, blockSize: 1, kvHeads: 1, headDim: 64)
