@@ -20,70 +20,120 @@ static void KERNEL(rotate)(float *vectors, int64_t rows, int64_t head_dim, int64
   }
 }
 
+enum {
+  /// Rows that go through the quantiser together.
+  KERNEL(APPEND_ROWS) = 8,
+};
+
+/// A row on its way into a page.
+typedef struct KERNEL(append_row) {
+  const float *x;
+  uint8_t *to;
+  /// Its scale; its zero follows `block_size` halves on.
+  uint16_t *metadata;
+  /// Order of the Hadamard blocks, or 0.
+  int64_t rotation;
+} KERNEL(append_row);
+
 KV_INLINE void KERNEL(append_half)(uint16_t *to, const float *x, int64_t head_dim) {
   for (int64_t i = 0; i < head_dim; i += LANES) {
     lanes_store_half(to + i, lanes_load(x + i), mask_first(LANES));
   }
 }
 
-/// Quantises one row to nibbles at `to`; scale and zero go to `metadata[0]` and
-/// `metadata[block_size]`.
-KV_INLINE void KERNEL(append_codes)(
-    uint8_t *to, uint16_t *metadata, int64_t block_size, const float *x, int64_t head_dim) {
+/// Scale and zero of one row, stored at `metadata[0]` and `metadata[block_size]`.
+KV_INLINE kv_quantiser KERNEL(measure_row)(
+    const float *x, int64_t head_dim, uint16_t *metadata, int64_t block_size) {
   lanes low = lanes_load(x), high = low;
   for (int64_t i = LANES; i < head_dim; i += LANES) {
     const lanes a = lanes_load(x + i);
     low = lanes_min(low, a);
     high = lanes_max(high, a);
   }
-  const kv_quantiser q = kv_quantiser_for(lanes_smallest(low), lanes_largest(high));
+  float smallest, largest;
+  lanes_extremes(low, high, &smallest, &largest);
+  const kv_quantiser q = kv_quantiser_for(smallest, largest, lane_to_half, lane_of_half);
   metadata[0] = q.scale_bits;
   metadata[block_size] = q.zero_bits;
+  return q;
+}
+
+/// Codes of one row.
+KV_INLINE void KERNEL(append_codes)(
+    uint8_t *to, const float *x, int64_t head_dim, kv_quantiser q) {
   const lanes zero = lanes_all(q.zero), inverse = lanes_all(q.inverse_scale);
   const lanes least = lanes_zero(), most = lanes_all(15.0f);
   const int64_t half = head_dim / 2;
-  for (int64_t i = 0; i < half; i += LANES) {
-    const lane_mask m = mask_first(half - i);
-    lanes a = lanes_mul(lanes_sub(lanes_load_first(x + i, m), zero), inverse);
-    lanes b = lanes_mul(lanes_sub(lanes_load_first(x + half + i, m), zero), inverse);
+  int64_t i = 0;
+  // Whole vectors first: a masked load waits until what the rotation stored is in the cache.
+  for (; i + LANES <= half; i += LANES) {
+    lanes a = lanes_mul(lanes_sub(lanes_load(x + i), zero), inverse);
+    lanes b = lanes_mul(lanes_sub(lanes_load(x + half + i), zero), inverse);
     a = lanes_min(lanes_max(a, least), most);
     b = lanes_min(lanes_max(b, least), most);
-    lanes_store_codes(to + i, a, b, m);
+    lanes_store_codes(to + i, a, b, mask_first(LANES));
   }
+  if (i == half) return;
+  const lane_mask m = mask_first(half - i);
+  lanes a = lanes_mul(lanes_sub(lanes_load_first(x + i, m), zero), inverse);
+  lanes b = lanes_mul(lanes_sub(lanes_load_first(x + half + i, m), zero), inverse);
+  a = lanes_min(lanes_max(a, least), most);
+  b = lanes_min(lanes_max(b, least), most);
+  lanes_store_codes(to + i, a, b, m);
 }
 
-/// One row: rotated into `turned` first where the format says so.
-KV_INLINE void KERNEL(append_row)(
-    const kv_shape *shape, uint8_t *to, uint16_t *metadata, const float *x, int64_t rotation) {
-  float turned[KV_MAX_HEAD_DIM];
-  // Rotating keeps the core too busy to look ahead by itself: ask for a later row now.
-  for (int64_t i = 0; i < shape->head_dim; i += 16) {
-    __builtin_prefetch(x + 4 * shape->head_dim + i, 0, 3);
+/// Rotates and stores some rows. Each step runs over all of them: one row's steps wait for each
+/// other (some 200 cycles from its first load to its last code), the rows do not.
+KV_INLINE void KERNEL(append_rows)(
+    const kv_shape *shape, const KERNEL(append_row) *rows, int64_t count) {
+  const int64_t dim = shape->head_dim;
+  // At whole cache lines, so that what the rotation stores is loaded without a detour.
+  _Alignas(64) float turned[KERNEL(APPEND_ROWS)][KV_MAX_HEAD_DIM];
+  const float *x[KERNEL(APPEND_ROWS)];
+  kv_quantiser q[KERNEL(APPEND_ROWS)];
+  for (int64_t r = 0; r < count; r++) {
+    x[r] = rows[r].x;
+    if (rows[r].rotation == 0) continue;
+    KERNEL(rotate_row)(x[r], turned[r], dim, rows[r].rotation);
+    x[r] = turned[r];
   }
-  if (rotation > 0) {
-    KERNEL(rotate_row)(x, turned, shape->head_dim, rotation);
-    x = turned;
+  if (shape->bits == 16) {
+    for (int64_t r = 0; r < count; r++) {
+      KERNEL(append_half)((uint16_t *)(void *)rows[r].to, x[r], dim);
+    }
+    return;
   }
-  if (shape->bits == 4) {
-    KERNEL(append_codes)(to, metadata, shape->block_size, x, shape->head_dim);
-  } else {
-    KERNEL(append_half)((uint16_t *)(void *)to, x, shape->head_dim);
+  for (int64_t r = 0; r < count; r++) {
+    q[r] = KERNEL(measure_row)(x[r], dim, rows[r].metadata, shape->block_size);
   }
+  for (int64_t r = 0; r < count; r++) KERNEL(append_codes)(rows[r].to, x[r], dim, q[r]);
 }
 
 static void KERNEL(append)(const kv_append *call, int64_t first, int64_t last) {
   const kv_shape *shape = &call->shape;
+  KERNEL(append_row) rows[KERNEL(APPEND_ROWS)];
+  int64_t count = 0;
   for (int64_t token = first; token < last; token++) {
     const int64_t page = call->slots[token] / shape->block_size;
     const int64_t offset = call->slots[token] % shape->block_size;
     for (int64_t head = 0; head < shape->kv_heads; head++) {
       const kv_place place = kv_locate(shape, call->pages, page, offset, head);
       const int64_t row = (token * shape->kv_heads + head) * shape->head_dim;
-      KERNEL(append_row)(
-          shape, place.key, place.metadata, call->keys + row, shape->key_rotation);
-      KERNEL(append_row)(
-          shape, place.value, place.metadata + 2 * shape->block_size, call->values + row,
-          shape->value_rotation);
+      // Rows much further on are asked for now: the core is too busy to look ahead by itself.
+      for (int64_t i = 0; i < shape->head_dim; i += 16) {
+        __builtin_prefetch(call->keys + row + 8 * shape->head_dim + i, 0, 3);
+        __builtin_prefetch(call->values + row + 8 * shape->head_dim + i, 0, 3);
+      }
+      rows[count++] = (KERNEL(append_row)){
+          call->keys + row, place.key, place.metadata, shape->key_rotation};
+      rows[count++] = (KERNEL(append_row)){
+          call->values + row, place.value, place.metadata + 2 * shape->block_size,
+          shape->value_rotation};
+      if (count == KERNEL(APPEND_ROWS)) {
+        KERNEL(append_rows)(shape, rows, count);
+        count = 0;
+      }
     }
   }
+  KERNEL(append_rows)(shape, rows, count);
 }

@@ -26,16 +26,13 @@ bool kv_path_available(kv_path path) {
   }
 }
 
+#if defined(__x86_64__)
 /// Whether four-bit decode attention runs in whole numbers.
 static bool decodes_codes(kv_path path, const kv_shape *shape) {
-#if defined(__x86_64__)
   return path == KV_PATH_AVX512 && shape->bits == 4 && __builtin_cpu_supports("avx512vnni")
       && __builtin_cpu_supports("avx512vbmi");
-#else
-  (void)path, (void)shape;
-  return false;
-#endif
 }
+#endif
 
 static const kv_kernels *kernels(kv_path path) {
   switch (path) {

@@ -63,11 +63,18 @@ KV_INLINE float lanes_largest(lanes a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-KV_INLINE float lanes_smallest(lanes a) {
-  __m128 s = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-  s = _mm_min_ps(s, _mm_movehl_ps(s, s));
-  return _mm_cvtss_f32(_mm_min_ss(s, _mm_movehdup_ps(s)));
+/// The smallest element of `low` and the largest of `high`: one reduction of [-low, high].
+KV_INLINE void lanes_extremes(lanes low, lanes high, float *smallest, float *largest) {
+  low = _mm256_xor_ps(low, _mm256_set1_ps(-0.0f));
+  const __m128 l = _mm_max_ps(_mm256_castps256_ps128(low), _mm256_extractf128_ps(low, 1));
+  const __m128 h = _mm_max_ps(_mm256_castps256_ps128(high), _mm256_extractf128_ps(high, 1));
+  __m128 two = _mm_max_ps(_mm_unpacklo_ps(l, h), _mm_unpackhi_ps(l, h));
+  two = _mm_max_ps(two, _mm_movehl_ps(two, two));
+  *smallest = -_mm_cvtss_f32(two);
+  *largest = _mm_cvtss_f32(_mm_movehdup_ps(two));
 }
+KV_INLINE uint16_t lane_to_half(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
+KV_INLINE float lane_of_half(uint16_t half) { return _cvtsh_ss(half); }
 
 /// The sums of four vectors, to `p[0 ..< 4]`.
 KV_INLINE void lanes_sum4(lanes a, lanes b, lanes c, lanes d, float *p) {

@@ -47,7 +47,21 @@ KV_INLINE lanes lanes_power_of_two(lanes n) {
 }
 KV_INLINE float lanes_sum(lanes a) { return _mm512_reduce_add_ps(a); }
 KV_INLINE float lanes_largest(lanes a) { return _mm512_reduce_max_ps(a); }
-KV_INLINE float lanes_smallest(lanes a) { return _mm512_reduce_min_ps(a); }
+/// The smallest element of `low` and the largest of `high`: one reduction of [-low, high].
+KV_INLINE void lanes_extremes(lanes low, lanes high, float *smallest, float *largest) {
+  low = _mm512_xor_ps(low, _mm512_set1_ps(-0.0f));
+  const lanes both = _mm512_max_ps(
+      _mm512_shuffle_f32x4(low, high, 0x44), _mm512_shuffle_f32x4(low, high, 0xEE));
+  __m256 a = _mm512_castps512_ps256(both), b = _mm512_extractf32x8_ps(both, 1);
+  __m128 l = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  __m128 h = _mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+  __m128 two = _mm_max_ps(_mm_unpacklo_ps(l, h), _mm_unpackhi_ps(l, h));
+  two = _mm_max_ps(two, _mm_movehl_ps(two, two));
+  *smallest = -_mm_cvtss_f32(two);
+  *largest = _mm_cvtss_f32(_mm_movehdup_ps(two));
+}
+KV_INLINE uint16_t lane_to_half(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
+KV_INLINE float lane_of_half(uint16_t half) { return _cvtsh_ss(half); }
 
 /// The sums of four vectors, to `p[0 ..< 4]`.
 KV_INLINE void lanes_sum4(lanes a, lanes b, lanes c, lanes d, float *p) {

@@ -47,7 +47,7 @@ static void append_row(
     low = x[i] < low ? x[i] : low;
     high = x[i] > high ? x[i] : high;
   }
-  const kv_quantiser q = kv_quantiser_for(low, high);
+  const kv_quantiser q = kv_quantiser_for(low, high, kv_float_to_half, kv_half_to_float);
   metadata[0] = q.scale_bits;
   metadata[shape->block_size] = q.zero_bits;
   for (int64_t i = 0; i < half; i++) {

@@ -2,8 +2,8 @@ import Foundation
 import KernelStudies
 import Operators
 
-/// What each KV cache format does to a sample, as JSON: keys in order, errors as shares of one, and
-/// null where there is nothing to compare with.
+/// What each KV cache format does to a sample, as JSON: keys in order, errors as shares of one,
+/// absent where there is nothing to compare with.
 public struct AccuracyJSON: Encodable {
   private let sample: SampleSection
   private let formats: [FormatSection]

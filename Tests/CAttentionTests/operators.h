@@ -15,6 +15,8 @@ typedef struct operator_test {
   const char *name;
   /// The largest error that passes.
   double most;
+  /// The same where products are of whole numbers and not of FP32 (AVX-512 VNNI); 0 where none are.
+  double most_in_codes;
   /// Whether bytes must be the same; else the error is the NMSE of FP32.
   bool is_exact, is_hostile, makes_pages;
   /// Runs over a world; `r` is in the same state for every path.

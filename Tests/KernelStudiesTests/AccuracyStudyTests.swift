@@ -65,6 +65,19 @@ import Testing
     #expect(try error(result, .fp16, \.outputError) < 0.01)
   }
 
+  @Test("FP16 reads each element back within 2^-11 of it, or half the least step")
+  func halfPrecisionElements() throws {
+    let sample = AccuracyStudyTests.outliers(headDim: 64).sample()
+    let study = AccuracyStudy(sample, backend: try CPUBackend(threads: 1))
+    let (keys, values) = try study.stored(.fp16)
+    for (stored, exact) in [(keys, sample.keys), (values, sample.values)] {
+      #expect(
+        zip(stored, exact).allSatisfy { stored, exact in
+          (stored - exact).magnitude <= max(0x1p-11 * exact.magnitude, 0x1p-25)
+        })
+    }
+  }
+
   @Test("normal keys: no four-bit format is far from another")
   func normalKeys() throws {
     var random = SeededRandom(5)

@@ -89,7 +89,7 @@ public struct AccuracyStudy {
   }
 
   /// The sample's keys and values after a stay in pages of the format.
-  private func stored(
+  func stored(
     _ format: KVFormat
   ) throws(DeviceError) -> (keys: [Float], values: [Float]) {
     let (heads, size) = (sample.heads, AccuracyStudy.blockSize)
