@@ -111,6 +111,7 @@ public struct KernelBenchJSON: Encodable {
     let format: Nullable<String>
     let sequences: Nullable<Int>
     let tokens: Nullable<Int>
+    /// Cached tokens of a sequence; of prefill those before the chunk.
     let context: Nullable<Int>
     let ratedBytes: Int
     let exceedsCache: Bool
