@@ -78,7 +78,9 @@ import Testing
       }
     }
     let second = (0..<count).map { Double(call.outputs[$0]) }
-    #expect(nmse(first[...], second) <= 1e-10, "decode and prefill agree on one token")
+    #expect(
+      Statistics.normalisedMeanSquaredError(first[...], second) <= 1e-10,
+      "decode and prefill agree on one token")
   }
 
   @Test func linearReadsNothingBehindItsWeights() {

@@ -119,8 +119,12 @@ public struct CheckPlan: Sendable {
         blockSize: block, contexts: contexts, chunk: min(3, contexts[0]), options: options)
     }
     let bent = AttentionOptions(softCap: 50, slidingWindow: 1000)
-    var shapes = formats.map { shape($0, 256, group: 2, block: 16, [1025, 512, 3]) }
-    shapes += formats.map { shape($0, 256, group: 1, block: 32, [1024, 2500], bent) }
+    var shapes = formats.map {
+      shape($0, max(64, $0.rotation?.order ?? 0), group: 2, block: 16, [1025, 512, 3])
+    }
+    shapes += formats.map {
+      shape($0, max(64, $0.rotation?.order ?? 0), group: 1, block: 32, [1024, 1700], bent)
+    }
     shapes += [shape(.fp16, 64, group: 2, block: 8, [4096, 1])]
     shapes += [shape(.int4Rotated, 128, group: 4, block: 64, [4096, 1], bent)]
     guard extent == .full else { return shapes }

@@ -177,7 +177,7 @@ struct Verdict {
       return Verdict(fault: "refused: \(error)")
     }
     return Verdict(
-      error: nmse(output.written, expected),
+      error: Statistics.normalisedMeanSquaredError(output.written, expected),
       fault: output.sentinelsSurvive ? nil : "wrote behind its output")
   }
 
