@@ -5,7 +5,8 @@ KVSIM := .build/release/kvsim
 DEMO := .build/demo
 SOURCES := Package.swift Sources Tests
 
-.PHONY: demo test test-sanitized test-deep bench format lint release clean setup build
+.PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c bench format lint \
+	release clean setup setup-arm64 build
 
 # Measures this machine, then plays Scenarios/quickstart.yaml on it in three KV formats.
 demo: build
@@ -35,6 +36,33 @@ test-deep: setup lint
 	$(SWIFT) build --build-tests
 	KVSIM_TEST_DEPTH=10 $(SWIFT) test --skip-build
 
+# Do all paths of the CPU kernels agree? Without Swift, so that it runs where Swift does not.
+CLANG ?= clang
+AGREEMENT := .build/agreement
+AGREEMENT_SOURCES := $(wildcard Sources/CAttention/*.[ch] Sources/CAttention/include/*.h \
+  Tests/CAttentionTests/*.[ch])
+AGREEMENT_BUILD = mkdir -p $(AGREEMENT) && $(CLANG) -Wall -Wextra -Werror -fuse-ld=lld \
+  -ISources/CAttention/include $(filter %.c,$^) -lm -o $@
+
+# The paths of this machine.
+test-c: $(AGREEMENT)/native
+	$<
+
+# The arm64 path, on an emulated CPU.
+test-arm64: setup-arm64 $(AGREEMENT)/arm64
+	qemu-aarch64 $(AGREEMENT)/arm64
+
+# The paths of this machine again, where leaving memory or undefined behaviour ends the run.
+test-sanitized-c: $(AGREEMENT)/sanitized
+	$<
+
+$(AGREEMENT)/native: $(AGREEMENT_SOURCES)
+	$(AGREEMENT_BUILD) -O2
+$(AGREEMENT)/arm64: $(AGREEMENT_SOURCES) | setup-arm64
+	$(AGREEMENT_BUILD) -O2 --target=aarch64-linux-gnu -static
+$(AGREEMENT)/sanitized: $(AGREEMENT_SOURCES)
+	$(AGREEMENT_BUILD) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
 # Speed and memory: 100,000 requests simulated and stored. Never part of the tests.
 bench: build
 	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark --no-progress
@@ -55,13 +83,20 @@ clean:
 	rm -rf .build .build-static $(SANITIZED) Tests/Benchmarks/.build
 
 # Debian's packages, asked for only where they are missing; a Swift toolchain must be there.
-PACKAGES := libsqlite3-dev libvulkan-dev
 setup:
 	@command -v $(SWIFT) >/dev/null || { echo "kvsim needs Swift 6.2 or later: \
 	https://www.swift.org/install/linux/" >&2; exit 1; }
-	@missing=$$(for package in $(PACKAGES); do \
-	  dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
-	if [ -n "$$missing" ]; then \
-	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-	  $$as apt-get update -q && $$as apt-get install -q -y --no-install-recommends $$missing; \
-	fi
+	$(call install,libsqlite3-dev libvulkan-dev)
+
+# A C library and its start files for arm64, and an emulator of its CPUs.
+setup-arm64:
+	$(call install,gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+
+define install
+@missing=$$(for package in $(1); do \
+  dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
+if [ -n "$$missing" ]; then \
+  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+  $$as apt-get update -q && $$as apt-get install -q -y --no-install-recommends $$missing; \
+fi
+endef

@@ -17,6 +17,9 @@ bool kv_path_available(kv_path path) {
       return kv_path_available(KV_PATH_AVX2) && __builtin_cpu_supports("avx512f")
           && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
           && __builtin_cpu_supports("avx512dq");
+#elif defined(__aarch64__)
+    case KV_PATH_NEON:
+      return true;
 #endif
     default:
       return false;
@@ -42,6 +45,9 @@ static const kv_kernels *kernels(kv_path path) {
       return &kv_avx512_base_kernels;
     case KV_PATH_AVX2:
       return &kv_avx2_kernels;
+#elif defined(__aarch64__)
+    case KV_PATH_NEON:
+      return &kv_neon_kernels;
 #endif
     default:
       return &kv_scalar_kernels;

@@ -33,6 +33,8 @@ extern const kv_kernels kv_avx2_kernels;
 extern const kv_kernels kv_avx512_base_kernels;
 /// Four-bit pages only.
 void kv_decode_codes_vnni(const kv_decode *, int64_t first, int64_t last, float *scratch);
+#elif defined(__aarch64__)
+extern const kv_kernels kv_neon_kernels;
 #endif
 
 enum {

@@ -1,5 +1,5 @@
 // The kernels in plain C: one loop per sum, no tiles, no lanes. This is what the other paths are
-// held against, and what runs where no other path exists (arm64 for now).
+// held against, and what runs where no other path exists.
 //
 // Bytes and operations are those of the operators (OperatorShape.swift); no floor is claimed.
 

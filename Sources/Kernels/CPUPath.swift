@@ -11,6 +11,8 @@ public enum CPUPath: String, CaseIterable, Hashable, Sendable {
   case avx512Base = "avx512-base"
   /// The same, and VNNI with VBMI where the CPU has them.
   case avx512
+  /// NEON, part of every arm64 CPU.
+  case neon
 
   /// The variable of the environment that forces a path.
   public static let environmentVariable = "KVSIM_CPU_PATH"
@@ -54,6 +56,7 @@ public enum CPUPath: String, CaseIterable, Hashable, Sendable {
     case .avx2: KV_PATH_AVX2
     case .avx512Base: KV_PATH_AVX512_BASE
     case .avx512: KV_PATH_AVX512
+    case .neon: KV_PATH_NEON
     }
   }
 }

@@ -6,7 +6,7 @@ import Testing
 struct StyleTests {
   private static let sources =
     Repository.files(in: "Sources", endings: ["swift", "c", "h"])
-    + Repository.files(in: "Tests", endings: ["swift"])
+    + Repository.files(in: "Tests", endings: ["swift", "c", "h"])
 
   @Test("No file is longer than 500 lines, no line than 100 columns")
   func lengths() throws {

@@ -78,8 +78,9 @@ import Testing
       }
     }
     let second = (0..<count).map { Double(call.outputs[$0]) }
+    // What 15 bits leave of queries and weights where decode runs in whole numbers.
     #expect(
-      Statistics.normalisedMeanSquaredError(first[...], second) <= CheckReport.aim,
+      Statistics.normalisedMeanSquaredError(first[...], second) <= 1e-8,
       "decode and prefill agree on one token")
   }
 

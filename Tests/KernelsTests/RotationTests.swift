@@ -77,5 +77,6 @@ func code(of path: CPUPath) -> kv_path {
   case .avx2: KV_PATH_AVX2
   case .avx512Base: KV_PATH_AVX512_BASE
   case .avx512: KV_PATH_AVX512
+  case .neon: KV_PATH_NEON
   }
 }

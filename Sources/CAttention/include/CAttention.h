@@ -26,6 +26,8 @@ typedef enum kv_path {
   KV_PATH_AVX512_BASE = 2,
   /// The same, and four-bit decode attention in whole numbers where VNNI and VBMI are present.
   KV_PATH_AVX512 = 3,
+  /// NEON, part of every arm64 CPU.
+  KV_PATH_NEON = 4,
 } kv_path;
 
 /// The pages of one layer. The offsets that follow from it stand in PageLayout.swift.
