@@ -5,7 +5,8 @@ KVSIM := .build/release/kvsim
 DEMO := .build/demo
 SOURCES := Package.swift Sources Tests
 
-.PHONY: demo test test-deep test-c test-arm64 test-sanitized-c bench format lint release clean setup setup-arm64 build
+.PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c bench format lint \
+	release clean setup setup-arm64 build
 
 # Measures this machine, then plays Scenarios/quickstart.yaml on it in three KV formats.
 demo: build
@@ -21,6 +22,14 @@ build: setup
 test: setup lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+# The kernels in C under AddressSanitizer and UndefinedBehaviorSanitizer, through their check.
+# Undefined behaviour traps: Swift links no runtime that would describe it.
+SANITIZED := .build-sanitized
+test-sanitized: setup
+	$(SWIFT) build -c release --product kvsim --scratch-path $(SANITIZED) --sanitize=address \
+	  -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined
+	$(SANITIZED)/release/kvsim kernels check --quick
 
 # The same tests with more random worlds, shapes and mutations.
 test-deep: setup lint
@@ -71,7 +80,7 @@ lint:
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 
 clean:
-	rm -rf .build .build-static Tests/Benchmarks/.build
+	rm -rf .build .build-static $(SANITIZED) Tests/Benchmarks/.build
 
 # Debian's packages, asked for only where they are missing; a Swift toolchain must be there.
 setup:

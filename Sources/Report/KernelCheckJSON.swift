@@ -74,14 +74,10 @@ public struct KernelCheckJSON: Encodable {
   }
 
   /// Sorted keys in snake case, ended by a newline.
-  public func rendered() -> String {
+  public func rendered() throws -> String {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    do {
-      return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-    } catch {
-      preconditionFailure("finite numbers and text can be encoded: \(error)")
-    }
+    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
   }
 }

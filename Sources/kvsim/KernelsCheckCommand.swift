@@ -38,6 +38,13 @@ struct KernelsCheckCommand: ParsableCommand {
   @Option(help: "How the result is printed.")
   var format = OutputFormat.table
 
+  func validate() throws {
+    if let path, CPUPath(rawValue: path) == nil {
+      let known = CPUPath.allCases.map(\.name).joined(separator: ", ")
+      throw ValidationError("--path takes one of \(known).")
+    }
+  }
+
   func run() throws {
     guard device == .cpu else {
       throw failure("--device vulkan: no kernels for Vulkan are bundled yet", .runFailed)
@@ -45,7 +52,7 @@ struct KernelsCheckCommand: ParsableCommand {
     let plan = CheckPlan(
       seed: seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), extent: quick ? .quick : .full)
     if let only, !plan.cases.indices.contains(only) {
-      throw failure("--case takes a number from 0 to \(plan.cases.count - 1)", .runFailed)
+      throw ValidationError("--case takes a number from 0 to \(plan.cases.count - 1).")
     }
     let report = try check(plan)
     let skipped = CPUPath.allCases.filter { !CPUPath.available.contains($0) }.map(\.name)
@@ -55,7 +62,7 @@ struct KernelsCheckCommand: ParsableCommand {
       try printResult(
         KernelCheckTable(report, skippedPaths: skipped, repeatCommand: command).rendered())
     case .json:
-      try printResult(KernelCheckJSON(report, skippedPaths: skipped).rendered())
+      try printResult(try KernelCheckJSON(report, skippedPaths: skipped).rendered())
     }
     guard report.passed else { throw ExitCode.runFailed }
   }

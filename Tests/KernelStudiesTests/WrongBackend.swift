@@ -63,7 +63,9 @@ final class WrongBackend: KernelBackend {
     try right.decodeAttention(
       queries: queries, queryHeads: queryHeads, sequences: sequences.map(read), pages: pages,
       options: bent(options), into: &output)
-    if mistake == .perturbsDecode { for i in output.indices { output[i] *= 1.03 } }
+    if mistake == .perturbsDecode {
+      for i in 0..<sequences.count * queryHeads * pages.layout.headDim { output[i] *= 1.03 }
+    }
     if mistake == .writesBehindOutputs { output[output.count - 1] = 0 }
   }
 
@@ -83,7 +85,7 @@ final class WrongBackend: KernelBackend {
     try right.linear(
       activations, weights: weights, tokens: tokens, outputs: outputs, inputs: inputs,
       into: &output)
-    if mistake == .perturbsLinear { output[0] += 10 }
+    if mistake == .perturbsLinear { for i in 0..<tokens * outputs { output[i] *= 1.03 } }
   }
 
   func time(

@@ -79,7 +79,9 @@ import Testing
     }
     let second = (0..<count).map { Double(call.outputs[$0]) }
     // What 15 bits leave of queries and weights where decode runs in whole numbers.
-    #expect(nmse(first[...], second) <= 1e-8, "decode and prefill agree on one token")
+    #expect(
+      Statistics.normalisedMeanSquaredError(first[...], second) <= 1e-8,
+      "decode and prefill agree on one token")
   }
 
   @Test func linearReadsNothingBehindItsWeights() {

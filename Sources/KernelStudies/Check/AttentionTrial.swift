@@ -43,7 +43,7 @@ struct AttentionTrial {
       for (output, row) in zip([keys, values], rows) {
         verdict = verdict.joined(
           Verdict(
-            error: nmse(output.written, row),
+            error: Statistics.normalisedMeanSquaredError(output.written, row),
             fault: output.sentinelsSurvive ? nil : "wrote behind its output"))
       }
     }

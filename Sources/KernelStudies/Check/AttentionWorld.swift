@@ -22,7 +22,7 @@ struct AttentionWorld {
   ) throws(DeviceError) {
     try self.init(
       shape.format, shape.heads, blockSize: shape.blockSize, contexts: shape.contexts,
-      writer: writer, random: &random)
+      channelScales: shape.channelScales, writer: writer, random: &random)
   }
 
   /// Gaussian K and V, written by `writer`; `channelScales` multiplies channels of K.

@@ -29,6 +29,14 @@ public struct AttentionShape: Hashable, Sendable {
   public let chunk: Int
   /// Soft-cap and sliding window.
   public let options: AttentionOptions
+  /// Whether two channels of K are thirty times as large as the others, as in trained models;
+  /// queries are so much smaller there.
+  public let hasOutliers: Bool
+
+  /// What the channels of K are multiplied with, and those of the queries divided by.
+  var channelScales: [Int: Float] {
+    hasOutliers ? [3: 30, heads.headDim / 2 + 5: 30] : [:]
+  }
 
   /// How many multiplications the reference needs, roughly.
   var work: Int {
@@ -47,6 +55,7 @@ extension AttentionShape: CustomStringConvertible {
       + "chunk=\(chunk)"
     if let softCap = options.softCap { text += " soft_cap=\(softCap)" }
     if let window = options.slidingWindow { text += " window=\(window)" }
+    if hasOutliers { text += " outliers" }
     return text
   }
 }

@@ -63,6 +63,7 @@ public struct CheckPlan: Sendable {
   static let chunks = [1, 3, 17, 70]
   /// Gemma 2 caps at 50 and 30; 1.5 bends nearly every logit.
   static let softCaps: [Float?] = [nil, 50, 1.5]
+  static let outliers = [false, true]
   static let windows: [Int?] = [nil, 1, 5, 32, 64, 100, 4096]
 
   // MARK: Shapes
@@ -84,10 +85,10 @@ public struct CheckPlan: Sendable {
     rows.shuffle(using: &random)
     var pairs = PairCover(sizes: [
       formats.count, headDims.count, groupSizes.count, blockSizes.count, kvHeads.count,
-      batches.count, chunks.count, softCaps.count, windows.count,
+      batches.count, chunks.count, softCaps.count, windows.count, outliers.count,
     ])
     return rows.map { row in
-      let choice = pairs.complete(row + Array(repeating: nil, count: 5), &random)
+      let choice = pairs.complete(row + Array(repeating: nil, count: 6), &random)
       let contexts = batches[choice[5]]
       return AttentionShape(
         format: formats[choice[0]],
@@ -97,7 +98,8 @@ public struct CheckPlan: Sendable {
         blockSize: blockSizes[choice[3]], contexts: contexts,
         chunk: min(chunks[choice[6]], contexts[0]),
         options: AttentionOptions(
-          softCap: softCaps[choice[7]], slidingWindow: windows[choice[8]]))
+          softCap: softCaps[choice[7]], slidingWindow: windows[choice[8]]),
+        hasOutliers: outliers[choice[9]])
     }
   }
 
@@ -116,11 +118,16 @@ public struct CheckPlan: Sendable {
     ) -> AttentionShape {
       AttentionShape(
         format: format, heads: HeadGeometry(queryHeads: group, kvHeads: 1, headDim: headDim),
-        blockSize: block, contexts: contexts, chunk: min(3, contexts[0]), options: options)
+        blockSize: block, contexts: contexts, chunk: min(3, contexts[0]), options: options,
+        hasOutliers: false)
     }
     let bent = AttentionOptions(softCap: 50, slidingWindow: 1000)
-    var shapes = formats.map { shape($0, 256, group: 2, block: 16, [1025, 512, 3]) }
-    shapes += formats.map { shape($0, 256, group: 1, block: 32, [1024, 2500], bent) }
+    var shapes = formats.map {
+      shape($0, max(64, $0.rotation?.order ?? 0), group: 2, block: 16, [1025, 512, 3])
+    }
+    shapes += formats.map {
+      shape($0, max(64, $0.rotation?.order ?? 0), group: 1, block: 32, [1024, 1700], bent)
+    }
     shapes += [shape(.fp16, 64, group: 2, block: 8, [4096, 1])]
     shapes += [shape(.int4Rotated, 128, group: 4, block: 64, [4096, 1], bent)]
     guard extent == .full else { return shapes }

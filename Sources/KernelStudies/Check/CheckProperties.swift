@@ -71,7 +71,8 @@ struct CheckProperties {
           "rotation keeps norms", abs(norm(once[row]) / norm(original[row]) - 1), limit: 1e-3,
           shape)
         count(
-          "rotating twice is the identity", nmse(twice[row], original[row].map(Double.init)),
+          "rotating twice is the identity",
+          Statistics.normalisedMeanSquaredError(twice[row], original[row].map(Double.init)),
           limit: CheckReport.aim, shape)
       }
     }
@@ -113,7 +114,7 @@ struct CheckProperties {
         }
         count(
           "rotating K and Q leaves FP16 attention",
-          nmse(outputs[1][...], outputs[0].map(Double.init)),
+          Statistics.normalisedMeanSquaredError(outputs[1][...], outputs[0].map(Double.init)),
           limit: CheckReport.aim, "order=\(order) head_dim=\(headDim) values=\(includesValues)")
       }
     }

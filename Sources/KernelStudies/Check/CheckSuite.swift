@@ -93,7 +93,10 @@ public struct CheckSuite {
     var random = CheckRandom(seed: plan.seed, index: each.index)
     let world = try AttentionWorld(shape, writer: writer, random: &random)
     let heads = shape.heads, row = heads.queryHeads * heads.headDim
-    let queries = random.normals(max(world.sequences.count, shape.chunk) * row)
+    var queries = random.normals(max(world.sequences.count, shape.chunk) * row)
+    for (channel, scale) in shape.channelScales {
+      for i in stride(from: channel, to: queries.count, by: heads.headDim) { queries[i] /= scale }
+    }
     let decoded = world.sequences.indices.flatMap { sequence in
       world.expected(
         sequence, tokens: 1, queries: queries[sequence * row..<(sequence + 1) * row],
@@ -177,7 +180,7 @@ struct Verdict {
       return Verdict(fault: "refused: \(error)")
     }
     return Verdict(
-      error: nmse(output.written, expected),
+      error: Statistics.normalisedMeanSquaredError(output.written, expected),
       fault: output.sentinelsSurvive ? nil : "wrote behind its output")
   }
 

@@ -1,36 +1,34 @@
-/// The normalised Hadamard matrix of an order in Double, by its definition: row i, column j is
+/// The normalised Hadamard matrix of an order in Double: row i, column j is
 /// (-1)^popcount(i & j) / sqrt(order). Symmetric and its own inverse.
 struct Hadamard {
   let order: Int
-  private let matrix: [Double]
 
   /// - Precondition: `order` is a power of two.
   init(order: Int) {
     precondition(order > 0 && order & (order - 1) == 0)
     self.order = order
-    let norm = 1 / Double(order).squareRoot()
-    matrix = (0..<order * order).map { index in
-      (index / order & index % order).nonzeroBitCount % 2 == 0 ? norm : -norm
-    }
   }
 
-  /// The matrix times each block of `order` elements: `order` multiplications an element.
+  /// The matrix times each block of `order` elements, by butterflies: log2(`order`) additions an
+  /// element. HadamardTests holds them against the definition.
   func rotated(_ vector: [Double]) -> [Double] {
-    var result = [Double](repeating: 0, count: vector.count)
-    result.withUnsafeMutableBufferPointer { result in
-      matrix.withUnsafeBufferPointer { matrix in
-        for start in stride(from: 0, to: vector.count, by: order) {
-          for j in 0..<order {
-            let element = vector[start + j]
-            let row = j &* order
-            var i = 0
-            while i < order {
-              result[start &+ i] += element * matrix[row &+ i]
-              i &+= 1
-            }
+    var result = vector
+    let norm = 1 / Double(order).squareRoot()
+    result.withUnsafeMutableBufferPointer { x in
+      var stride = 1
+      while stride < order {
+        var i = 0
+        while i < x.count {
+          if i & stride == 0 {
+            let a = x[i], b = x[i &+ stride]
+            x[i] = a + b
+            x[i &+ stride] = a - b
           }
+          i &+= 1
         }
+        stride *= 2
       }
+      for i in 0..<x.count { x[i] *= norm }
     }
     return result
   }
