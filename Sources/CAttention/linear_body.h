@@ -46,7 +46,50 @@ KV_INLINE void KERNEL(linear_block)(
   }
 }
 
+/// One row of W against one row of X, in four sums that do not wait for each other.
+KV_INLINE lanes KERNEL(dot_row)(const uint16_t *w, const float *x, int64_t inputs) {
+  lanes sum[4];
+  for (int k = 0; k < 4; k++) sum[k] = lanes_zero();
+  int64_t i = 0;
+  for (; i + 4 * LANES <= inputs; i += 4 * LANES) {
+    // Rows follow each other in memory: what comes 4 KiB on is read next, if not of this row.
+    __builtin_prefetch(w + i + 2048, 0, 3);
+#if LANES == 16
+    __builtin_prefetch(w + i + 2048 + 32, 0, 3);
+#endif
+    for (int k = 0; k < 4; k++) {
+      const lanes weight = lanes_load_half(w + i + k * LANES, mask_first(LANES));
+      sum[k] = lanes_fma(lanes_load(x + i + k * LANES), weight, sum[k]);
+    }
+  }
+  for (; i < inputs; i += LANES) {
+    const lane_mask m = mask_first(inputs - i);
+    sum[0] = lanes_fma(lanes_load_first(x + i, m), lanes_load_half(w + i, m), sum[0]);
+  }
+  return lanes_add(lanes_add(sum[0], sum[1]), lanes_add(sum[2], sum[3]));
+}
+
+/// One token: W is one stream from the first row to the last, as memory likes it best.
+static void KERNEL(linear_one)(const kv_linear *call, int64_t first, int64_t last) {
+  for (int64_t output = first; output < last; output += 4) {
+    const int64_t count = kv_min(4, last - output);
+    lanes sum[4];
+    float y[4];
+    for (int64_t r = 0; r < 4; r++) {
+      sum[r] = r < count
+          ? KERNEL(dot_row)(call->w + (output + r) * call->inputs, call->x, call->inputs)
+          : lanes_zero();
+    }
+    lanes_sum4(sum[0], sum[1], sum[2], sum[3], y);
+    memcpy(call->y + output, y, (size_t)count * sizeof(float));
+  }
+}
+
 static void KERNEL(linear_rows)(const kv_linear *call, int64_t first, int64_t last) {
+  if (call->tokens == 1) {
+    KERNEL(linear_one)(call, first, last);
+    return;
+  }
   for (int64_t output = first; output < last; output += 4) {
     const int64_t count = kv_min(4, last - output);
     const uint16_t *w[4];
