@@ -41,6 +41,15 @@ KV_INLINE void KERNEL(append_half)(uint16_t *to, const float *x, int64_t head_di
   }
 }
 
+/// Asks for elements of the row two batches on, a few at a time: in one burst they would queue up
+/// before the loads that are needed now.
+KV_INLINE void KERNEL(ask_for_later)(
+    const KERNEL(append_row) *row, int64_t head_dim, int64_t first, int64_t last) {
+  // Half of a batch are keys, half values.
+  const float *later = row->x + KERNEL(APPEND_ROWS) * head_dim;
+  for (int64_t i = first; i < last; i += 16) __builtin_prefetch(later + i, 0, 3);
+}
+
 /// Scale and zero of one row, stored at `metadata[0]` and `metadata[block_size]`.
 KV_INLINE kv_quantiser KERNEL(measure_row)(
     const float *x, int64_t head_dim, uint16_t *metadata, int64_t block_size) {
@@ -99,14 +108,19 @@ KV_INLINE void KERNEL(append_rows)(
   }
   if (shape->bits == 16) {
     for (int64_t r = 0; r < count; r++) {
+      KERNEL(ask_for_later)(&rows[r], dim, 0, dim);
       KERNEL(append_half)((uint16_t *)(void *)rows[r].to, x[r], dim);
     }
     return;
   }
   for (int64_t r = 0; r < count; r++) {
+    KERNEL(ask_for_later)(&rows[r], dim, 0, dim / 2);
     q[r] = KERNEL(measure_row)(x[r], dim, rows[r].metadata, shape->block_size);
   }
-  for (int64_t r = 0; r < count; r++) KERNEL(append_codes)(rows[r].to, x[r], dim, q[r]);
+  for (int64_t r = 0; r < count; r++) {
+    KERNEL(ask_for_later)(&rows[r], dim, dim / 2, dim);
+    KERNEL(append_codes)(rows[r].to, x[r], dim, q[r]);
+  }
 }
 
 static void KERNEL(append)(const kv_append *call, int64_t first, int64_t last) {
@@ -119,10 +133,10 @@ static void KERNEL(append)(const kv_append *call, int64_t first, int64_t last) {
     for (int64_t head = 0; head < shape->kv_heads; head++) {
       const kv_place place = kv_locate(shape, call->pages, page, offset, head);
       const int64_t row = (token * shape->kv_heads + head) * shape->head_dim;
-      // Rows much further on are asked for now: the core is too busy to look ahead by itself.
-      for (int64_t i = 0; i < shape->head_dim; i += 16) {
-        __builtin_prefetch(call->keys + row + 8 * shape->head_dim + i, 0, 3);
-        __builtin_prefetch(call->values + row + 8 * shape->head_dim + i, 0, 3);
+      // Codes fill a line in parts, so it is fetched first; rows of halves write whole lines.
+      for (int64_t b = 0; b < kv_code_bytes(shape) && shape->bits == 4; b += 64) {
+        __builtin_prefetch(place.key + b, 1, 3);
+        __builtin_prefetch(place.value + b, 1, 3);
       }
       rows[count++] = (KERNEL(append_row)){
           call->keys + row, place.key, place.metadata, shape->key_rotation};
