@@ -43,7 +43,7 @@ import Testing
           expected = Hadamard(order: order).rotated(expected)
         }
         let stored = reader.vector(slot: slot, kvHead: 0, isValue: isValue)
-        noise += nmse(stored.map { Float($0) }[...], expected) / 64
+        noise += Statistics.normalisedMeanSquaredError(stored.map { Float($0) }[...], expected) / 64
       }
       #expect((0.006...0.013).contains(noise), "\(format.name) \(noise)")
     }
