@@ -55,27 +55,32 @@ KV_INLINE lanes sum_of_quarters(lanes a) {
 }
 
 /// One query as whole numbers in the order in which rows hold their codes.
+///
+/// The sum is that of the whole numbers, not of the query: with it a score is the rounded query
+/// times the key as it was read back, and rounding counts as much as the key's elements, not as
+/// its codes, which outlier channels make far larger.
 static void store_query(
     const float *row, int64_t half, int8_t *to, float *unit, float *query_sum) {
-  lanes largest = lanes_zero(), sum = largest;
+  lanes largest = lanes_zero();
+  __m512i sum = _mm512_setzero_si512();
   for (int64_t i = 0; i < 2 * half; i += LANES) {
     largest = lanes_max(largest, _mm512_abs_ps(lanes_load(row + i)));
-    sum = lanes_add(sum, lanes_load(row + i));
   }
   const float most = lanes_largest(largest);
   *unit = most / KV_WHOLE_LIMIT;
-  *query_sum = lanes_sum(sum);
   const lanes inverse = lanes_all(most > 0 ? KV_WHOLE_LIMIT / most : 0);
   for (int64_t i = 0; i < half; i += 16) {
     for (int64_t nibble = 0; nibble < 2; nibble++, to += 32) {
       const lanes x = lanes_load_first(row + nibble * half + i, mask_first(half - i));
       const __m512i v = _mm512_cvtps_epi32(lanes_mul(x, inverse));
+      sum = _mm512_add_epi32(sum, v);
       const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(v, _mm512_set1_epi32(128)), 8);
       _mm_storeu_si128((__m128i *)(void *)to, _mm512_cvtepi32_epi8(high));
       // The low byte of `v` is what it has beyond 256 `high`.
       _mm_storeu_si128((__m128i *)(void *)(to + 16), _mm512_cvtepi32_epi8(v));
     }
   }
+  *query_sum = (float)_mm512_reduce_add_epi32(sum) * *unit;
 }
 
 static void begin_block(
