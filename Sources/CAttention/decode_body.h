@@ -6,7 +6,8 @@
 // so that scale and zero cost a few operations per token, not per element.
 //
 // Bytes per token and KV head at head_dim 128: 512 (FP16), 136 (INT4). Operations: 512 per query
-// head. On two cores of a Zen 5 EPYC, FP16 is bound by memory and INT4 by the FMA units.
+// head. On two cores of a Zen 5 EPYC, FP16 is bound by memory and INT4 by the FMA units; where
+// VNNI is present, decode_codes_body.h takes INT4's place.
 //
 // Measured on 2 cores of a Zen 5 EPYC that read 42 to 50 GB/s, 517 GFLOP/s of FMA; 16 sequences of
 // 2,048 tokens, 32 query heads on 8 KV heads, cold, median of 15: FP16, INT4 in microseconds.

@@ -14,7 +14,12 @@
 // Operations per token and query head at head_dim 128: 4 products of 64 bytes for the score, 4 for
 // the values, where decode_body.h needs 16 FMAs and their conversions.
 //
-/*MEASURED*/
+// Measured on 2 cores of a Zen 5 EPYC, 16 sequences of 2,048 tokens, 32 query heads on 8 KV heads,
+// cycles at 4 GHz per token and KV head, from memory and from cache.
+//   decode_body.h                                       59   52
+//   byte products                                       43   37
+//   queries prepared by lanes, prefetches without loops 40   32
+// The floor of the products alone is 16.
 
 enum {
   /// Query heads that go together.
