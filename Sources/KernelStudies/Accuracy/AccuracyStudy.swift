@@ -71,7 +71,8 @@ public struct AccuracyStudy {
     }
     var quantised = sample.keys
     if let order = format.rotationOrder(headDim: heads.headDim) {
-      quantised = OutlierChannels.rotated(quantised, order: order)
+      // Each row is whole blocks, so all of them can be turned as one.
+      quantised = Hadamard(order: order).rotated(quantised.map(Double.init)).map(Float.init)
     }
     let bytes = heads.kvBytesPerToken(format)
     return FormatAccuracy(

@@ -22,27 +22,4 @@ enum OutlierChannels {
     }
     return Double(outliers) / Double(row)
   }
-
-  /// `keys` times the normalised block-diagonal Hadamard matrix (Sylvester's) of an order that
-  /// divides their head dimension: what kernels quantise in a rotated format.
-  static func rotated(_ keys: [Float], order: Int) -> [Float] {
-    precondition(order > 0 && keys.count % order == 0)
-    var turned = keys
-    let scale = 1 / Float(order).squareRoot()
-    turned.withUnsafeMutableBufferPointer { turned in
-      for block in stride(from: 0, to: turned.count, by: order) {
-        var step = 1
-        while step < order {
-          for i in 0..<order where i & step == 0 {
-            let (a, b) = (turned[block + i], turned[block + i + step])
-            turned[block + i] = a + b
-            turned[block + i + step] = a - b
-          }
-          step *= 2
-        }
-        for i in 0..<order { turned[block + i] *= scale }
-      }
-    }
-    return turned
-  }
 }
