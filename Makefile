@@ -37,7 +37,8 @@ test-deep: setup lint
 	KVSIM_TEST_DEPTH=10 $(SWIFT) test --skip-build
 
 # Do all paths of the CPU kernels agree? Without Swift, so that it runs where Swift does not.
-CLANG ?= clang
+# Swift's toolchain brings a clang; it need not be on the path.
+CLANG ?= $(or $(shell command -v clang),$(dir $(realpath $(shell command -v $(SWIFT))))clang)
 AGREEMENT := .build/agreement
 AGREEMENT_SOURCES := $(wildcard Sources/CAttention/*.[ch] Sources/CAttention/include/*.h \
   Tests/CAttentionTests/*.[ch])
