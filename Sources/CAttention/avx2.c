@@ -1,7 +1,7 @@
 // The kernels compiled for AVX2, FMA and F16C. Only the dispatcher may lead here.
 
 #if defined(__x86_64__)
-#include "kernels.h"
+#include "tiles.h"
 
 #include <immintrin.h>
 

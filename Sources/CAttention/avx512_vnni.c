@@ -2,7 +2,7 @@
 // may lead here. All other kernels of this path are those of avx512.c.
 
 #if defined(__x86_64__)
-#include "kernels.h"
+#include "tiles.h"
 
 #include <immintrin.h>
 

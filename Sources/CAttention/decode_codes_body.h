@@ -127,11 +127,11 @@ KV_INLINE __m512i high_nibbles(__m512i bytes) {
 /// One piece of eight rows against `heads` queries: sums[head][rows 0-3, 4-7][plane].
 KV_INLINE void score_piece(
     const int heads, const bool is_tail, const block_state *s, const uint8_t *const *rows,
-    int64_t piece, int64_t pieces, __m512i sums[KV_BLOCK_HEADS][2][2]) {
+    int64_t offset, int64_t piece, int64_t pieces, __m512i sums[KV_BLOCK_HEADS][2][2]) {
   __m512i codes[2][2];
 #pragma clang loop unroll(full)
   for (int g = 0; g < 2; g++) {
-    const __m512i bytes = four_rows(rows + 4 * g, 16 * piece, is_tail);
+    const __m512i bytes = four_rows(rows + 4 * g, offset + 16 * piece, is_tail);
     codes[g][0] = low_nibbles(bytes);
     codes[g][1] = high_nibbles(bytes);
   }
@@ -159,8 +159,8 @@ KV_INLINE __m512i reduce_heads(__m512i a, __m512i b, __m512i c, __m512i d) {
 
 /// Products of eight keys with `heads` queries, as whole numbers in floats: [token][head].
 KV_INLINE void score_eight(
-    const int heads, const block_state *s, const uint8_t *const *rows, int64_t half,
-    float *scores) {
+    const int heads, const block_state *s, const uint8_t *const *rows, int64_t offset,
+    int64_t half, float *scores) {
   const int64_t pieces = piece_count(half), whole = half / 16;
   __m512i sums[KV_BLOCK_HEADS][2][2];
 #pragma clang loop unroll(full)
@@ -168,9 +168,9 @@ KV_INLINE void score_eight(
     for (int g = 0; g < 2; g++) sums[h][g][0] = sums[h][g][1] = _mm512_setzero_si512();
   }
   for (int64_t piece = 0; piece < whole; piece++) {
-    score_piece(heads, false, s, rows, piece, pieces, sums);
+    score_piece(heads, false, s, rows, offset, piece, pieces, sums);
   }
-  if (whole < pieces) score_piece(heads, true, s, rows, whole, pieces, sums);
+  if (whole < pieces) score_piece(heads, true, s, rows, offset, whole, pieces, sums);
 #pragma clang loop unroll(full)
   for (int g = 0; g < 2; g++) {
     __m512i all[KV_BLOCK_HEADS];
@@ -193,16 +193,18 @@ KV_INLINE lanes each_head(const float *metadata, int64_t first) {
 /// tile puts on everything before it; `top` takes the largest magnitude of what is left in
 /// `scores`.
 KV_INLINE lanes weigh_block(
-    block_state *s, const KERNEL(tile) *tile, float soft_cap, float *scores, lanes *top) {
+    block_state *s, const KERNEL(decode_step) *step, float soft_cap, float *scores,
+    lanes *top) {
+  const int64_t count = step->walk.tile->count;
   lanes largest = s->largest;
-  for (int64_t token = 0; token < tile->count; token += 4) {
-    const lanes scale = lanes_mul(each_head(tile->metadata[0], token), s->unit);
-    const lanes zero = lanes_mul(each_head(tile->metadata[1], token), s->query_sum);
+  for (int64_t token = 0; token < count; token += 4) {
+    const lanes scale = lanes_mul(each_head(step->metadata[0], token), s->unit);
+    const lanes zero = lanes_mul(each_head(step->metadata[1], token), s->query_sum);
     lanes x = lanes_fma(lanes_load(scores + 4 * token), scale, zero);
     if (soft_cap > 0) x = lanes_soft_cap(x, soft_cap);
-    if (token + 4 > tile->count) {
+    if (token + 4 > count) {
       x = _mm512_mask_mov_ps(
-          lanes_all(-INFINITY), mask_first(4 * (tile->count - token)), x);
+          lanes_all(-INFINITY), mask_first(4 * (count - token)), x);
     }
     largest = lanes_max(largest, x);
     lanes_store(scores + 4 * token, x);
@@ -212,11 +214,11 @@ KV_INLINE lanes weigh_block(
   s->largest = largest;
   lanes weight = lanes_mul(s->weight, decay), zeros = lanes_mul(s->zeros, decay);
   lanes most = lanes_zero();
-  for (int64_t token = 0; token < tile->count; token += 4) {
+  for (int64_t token = 0; token < count; token += 4) {
     const lanes p = lanes_exp(lanes_sub(lanes_load(scores + 4 * token), largest));
-    const lanes w = lanes_mul(p, each_head(tile->metadata[2], token));
+    const lanes w = lanes_mul(p, each_head(step->metadata[2], token));
     weight = lanes_add(weight, p);
-    zeros = lanes_fma(p, each_head(tile->metadata[3], token), zeros);
+    zeros = lanes_fma(p, each_head(step->metadata[3], token), zeros);
     most = lanes_max(most, _mm512_abs_ps(w));
     lanes_store(scores + 4 * token, w);
   }
@@ -252,12 +254,10 @@ KV_INLINE void store_weights(
   }
 }
 
-/// Adds the weighted values of a tile to one piece of `heads` sums. All pieces together ask for
-/// each line of the rows `ahead` once.
+/// Adds the weighted values of a tile to one piece of `heads` sums.
 KV_INLINE void add_piece(
-    const int heads, const bool is_tail, const block_state *s, const KERNEL(tile) *tile,
-    const uint8_t *const *ahead, const uint8_t *weights, lanes decay, lanes unit,
-    int64_t piece, int64_t pieces) {
+    const int heads, const bool is_tail, const block_state *s, KERNEL(decode_step) *step,
+    const uint8_t *weights, lanes decay, lanes unit, int64_t piece, int64_t pieces) {
   uint8_t order[64];
   for (int column = 0; column < 16; column++) {
     for (int token = 0; token < 4; token++) {
@@ -270,14 +270,11 @@ KV_INLINE void add_piece(
   for (int h = 0; h < heads; h++) {
     for (int i = 0; i < 4; i++) sums[h][i / 2][i % 2] = _mm512_setzero_si512();
   }
-  for (int64_t token = 0; token < tile->count; token += 4) {
+  const int64_t offset = step->walk.values + 16 * piece;
+  for (int64_t token = 0; token < step->walk.tile->count; token += 4) {
     const __m512i bytes = _mm512_permutexvar_epi8(
-        weave, four_rows(tile->values + token, 16 * piece, is_tail));
+        weave, four_rows(step->walk.tile->keys + token, offset, is_tail));
     const __m512i low = low_nibbles(bytes), high = high_nibbles(bytes);
-    if (ahead != NULL) {
-      __builtin_prefetch(ahead[token + piece % 4] + piece / 4 * 64, 0, 3);
-      if (piece + pieces < 4) __builtin_prefetch(ahead[token + piece + pieces], 0, 3);
-    }
     const int32_t *w = (const int32_t *)(const void *)(weights + 8 * token);
 #pragma clang loop unroll(full)
     for (int h = 0; h < heads; h++) {
@@ -304,54 +301,38 @@ KV_INLINE void add_piece(
   }
 }
 
-KV_INLINE void ask_for(const uint8_t *const *rows, int64_t count, int64_t bytes) {
-  for (int64_t i = 0; i < count; i++) {
-    for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows[i] + b, 0, 3);
-  }
-}
-
-/// One tile for one block of heads; the first block `asks` for the rows of the next tile, which
-/// lie anywhere.
+/// One KV head's rows for one block of its query heads.
 KV_INLINE void attend_block(
-    const int heads, const bool asks, block_state *s, const KERNEL(tile) *tile,
-    const KERNEL(tile) *next, int64_t half, float soft_cap) {
-  // The last tile asks for itself, which is in cache and costs nothing.
-  const KERNEL(tile) *ahead = next->count >= tile->count ? next : tile;
-  float scores[KV_BLOCK_HEADS * KV_DECODE_TILE];
-  uint8_t weights[8 * KV_DECODE_TILE];
-  const int64_t pieces = piece_count(half), whole = half / 16;
-  for (int64_t token = 0; token < tile->count; token += 8) {
-    if (asks) {
-#pragma clang loop unroll(full)
-      for (int i = 0; i < 8; i++) __builtin_prefetch(ahead->keys[token + i], 0, 3);
-      if (half > 64) ask_for(ahead->keys + token, 8, half);
-    }
-    score_eight(heads, s, tile->keys + token, half, scores + 4 * token);
+    const int heads, block_state *s, KERNEL(decode_step) *step, int64_t half, float soft_cap) {
+  float scores[KV_BLOCK_HEADS * KV_TILE];
+  uint8_t weights[8 * KV_TILE];
+  const int64_t pieces = piece_count(half), whole = half / 16, count = step->walk.tile->count;
+  for (int64_t token = 0; token < count; token += 8) {
+    kv_walk_ask(&step->walk, 8);
+    score_eight(heads, s, step->walk.tile->keys + token, step->walk.keys, half, scores + 4 * token);
   }
   lanes top;
-  const lanes decay = weigh_block(s, tile, soft_cap, scores, &top);
+  const lanes decay = weigh_block(s, step, soft_cap, scores, &top);
   top = lanes_max(top, lanes_all(1e-30f));
   const lanes limit = lanes_all(KV_WHOLE_LIMIT);
-  store_weights(scores, tile->count, lanes_div(limit, top), weights);
+  store_weights(scores, count, lanes_div(limit, top), weights);
   const lanes unit = lanes_div(top, limit);
   for (int64_t piece = 0; piece < whole; piece++) {
-    add_piece(
-        heads, false, s, tile, asks ? ahead->values : NULL, weights, decay, unit, piece, pieces);
+    kv_walk_ask(&step->walk, count / pieces);
+    add_piece(heads, false, s, step, weights, decay, unit, piece, pieces);
   }
   if (whole < pieces) {
-    add_piece(
-        heads, true, s, tile, asks ? ahead->values : NULL, weights, decay, unit, whole, pieces);
+    add_piece(heads, true, s, step, weights, decay, unit, whole, pieces);
   }
 }
 
 static void attend_heads(
-    int64_t heads, bool asks, block_state *s, const KERNEL(tile) *tile,
-    const KERNEL(tile) *next, int64_t half, float soft_cap) {
+    int64_t heads, block_state *s, KERNEL(decode_step) *step, int64_t half, float soft_cap) {
   switch (heads) {
-    case 4: attend_block(4, asks, s, tile, next, half, soft_cap); break;
-    case 3: attend_block(3, asks, s, tile, next, half, soft_cap); break;
-    case 2: attend_block(2, asks, s, tile, next, half, soft_cap); break;
-    default: attend_block(1, asks, s, tile, next, half, soft_cap); break;
+    case 4: attend_block(4, s, step, half, soft_cap); break;
+    case 3: attend_block(3, s, step, half, soft_cap); break;
+    case 2: attend_block(2, s, step, half, soft_cap); break;
+    default: attend_block(1, s, step, half, soft_cap); break;
   }
 }
 
@@ -375,64 +356,45 @@ static void end_block(const block_state *s, int64_t heads, int64_t dim, float *p
   }
 }
 
-static void decode_codes_span(
-    const kv_decode *call, const kv_span *span, float *partial, float *scratch) {
+static void decode_codes_span(const kv_decode *call, const kv_span *span, float *scratch) {
   const kv_shape *shape = &call->shape;
   const int64_t heads = shape->group_size, dim = shape->head_dim, half = dim / 2;
   const int64_t pieces = piece_count(half), blocks = (heads + 3) / KV_BLOCK_HEADS;
-  const int32_t *table = call->tables + span->sequence * call->table_stride;
-  const float *queries =
-      call->turned + (span->sequence * shape->kv_heads + span->kv_head) * heads * dim;
   // Vectors lie at whole cache lines; `kv_decode_scratch_count` has one to spare.
   scratch = (float *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
   block_state *states = (block_state *)(void *)scratch;
-  float *room = scratch + blocks * (int64_t)(sizeof *states / sizeof *scratch);
-  for (int64_t block = 0; block < blocks; block++) {
-    block_state *s = &states[block];
-    const int64_t first = block * KV_BLOCK_HEADS, count = kv_min(4, heads - first);
+  float *room = scratch
+      + span->kv_heads * blocks * (int64_t)(sizeof *states / sizeof *scratch);
+  for (int64_t i = 0; i < span->kv_heads * blocks; i++) {
+    block_state *s = &states[i];
+    const int64_t kv_head = span->kv_head + i / blocks;
+    const int64_t first = i % blocks * KV_BLOCK_HEADS, count = kv_min(4, heads - first);
+    const int64_t query = (span->sequence * shape->kv_heads + kv_head) * heads + first;
     s->sums = room;
     s->queries = (int8_t *)(void *)(room + KV_BLOCK_HEADS * pieces * 32);
     room += KV_BLOCK_HEADS * pieces * 48;
-    begin_block(shape, queries + first * dim, count, s);
+    begin_block(shape, call->turned + query * dim, count, s);
   }
-  KERNEL(tile) tiles[2];
-  KERNEL(tile) *tile = &tiles[0], *next = &tiles[1];
-  int64_t first = span->first_token;
-  KERNEL(gather)(
-      tile, shape, call->pages, table, span->kv_head, first,
-      kv_min(KV_DECODE_TILE, span->last_token - first));
-  // Nothing has asked for the first tile yet.
-  ask_for(tile->keys, tile->count, half);
-  ask_for(tile->values, tile->count, half);
-  while (tile->count > 0) {
-    first += tile->count;
-    next->count = kv_min(KV_DECODE_TILE, span->last_token - first);
-    if (next->count > 0) {
-      KERNEL(gather)(next, shape, call->pages, table, span->kv_head, first, next->count);
-      const int64_t after = first + next->count;
-      KERNEL(prefetch_metadata)(
-          shape, call->pages, table, span->kv_head, after,
-          kv_min(KV_DECODE_TILE, span->last_token - after));
-    }
+  KERNEL(decode_step) step;
+  kv_walk_begin(&step.walk, call, span, 2 * blocks);
+  do {
+    const int64_t i = step.walk.index;
+    KERNEL(read_metadata)(step.metadata, shape, step.walk.tile, span->kv_head + i);
     for (int64_t block = 0; block < blocks; block++) {
       attend_heads(
-          kv_min(4, heads - block * KV_BLOCK_HEADS), block == 0, &states[block], tile, next,
-          half, call->soft_cap);
+          kv_min(4, heads - block * KV_BLOCK_HEADS), &states[i * blocks + block], &step, half,
+          call->soft_cap);
     }
-    KERNEL(tile) *const done = tile;
-    tile = next;
-    next = done;
-  }
-  for (int64_t block = 0; block < blocks; block++) {
-    const int64_t head = block * KV_BLOCK_HEADS;
-    end_block(&states[block], kv_min(4, heads - head), dim, partial + head * (dim + 2));
+  } while (kv_walk_next(&step.walk));
+  for (int64_t i = 0; i < span->kv_heads * blocks; i++) {
+    const int64_t head = i % blocks * KV_BLOCK_HEADS;
+    end_block(
+        &states[i], kv_min(4, heads - head), dim,
+        kv_partial(call, span, span->kv_head + i / blocks, head));
   }
 }
 
 void kv_decode_codes_vnni(
     const kv_decode *call, int64_t first, int64_t last, float *scratch) {
-  const int64_t partial_count = call->shape.group_size * (call->shape.head_dim + 2);
-  for (int64_t i = first; i < last; i++) {
-    decode_codes_span(call, &call->spans[i], call->partials + i * partial_count, scratch);
-  }
+  for (int64_t i = first; i < last; i++) decode_codes_span(call, &call->spans[i], scratch);
 }

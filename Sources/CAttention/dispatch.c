@@ -63,11 +63,12 @@ void kv_gather_tokens(kv_path path, const kv_gather *call, int64_t first, int64_
   kernels(path)->gather(call, first, last);
 }
 
-int64_t kv_decode_scratch_count(const kv_shape *shape) {
-  // Queries, sums and scores of the group, and five scalars per head (see decode_body.h); in
-  // blocks of four heads less, but five vectors and two pointers (see decode_codes_body.h).
-  const int64_t per_head = 2 * kv_padded_dim(shape->head_dim) + KV_DECODE_TILE + 8;
-  return (shape->group_size + 3) / 4 * 4 * per_head + 16;
+int64_t kv_decode_scratch_count(const kv_shape *shape, int64_t kv_heads) {
+  // Of each query head its query, sums and four scalars (see decode_body.h); in blocks of four
+  // heads less, but five vectors and two pointers (see decode_codes_body.h). Once for all, the
+  // scores of a group and a factor each.
+  const int64_t group = (shape->group_size + 3) / 4 * 4;
+  return group * (kv_heads * (2 * kv_padded_dim(shape->head_dim) + 32) + KV_TILE + 1) + 16;
 }
 
 void kv_decode_turn(kv_path path, const kv_decode *call, int64_t first, int64_t last) {

@@ -38,12 +38,12 @@ extern const kv_kernels kv_neon_kernels;
 #endif
 
 enum {
+  /// Keys that decode scores before it turns to their values: more make the softmax and what is
+  /// done once for them cheaper per token. Halves take half as many, so that the rows stay within
+  /// reach while all query heads of a group go over them.
+  KV_TILE = 128,
   /// Keys that prefill dequantises at once.
   KV_PREFILL_TILE = 64,
-  /// Four-bit keys that decode scores before it turns to their values: more make the softmax
-  /// cheaper per token. Halves take half as many, so that two tiles, the one at hand and the one
-  /// on its way, stay within L1.
-  KV_DECODE_TILE = 64,
   /// Inputs of one block of `kv_linear_pack`.
   KV_LINEAR_DEPTH = 256,
 };
@@ -81,6 +81,17 @@ KV_INLINE kv_place kv_locate(
       .metadata = (uint16_t *)(void *)(slab + 2 * size * row) + offset,
   };
   return place;
+}
+
+/// The partial that a span left for a query head `head` of KV head `kv_head`'s group; NULL where
+/// the span does not speak of that KV head.
+KV_INLINE float *kv_partial(
+    const kv_decode *call, const kv_span *span, int64_t kv_head, int64_t head) {
+  const int64_t within = kv_head - span->kv_head;
+  if (within < 0 || within >= span->kv_heads) return NULL;
+  return call->partials
+      + ((span->first_partial + within) * call->shape.group_size + head)
+      * (call->shape.head_dim + 2);
 }
 
 KV_INLINE float kv_half_to_float(uint16_t half) {

@@ -48,10 +48,10 @@ KV_INLINE lanes lanes_fma(lanes a, lanes b, lanes c) { return _mm256_fmadd_ps(a,
 KV_INLINE lanes lanes_max(lanes a, lanes b) { return _mm256_max_ps(a, b); }
 KV_INLINE lanes lanes_min(lanes a, lanes b) { return _mm256_min_ps(a, b); }
 KV_INLINE lanes lanes_round(lanes a) { return _mm256_round_ps(a, 8); }
-/// 2^n for whole n in -126...127.
-KV_INLINE lanes lanes_power_of_two(lanes n) {
+/// a * 2^n for whole n in -126...127.
+KV_INLINE lanes lanes_scale(lanes a, lanes n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+  return lanes_mul(a, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
 }
 KV_INLINE float lanes_sum(lanes a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

@@ -40,11 +40,8 @@ KV_INLINE lanes lanes_fma(lanes a, lanes b, lanes c) { return _mm512_fmadd_ps(a,
 KV_INLINE lanes lanes_max(lanes a, lanes b) { return _mm512_max_ps(a, b); }
 KV_INLINE lanes lanes_min(lanes a, lanes b) { return _mm512_min_ps(a, b); }
 KV_INLINE lanes lanes_round(lanes a) { return _mm512_roundscale_ps(a, 8); }
-/// 2^n for whole n in -126...127.
-KV_INLINE lanes lanes_power_of_two(lanes n) {
-  const ilanes exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
-}
+/// a * 2^n for whole n in -126...127.
+KV_INLINE lanes lanes_scale(lanes a, lanes n) { return _mm512_scalef_ps(a, n); }
 KV_INLINE float lanes_sum(lanes a) { return _mm512_reduce_add_ps(a); }
 KV_INLINE float lanes_largest(lanes a) { return _mm512_reduce_max_ps(a); }
 /// The smallest element of `low` and the largest of `high`: one reduction of [-low, high].

@@ -16,7 +16,7 @@ KV_INLINE lanes lanes_exp(lanes x) {
   p = lanes_fma(p, r, lanes_all(0.5f));
   p = lanes_fma(p, r, lanes_all(1.0f));
   p = lanes_fma(p, r, lanes_all(1.0f));
-  return lanes_mul(p, lanes_power_of_two(n));
+  return lanes_scale(p, n);
 }
 
 /// cap * tanh(x / cap), with tanh(y) = 1 - 2 / (1 + e^2y). |2y| is held below 40, where tanh is 1

@@ -75,9 +75,9 @@ KV_INLINE float32x4_t power_of_two(float32x4_t n) {
   const int32x4_t exponent = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
   return vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23));
 }
-/// 2^n for whole n in -126...127.
-KV_INLINE lanes lanes_power_of_two(lanes n) {
-  return lanes_of(power_of_two(n.low), power_of_two(n.high));
+/// a * 2^n for whole n in -126...127.
+KV_INLINE lanes lanes_scale(lanes a, lanes n) {
+  return lanes_mul(a, lanes_of(power_of_two(n.low), power_of_two(n.high)));
 }
 KV_INLINE float lanes_sum(lanes a) { return vaddvq_f32(vaddq_f32(a.low, a.high)); }
 KV_INLINE float lanes_largest(lanes a) { return vmaxvq_f32(vmaxq_f32(a.low, a.high)); }

@@ -33,7 +33,7 @@ KV_INLINE void KERNEL(linear_block)(
       weight[r] = lanes_load_half(w[r] + i, m);
       // The first tokens bring the weights in; four short streams leave the hardware's own
       // prefetchers behind.
-      if (token == 0) __builtin_prefetch(w[r] + i + 1024, 0, 3);
+      if (token == 0) __builtin_prefetch(w[r] + i + 512, 0, 2);
     }
     for (int t = 0; t < tokens; t++) {
       const lanes a = lanes_load_first(x + t * inputs + i, m);
@@ -55,9 +55,9 @@ KV_INLINE lanes KERNEL(dot_row)(const uint16_t *w, const float *x, int64_t input
   int64_t i = 0;
   for (; i + 4 * LANES <= inputs; i += 4 * LANES) {
     // Rows follow each other in memory: what comes 4 KiB on is read next, if not of this row.
-    __builtin_prefetch(w + i + 2048, 0, 3);
+    __builtin_prefetch(w + i + 512, 0, 2);
 #if LANES == 16
-    __builtin_prefetch(w + i + 2048 + 32, 0, 3);
+    __builtin_prefetch(w + i + 512 + 32, 0, 2);
 #endif
     for (int k = 0; k < 4; k++) {
       const lanes weight = lanes_load_half(w + i + k * LANES, mask_first(LANES));

@@ -3,16 +3,19 @@
 // back here, once per output and not per token.
 
 static void KERNEL(merge_head)(
-    const kv_shape *shape, const float *partials, int64_t stride, int64_t count, float *out) {
-  const int64_t dim = shape->head_dim;
+    const kv_decode *call, int64_t sequence, int64_t kv_head, int64_t head, float *out) {
+  const int64_t dim = call->shape.head_dim;
+  const kv_span *first = call->spans + call->span_starts[sequence];
+  const kv_span *last = call->spans + call->span_starts[sequence + 1];
   float largest = -INFINITY, weight = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const float m = partials[i * stride];
-    largest = m > largest ? m : largest;
+  for (const kv_span *span = first; span < last; span++) {
+    const float *p = kv_partial(call, span, kv_head, head);
+    if (p != NULL && p[0] > largest) largest = p[0];
   }
   for (int64_t i = 0; i < dim; i += LANES) lanes_store(out + i, lanes_zero());
-  for (int64_t part = 0; part < count; part++) {
-    const float *p = partials + part * stride;
+  for (const kv_span *span = first; span < last; span++) {
+    const float *p = kv_partial(call, span, kv_head, head);
+    if (p == NULL) continue;
     const float share = expf(p[0] - largest);
     weight += share * p[1];
     for (int64_t i = 0; i < dim; i += LANES) {
@@ -24,19 +27,18 @@ static void KERNEL(merge_head)(
   for (int64_t i = 0; i < dim; i += LANES) {
     lanes_store(out + i, lanes_mul(lanes_load(out + i), inverse));
   }
-  if (shape->value_rotation > 0) KERNEL(rotate_row)(out, out, dim, shape->value_rotation);
+  if (call->shape.value_rotation > 0) {
+    KERNEL(rotate_row)(out, out, dim, call->shape.value_rotation);
+  }
 }
 
 static void KERNEL(merge)(const kv_decode *call, int64_t first, int64_t last) {
-  const kv_shape *shape = &call->shape;
-  const int64_t heads = shape->group_size, dim = shape->head_dim;
+  const int64_t kv_heads = call->shape.kv_heads, heads = call->shape.group_size;
   for (int64_t pair = first; pair < last; pair++) {
-    const int64_t start = call->span_starts[pair];
-    const float *partials = call->partials + start * heads * (dim + 2);
     for (int64_t head = 0; head < heads; head++) {
       KERNEL(merge_head)(
-          shape, partials + head * (dim + 2), heads * (dim + 2),
-          call->span_starts[pair + 1] - start, call->outputs + (pair * heads + head) * dim);
+          call, pair / kv_heads, pair % kv_heads, head,
+          call->outputs + (pair * heads + head) * call->shape.head_dim);
     }
   }
 }

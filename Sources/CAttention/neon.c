@@ -1,7 +1,7 @@
 // The kernels compiled for NEON, which every arm64 CPU has. Only the dispatcher may lead here.
 
 #if defined(__aarch64__)
-#include "kernels.h"
+#include "tiles.h"
 
 #include <arm_neon.h>
 

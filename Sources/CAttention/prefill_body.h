@@ -26,14 +26,15 @@ typedef struct KERNEL(prefill_state) {
 
 /// Rows of codes or halves as FP32, [64][head_dim]; rows beyond the tile become zero.
 KV_INLINE void KERNEL(expand_rows)(
-    const bool four_bit, const uint8_t *const *rows, const float *scales, const float *zeros,
-    int64_t count, int64_t dim, float *to) {
+    const bool four_bit, const kv_tile *tile, int64_t offset, const float *scales,
+    const float *zeros, int64_t dim, float *to) {
   const int64_t half = dim / 2;
-  for (int64_t token = 0; token < count; token++, to += dim) {
+  for (int64_t token = 0; token < tile->count; token++, to += dim) {
+    const uint8_t *row = tile->keys[token] + offset;
     for (int64_t pair = 0; pair * LANES < half; pair++) {
       const lane_mask m = mask_first(half - pair * LANES);
       lanes low, high;
-      KERNEL(load_pair)(four_bit, rows[token], half, pair, m, &low, &high);
+      KERNEL(load_pair)(four_bit, row, half, pair, m, &low, &high);
       if (four_bit) {
         const lanes scale = lanes_all(scales[token]), zero = lanes_all(zeros[token]);
         low = lanes_fma(low, scale, zero);
@@ -43,21 +44,21 @@ KV_INLINE void KERNEL(expand_rows)(
       lanes_store_first(to + half + pair * LANES, high, m);
     }
   }
-  memset(to, 0, (size_t)((KV_PREFILL_TILE - count) * dim) * sizeof(float));
+  memset(to, 0, (size_t)((KV_PREFILL_TILE - tile->count) * dim) * sizeof(float));
 }
 
 static void KERNEL(expand_tile)(
-    const kv_shape *shape, const KERNEL(tile) *tile, const KERNEL(prefill_state) *s) {
-  const int64_t dim = shape->head_dim;
+    const kv_shape *shape, const kv_tile *tile, int64_t kv_head, const KERNEL(prefill_state) *s) {
+  const int64_t dim = shape->head_dim, keys = kv_head_offset(shape, kv_head);
+  const int64_t values = keys + kv_value_offset(shape);
   if (shape->bits == 4) {
-    KERNEL(expand_rows)(
-        true, tile->keys, tile->metadata[0], tile->metadata[1], tile->count, dim,
-        s->untransposed);
-    KERNEL(expand_rows)(
-        true, tile->values, tile->metadata[2], tile->metadata[3], tile->count, dim, s->values);
+    KERNEL(metadata) m;
+    KERNEL(read_metadata)(m, shape, tile, kv_head);
+    KERNEL(expand_rows)(true, tile, keys, m[0], m[1], dim, s->untransposed);
+    KERNEL(expand_rows)(true, tile, values, m[2], m[3], dim, s->values);
   } else {
-    KERNEL(expand_rows)(false, tile->keys, NULL, NULL, tile->count, dim, s->untransposed);
-    KERNEL(expand_rows)(false, tile->values, NULL, NULL, tile->count, dim, s->values);
+    KERNEL(expand_rows)(false, tile, keys, NULL, NULL, dim, s->untransposed);
+    KERNEL(expand_rows)(false, tile, values, NULL, NULL, dim, s->values);
   }
   for (int64_t token = 0; token < KV_PREFILL_TILE; token += LANES) {
     for (int64_t i = 0; i < dim; i += LANES) {
@@ -170,14 +171,14 @@ static void KERNEL(prefill_item)(const kv_prefill *call, int64_t item, float *sc
   const KERNEL(prefill_state) s =
       KERNEL(prefill_begin)(call, kv_head, token, tokens, scratch);
   const int64_t context = call->prefix + token + tokens;
-  KERNEL(tile) tile;
+  kv_tile tile;
   // Keys before the first token's window are seen by none.
   const int64_t start =
       call->window > 0 ? kv_max(0, call->prefix + token + 1 - call->window) : 0;
   for (int64_t key = start; key < context; key += KV_PREFILL_TILE) {
     const int64_t count = kv_min(KV_PREFILL_TILE, context - key);
-    KERNEL(gather)(&tile, shape, call->pages, call->table, kv_head, key, count);
-    KERNEL(expand_tile)(shape, &tile, &s);
+    kv_find_tile(&tile, shape, call->pages, call->table, key, count);
+    KERNEL(expand_tile)(shape, &tile, kv_head, &s);
     KERNEL(prefill_tile)(call, &s, token, key);
   }
   for (int64_t row = 0; row < s.rows; row++) {

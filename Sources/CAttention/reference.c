@@ -153,46 +153,55 @@ static void attend(
 static void decode_scalar(const kv_decode *call, int64_t first, int64_t last, float *scratch) {
   (void)scratch;
   const kv_shape *shape = &call->shape;
-  const int64_t heads = shape->group_size, dim = shape->head_dim;
-  for (int64_t i = first; i < last; i++) {
-    const kv_span span = call->spans[i];
-    for (int64_t head = 0; head < heads; head++) {
-      const int64_t row = (span.sequence * shape->kv_heads + span.kv_head) * heads + head;
+  for (const kv_span *span = call->spans + first; span < call->spans + last; span++) {
+    const int32_t *table = call->tables + span->sequence * call->table_stride;
+    for (int64_t i = 0; i < span->kv_heads * shape->group_size; i++) {
+      const int64_t kv_head = span->kv_head + i / shape->group_size;
+      const int64_t head = i % shape->group_size;
+      const int64_t row =
+          (span->sequence * shape->kv_heads + kv_head) * shape->group_size + head;
       attend(
-          shape, call->pages, call->tables + span.sequence * call->table_stride, span.kv_head,
-          span.first_token, span.last_token, call->soft_cap, call->turned + row * dim,
-          call->partials + (i * heads + head) * (dim + 2));
+          shape, call->pages, table, kv_head, span->first_token, span->last_token,
+          call->soft_cap, call->turned + row * shape->head_dim,
+          kv_partial(call, span, kv_head, head));
     }
   }
 }
 
-/// Joins `count` partials at a distance of `stride` floats (see merge_body.h).
+/// Weighted values over their weight, turned back.
+static void finish_output(
+    const kv_shape *shape, const float *sums, float weight, float *out) {
+  for (int64_t i = 0; i < shape->head_dim; i++) out[i] = sums[i] / weight;
+  if (shape->value_rotation > 0) rotate_row(out, shape->head_dim, shape->value_rotation);
+}
+
+/// Joins the partials of one query head (see merge_body.h).
 static void join(
-    const kv_shape *shape, const float *partials, int64_t stride, int64_t count, float *out) {
-  const int64_t dim = shape->head_dim;
+    const kv_decode *call, int64_t sequence, int64_t kv_head, int64_t head, float *out) {
+  const int64_t dim = call->shape.head_dim;
   float largest = -INFINITY, weight = 0;
-  for (int64_t i = 0; i < count; i++) largest = fmaxf(largest, partials[i * stride]);
+  for (int64_t i = call->span_starts[sequence]; i < call->span_starts[sequence + 1]; i++) {
+    const float *p = kv_partial(call, &call->spans[i], kv_head, head);
+    if (p != NULL) largest = fmaxf(largest, p[0]);
+  }
   memset(out, 0, (size_t)dim * sizeof *out);
-  for (int64_t part = 0; part < count; part++) {
-    const float *p = partials + part * stride;
+  for (int64_t i = call->span_starts[sequence]; i < call->span_starts[sequence + 1]; i++) {
+    const float *p = kv_partial(call, &call->spans[i], kv_head, head);
+    if (p == NULL) continue;
     const float share = expf(p[0] - largest);
     weight += share * p[1];
-    for (int64_t i = 0; i < dim; i++) out[i] += share * p[2 + i];
+    for (int64_t e = 0; e < dim; e++) out[e] += share * p[2 + e];
   }
-  for (int64_t i = 0; i < dim; i++) out[i] /= weight;
-  if (shape->value_rotation > 0) rotate_row(out, dim, shape->value_rotation);
+  finish_output(&call->shape, out, weight, out);
 }
 
 static void merge_scalar(const kv_decode *call, int64_t first, int64_t last) {
-  const kv_shape *shape = &call->shape;
-  const int64_t heads = shape->group_size, stride = heads * (shape->head_dim + 2);
+  const int64_t kv_heads = call->shape.kv_heads, heads = call->shape.group_size;
   for (int64_t pair = first; pair < last; pair++) {
-    const int64_t start = call->span_starts[pair];
     for (int64_t head = 0; head < heads; head++) {
       join(
-          shape, call->partials + start * stride + head * (shape->head_dim + 2), stride,
-          call->span_starts[pair + 1] - start,
-          call->outputs + (pair * heads + head) * shape->head_dim);
+          call, pair / kv_heads, pair % kv_heads, head,
+          call->outputs + (pair * heads + head) * call->shape.head_dim);
     }
   }
 }
@@ -217,7 +226,7 @@ static void prefill_scalar(
         attend(
             shape, call->pages, call->table, kv_head, key, seen, call->soft_cap, turned,
             partial);
-        join(shape, partial, 0, 1, call->outputs + row * dim);
+        finish_output(shape, partial + 2, partial[1], call->outputs + row * dim);
       }
     }
   }

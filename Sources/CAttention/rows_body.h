@@ -3,66 +3,37 @@
 // A row is read in pairs: elements `i` and `i + head_dim / 2`, because that is what one byte of a
 // four-bit row holds. FP16 rows are read in the same pairs, so that one kernel serves both.
 
-/// Tokens of one KV head whose rows a kernel is about to read, gathered through the block table.
-/// The last row is repeated up to a multiple of eight, so that no loop over four or eight has a
-/// tail.
-typedef struct KERNEL(tile) {
-  int64_t count;
-  const uint8_t *keys[KV_PREFILL_TILE], *values[KV_PREFILL_TILE];
-  /// Scale and zero of K, scale and zero of V; four-bit formats only.
-  float metadata[4][KV_PREFILL_TILE];
-} KERNEL(tile);
+/// Scales and zeros of a tile's tokens for one KV head: scale and zero of K, scale and zero of V.
+/// A run's last vector may reach beyond the tile.
+typedef float KERNEL(metadata)[4][KV_TILE + LANES];
 
-KV_INLINE void KERNEL(gather)(
-    KERNEL(tile) *tile, const kv_shape *shape, const uint8_t *pages, const int32_t *table,
-    int64_t kv_head, int64_t first, int64_t count) {
-  uint16_t halves[4][KV_PREFILL_TILE];
-  const int64_t size = shape->block_size, row = kv_code_bytes(shape);
+KV_INLINE void KERNEL(read_metadata)(
+    KERNEL(metadata) metadata, const kv_shape *shape, const kv_tile *tile, int64_t kv_head) {
+  const int64_t size = shape->block_size;
+  const int64_t start =
+      kv_head_offset(shape, kv_head) + 2 * size * kv_code_bytes(shape);
   int64_t done = 0;
-  while (done < count) {
-    const int64_t page = (first + done) / size, offset = (first + done) % size;
-    const int64_t run = kv_min(size - offset, count - done);
-    const kv_place place = kv_locate(shape, pages, table[page], offset, kv_head);
-    for (int64_t i = 0; i < run; i++) {
-      tile->keys[done + i] = place.key + i * row;
-      tile->values[done + i] = place.value + i * row;
-    }
-    if (shape->bits == 4) {
+  for (int64_t r = 0; r < tile->run_count; r++) {
+    const kv_run run = tile->runs[r];
+    const uint16_t *halves = (const uint16_t *)(const void *)(run.slab + start) + run.offset;
+    for (int64_t i = 0; i < run.count; i += LANES) {
+      const lane_mask m = mask_first(run.count - i);
       for (int64_t kind = 0; kind < 4; kind++) {
-        memcpy(
-            halves[kind] + done, place.metadata + kind * size, (size_t)run * sizeof **halves);
+        lanes_store(metadata[kind] + done + i, lanes_load_half(halves + kind * size + i, m));
       }
     }
-    done += run;
+    done += run.count;
   }
-  tile->count = count;
-  for (int64_t i = count; i % 8 != 0; i++) {
-    tile->keys[i] = tile->keys[count - 1];
-    tile->values[i] = tile->values[count - 1];
-  }
-  if (shape->bits != 4) return;
-  for (int64_t kind = 0; kind < 4; kind++) {
-    for (int64_t i = 0; i < count; i += LANES) {
-      const lane_mask m = mask_first(count - i);
-      lanes_store(tile->metadata[kind] + i, lanes_load_half(halves[kind] + i, m));
-    }
-  }
+  // Kernels take whole vectors; what lies behind the last token must not be NaN.
+  for (int64_t kind = 0; kind < 4; kind++) lanes_store(metadata[kind] + done, lanes_zero());
 }
 
-/// Asks for the scales and zeros of `count` tokens from `first` on, one tile before `gather` reads
-/// them: waiting for them there would cost as much as the rows themselves.
-KV_INLINE void KERNEL(prefetch_metadata)(
-    const kv_shape *shape, const uint8_t *pages, const int32_t *table, int64_t kv_head,
-    int64_t first, int64_t count) {
-  const int64_t size = shape->block_size;
-  for (int64_t token = first; token < first + count; token += size - token % size) {
-    const kv_place place =
-        kv_locate(shape, pages, table[token / size], token % size, kv_head);
-    for (int64_t kind = 0; kind < 4; kind++) {
-      __builtin_prefetch(place.metadata + kind * size, 0, 3);
-    }
-  }
-}
+/// The rows of one KV head on a decode span's way.
+typedef struct KERNEL(decode_step) {
+  kv_walk walk;
+  /// Of four-bit rows.
+  KERNEL(metadata) metadata;
+} KERNEL(decode_step);
 
 /// Vector pair `pair` of a row: codes as floats for four bits, elements otherwise.
 KV_INLINE void KERNEL(load_pair)(

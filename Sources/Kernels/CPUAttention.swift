@@ -50,7 +50,7 @@ extension CPUBackend {
 
   /// Bytes of the partial sums that the spans of a plan leave.
   static func partialBytes(_ shape: kv_shape, _ plan: DecodePlan) -> Int {
-    plan.spans.count * Int(shape.group_size * (shape.head_dim + 2)) * MemoryLayout<Float>.stride
+    plan.partialCount * Int(shape.group_size * (shape.head_dim + 2)) * MemoryLayout<Float>.stride
   }
 
   /// See

@@ -78,7 +78,8 @@ final class CPUDispatch {
   func decode(_ call: kv_decode, plan: DecodePlan) throws(DeviceError) {
     let path = path.code
     var shape = call.shape
-    let scratch = try scratch(count: Int(kv_decode_scratch_count(&shape)))
+    let scratch = try scratch(
+      count: Int(kv_decode_scratch_count(&shape, Int64(plan.headsPerSpan))))
     let step = max(1, plan.pairCount / (workers.workerCount * 4))
     let steps = (plan.pairCount + step - 1) / step
     func pairs(_ item: Int) -> (Int64, Int64) {
@@ -129,8 +130,8 @@ final class CPUDispatch {
   private func linearStreamed(_ call: kv_linear) {
     let path = path.code
     let outputs = Int(call.outputs)
-    // Some 128 KiB of weights per item: long streams, yet enough items to share out.
-    let rows = max(4, (64 << 10) / max(1, Int(call.inputs)) / 4 * 4)
+    // Some 1 MiB of weights per item: long streams, yet enough items to share out.
+    let rows = max(4, (512 << 10) / max(1, Int(call.inputs)) / 4 * 4)
     let step = max(4, min(rows, outputs / (workers.workerCount * 4) / 4 * 4))
     withUnsafePointer(to: call) { call in
       workers.run((outputs + step - 1) / step) { item, _ in

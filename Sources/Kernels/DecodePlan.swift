@@ -1,18 +1,25 @@
 import CAttention
 
-/// How a batch of decode attention is cut into spans: one (sequence, KV head) pair after the
-/// other, each split along its context so far that all threads stay busy even with one sequence.
+/// How a batch of decode attention is cut into spans: each sequence along its context, and across
+/// its KV heads only where the context alone would not keep all threads busy, because a span of all
+/// KV heads reads whole pages.
 struct DecodePlan {
-  /// The spans, pair by pair.
+  /// The spans, sequence by sequence.
   private(set) var spans: [kv_span] = []
-  /// Spans of pair `i` are `spanStarts[i] ..< spanStarts[i + 1]`.
+  /// Spans of sequence `i` are `spanStarts[i] ..< spanStarts[i + 1]`.
   private(set) var spanStarts: [Int64] = [0]
+  /// KV heads of each span.
+  let headsPerSpan: Int
+  /// KV heads of all spans: how many partials they leave.
+  private(set) var partialCount = 0
   /// Pairs of sequence and KV head.
-  var pairCount: Int { spanStarts.count - 1 }
+  let pairCount: Int
 
-  /// Spans per thread that a batch is cut into at least: enough that the last ones to finish
-  /// leave little idle, few enough that merging costs nothing.
+  /// Spans per thread that a batch is cut into where it is large enough: so many that the last ones
+  /// to finish leave little idle.
   private static let spansPerWorker = 8
+  /// Spans per thread below which KV heads go apart.
+  private static let leastSpansPerWorker = 4
   /// Below this many tokens a split costs more (query set-up, merging) than it saves.
   private static let leastTokens = 256
   /// Spans are whole tiles of the kernel.
@@ -20,22 +27,37 @@ struct DecodePlan {
 
   /// - Parameter window: the tokens that each sequence's query sees at most; nil means all.
   init(contexts: [Int], window: Int? = nil, kvHeads: Int, workers: Int) {
-    let total = contexts.reduce(0) { $0 + min($1, window ?? $1) } * kvHeads
+    let seen = contexts.map { min($0, window ?? $0) }
+    let splits = seen.reduce(0) { $0 + max(1, $1 / DecodePlan.leastTokens) }
+    let needed = workers > 1 ? workers * DecodePlan.leastSpansPerWorker : 1
+    headsPerSpan = (1...max(1, kvHeads)).last {
+      kvHeads % $0 == 0 && ($0 == 1 || splits * (kvHeads / $0) >= needed)
+    }!
+    pairCount = contexts.count * kvHeads
+    let total = seen.reduce(0, +) * kvHeads / headsPerSpan
     let target = workers > 1 ? total / (workers * DecodePlan.spansPerWorker) : total
-    let tile = DecodePlan.tileTokens
     for (sequence, context) in contexts.enumerated() {
-      let seen = min(context, window ?? context)
-      let pieces = max(1, seen / max(DecodePlan.leastTokens, target))
-      let length = (seen + pieces - 1) / pieces
-      let step = (length + tile - 1) / tile * tile
-      for head in 0..<kvHeads {
-        for first in stride(from: context - seen, to: context, by: step) {
-          spans.append(
-            kv_span(
-              sequence: Int64(sequence), kv_head: Int64(head), first_token: Int64(first),
-              last_token: Int64(min(first + step, context))))
-        }
-        spanStarts.append(Int64(spans.count))
+      let pieces = max(1, seen[sequence] / max(DecodePlan.leastTokens, target))
+      append(sequence, context - seen[sequence]..<context, pieces: pieces, kvHeads: kvHeads)
+      spanStarts.append(Int64(spans.count))
+    }
+  }
+
+  private mutating func append(
+    _ sequence: Int, _ tokens: Range<Int>, pieces: Int, kvHeads: Int
+  ) {
+    let tile = DecodePlan.tileTokens
+    let length = (tokens.count + pieces - 1) / pieces
+    let step = (length + tile - 1) / tile * tile
+    for first in stride(from: tokens.lowerBound, to: tokens.upperBound, by: step) {
+      // Side by side, so that threads which read the same pages do so at the same time.
+      for head in stride(from: 0, to: kvHeads, by: headsPerSpan) {
+        spans.append(
+          kv_span(
+            sequence: Int64(sequence), kv_head: Int64(head), kv_heads: Int64(headsPerSpan),
+            first_token: Int64(first), last_token: Int64(min(first + step, tokens.upperBound)),
+            first_partial: Int64(partialCount)))
+        partialCount += headsPerSpan
       }
     }
   }

@@ -80,25 +80,30 @@ static result run_gather(kv_path path, const world *w, generator *r, guarded *bl
   return result_of(made, 2 * count);
 }
 
-/// Cuts each pair of sequence and KV head into up to three spans at random tokens, and returns
-/// how many there are.
+/// Cuts each sequence's KV heads into up to three groups, and each group's tokens into up to three
+/// spans, all at random; returns how many spans there are.
 static int64_t draw_spans(const world *w, generator *r, kv_span *spans, int64_t *starts) {
-  int64_t count = 0;
+  int64_t count = 0, partials = 0;
   *starts++ = 0;
   for (int64_t s = 0; s < w->sequences; s++) {
     const int64_t context = w->contexts[s];
     const bool is_cut = w->window > 0 && w->window < context;
-    for (int64_t head = 0; head < w->shape.kv_heads; head++) {
+    for (int64_t head = 0, group = 0; head < w->shape.kv_heads; group++) {
+      const int64_t left = w->shape.kv_heads - head;
+      const int64_t heads = group == 2 ? left : 1 + random_below(r, left);
       int64_t first = is_cut ? context - w->window : 0;
       for (int64_t piece = 0; piece < 3 && first < context; piece++) {
         const int64_t last =
             piece == 2 ? context : first + 1 + random_below(r, context - first);
         spans[count++] = (kv_span){
-            .sequence = s, .kv_head = head, .first_token = first, .last_token = last};
+            .sequence = s, .kv_head = head, .kv_heads = heads, .first_token = first,
+            .last_token = last, .first_partial = partials};
+        partials += heads;
         first = last;
       }
-      *starts++ = count;
+      head += heads;
     }
+    *starts++ = count;
   }
   return count;
 }
@@ -110,16 +115,19 @@ static result run_decode(kv_path path, const world *w, generator *r, guarded *bl
   float *queries = floats(blocks, count), *outputs = floats(blocks, count);
   float *turned = floats(blocks, count);
   random_fill(r, queries, count, 1);
-  kv_span *spans = guarded_new(blocks, (size_t)(3 * pairs) * sizeof *spans);
-  int64_t *starts = guarded_new(blocks, (size_t)(pairs + 1) * sizeof *starts);
+  kv_span *spans = guarded_new(blocks, (size_t)(9 * w->sequences) * sizeof *spans);
+  int64_t *starts = guarded_new(blocks, (size_t)(w->sequences + 1) * sizeof *starts);
   const int64_t span_count = draw_spans(w, r, spans, starts);
   const kv_decode call = {
       .shape = *shape, .soft_cap = w->soft_cap, .pages = append(KV_PATH_SCALAR, w, blocks),
       .tables = w->tables, .table_stride = w->width, .queries = queries, .turned = turned,
       .spans = spans,
-      .partials = floats(blocks, span_count * shape->group_size * (shape->head_dim + 2)),
+      .partials = floats(
+          blocks,
+          (spans[span_count - 1].first_partial + spans[span_count - 1].kv_heads)
+              * shape->group_size * (shape->head_dim + 2)),
       .span_starts = starts, .outputs = outputs};
-  float *scratch = floats(blocks, kv_decode_scratch_count(shape));
+  float *scratch = floats(blocks, kv_decode_scratch_count(shape, shape->kv_heads));
   kv_decode_turn(path, &call, 0, w->sequences * w->shape.kv_heads);
   kv_decode_spans(path, &call, 0, span_count, scratch);
   kv_decode_merge(path, &call, 0, pairs);

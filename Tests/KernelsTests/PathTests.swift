@@ -58,7 +58,8 @@ import Testing
     kv_prefill_items(path, &call, 0, kv_prefill_item_count(&call), &scratch)
     let count = Int(call.shape.group_size * call.shape.head_dim)
     let first = (0..<count).map { call.outputs[$0] }
-    var span = kv_span(sequence: 0, kv_head: 0, first_token: 0, last_token: 17)
+    var span = kv_span(
+      sequence: 0, kv_head: 0, kv_heads: 1, first_token: 0, last_token: 17, first_partial: 0)
     var starts: [Int64] = [0, 1]
     var partials = [Float](repeating: 0, count: count + 2 * Int(call.shape.group_size))
     var turnedQueries = [Float](repeating: 0, count: count)
@@ -70,7 +71,7 @@ import Testing
             queries: call.queries, turned: turned, spans: span, partials: partials,
             span_starts: starts.baseAddress, outputs: call.outputs)
           var room = [Float](
-            repeating: 0, count: Int(kv_decode_scratch_count(&call.shape)))
+            repeating: 0, count: Int(kv_decode_scratch_count(&call.shape, 1)))
           kv_decode_turn(path, &decode, 0, 1)
           kv_decode_spans(path, &decode, 0, 1, &room)
           kv_decode_merge(path, &decode, 0, 1)

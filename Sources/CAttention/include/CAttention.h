@@ -87,18 +87,24 @@ void kv_gather_tokens(kv_path path, const kv_gather *call, int64_t first, int64_
 
 // Decode attention
 
-/// Tokens `first_token ..< last_token` of one sequence, for one KV head: a unit of work.
+/// Tokens `first_token ..< last_token` of one sequence for some of its KV heads: a unit of work.
+/// Pages hold the KV heads of their tokens side by side, so that a span of all of them reads whole
+/// pages.
 typedef struct kv_span {
   int64_t sequence;
+  /// KV heads `kv_head ..< kv_head + kv_heads`.
   int64_t kv_head;
+  int64_t kv_heads;
   int64_t first_token;
   int64_t last_token;
+  /// Where the span's partials begin, in KV heads: `kv_heads` of them follow.
+  int64_t first_partial;
 } kv_span;
 
 /// One query token per sequence. `queries` and `outputs` are [sequence][query_head][head_dim];
 /// row `s` of `tables` (at `s * table_stride`) lists the pages of sequence `s`.
-/// A span leaves `group_size` partials of `head_dim + 2` floats each: the running maximum, the
-/// sum of weights, and the weighted values.
+/// A span leaves for each of its KV heads `group_size` partials of `head_dim + 2` floats: the
+/// running maximum, the sum of weights, and the weighted values.
 typedef struct kv_decode {
   kv_shape shape;
   /// Scores s become `soft_cap * tanh(s / soft_cap)`; 0 means that they stay as they are.
@@ -112,13 +118,13 @@ typedef struct kv_decode {
   float *turned;
   const kv_span *spans;
   float *partials;
-  /// Spans of (sequence, KV head) pair `i` are `span_starts[i] ..< span_starts[i + 1]`.
+  /// Spans of sequence `i` are `span_starts[i] ..< span_starts[i + 1]`.
   const int64_t *span_starts;
   float *outputs;
 } kv_decode;
 
-/// Floats of scratch that one thread of `kv_decode_spans` needs.
-int64_t kv_decode_scratch_count(const kv_shape *shape);
+/// Floats of scratch that one thread of `kv_decode_spans` needs, for spans of up to `kv_heads`.
+int64_t kv_decode_scratch_count(const kv_shape *shape, int64_t kv_heads);
 /// Scales and rotates the queries of (sequence, KV head) pairs `first ..< last`.
 void kv_decode_turn(kv_path path, const kv_decode *call, int64_t first, int64_t last);
 /// Attends over spans `first ..< last`, leaving partials.
