@@ -131,29 +131,4 @@ KV_INLINE uint16_t kv_float_to_half(float value) {
   return (uint16_t)(sign | rest >> 13);
 }
 
-/// The scale and zero of one vector, as stored and as read back.
-typedef struct kv_quantiser {
-  uint16_t scale_bits, zero_bits;
-  float zero, inverse_scale;
-} kv_quantiser;
-
-/// Codes are computed against the rounded scale and zero, so that reading back errs by half a
-/// step and not by the rounding of the metadata too. `half_of` and `float_of` are the path's own
-/// conversions, which all round alike.
-KV_INLINE kv_quantiser kv_quantiser_for(
-    float minimum, float maximum, uint16_t (*half_of)(float), float (*float_of)(uint16_t)) {
-  const float limit = 65504.0f;
-  float zero = minimum < -limit ? -limit : minimum > limit ? limit : minimum;
-  float scale = (maximum - minimum) / 15.0f;
-  scale = scale > limit ? limit : scale;
-  kv_quantiser q;
-  q.scale_bits = half_of(scale);
-  // Adding zero turns -0 into +0: which of the two a minimum yields depends on its order.
-  q.zero_bits = half_of(zero + 0.0f);
-  q.zero = float_of(q.zero_bits);
-  scale = float_of(q.scale_bits);
-  q.inverse_scale = scale > 0 ? 1.0f / scale : 0.0f;
-  return q;
-}
-
 #endif

@@ -73,8 +73,6 @@ KV_INLINE void lanes_extremes(lanes low, lanes high, float *smallest, float *lar
   *smallest = -_mm_cvtss_f32(two);
   *largest = _mm_cvtss_f32(_mm_movehdup_ps(two));
 }
-KV_INLINE uint16_t lane_to_half(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
-KV_INLINE float lane_of_half(uint16_t half) { return _cvtsh_ss(half); }
 
 /// The sums of four vectors, to `p[0 ..< 4]`.
 KV_INLINE void lanes_sum4(lanes a, lanes b, lanes c, lanes d, float *p) {

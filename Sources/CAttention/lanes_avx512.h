@@ -57,8 +57,6 @@ KV_INLINE void lanes_extremes(lanes low, lanes high, float *smallest, float *lar
   *smallest = -_mm_cvtss_f32(two);
   *largest = _mm_cvtss_f32(_mm_movehdup_ps(two));
 }
-KV_INLINE uint16_t lane_to_half(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
-KV_INLINE float lane_of_half(uint16_t half) { return _cvtsh_ss(half); }
 
 /// The sums of four vectors, to `p[0 ..< 4]`.
 KV_INLINE void lanes_sum4(lanes a, lanes b, lanes c, lanes d, float *p) {
@@ -91,6 +89,28 @@ KV_INLINE void lanes_store_codes(uint8_t *p, lanes low, lanes high, lane_mask m)
   const ilanes bytes = _mm512_or_si512(
       _mm512_cvtps_epi32(low), _mm512_slli_epi32(_mm512_cvtps_epi32(high), 4));
   _mm512_mask_cvtepi32_storeu_epi8(p, m, bytes);
+}
+
+/// `lanes_store_wide_codes` is there.
+#define WIDE_CODES
+/// 64 bytes of codes: rounds (ties to even) what is at most 15, and takes 0 for what is below.
+/// Packing saturates, so that only the upper end needs an instruction of its own.
+KV_INLINE void lanes_store_wide_codes(uint8_t *p, const lanes low[4], const lanes high[4]) {
+  ilanes words[4];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 2; i++) {
+    words[i] = _mm512_packs_epi32(
+        _mm512_cvtps_epi32(low[2 * i]), _mm512_cvtps_epi32(low[2 * i + 1]));
+    words[2 + i] = _mm512_packs_epi32(
+        _mm512_cvtps_epi32(high[2 * i]), _mm512_cvtps_epi32(high[2 * i + 1]));
+  }
+  const ilanes bytes = _mm512_or_si512(
+      _mm512_packus_epi16(words[0], words[1]),
+      _mm512_slli_epi16(_mm512_packus_epi16(words[2], words[3]), 4));
+  // Packing goes by quarters: lane `4 * q + v` has what vector `v` held in its quarter `q`.
+  const ilanes order =
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
 }
 
 /// One Hadamard stage within 16 lanes: a + b in the lower of each pair of lanes, a - b in the

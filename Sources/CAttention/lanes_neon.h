@@ -86,12 +86,6 @@ KV_INLINE void lanes_extremes(lanes low, lanes high, float *smallest, float *lar
   *smallest = vminvq_f32(vminq_f32(low.low, low.high));
   *largest = vmaxvq_f32(vmaxq_f32(high.low, high.high));
 }
-KV_INLINE uint16_t lane_to_half(float x) {
-  return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(x))), 0);
-}
-KV_INLINE float lane_of_half(uint16_t half) {
-  return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
-}
 
 /// The sums of four vectors, to `p[0 ..< 4]`.
 KV_INLINE void lanes_sum4(lanes a, lanes b, lanes c, lanes d, float *p) {

@@ -26,7 +26,29 @@ static void rotate_scalar(float *vectors, int64_t rows, int64_t head_dim, int64_
   for (int64_t i = 0; i < rows; i++) rotate_row(vectors + i * head_dim, head_dim, order);
 }
 
-static uint8_t code_of(float x, kv_quantiser q) {
+/// The scale and zero of one vector, as stored and as read back.
+typedef struct quantiser {
+  uint16_t scale_bits, zero_bits;
+  float zero, inverse_scale;
+} quantiser;
+
+/// Codes are computed against the rounded scale and zero, so that reading back errs by half a
+/// step and not by the rounding of the metadata too.
+static quantiser quantiser_for(float minimum, float maximum) {
+  const float limit = 65504.0f;
+  const float zero = minimum < -limit ? -limit : minimum > limit ? limit : minimum;
+  const float scale = (maximum - minimum) / 15.0f;
+  quantiser q;
+  q.scale_bits = kv_float_to_half(scale > limit ? limit : scale);
+  // Adding zero turns -0 into +0: which of the two a minimum yields depends on its order.
+  q.zero_bits = kv_float_to_half(zero + 0.0f);
+  q.zero = kv_half_to_float(q.zero_bits);
+  const float rounded = kv_half_to_float(q.scale_bits);
+  q.inverse_scale = rounded > 0 ? 1.0f / rounded : 0.0f;
+  return q;
+}
+
+static uint8_t code_of(float x, quantiser q) {
   const float code = rintf((x - q.zero) * q.inverse_scale);
   return (uint8_t)(code < 0 ? 0 : code > 15 ? 15 : code);
 }
@@ -47,7 +69,7 @@ static void append_row(
     low = x[i] < low ? x[i] : low;
     high = x[i] > high ? x[i] : high;
   }
-  const kv_quantiser q = kv_quantiser_for(low, high, kv_float_to_half, kv_half_to_float);
+  const quantiser q = quantiser_for(low, high);
   metadata[0] = q.scale_bits;
   metadata[shape->block_size] = q.zero_bits;
   for (int64_t i = 0; i < half; i++) {
