@@ -20,6 +20,12 @@
 //   byte products                                       43   37
 //   queries prepared by lanes, prefetches without loops 40   32
 // The floor of the products alone is 16.
+//
+// On one core of a Zen 4 EPYC, which begins one 512-bit product a cycle where Zen 5 begins two, so
+// that their floor is 32; at 3.66 GHz and from cache.
+//   tiles of 64 tokens, all KV heads of a tile in turn       63
+//   tiles of 128: what is done once a tile is a fifth        58
+//   high nibbles of values in place, low ones by subtraction 53
 
 enum {
   /// Query heads that go together.
@@ -274,13 +280,14 @@ KV_INLINE void add_piece(
   for (int64_t token = 0; token < step->walk.tile->count; token += 4) {
     const __m512i bytes = _mm512_permutexvar_epi8(
         weave, four_rows(step->walk.tile->keys + token, offset, is_tail));
-    const __m512i low = low_nibbles(bytes), high = high_nibbles(bytes);
+    // Sixteen times the high nibbles, and bytes as they are: what low nibbles add up to follows.
+    const __m512i high = _mm512_and_si512(bytes, _mm512_set1_epi8((char)0xF0));
     const int32_t *w = (const int32_t *)(const void *)(weights + 8 * token);
 #pragma clang loop unroll(full)
     for (int h = 0; h < heads; h++) {
       for (int plane = 0; plane < 2; plane++) {
         const __m512i all = _mm512_set1_epi32(w[4 * plane + h]);
-        sums[h][0][plane] = _mm512_dpbusd_epi32(sums[h][0][plane], low, all);
+        sums[h][0][plane] = _mm512_dpbusd_epi32(sums[h][0][plane], bytes, all);
         sums[h][1][plane] = _mm512_dpbusd_epi32(sums[h][1][plane], high, all);
       }
     }
@@ -291,13 +298,14 @@ KV_INLINE void add_piece(
     const lanes decays = _mm512_permutexvar_ps(head, decay);
     const lanes units = _mm512_permutexvar_ps(head, unit);
     float *to = s->sums + (h * pieces + piece) * 32;
-    for (int nibble = 0; nibble < 2; nibble++, to += 16) {
-      const __m512i all = _mm512_add_epi32(
-          _mm512_slli_epi32(sums[h][nibble][0], 8), sums[h][nibble][1]);
-      lanes_store(
-          to, lanes_fma(
-                  _mm512_cvtepi32_ps(all), units, lanes_mul(lanes_load(to), decays)));
+    __m512i all[2];
+    for (int i = 0; i < 2; i++) {
+      all[i] = _mm512_add_epi32(_mm512_slli_epi32(sums[h][i][0], 8), sums[h][i][1]);
     }
+    const lanes low = _mm512_cvtepi32_ps(_mm512_sub_epi32(all[0], all[1]));
+    const lanes high = lanes_mul(_mm512_cvtepi32_ps(all[1]), lanes_all(1.0f / 16));
+    lanes_store(to, lanes_fma(low, units, lanes_mul(lanes_load(to), decays)));
+    lanes_store(to + 16, lanes_fma(high, units, lanes_mul(lanes_load(to + 16), decays)));
   }
 }
 

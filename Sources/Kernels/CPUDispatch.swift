@@ -158,6 +158,19 @@ final class CPUDispatch {
     }
   }
 
+  /// Reads the first `readBytes` bytes of each of `pages`, `perItem` of them at a time.
+  func read(
+    _ pages: [Int32], perItem: Int, pageBytes: Int, readBytes: Int,
+    of memory: UnsafeRawPointer
+  ) {
+    let path = path.code
+    workers.run(pages.count / perItem) { item, _ in
+      for page in pages[item * perItem..<(item + 1) * perItem] {
+        _ = kv_read(path, memory + Int(page) * pageBytes, Int64(readBytes))
+      }
+    }
+  }
+
   /// Reads `byteCount` bytes on all threads.
   func read(_ memory: UnsafeRawPointer, byteCount: Int) {
     let path = path.code

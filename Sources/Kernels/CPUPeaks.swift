@@ -22,6 +22,65 @@ extension CPUBackend {
     return Double(operations) / Double(max(1, passes_ns[passes_ns.count / 2])) * 1e9
   }
 
+  /// Bytes per second of a plain read of whole pages in the order of a block table, with all
+  /// threads, the median of `repeats` passes: what decode attention could reach if it did nothing
+  /// but read.
+  /// - Throws: as ``time(_:blockSize:repeats:)`` does.
+  public func measurePageRead(
+    heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> Double {
+    let layout = PageLayout(
+      format: format, blockSize: blockSize, kvHeads: heads.kvHeads, headDim: heads.headDim)
+    try InputChecks.check(layout)
+    let arena = try timingArena()
+    // What a pass counts is a multiple of 256 bytes of each page; nearly all there is.
+    let pageBytes = layout.pageBytes / 256 * 256
+    guard pageBytes > 0 else {
+      throw .unsupportedShape(
+        field: "page_bytes", value: layout.pageBytes, accepted: "at least 256")
+    }
+    let perItem = max(1, (1 << 20) / layout.pageBytes)
+    let items = max(1, min(256 << 20, arena.pageCount(layout) * pageBytes) / (perItem * pageBytes))
+    var passes_ns: [Int64] = []
+    for _ in 0...max(1, repeats) {
+      let pages = arena.nextPages(items * perItem, of: layout)
+      passes_ns.append(
+        MonotonicClock.time_ns {
+          dispatch.read(
+            pages, perItem: perItem, pageBytes: layout.pageBytes, readBytes: pageBytes,
+            of: arena.pageBase)
+        })
+    }
+    // The first pass warms up and does not count.
+    let counted_ns = passes_ns.dropFirst().sorted()
+    return Double(items * perItem * pageBytes) / Double(max(1, counted_ns[counted_ns.count / 2]))
+      * 1e9
+  }
+
+  /// Decode attention of one sequence whose pages lie in the second-level cache: some 512 KiB of
+  /// them, read over and over. Where that is slower than memory, arithmetic bounds the kernel.
+  /// - Returns: bytes of KV per second of each of `repeats` samples.
+  /// - Throws: as ``time(_:blockSize:repeats:)`` does.
+  public func decodeRateFromCache(
+    heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> [Double] {
+    let layout = PageLayout(
+      format: format, blockSize: blockSize, kvHeads: heads.kvHeads, headDim: heads.headDim)
+    try InputChecks.check(layout)
+    let tokenBytes = heads.kvBytesPerToken(format)
+    let context = max(64, (512 << 10) / tokenBytes / 64 * 64), calls = 32
+    let arena = try timingArena()
+    let table = arena.nextPages((context + blockSize - 1) / blockSize, of: layout)
+    var rates: [Double] = []
+    for _ in 0...max(1, repeats) {
+      arena.beginCall()
+      let elapsed_ns = try timeDecode(1, context, heads, layout, arena, tables: table, calls: calls)
+      rates.append(Double(calls * context * tokenBytes) / Double(max(1, elapsed_ns)) * 1e9)
+    }
+    // The first sample brings the pages in and does not count.
+    return Array(rates.dropFirst())
+  }
+
   /// Reads memory that no operator's pages or activations lie in, twice the last-level cache of
   /// it, so that what is timed next finds nothing of its own there.
   public func clearCache() throws(DeviceError) {

@@ -112,14 +112,15 @@ extension CPUBackend {
     }
   }
 
-  private func timeDecode(
+  /// Nanoseconds of `calls` calls over the pages of `tables`, or over the next ones of the arena.
+  func timeDecode(
     _ sequences: Int, _ context: Int, _ heads: HeadGeometry, _ layout: PageLayout,
-    _ arena: TimingArena
+    _ arena: TimingArena, tables: [Int32]? = nil, calls: Int = 1
   ) throws(DeviceError) -> Int64 {
     try InputChecks.check(positive: sequences, "sequences")
     try InputChecks.check(positive: context, "context")
     let width = (context + layout.blockSize - 1) / layout.blockSize
-    let tables = arena.nextPages(sequences * width, of: layout)
+    let tables = tables ?? arena.nextPages(sequences * width, of: layout)
     let count = sequences * heads.queryHeads * heads.headDim
     let queries = try arena.nextActivations(count)
     let outputs = try arena.nextResults(count)
@@ -138,7 +139,7 @@ extension CPUBackend {
         turned: turned, spans: spans,
         partials: partials, span_starts: starts, outputs: outputs)
       elapsed_ns = try MonotonicClock.time_ns { () throws(DeviceError) in
-        try dispatch.decode(call, plan: plan)
+        for _ in 0..<calls { try dispatch.decode(call, plan: plan) }
       }
     }
     return elapsed_ns

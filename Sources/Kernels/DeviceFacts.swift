@@ -12,11 +12,16 @@ public struct DeviceFacts: Hashable, Sendable {
   public let memoryBytes: Int
   /// Bytes of the largest cache level.
   public let lastLevelCacheBytes: Int
+  /// An x86 CPU's family, which tells generations apart where the name does not (a virtual machine
+  /// calls every EPYC so): 25 is Zen 3 and 4, 26 Zen 5. Nil elsewhere.
+  public let cpuFamily: Int?
 
   /// Facts from elsewhere: another backend, a test.
   public init(
-    name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int
+    name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int,
+    cpuFamily: Int? = nil
   ) {
+    self.cpuFamily = cpuFamily
     self.name = name
     self.kernelPath = kernelPath
     self.coreCount = coreCount
@@ -27,18 +32,19 @@ public struct DeviceFacts: Hashable, Sendable {
   /// The machine that this process runs on, with the kernels of `path` on `coreCount` cores.
   public static func host(path: CPUPath, coreCount: Int) -> DeviceFacts {
     DeviceFacts(
-      name: hostName, kernelPath: path.name, coreCount: coreCount,
+      name: cpuField("model name") ?? "unnamed CPU", kernelPath: path.name,
+      coreCount: coreCount,
       memoryBytes: sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)),
-      lastLevelCacheBytes: hostCacheBytes)
+      lastLevelCacheBytes: hostCacheBytes, cpuFamily: cpuField("cpu family").flatMap { Int($0) })
   }
 
-  /// The "model name" of /proc/cpuinfo; arm64 kernels print none.
-  private static var hostName: String {
-    for line in lines(ofFile: "/proc/cpuinfo") where line.hasPrefix("model name") {
+  /// A field of the first CPU of /proc/cpuinfo; arm64 kernels print neither name nor family.
+  private static func cpuField(_ name: String) -> String? {
+    for line in lines(ofFile: "/proc/cpuinfo") where line.hasPrefix(name) {
       guard let colon = line.firstIndex(of: ":") else { continue }
       return String(line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
     }
-    return "unnamed CPU"
+    return nil
   }
 
   /// The largest cache that the first core sees; 32 MiB where the system tells nothing.

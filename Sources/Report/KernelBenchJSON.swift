@@ -13,6 +13,7 @@ public struct KernelBenchJSON: Encodable {
   private let attention: [Case]
   private let moves: [Case]
   private let cachedAppends: [CachedRow]
+  private let cachedDecodes: [CachedRate]
   private let linear: [Case]
   private let skipped: [Skipped]
   private let goals: [Goal]
@@ -32,6 +33,7 @@ public struct KernelBenchJSON: Encodable {
     moves = cases(.append, .gather)
     linear = cases(.linear)
     cachedAppends = result.cachedAppends.map(CachedRow.init)
+    cachedDecodes = result.cachedDecodes.map(CachedRate.init)
     skipped = result.skipped.map { Skipped(group: $0.label, reason: $0.reason) }
     goals = result.goals.map(Goal.init)
   }
@@ -72,6 +74,7 @@ public struct KernelBenchJSON: Encodable {
 
   private struct Machine: Encodable {
     let name: String
+    let cpuFamily: Nullable<Int>
     let kernelPath: String
     let threads: Int
     let memoryBytes: Int
@@ -83,6 +86,7 @@ public struct KernelBenchJSON: Encodable {
 
     init(_ machine: BenchMachine) {
       name = machine.facts.name
+      cpuFamily = Nullable(machine.facts.cpuFamily)
       kernelPath = machine.facts.kernelPath
       threads = machine.facts.coreCount
       memoryBytes = machine.facts.memoryBytes
@@ -118,6 +122,7 @@ public struct KernelBenchJSON: Encodable {
     let timeNs: Spread
     let bytesPerS: Double
     let shareOfRead: Spread
+    let shareOfPageRead: Nullable<Spread>
     let flopPerS: Double
     let shareOfPeak: Spread
     let tokensPerS: Double
@@ -143,6 +148,7 @@ public struct KernelBenchJSON: Encodable {
       timeNs = Spread(samples.time(index))
       bytesPerS = samples.bytesPerSecond(index)
       shareOfRead = Spread(samples.shareOfRead(index))
+      shareOfPageRead = Nullable(samples.shareOfPageRead(index).map(Spread.init))
       flopPerS = samples.operationsPerSecond(index)
       shareOfPeak = Spread(samples.shareOfPeak(index))
       tokensPerS = samples.tokensPerSecond(index)
@@ -162,6 +168,16 @@ public struct KernelBenchJSON: Encodable {
       format = append.format.name
       rowNs = Spread(append.rowNs)
       timeOverInt4 = Spread(append.ratioToPlain)
+    }
+  }
+
+  private struct CachedRate: Encodable {
+    let format: String
+    let bytesPerS: Spread
+
+    init(_ decode: CachedDecode) {
+      format = decode.format.name
+      bytesPerS = Spread(decode.bytesPerSecond)
     }
   }
 

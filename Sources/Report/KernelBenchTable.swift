@@ -18,6 +18,7 @@ public struct KernelBenchTable {
       machine(),
       section("decode attention, all threads", attention(.decode)),
       section("decode attention, one thread", attention(.decodeOneThread)),
+      section("decode attention from cache, one thread", cachedDecodes()),
       section("prefill attention, all threads", prefill()),
       section("append of rows from memory, all threads", moved(.append)),
       section("append of rows in cache, one thread", cachedAppends()),
@@ -36,8 +37,10 @@ public struct KernelBenchTable {
     time: median of rounds, p10 to p90; ratios and shares: median of the rounds' own ratios
     of read, of FMA: over a plain read and over the peak of multiply-adds, measured on the same
     threads in the same round
+    of pages: over a plain read of such pages in the order of a block table, in the same round
     *: reads less than the last-level cache holds; the read bandwidth is no limit there
-    ggml: published figures for its CPU kernels on this kind of machine, not measured here
+    ggml: published figures for its CPU kernels on EPYCs of the Zen 5 generation, not measured
+    here; no other machine is held against them
 
     """
 
@@ -52,7 +55,8 @@ public struct KernelBenchTable {
       return "\(name): one thread \(texts[0]), all threads \(texts[1])"
     }
     return """
-      \(facts.name), \(facts.coreCount) threads, \(facts.kernelPath) kernels, memory \
+      \(facts.name)\(facts.cpuFamily.map { " (CPU family \($0))" } ?? ""), \
+      \(facts.coreCount) threads, \(facts.kernelPath) kernels, memory \
       \(Size(facts.memoryBytes)), last-level cache \(Size(facts.lastLevelCacheBytes))
       \(limits("plain read", machine.readOneThread, machine.readAllThreads, "GB/s"))
       \(limits("FMA peak", machine.peakOneThread, machine.peakAllThreads, "GFLOP/s"))
@@ -102,8 +106,8 @@ public struct KernelBenchTable {
     table(
       kind,
       [
-        "batch x context", "format", "KV", "time µs", "p10-p90", "GB/s", "of read", "tokens/s",
-        "x fp16", "/ int4",
+        "batch x context", "format", "KV", "time µs", "p10-p90", "GB/s", "of read", "of pages",
+        "tokens/s", "x fp16", "/ int4",
       ]
     ) { samples, index in
       guard
@@ -117,9 +121,29 @@ public struct KernelBenchTable {
         + [
           Figures.decimal(samples.bytesPerSecond(index) * 1e-9),
           Figures.percent(samples.shareOfRead(index).median),
+          samples.shareOfPageRead(index).map { Figures.percent($0.median) } ?? "-",
           Figures.decimal(samples.tokensPerSecond(index)),
         ] + KernelBenchTable.ratios(samples, index)
     }
+  }
+
+  /// With the rate of all threads, were they all as fast, over the plain read: below one, no memory
+  /// makes the kernel reach the read.
+  private func cachedDecodes() -> TextTable? {
+    guard !result.cachedDecodes.isEmpty else { return nil }
+    let machine = result.machine
+    var table = TextTable()
+    table.add(["format", "GB/s", "p10-p90", "x threads, of read"])
+    table.addRule()
+    for decode in result.cachedDecodes {
+      let all = decode.bytesPerSecond.median * Double(machine.facts.coreCount)
+      table.add([
+        decode.format.name, Figures.decimal(decode.bytesPerSecond.median * 1e-9),
+        KernelBenchTable.range(decode.bytesPerSecond, 1e-9),
+        Figures.percent(all / machine.readAllThreads.median),
+      ])
+    }
+    return table
   }
 
   private func prefill() -> TextTable? {

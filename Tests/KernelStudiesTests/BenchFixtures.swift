@@ -18,10 +18,11 @@ final class ScriptedDevice: BenchDevice {
   /// Bytes per second of a plain read: one byte a nanosecond per thread.
   private var readRate: Double { 1e9 * Double(facts.coreCount) }
 
-  init(threads: Int, memoryBytes: Int = 1 << 34) {
+  /// - Parameter cpuFamily: by default that of the machine that figures were published for.
+  init(threads: Int, memoryBytes: Int = 1 << 34, cpuFamily: Int? = 26) {
     facts = DeviceFacts(
       name: "scripted", kernelPath: "none", coreCount: threads, memoryBytes: memoryBytes,
-      lastLevelCacheBytes: 1 << 20)
+      lastLevelCacheBytes: 1 << 20, cpuFamily: cpuFamily)
   }
 
   /// Half the read's rate.
@@ -56,6 +57,21 @@ final class ScriptedDevice: BenchDevice {
     return [Double](repeating: base + turned, count: repeats)
   }
 
+  /// Three quarters of the read's rate.
+  func measurePageRead(
+    heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> Double {
+    calls.append("pages \(format.name)")
+    return 0.75 * readRate
+  }
+
+  func decodeRateFromCache(
+    heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> [Double] {
+    calls.append("cached pages \(format.name)")
+    return [Double](repeating: format.bitsPerElement == 16 ? 4e9 : 2e9, count: repeats)
+  }
+
   func clearCache() throws(DeviceError) { calls.append("clear") }
 }
 
@@ -81,11 +97,12 @@ extension BenchMachine {
 
 /// Runs `plan` on scripted devices of two threads.
 func scriptedResult(
-  _ plan: BenchPlan = .small, configure: @escaping (ScriptedDevice) -> Void = { _ in }
+  _ plan: BenchPlan = .small, cpuFamily: Int? = 26,
+  configure: @escaping (ScriptedDevice) -> Void = { _ in }
 ) throws -> (result: BenchResult, devices: [ScriptedDevice]) {
   var devices: [ScriptedDevice] = []
   let runner = BenchRunner(plan) { (threads) throws(DeviceError) in
-    let device = ScriptedDevice(threads: threads ?? 2)
+    let device = ScriptedDevice(threads: threads ?? 2, cpuFamily: cpuFamily)
     configure(device)
     devices.append(device)
     return device

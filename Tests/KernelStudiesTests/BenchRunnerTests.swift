@@ -13,13 +13,15 @@ struct BenchRunnerTests {
     // After the machine's own figures comes one call of each that does not count. A call of FP16
     // takes 8.4 ms, so it is not repeated; those of INT4 take 2.2 ms.
     let calls = devices[1].calls.drop { $0 == "read" || $0 == "peak" }
-    let round = [
-      "read", "peak", "clear", "fp16 x1", "clear", "int4 x1", "clear", "int4-rotated x1",
-    ]
+    let cases = ["fp16", "int4", "int4-rotated"].flatMap { ["pages \($0)", "clear", "\($0) x1"] }
+    let round = ["read", "peak"] + cases
     #expect(Array(calls) == ["fp16 x1", "int4 x1", "int4-rotated x1"] + round + round + round)
     #expect(result.samples.count == 1)
     #expect(result.samples[0].reads == [2e9, 2e9, 2e9])
     #expect(result.samples[0].timesNs.map(\.count) == [3, 3, 3])
+    // The scripted kernels run at half the read's rate, pages at three quarters.
+    let share = try #require(result.samples[0].shareOfPageRead(0))
+    #expect(abs(share.median - 2.0 / 3) < 1e-6)
   }
 
   @Test("Short calls are repeated within their turn, up to fifteen times")
@@ -106,6 +108,8 @@ struct BenchRunnerTests {
     #expect(Set(result.samples.map(\.group.kind)) == Set(BenchGroup.Kind.allCases))
     #expect(result.cachedAppends.map(\.rowNs.median) == [5, 10, 15, 20])
     #expect(result.cachedAppends.map(\.ratioToPlain.median) == [0.5, 1, 1.5, 2])
+    #expect(result.cachedDecodes.map(\.bytesPerSecond.median) == [4e9, 2e9, 2e9])
+    #expect(result.samples(of: .gather).allSatisfy { $0.shareOfPageRead(0) == nil })
   }
 
   @Test("Every path has a peak; rows from cache take time, and odd ones are refused")
@@ -117,6 +121,14 @@ struct BenchRunnerTests {
     try backend.clearCache()
     let rows = try backend.timeAppendFromCache(headDim: 64, format: .int4Rotated, repeats: 2)
     #expect(rows.count == 2 && rows.allSatisfy { $0 > 0 })
+    let heads = HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 64)
+    for format in BenchPlan.formats {
+      let pages = try backend.measurePageRead(
+        heads: heads, format: format, blockSize: 16, repeats: 1)
+      let rates = try backend.decodeRateFromCache(
+        heads: heads, format: format, blockSize: 16, repeats: 2)
+      #expect(pages > 0 && rates.count == 2 && rates.allSatisfy { $0 > 0 })
+    }
     #expect(throws: DeviceError.self) {
       _ = try backend.timeAppendFromCache(headDim: 40, format: .int4, repeats: 1)
     }

@@ -17,6 +17,14 @@ public protocol BenchDevice: AnyObject {
   func timeAppendFromCache(
     headDim: Int, format: KVFormat, repeats: Int
   ) throws(DeviceError) -> [Double]
+  /// Bytes per second of a plain read of whole pages, in the order of a block table.
+  func measurePageRead(
+    heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> Double
+  /// Bytes of KV per second of decode attention whose pages are in cache, a sample each.
+  func decodeRateFromCache(
+    heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
+  ) throws(DeviceError) -> [Double]
   /// Drives what earlier calls read out of the last-level cache.
   func clearCache() throws(DeviceError)
 }

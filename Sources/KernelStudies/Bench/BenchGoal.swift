@@ -141,12 +141,13 @@ extension BenchResult {
     ]
   }
 
-  /// Set against ``PublishedFigures``, which hold for one shape of heads.
+  /// Set against ``PublishedFigures``, which hold for one shape of heads and one kind of machine.
   private var publishedGoals: [BenchGoal] {
     func speed(
       _ format: KVFormat, _ published: (PublishedFigures.Decode) -> Double
     ) -> [BenchGoal.Figure] {
-      figures(.decodeOneThread, format) { samples, index in
+      guard PublishedFigures.hold(on: machine.facts) else { return [] }
+      return figures(.decodeOneThread, format) { samples, index in
         guard case .decodeAttention(1, let context, let heads, _) = samples.group.cases[index],
           heads == PublishedFigures.heads,
           let row = PublishedFigures.decode.first(where: { $0.context == context })

@@ -51,14 +51,17 @@ public struct BenchResult: Hashable, Sendable {
   public let samples: [BenchSamples]
   /// Append from cache, a format each.
   public let cachedAppends: [CachedAppend]
+  /// Decode attention from cache, a format each.
+  public let cachedDecodes: [CachedDecode]
   /// What was left out.
   public let skipped: [SkippedGroup]
 
   /// A result, complete.
   public init(
     plan: BenchPlan, machine: BenchMachine, samples: [BenchSamples],
-    cachedAppends: [CachedAppend], skipped: [SkippedGroup]
+    cachedAppends: [CachedAppend], cachedDecodes: [CachedDecode], skipped: [SkippedGroup]
   ) {
+    self.cachedDecodes = cachedDecodes
     self.plan = plan
     self.machine = machine
     self.samples = samples

@@ -47,11 +47,12 @@ public struct BenchRunner {
       peakOneThread: one.peak, peakAllThreads: all.peak)
     return BenchResult(
       plan: plan, machine: machine, samples: session.samples,
-      cachedAppends: one.cachedAppends, skipped: session.skipped)
+      cachedAppends: one.cachedAppends, cachedDecodes: one.cachedDecodes, skipped: session.skipped)
   }
 
   private typealias OneThread = (
-    read: SampleSpread, peak: SampleSpread, cachedAppends: [CachedAppend]
+    read: SampleSpread, peak: SampleSpread, cachedAppends: [CachedAppend],
+    cachedDecodes: [CachedDecode]
   )
 
   /// A function of its own, so that the device's memory is free when it returns.
@@ -60,9 +61,10 @@ public struct BenchRunner {
     let device = try makeDevice(1)
     let (read, peak) = try limits(device)
     let appends = try cachedAppends(device)
+    let decodes = try cachedDecodes(device)
     session.complete()
     for group in plan.oneThreadGroups { try session.measure(group, on: device) }
-    return (read, peak, appends)
+    return (read, peak, appends, decodes)
   }
 
   private typealias AllThreads = (facts: DeviceFacts, read: SampleSpread, peak: SampleSpread)
@@ -100,6 +102,18 @@ public struct BenchRunner {
     }
     let plain = rowNs[formats.firstIndex(of: .int4)!]
     return zip(formats, rowNs).map { CachedAppend(format: $0, rowNs: $1, plainRowNs: plain) }
+  }
+
+  private func cachedDecodes(_ device: any BenchDevice) throws(DeviceError) -> [CachedDecode] {
+    guard !plan.kinds.isDisjoint(with: [.decode, .decodeOneThread]) else { return [] }
+    var rates = [[Double]](repeating: [], count: BenchPlan.formats.count)
+    for _ in 0..<max(plan.repeats, BenchRunner.machineSamples) {
+      for (index, format) in BenchPlan.formats.enumerated() {
+        rates[index] += try device.decodeRateFromCache(
+          heads: plan.heads, format: format, blockSize: plan.blockSize, repeats: 1)
+      }
+    }
+    return zip(BenchPlan.formats, rates).map { CachedDecode(format: $0, bytesPerSecond: $1) }
   }
 
   /// What has been measured so far.
@@ -178,6 +192,8 @@ public struct BenchRunner {
       var reads: [Double] = []
       var peaks: [Double] = []
       var timesNs = [[Double]](repeating: [], count: group.cases.count)
+      let readsPages = group.kind == .decode || group.kind == .decodeOneThread
+      var pageReads = [[Double]](repeating: [], count: readsPages ? group.cases.count : 0)
       let clock = ContinuousClock()
       let start = clock.now
       while reads.count < plan.repeats {
@@ -187,13 +203,19 @@ public struct BenchRunner {
         reads.append(try device.measureReadBandwidth(repeats: 1))
         peaks.append(try device.measureFMAPeak(repeats: 1))
         for (index, shape) in group.cases.enumerated() {
+          if readsPages, let format = shape.kvFormat {
+            pageReads[index].append(
+              try device.measurePageRead(
+                heads: plan.heads, format: format, blockSize: plan.blockSize, repeats: 1))
+          }
           try device.clearCache()
           let times = try device.time(
             shape, blockSize: plan.blockSize, repeats: calls[index])
           timesNs[index].append(SampleSpread(times.map { Double(max(1, $0)) }).median)
         }
       }
-      return BenchSamples(group: group, timesNs: timesNs, reads: reads, peaks: peaks)
+      return BenchSamples(
+        group: group, timesNs: timesNs, reads: reads, peaks: peaks, pageReads: pageReads)
     }
   }
 }

@@ -11,13 +11,21 @@ public struct BenchSamples: Hashable, Sendable {
   public let reads: [Double]
   /// Floating-point operations per second of fused multiply-adds on the same threads.
   public let peaks: [Double]
+  /// Of decode attention, bytes per second of a plain read of such pages as a case reads, in the
+  /// order of a block table, `[case][round]`; else empty.
+  public let pageReads: [[Double]]
 
   /// Samples of whole rounds.
-  public init(group: BenchGroup, timesNs: [[Double]], reads: [Double], peaks: [Double]) {
+  public init(
+    group: BenchGroup, timesNs: [[Double]], reads: [Double], peaks: [Double],
+    pageReads: [[Double]] = []
+  ) {
     precondition(timesNs.count == group.cases.count, "each case has times")
+    precondition(pageReads.isEmpty || pageReads.count == group.cases.count, "all cases or none")
     precondition(
-      (timesNs + [peaks]).allSatisfy { $0.count == reads.count } && !reads.isEmpty,
+      (timesNs + pageReads + [peaks]).allSatisfy { $0.count == reads.count } && !reads.isEmpty,
       "each round has everything")
+    self.pageReads = pageReads
     self.group = group
     self.timesNs = timesNs
     self.reads = reads
@@ -41,6 +49,14 @@ public struct BenchSamples: Hashable, Sendable {
   public func shareOfRead(_ index: Int) -> SampleSpread {
     let bytes = Double(group.cases[index].ratedBytes)
     return SampleSpread(zip(timesNs[index], reads).map { bytes / $0 * 1e9 / $1 })
+  }
+
+  /// Those bytes' rate over the plain read of such pages in the same round; nil where none was
+  /// taken.
+  public func shareOfPageRead(_ index: Int) -> SampleSpread? {
+    guard !pageReads.isEmpty else { return nil }
+    let bytes = Double(group.cases[index].ratedBytes)
+    return SampleSpread(zip(timesNs[index], pageReads[index]).map { bytes / $0 * 1e9 / $1 })
   }
 
   /// Floating-point operations per second at the median time.
@@ -96,5 +112,19 @@ public struct CachedAppend: Hashable, Sendable {
     self.format = format
     self.rowNs = SampleSpread(rowNs)
     ratioToPlain = SampleSpread(zip(rowNs, plainRowNs).map { $0 / $1 })
+  }
+}
+
+/// Decode attention of pages that lie in cache, on one thread: what arithmetic allows.
+public struct CachedDecode: Hashable, Sendable {
+  /// The format.
+  public let format: KVFormat
+  /// Bytes of KV per second.
+  public let bytesPerSecond: SampleSpread
+
+  /// Samples of one format.
+  public init(format: KVFormat, bytesPerSecond: [Double]) {
+    self.format = format
+    self.bytesPerSecond = SampleSpread(bytesPerSecond)
   }
 }

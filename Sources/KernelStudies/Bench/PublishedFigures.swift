@@ -1,3 +1,4 @@
+import Kernels
 import Operators
 
 /// What ggml's CPU kernels were published to take, on one thread of the kind of machine that these
@@ -8,6 +9,9 @@ import Operators
 public enum PublishedFigures {
   /// The heads that the figures hold for.
   public static let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
+
+  /// Whether a machine is of the kind that the figures hold for.
+  public static func hold(on facts: DeviceFacts) -> Bool { facts.cpuFamily == 26 }
 
   /// Decode attention of one token over `context` cached tokens, in nanoseconds.
   public struct Decode: Hashable, Sendable {
