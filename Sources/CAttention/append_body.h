@@ -14,10 +14,10 @@
 // and, when the same machine read 75 GB/s (one later round):
 //   rows prefetched four rows ahead            418   369   551
 //   rows in eights, codes' lines fetched first 416   343   408
+// A plain read and write of the bytes would take some 500 µs (FP16) and 400 (INT4).
 // From cache, one thread, ns per row of 128: INT4 19.4, then 14.9; rotated 39.3, then 24.5.
 // On one core of a Zen 4 EPYC, whose 512-bit operations take two cycles: INT4 24.3, then 22.0 with
 // the scales of eight rows at once and codes that packing saturates; rotated 43.0, then 40.7.
-// A plain read and write of the bytes would take some 500 (FP16) and 400 (INT4).
 
 static void KERNEL(rotate)(float *vectors, int64_t rows, int64_t head_dim, int64_t order) {
   for (int64_t i = 0; i < rows; i++) {
@@ -57,11 +57,11 @@ KV_INLINE void KERNEL(ask_for_later)(
 }
 
 /// What a batch of rows is quantised by.
-typedef struct KERNEL(append_codes_of) {
+typedef struct KERNEL(append_quantisers) {
   /// Per row: its extremes, then its zero and the inverse of its scale as they are read back.
   float smallest[KERNEL(APPEND_ROWS)], largest[KERNEL(APPEND_ROWS)];
   float zero[KERNEL(APPEND_ROWS)], inverse[KERNEL(APPEND_ROWS)];
-} KERNEL(append_codes_of);
+} KERNEL(append_quantisers);
 
 KV_INLINE void KERNEL(measure_row)(
     const float *x, int64_t head_dim, float *smallest, float *largest) {
@@ -76,8 +76,8 @@ KV_INLINE void KERNEL(measure_row)(
 
 /// Scales and zeros of all rows at once, stored at `metadata[0]` and `metadata[block_size]` of
 /// each; `quantiser_for` in reference.c says the same of one row, with reasons.
-KV_INLINE void KERNEL(choose_codes)(
-    KERNEL(append_codes_of) *q, const KERNEL(append_row) *rows, int64_t count,
+KV_INLINE void KERNEL(choose_scales)(
+    KERNEL(append_quantisers) *q, const KERNEL(append_row) *rows, int64_t count,
     int64_t block_size) {
   const lanes limit = lanes_all(65504.0f), least = lanes_all(-65504.0f);
   uint16_t scales[LANES], zeros[LANES];
@@ -146,7 +146,7 @@ KV_INLINE void KERNEL(append_rows)(
   // At whole cache lines, so that what the rotation stores is loaded without a detour.
   _Alignas(64) float turned[KERNEL(APPEND_ROWS) * KV_MAX_HEAD_DIM];
   const float *x[KERNEL(APPEND_ROWS)];
-  KERNEL(append_codes_of) q;
+  KERNEL(append_quantisers) q;
   for (int64_t r = 0; r < count; r++) {
     x[r] = rows[r].x;
     if (rows[r].rotation == 0) continue;
@@ -164,7 +164,7 @@ KV_INLINE void KERNEL(append_rows)(
     KERNEL(ask_for_later)(&rows[r], dim, 0, dim / 2);
     KERNEL(measure_row)(x[r], dim, &q.smallest[r], &q.largest[r]);
   }
-  KERNEL(choose_codes)(&q, rows, count, shape->block_size);
+  KERNEL(choose_scales)(&q, rows, count, shape->block_size);
   for (int64_t r = 0; r < count; r++) {
     KERNEL(ask_for_later)(&rows[r], dim, dim / 2, dim);
     KERNEL(append_codes)(rows[r].to, x[r], dim, q.zero[r], q.inverse[r]);

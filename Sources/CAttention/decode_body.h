@@ -1,5 +1,5 @@
 // Paged decode attention: one query token per sequence, the query heads of a group together, so
-// that each key and value is read from memory once. Online softmax over tiles of 32 or 64 tokens
+// that each key and value is read from memory once. Online softmax over tiles of 64 or 128 tokens
 // (FlashAttention, arXiv 2205.14135); a span leaves partial sums that `merge` joins once
 // (Flash-Decoding). Four-bit rows are never expanded in memory: with x = zero + scale * code,
 //     q . k = scale * (q . codes) + zero * sum(q),    sum p v = sum (p scale) codes + sum p zero
@@ -82,7 +82,7 @@ static void KERNEL(decode_begin)(
 /// Dot products of `heads` queries with four keys.
 KV_INLINE void KERNEL(score_four)(
     const bool four_bit, const int heads, const KERNEL(decode_state) *s,
-    const KERNEL(decode_step) *step, int64_t head, int64_t token) {
+    const kv_walk *walk, int64_t head, int64_t token) {
   lanes sum[4][4];
   for (int h = 0; h < heads; h++) {
     for (int t = 0; t < 4; t++) sum[h][t] = lanes_zero();
@@ -93,7 +93,7 @@ KV_INLINE void KERNEL(score_four)(
     lanes low[4], high[4];
     for (int t = 0; t < 4; t++) {
       KERNEL(load_pair)(
-          four_bit, step->walk.tile->keys[token + t] + step->walk.keys, s->half, pair, m,
+          four_bit, walk->tile->keys[token + t] + walk->keys, s->half, pair, m,
           &low[t], &high[t]);
     }
     for (int h = 0; h < heads; h++) {
@@ -112,17 +112,17 @@ KV_INLINE void KERNEL(score_four)(
 }
 
 KV_INLINE void KERNEL(score_tile)(
-    const bool four_bit, const KERNEL(decode_state) *s, KERNEL(decode_step) *step) {
-  for (int64_t token = 0; token < step->walk.tile->count; token += 4) {
-    kv_walk_ask(&step->walk, 4);
+    const bool four_bit, const KERNEL(decode_state) *s, kv_walk *walk) {
+  for (int64_t token = 0; token < walk->tile->count; token += 4) {
+    kv_walk_ask(walk, 4);
     int64_t head = 0;
     for (; head + SCORE_HEADS <= s->heads; head += SCORE_HEADS) {
-      KERNEL(score_four)(four_bit, SCORE_HEADS, s, step, head, token);
+      KERNEL(score_four)(four_bit, SCORE_HEADS, s, walk, head, token);
     }
     switch (s->heads - head) {
-      case 3: KERNEL(score_four)(four_bit, 3, s, step, head, token); break;
-      case 2: KERNEL(score_four)(four_bit, 2, s, step, head, token); break;
-      case 1: KERNEL(score_four)(four_bit, 1, s, step, head, token); break;
+      case 3: KERNEL(score_four)(four_bit, 3, s, walk, head, token); break;
+      case 2: KERNEL(score_four)(four_bit, 2, s, walk, head, token); break;
+      case 1: KERNEL(score_four)(four_bit, 1, s, walk, head, token); break;
       default: break;
     }
   }
@@ -130,15 +130,15 @@ KV_INLINE void KERNEL(score_tile)(
 
 /// Products of one head's query and keys into scores; returns the largest, or that of before.
 KV_INLINE float KERNEL(finish_scores)(
-    const bool four_bit, const KERNEL(decode_state) *s, const KERNEL(decode_step) *step,
+    const bool four_bit, const KERNEL(decode_state) *s, const kv_walk *walk,
     int64_t head, float soft_cap) {
   float *row = s->scores + head * KV_TILE;
-  const int64_t count = step->walk.tile->count;
+  const int64_t count = walk->tile->count;
   if (four_bit) {
     const lanes query_sum = lanes_all(s->query_sums[head]);
     for (int64_t i = 0; i < count; i += LANES) {
-      const lanes scale = lanes_load(step->metadata[0] + i);
-      const lanes zero = lanes_mul(lanes_load(step->metadata[1] + i), query_sum);
+      const lanes scale = lanes_load(walk->metadata[0] + i);
+      const lanes zero = lanes_mul(lanes_load(walk->metadata[1] + i), query_sum);
       lanes_store(row + i, lanes_fma(lanes_load(row + i), scale, zero));
     }
   }
@@ -153,17 +153,17 @@ KV_INLINE float KERNEL(finish_scores)(
 
 /// Scores of one head into weights relative to the running maximum.
 KV_INLINE void KERNEL(weigh)(
-    const bool four_bit, const KERNEL(decode_state) *s, const KERNEL(decode_step) *step,
+    const bool four_bit, const KERNEL(decode_state) *s, const kv_walk *walk,
     int64_t head) {
   float *row = s->scores + head * KV_TILE;
   const lanes largest = lanes_all(s->largest[head]);
   lanes weight = lanes_zero(), zeros = lanes_zero();
-  for (int64_t i = 0; i < step->walk.tile->count; i += LANES) {
+  for (int64_t i = 0; i < walk->tile->count; i += LANES) {
     lanes p = lanes_exp(lanes_sub(lanes_load(row + i), largest));
     weight = lanes_add(weight, p);
     if (four_bit) {
-      zeros = lanes_fma(p, lanes_load(step->metadata[3] + i), zeros);
-      p = lanes_mul(p, lanes_load(step->metadata[2] + i));
+      zeros = lanes_fma(p, lanes_load(walk->metadata[3] + i), zeros);
+      p = lanes_mul(p, lanes_load(walk->metadata[2] + i));
     }
     lanes_store(row + i, p);
   }
@@ -173,11 +173,11 @@ KV_INLINE void KERNEL(weigh)(
 
 /// All heads at each step, because one head's steps wait for each other and the heads do not.
 KV_INLINE void KERNEL(weigh_tile)(
-    const bool four_bit, const KERNEL(decode_state) *s, const KERNEL(decode_step) *step,
+    const bool four_bit, const KERNEL(decode_state) *s, const kv_walk *walk,
     float soft_cap) {
   for (int64_t head = 0; head < s->heads; head++) {
     s->decay[head] = s->largest[head];
-    s->largest[head] = KERNEL(finish_scores)(four_bit, s, step, head, soft_cap);
+    s->largest[head] = KERNEL(finish_scores)(four_bit, s, walk, head, soft_cap);
   }
   for (int64_t head = 0; head < s->heads; head += LANES) {
     const lane_mask m = mask_first(s->heads - head);
@@ -185,30 +185,27 @@ KV_INLINE void KERNEL(weigh_tile)(
         lanes_load_first(s->decay + head, m), lanes_load_first(s->largest + head, m));
     lanes_store_first(s->decay + head, lanes_exp(rise), m);
   }
-  for (int64_t head = 0; head < s->heads; head++) KERNEL(weigh)(four_bit, s, step, head);
+  for (int64_t head = 0; head < s->heads; head++) KERNEL(weigh)(four_bit, s, walk, head);
 }
 
 /// Adds the weighted values of a tile to `heads` heads, `pairs` vector pairs from `pair` on.
 KV_INLINE void KERNEL(add_values)(
     const bool four_bit, const int heads, const int pairs, const KERNEL(decode_state) *s,
-    KERNEL(decode_step) *step, int64_t head, int64_t pair) {
+    kv_walk *walk, int64_t head, int64_t pair) {
   lanes sum[4][2 * VALUE_PAIRS];
   float *to = s->sums + head * s->pitch + pair * 2 * LANES;
   for (int h = 0; h < heads; h++) {
-    const lanes decay = lanes_all(s->decay[head + h]);
-    for (int i = 0; i < 2 * pairs; i++) {
-      sum[h][i] = lanes_mul(decay, lanes_load(to + h * s->pitch + i * LANES));
-    }
+    for (int i = 0; i < 2 * pairs; i++) sum[h][i] = lanes_zero();
   }
   const lane_mask last = mask_first(s->half - (pair + pairs - 1) * LANES);
-  const int64_t count = step->walk.tile->count, offset = step->walk.values;
+  const int64_t count = walk->tile->count, offset = walk->values;
   for (int64_t token = 0; token < count; token++) {
     lanes v[2 * VALUE_PAIRS];
-    if (token % 4 == 0) kv_walk_ask(&step->walk, 4);
+    if (token % 4 == 0) kv_walk_ask(walk, 4);
     for (int i = 0; i < pairs; i++) {
       const lane_mask m = i == pairs - 1 ? last : mask_first(LANES);
       KERNEL(load_pair)(
-          four_bit, step->walk.tile->keys[token] + offset, s->half, pair + i, m, &v[2 * i],
+          four_bit, walk->tile->keys[token] + offset, s->half, pair + i, m, &v[2 * i],
           &v[2 * i + 1]);
     }
     for (int h = 0; h < heads; h++) {
@@ -217,32 +214,37 @@ KV_INLINE void KERNEL(add_values)(
     }
   }
   for (int h = 0; h < heads; h++) {
-    for (int i = 0; i < 2 * pairs; i++) lanes_store(to + h * s->pitch + i * LANES, sum[h][i]);
+    // A tile's own sum first: added token by token, a long span's would round ever coarser.
+    const lanes decay = lanes_all(s->decay[head + h]);
+    for (int i = 0; i < 2 * pairs; i++) {
+      float *at = to + h * s->pitch + i * LANES;
+      lanes_store(at, lanes_fma(decay, lanes_load(at), sum[h][i]));
+    }
   }
 }
 
 KV_INLINE void KERNEL(add_values_of_heads)(
     const bool four_bit, const int heads, const KERNEL(decode_state) *s,
-    KERNEL(decode_step) *step, int64_t head) {
+    kv_walk *walk, int64_t head) {
   int64_t pair = 0;
   for (; pair + VALUE_PAIRS <= s->pairs; pair += VALUE_PAIRS) {
-    KERNEL(add_values)(four_bit, heads, VALUE_PAIRS, s, step, head, pair);
+    KERNEL(add_values)(four_bit, heads, VALUE_PAIRS, s, walk, head, pair);
   }
   for (; pair < s->pairs; pair++) {
-    KERNEL(add_values)(four_bit, heads, 1, s, step, head, pair);
+    KERNEL(add_values)(four_bit, heads, 1, s, walk, head, pair);
   }
 }
 
 KV_INLINE void KERNEL(value_tile)(
-    const bool four_bit, const KERNEL(decode_state) *s, KERNEL(decode_step) *step) {
+    const bool four_bit, const KERNEL(decode_state) *s, kv_walk *walk) {
   int64_t head = 0;
   for (; head + 4 <= s->heads; head += 4) {
-    KERNEL(add_values_of_heads)(four_bit, 4, s, step, head);
+    KERNEL(add_values_of_heads)(four_bit, 4, s, walk, head);
   }
   switch (s->heads - head) {
-    case 3: KERNEL(add_values_of_heads)(four_bit, 3, s, step, head); break;
-    case 2: KERNEL(add_values_of_heads)(four_bit, 2, s, step, head); break;
-    case 1: KERNEL(add_values_of_heads)(four_bit, 1, s, step, head); break;
+    case 3: KERNEL(add_values_of_heads)(four_bit, 3, s, walk, head); break;
+    case 2: KERNEL(add_values_of_heads)(four_bit, 2, s, walk, head); break;
+    case 1: KERNEL(add_values_of_heads)(four_bit, 1, s, walk, head); break;
     default: break;
   }
 }
@@ -272,21 +274,20 @@ KV_INLINE void KERNEL(decode_span)(
     KERNEL(decode_begin)(&s, call->turned + query * dim, dim);
   }
   const int64_t pairs = (dim / 2 + LANES - 1) / LANES;
-  const int64_t value_passes =
-      (heads + 3) / 4 * (pairs / VALUE_PAIRS + pairs % VALUE_PAIRS);
-  KERNEL(decode_step) step;
-  kv_walk_begin(&step.walk, call, span, 1 + value_passes);
+  const int64_t value_passes = (heads + 3) / 4 * (pairs / VALUE_PAIRS + pairs % VALUE_PAIRS);
+  kv_walk walk;
+  kv_walk_begin(&walk, call, span, 1 + value_passes);
   do {
     const KERNEL(decode_state) s =
-        KERNEL(decode_state_at)(shape, scratch, step.walk.index);
+        KERNEL(decode_state_at)(shape, scratch, walk.index);
     if (four_bit) {
       KERNEL(read_metadata)(
-          step.metadata, shape, step.walk.tile, span->kv_head + step.walk.index);
+          walk.metadata, shape, walk.tile, span->kv_head + walk.index);
     }
-    KERNEL(score_tile)(four_bit, &s, &step);
-    KERNEL(weigh_tile)(four_bit, &s, &step, call->soft_cap);
-    KERNEL(value_tile)(four_bit, &s, &step);
-  } while (kv_walk_next(&step.walk));
+    KERNEL(score_tile)(four_bit, &s, &walk);
+    KERNEL(weigh_tile)(four_bit, &s, &walk, call->soft_cap);
+    KERNEL(value_tile)(four_bit, &s, &walk);
+  } while (kv_walk_next(&walk));
   for (int64_t i = 0; i < span->kv_heads; i++) {
     const KERNEL(decode_state) s = KERNEL(decode_state_at)(shape, scratch, i);
     for (int64_t head = 0; head < heads; head++) {

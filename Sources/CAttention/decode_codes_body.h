@@ -4,8 +4,9 @@
 //
 // Codes are bytes as they stand. Queries, and the weights of a tile, become whole numbers of
 // 15 bits and sign relative to their largest magnitude, in two planes of bytes (v = 256 hi + lo):
-// their rounding, 2^-16 of the largest, leaves a normalised error of some 1e-9, where one plane of
-// eight bits would leave 1e-5 to 1e-4.
+// their rounding, 2^-16 of the largest, leaves a normalised error of 1e-9 to 2e-7, where one plane
+// of eight bits would leave 1e-5 to 1e-4. A query with one element some hundred times the rest errs
+// by up to 5e-6, as all its elements are rounded by the largest.
 //
 // Scores put four tokens' rows side by side in one register, 16 bytes of each, so that a sum stays
 // within its 128 bits and four heads are reduced together. Values are woven so that the four bytes
@@ -199,13 +200,13 @@ KV_INLINE lanes each_head(const float *metadata, int64_t first) {
 /// tile puts on everything before it; `top` takes the largest magnitude of what is left in
 /// `scores`.
 KV_INLINE lanes weigh_block(
-    block_state *s, const KERNEL(decode_step) *step, float soft_cap, float *scores,
+    block_state *s, const kv_walk *walk, float soft_cap, float *scores,
     lanes *top) {
-  const int64_t count = step->walk.tile->count;
+  const int64_t count = walk->tile->count;
   lanes largest = s->largest;
   for (int64_t token = 0; token < count; token += 4) {
-    const lanes scale = lanes_mul(each_head(step->metadata[0], token), s->unit);
-    const lanes zero = lanes_mul(each_head(step->metadata[1], token), s->query_sum);
+    const lanes scale = lanes_mul(each_head(walk->metadata[0], token), s->unit);
+    const lanes zero = lanes_mul(each_head(walk->metadata[1], token), s->query_sum);
     lanes x = lanes_fma(lanes_load(scores + 4 * token), scale, zero);
     if (soft_cap > 0) x = lanes_soft_cap(x, soft_cap);
     if (token + 4 > count) {
@@ -222,9 +223,9 @@ KV_INLINE lanes weigh_block(
   lanes most = lanes_zero();
   for (int64_t token = 0; token < count; token += 4) {
     const lanes p = lanes_exp(lanes_sub(lanes_load(scores + 4 * token), largest));
-    const lanes w = lanes_mul(p, each_head(step->metadata[2], token));
+    const lanes w = lanes_mul(p, each_head(walk->metadata[2], token));
     weight = lanes_add(weight, p);
-    zeros = lanes_fma(p, each_head(step->metadata[3], token), zeros);
+    zeros = lanes_fma(p, each_head(walk->metadata[3], token), zeros);
     most = lanes_max(most, _mm512_abs_ps(w));
     lanes_store(scores + 4 * token, w);
   }
@@ -262,7 +263,7 @@ KV_INLINE void store_weights(
 
 /// Adds the weighted values of a tile to one piece of `heads` sums.
 KV_INLINE void add_piece(
-    const int heads, const bool is_tail, const block_state *s, KERNEL(decode_step) *step,
+    const int heads, const bool is_tail, const block_state *s, kv_walk *walk,
     const uint8_t *weights, lanes decay, lanes unit, int64_t piece, int64_t pieces) {
   uint8_t order[64];
   for (int column = 0; column < 16; column++) {
@@ -276,10 +277,10 @@ KV_INLINE void add_piece(
   for (int h = 0; h < heads; h++) {
     for (int i = 0; i < 4; i++) sums[h][i / 2][i % 2] = _mm512_setzero_si512();
   }
-  const int64_t offset = step->walk.values + 16 * piece;
-  for (int64_t token = 0; token < step->walk.tile->count; token += 4) {
+  const int64_t offset = walk->values + 16 * piece;
+  for (int64_t token = 0; token < walk->tile->count; token += 4) {
     const __m512i bytes = _mm512_permutexvar_epi8(
-        weave, four_rows(step->walk.tile->keys + token, offset, is_tail));
+        weave, four_rows(walk->tile->keys + token, offset, is_tail));
     // Sixteen times the high nibbles, and bytes as they are: what low nibbles add up to follows.
     const __m512i high = _mm512_and_si512(bytes, _mm512_set1_epi8((char)0xF0));
     const int32_t *w = (const int32_t *)(const void *)(weights + 8 * token);
@@ -311,36 +312,37 @@ KV_INLINE void add_piece(
 
 /// One KV head's rows for one block of its query heads.
 KV_INLINE void attend_block(
-    const int heads, block_state *s, KERNEL(decode_step) *step, int64_t half, float soft_cap) {
+    const int heads, block_state *s, kv_walk *walk, int64_t half, float soft_cap) {
   float scores[KV_BLOCK_HEADS * KV_TILE];
   uint8_t weights[8 * KV_TILE];
-  const int64_t pieces = piece_count(half), whole = half / 16, count = step->walk.tile->count;
+  const int64_t pieces = piece_count(half), whole = half / 16, count = walk->tile->count;
   for (int64_t token = 0; token < count; token += 8) {
-    kv_walk_ask(&step->walk, 8);
-    score_eight(heads, s, step->walk.tile->keys + token, step->walk.keys, half, scores + 4 * token);
+    kv_walk_ask(walk, 8);
+    score_eight(heads, s, walk->tile->keys + token, walk->keys, half, scores + 4 * token);
   }
   lanes top;
-  const lanes decay = weigh_block(s, step, soft_cap, scores, &top);
+  const lanes decay = weigh_block(s, walk, soft_cap, scores, &top);
   top = lanes_max(top, lanes_all(1e-30f));
   const lanes limit = lanes_all(KV_WHOLE_LIMIT);
   store_weights(scores, count, lanes_div(limit, top), weights);
   const lanes unit = lanes_div(top, limit);
   for (int64_t piece = 0; piece < whole; piece++) {
-    kv_walk_ask(&step->walk, count / pieces);
-    add_piece(heads, false, s, step, weights, decay, unit, piece, pieces);
+    kv_walk_ask(walk, (count + pieces - 1) / pieces);
+    add_piece(heads, false, s, walk, weights, decay, unit, piece, pieces);
   }
   if (whole < pieces) {
-    add_piece(heads, true, s, step, weights, decay, unit, whole, pieces);
+    kv_walk_ask(walk, (count + pieces - 1) / pieces);
+    add_piece(heads, true, s, walk, weights, decay, unit, whole, pieces);
   }
 }
 
 static void attend_heads(
-    int64_t heads, block_state *s, KERNEL(decode_step) *step, int64_t half, float soft_cap) {
+    int64_t heads, block_state *s, kv_walk *walk, int64_t half, float soft_cap) {
   switch (heads) {
-    case 4: attend_block(4, s, step, half, soft_cap); break;
-    case 3: attend_block(3, s, step, half, soft_cap); break;
-    case 2: attend_block(2, s, step, half, soft_cap); break;
-    default: attend_block(1, s, step, half, soft_cap); break;
+    case 4: attend_block(4, s, walk, half, soft_cap); break;
+    case 3: attend_block(3, s, walk, half, soft_cap); break;
+    case 2: attend_block(2, s, walk, half, soft_cap); break;
+    default: attend_block(1, s, walk, half, soft_cap); break;
   }
 }
 
@@ -383,17 +385,17 @@ static void decode_codes_span(const kv_decode *call, const kv_span *span, float 
     room += KV_BLOCK_HEADS * pieces * 48;
     begin_block(shape, call->turned + query * dim, count, s);
   }
-  KERNEL(decode_step) step;
-  kv_walk_begin(&step.walk, call, span, 2 * blocks);
+  kv_walk walk;
+  kv_walk_begin(&walk, call, span, 2 * blocks);
   do {
-    const int64_t i = step.walk.index;
-    KERNEL(read_metadata)(step.metadata, shape, step.walk.tile, span->kv_head + i);
+    const int64_t i = walk.index;
+    KERNEL(read_metadata)(walk.metadata, shape, walk.tile, span->kv_head + i);
     for (int64_t block = 0; block < blocks; block++) {
       attend_heads(
-          kv_min(4, heads - block * KV_BLOCK_HEADS), &states[i * blocks + block], &step, half,
+          kv_min(4, heads - block * KV_BLOCK_HEADS), &states[i * blocks + block], &walk, half,
           call->soft_cap);
     }
-  } while (kv_walk_next(&step.walk));
+  } while (kv_walk_next(&walk));
   for (int64_t i = 0; i < span->kv_heads * blocks; i++) {
     const int64_t head = i % blocks * KV_BLOCK_HEADS;
     end_block(

@@ -62,6 +62,14 @@ KV_INLINE int64_t kv_slab_bytes(const kv_shape *shape) {
   return shape->block_size * 2 * (kv_code_bytes(shape) + (shape->bits == 4 ? 4 : 0));
 }
 
+/// From the start of a slab to its values and to its metadata.
+KV_INLINE int64_t kv_value_offset(const kv_shape *shape) {
+  return shape->block_size * kv_code_bytes(shape);
+}
+KV_INLINE int64_t kv_metadata_offset(const kv_shape *shape) {
+  return 2 * kv_value_offset(shape);
+}
+
 /// Where one token's vectors of one KV head lie.
 typedef struct kv_place {
   uint8_t *key;
@@ -78,7 +86,7 @@ KV_INLINE kv_place kv_locate(
   kv_place place = {
       .key = slab + offset * row,
       .value = slab + (size + offset) * row,
-      .metadata = (uint16_t *)(void *)(slab + 2 * size * row) + offset,
+      .metadata = (uint16_t *)(void *)(slab + kv_metadata_offset(shape)) + offset,
   };
   return place;
 }

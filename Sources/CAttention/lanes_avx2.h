@@ -1,7 +1,7 @@
 // The lanes of AVX2 with FMA and F16C: eight floats. The names are those of lanes_avx512.h.
 //
-// Halves of a head's vector are multiples of eight, so a partial mask only meets the tails of
-// linear rows; it is a count, and where it is whole the compiler drops the branch.
+// A mask is a count, and where it is whole the compiler drops the branch. Halves of a head's vector
+// are multiples of eight: codes and halves of rows never meet a partial one.
 
 #define LANES 8
 /// Vectors of one GEMM tile row: 12 accumulators, 2 operands and a broadcast fill 15 of 16.
@@ -25,12 +25,6 @@ KV_INLINE lanes lanes_all(float x) { return _mm256_set1_ps(x); }
 KV_INLINE lanes lanes_load(const float *p) { return _mm256_loadu_ps(p); }
 KV_INLINE lanes lanes_load_first(const float *p, lane_mask m) {
   return m == LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes_of_mask(m));
-}
-/// Lanes outside the mask take `fill`.
-KV_INLINE lanes lanes_load_or(const float *p, lane_mask m, lanes fill) {
-  if (m == LANES) return _mm256_loadu_ps(p);
-  const __m256i mask = lanes_of_mask(m);
-  return _mm256_blendv_ps(fill, _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
 }
 KV_INLINE void lanes_store(float *p, lanes a) { _mm256_storeu_ps(p, a); }
 KV_INLINE void lanes_store_first(float *p, lanes a, lane_mask m) {

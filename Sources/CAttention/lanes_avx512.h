@@ -24,10 +24,6 @@ KV_INLINE lanes lanes_load(const float *p) { return _mm512_loadu_ps(p); }
 KV_INLINE lanes lanes_load_first(const float *p, lane_mask m) {
   return _mm512_maskz_loadu_ps(m, p);
 }
-/// Lanes outside the mask take `fill`.
-KV_INLINE lanes lanes_load_or(const float *p, lane_mask m, lanes fill) {
-  return _mm512_mask_loadu_ps(fill, m, p);
-}
 KV_INLINE void lanes_store(float *p, lanes a) { _mm512_storeu_ps(p, a); }
 KV_INLINE void lanes_store_first(float *p, lanes a, lane_mask m) {
   _mm512_mask_storeu_ps(p, m, a);

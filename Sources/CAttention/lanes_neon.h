@@ -1,7 +1,7 @@
 // The lanes of arm64's NEON: eight floats in two registers. The names are those of lanes_avx2.h.
 //
 // Two by two, NEON's 32 registers are the 16 of AVX2, so the tiles that fit there fit here.
-// Masks are counts as in lanes_avx2.h: a partial one only meets the tails of linear rows.
+// Masks are counts as in lanes_avx2.h.
 
 #define LANES 8
 /// Vectors of one GEMM tile row: 24 accumulators, 4 operands and a broadcast fill 29 of 32.
@@ -29,16 +29,11 @@ KV_INLINE void lanes_store(float *p, lanes a) {
   vst1q_f32(p, a.low);
   vst1q_f32(p + 4, a.high);
 }
-/// Lanes outside the mask take `fill`.
-KV_INLINE lanes lanes_load_or(const float *p, lane_mask m, lanes fill) {
+KV_INLINE lanes lanes_load_first(const float *p, lane_mask m) {
   if (m == LANES) return lanes_load(p);
-  float whole[LANES];
-  lanes_store(whole, fill);
+  float whole[LANES] = {0};
   memcpy(whole, p, (size_t)m * sizeof *p);
   return lanes_load(whole);
-}
-KV_INLINE lanes lanes_load_first(const float *p, lane_mask m) {
-  return lanes_load_or(p, m, lanes_zero());
 }
 KV_INLINE void lanes_store_first(float *p, lanes a, lane_mask m) {
   if (m == LANES) {

@@ -52,7 +52,7 @@ static void KERNEL(expand_tile)(
   const int64_t dim = shape->head_dim, keys = kv_head_offset(shape, kv_head);
   const int64_t values = keys + kv_value_offset(shape);
   if (shape->bits == 4) {
-    KERNEL(metadata) m;
+    kv_metadata m;
     KERNEL(read_metadata)(m, shape, tile, kv_head);
     KERNEL(expand_rows)(true, tile, keys, m[0], m[1], dim, s->untransposed);
     KERNEL(expand_rows)(true, tile, values, m[2], m[3], dim, s->values);

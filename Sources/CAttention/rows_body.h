@@ -3,15 +3,11 @@
 // A row is read in pairs: elements `i` and `i + head_dim / 2`, because that is what one byte of a
 // four-bit row holds. FP16 rows are read in the same pairs, so that one kernel serves both.
 
-/// Scales and zeros of a tile's tokens for one KV head: scale and zero of K, scale and zero of V.
-/// A run's last vector may reach beyond the tile.
-typedef float KERNEL(metadata)[4][KV_TILE + LANES];
-
+/// Scales and zeros of a tile's tokens for one KV head.
 KV_INLINE void KERNEL(read_metadata)(
-    KERNEL(metadata) metadata, const kv_shape *shape, const kv_tile *tile, int64_t kv_head) {
+    kv_metadata metadata, const kv_shape *shape, const kv_tile *tile, int64_t kv_head) {
   const int64_t size = shape->block_size;
-  const int64_t start =
-      kv_head_offset(shape, kv_head) + 2 * size * kv_code_bytes(shape);
+  const int64_t start = kv_head_offset(shape, kv_head) + kv_metadata_offset(shape);
   int64_t done = 0;
   for (int64_t r = 0; r < tile->run_count; r++) {
     const kv_run run = tile->runs[r];
@@ -27,13 +23,6 @@ KV_INLINE void KERNEL(read_metadata)(
   // Kernels take whole vectors; what lies behind the last token must not be NaN.
   for (int64_t kind = 0; kind < 4; kind++) lanes_store(metadata[kind] + done, lanes_zero());
 }
-
-/// The rows of one KV head on a decode span's way.
-typedef struct KERNEL(decode_step) {
-  kv_walk walk;
-  /// Of four-bit rows.
-  KERNEL(metadata) metadata;
-} KERNEL(decode_step);
 
 /// Vector pair `pair` of a row: codes as floats for four bits, elements otherwise.
 KV_INLINE void KERNEL(load_pair)(

@@ -23,13 +23,13 @@ typedef struct kv_tile {
   const uint8_t *keys[KV_TILE];
 } kv_tile;
 
+/// Scale and zero of K, scale and zero of V of a tile's tokens, as floats. The last vector of a run
+/// may reach beyond the tile.
+typedef float kv_metadata[4][KV_TILE + 16];
+
 /// From a key of the first KV head to that of another.
 KV_INLINE int64_t kv_head_offset(const kv_shape *shape, int64_t kv_head) {
   return kv_head * kv_slab_bytes(shape);
-}
-/// From a key to its value.
-KV_INLINE int64_t kv_value_offset(const kv_shape *shape) {
-  return shape->block_size * kv_code_bytes(shape);
 }
 
 /// Looks up `count` tokens from `first` on.
@@ -84,9 +84,11 @@ KV_INLINE bool kv_ask_next_stretch(kv_asking *a, const kv_shape *shape) {
       a->at += (stretch * size + run->offset) * row;
       a->end = a->at + run->count * row;
     } else {
-      a->at += 2 * size * row + 2 * ((stretch - 2) * size + run->offset);
+      a->at += kv_metadata_offset(shape) + 2 * ((stretch - 2) * size + run->offset);
       a->end = a->at + 2 * run->count;
     }
+    // Whole lines from the first, or the last would be missed where rows are not aligned.
+    a->at -= (uintptr_t)a->at % 64;
     return true;
   }
   return false;
@@ -118,6 +120,8 @@ typedef struct kv_walk {
   int64_t index;
   /// From `tile->keys` to the keys and values of this KV head.
   int64_t keys, values;
+  /// For kernels of four-bit pages to read into.
+  kv_metadata metadata;
   /// The rows of the next KV head, and how many of their lines to ask for with every four tokens
   /// of a pass over these.
   kv_asking asking;

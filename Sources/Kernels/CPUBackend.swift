@@ -35,9 +35,12 @@ public final class CPUBackend: KernelBackend {
     try InputChecks.check(count: keys.count, atLeast: needed, "keys")
     try InputChecks.check(count: values.count, atLeast: needed, "values")
     try InputChecks.checkEachOnce(slots: slots)
-    let limit: Float = layout.format.bitsPerElement == 16 ? 65504 : .greatestFiniteMagnitude
-    try InputChecks.check(finite: keys, count: needed, limit: limit, "keys")
-    try InputChecks.check(finite: values, count: needed, limit: limit, "values")
+    let turnsValues = layout.format.rotation?.includesValues ?? false
+    try InputChecks.check(
+      finite: keys, count: needed, limit: InputChecks.largest(layout, isRotated: true), "keys")
+    try InputChecks.check(
+      finite: values, count: needed,
+      limit: InputChecks.largest(layout, isRotated: turnsValues), "values")
     let places = slots.map(Int64.init)
     pages.bytes.withUnsafeMutableBufferPointer { bytes in
       withPointers(keys, values, places) { keys, values, places in

@@ -111,8 +111,8 @@ extension CPUBackend {
     try InputChecks.check(layout)
     let arena = try timingArena()
     let path = dispatch.path.code
-    let keys = try arena.nextActivations(tokens * headDim)
-    let values = try arena.nextActivations(tokens * headDim)
+    let keys = try arena.nextActivations(2 * tokens * headDim)
+    let values = keys + tokens * headDim
     let slots = (0..<Int64(tokens)).map { $0 }
     return slots.withUnsafeBufferPointer { slots in
       var call = kv_append(

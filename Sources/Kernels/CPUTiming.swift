@@ -83,8 +83,8 @@ extension CPUBackend {
     let blocks = arena.nextPages((tokens + size - 1) / size, of: layout)
     let slots = (0..<tokens).map { Int64(blocks[$0 / size]) * Int64(size) + Int64($0 % size) }
     let count = tokens * heads.kvHeads * heads.headDim
-    let keys = try arena.nextActivations(count)
-    let values = try arena.nextActivations(count)
+    let keys = try arena.nextActivations(2 * count)
+    let values = keys + count
     return slots.withUnsafeBufferPointer { slots in
       let call = kv_append(
         shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),

@@ -22,8 +22,11 @@ struct DecodePlan {
   private static let leastSpansPerWorker = 4
   /// Below this many tokens a split costs more (query set-up, merging) than it saves.
   private static let leastTokens = 256
-  /// Spans are whole tiles of the kernel.
-  private static let tileTokens = 64
+  /// Above this many tokens a span's sums in single precision lose digits.
+  private static let mostTokens = 16384
+  /// Spans end at whole tiles of the kernel, counted from a sequence's first token, so that a
+  /// window leaves one tile odd and not all.
+  private static let tileTokens = 128
 
   /// - Parameter window: the tokens that each sequence's query sees at most; nil means all.
   init(contexts: [Int], window: Int? = nil, kvHeads: Int, workers: Int) {
@@ -37,7 +40,9 @@ struct DecodePlan {
     let total = seen.reduce(0, +) * kvHeads / headsPerSpan
     let target = workers > 1 ? total / (workers * DecodePlan.spansPerWorker) : total
     for (sequence, context) in contexts.enumerated() {
-      let pieces = max(1, seen[sequence] / max(DecodePlan.leastTokens, target))
+      let most = DecodePlan.mostTokens
+      let pieces = max(
+        1, seen[sequence] / max(DecodePlan.leastTokens, target), (seen[sequence] + most - 1) / most)
       append(sequence, context - seen[sequence]..<context, pieces: pieces, kvHeads: kvHeads)
       spanStarts.append(Int64(spans.count))
     }
@@ -49,16 +54,19 @@ struct DecodePlan {
     let tile = DecodePlan.tileTokens
     let length = (tokens.count + pieces - 1) / pieces
     let step = (length + tile - 1) / tile * tile
-    for first in stride(from: tokens.lowerBound, to: tokens.upperBound, by: step) {
+    var first = tokens.lowerBound
+    while first < tokens.upperBound {
+      let last = min(first / tile * tile + step, tokens.upperBound)
       // Side by side, so that threads which read the same pages do so at the same time.
       for head in stride(from: 0, to: kvHeads, by: headsPerSpan) {
         spans.append(
           kv_span(
             sequence: Int64(sequence), kv_head: Int64(head), kv_heads: Int64(headsPerSpan),
-            first_token: Int64(first), last_token: Int64(min(first + step, tokens.upperBound)),
+            first_token: Int64(first), last_token: Int64(last),
             first_partial: Int64(partialCount)))
         partialCount += headsPerSpan
       }
+      first = last
     }
   }
 }

@@ -16,7 +16,7 @@ public enum DeviceError: Error, Hashable, Sendable {
   case bufferTooSmall(field: String, count: Int, needed: Int)
   /// A token's slot is that of an earlier token of the same call.
   case slotTwice(token: Int, slot: Int)
-  /// An element that is no number, infinite, or (in FP16 pages) beyond what a half can hold.
+  /// An element that is no number, infinite, or beyond what pages of the format can hold.
   case notRepresentable(field: String, index: Int, value: Float, accepted: String)
   /// The system gave no memory.
   case outOfMemory(bytes: Int)

@@ -71,6 +71,17 @@ enum InputChecks {
     }
   }
 
+  /// The largest magnitude that a page takes: what a half holds, or any float; less where rotation
+  /// adds up as many elements as its order before it scales the sum.
+  /// - Parameter isRotated: whether the format's rotation, if it has one, applies.
+  static func largest(_ layout: PageLayout, isRotated: Bool) -> Float {
+    let order = layout.format.rotationOrder(headDim: layout.headDim) ?? 1
+    let added = isRotated ? Float(order) : 1
+    if layout.format.bitsPerElement == 16 { return 65504 / added.squareRoot() }
+    // Half of it, because a row's range is twice its largest magnitude.
+    return added == 1 ? .greatestFiniteMagnitude : .greatestFiniteMagnitude / (2 * added)
+  }
+
   /// Refuses elements that are not finite, or whose magnitude is above `limit`.
   static func check(
     finite elements: [Float], count: Int, limit: Float = .greatestFiniteMagnitude, _ field: String
@@ -79,7 +90,7 @@ enum InputChecks {
       throw .notRepresentable(
         field: field, index: index, value: elements[index],
         accepted: limit < .greatestFiniteMagnitude
-          ? "magnitudes up to \(limit) in FP16 pages" : "finite numbers")
+          ? "magnitudes up to \(limit) in pages of this format" : "finite numbers")
     }
   }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Operators
 
 /// The memory that timings read: pages, weights and activations, each larger than the last-level
@@ -7,7 +8,10 @@ final class TimingArena {
   private var pages: RotatingRegion
   private var weights: RotatingRegion
   private var activations: RotatingRegion
-  private var results: RotatingRegion
+  /// Results and intermediate sums of a call, in the order in which they are asked for: each piece
+  /// has a buffer of its own, so that one that grows leaves the others where they are.
+  private var results: [ResultPiece] = []
+  private var resultCursor = 0
   private var pageOrder: [Int32] = []
   private var pageOrderBytes = 0
   private var pageCursor = 0
@@ -23,7 +27,6 @@ final class TimingArena {
     pages = try RotatingRegion(byteCount: pool, content: .halves)
     weights = try RotatingRegion(byteCount: pool, content: .halves)
     activations = try RotatingRegion(byteCount: max(128 << 20, 3 * cacheBytes), content: .floats)
-    results = try RotatingRegion(byteCount: 64 << 20, content: .floats)
   }
 
   /// The first byte of the page pool.
@@ -54,7 +57,8 @@ final class TimingArena {
     return UnsafePointer(memory.assumingMemoryBound(to: UInt16.self))
   }
 
-  /// The next `count` input floats.
+  /// The next `count` input floats. What one call needs is asked for at once: a second piece might
+  /// lie where the first does.
   func nextActivations(_ count: Int) throws(DeviceError) -> UnsafePointer<Float> {
     let memory = try activations.next(
       4 * count, limit: TimingArena.activationLimit_bytes, field: "activation_bytes")
@@ -62,14 +66,38 @@ final class TimingArena {
   }
 
   /// Starts a call: results go to the same memory each time, as an engine's step buffers do.
-  func beginCall() { results.rewind() }
+  func beginCall() { resultCursor = 0 }
 
   /// Room for `count` floats of results or intermediate sums.
   func nextResults(_ count: Int) throws(DeviceError) -> UnsafeMutablePointer<Float> {
-    let memory = try results.next(
-      4 * count, limit: TimingArena.activationLimit_bytes, field: "result_bytes")
-    return memory.assumingMemoryBound(to: Float.self)
+    let bytes = 4 * count
+    guard bytes <= TimingArena.activationLimit_bytes else {
+      throw .unsupportedShape(
+        field: "result_bytes", value: bytes,
+        accepted: "at most \(TimingArena.activationLimit_bytes)")
+    }
+    if resultCursor == results.count { results.append(try ResultPiece(byteCount: bytes)) }
+    if results[resultCursor].byteCount < bytes {
+      results[resultCursor] = try ResultPiece(byteCount: bytes)
+    }
+    defer { resultCursor += 1 }
+    return results[resultCursor].floats
   }
+}
+
+/// Memory for one piece of a call's results.
+private final class ResultPiece {
+  private let buffer: AlignedBuffer
+  let byteCount: Int
+
+  init(byteCount: Int) throws(DeviceError) {
+    buffer = try AlignedBuffer(byteCount: byteCount)
+    self.byteCount = byteCount
+    // A page that was never written is mapped when it first is, which would be timed.
+    memset(buffer.base, 0, byteCount)
+  }
+
+  var floats: UnsafeMutablePointer<Float> { buffer.elements(Float.self) }
 }
 
 /// A buffer that is handed out piece by piece, from the start again when it ends.
@@ -111,8 +139,6 @@ private struct RotatingRegion: ~Copyable {
     defer { cursor += (bytes + 4095) / 4096 * 4096 }
     return buffer.base + cursor
   }
-
-  mutating func rewind() { cursor = 0 }
 
   /// Random words for the first MiB, then copies: distinct addresses are what matters.
   private func fill() {

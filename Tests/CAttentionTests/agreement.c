@@ -34,7 +34,7 @@ enum { PATHS = sizeof paths / sizeof *paths };
 static const long default_worlds = 300;
 static const uint64_t default_seed = 20261124;
 /// To be recorded anew where formats or worlds change on purpose, and never else.
-static const uint64_t recorded_digest = 0xf672f132948e11fc;
+static const uint64_t recorded_digest = 0x53af1f0489484fc6;
 
 /// What came of one operator on one path.
 typedef struct tally {

@@ -31,12 +31,12 @@ void random_fill(generator *r, float *to, int64_t count, float scale) {
 
 static kv_shape draw_shape(generator *r) {
   static const int64_t dims[] = {64, 80, 96, 112, 128, 192, 256, 64, 128, 16, 48, 512};
-  static const int64_t groups[] = {1, 2, 4, 5, 7, 8, 16, 3};
-  static const int64_t blocks[] = {1, 8, 16, 32, 64, 3};
+  static const int64_t groups[] = {1, 2, 4, 5, 7, 8, 16, 3, 9};
+  static const int64_t blocks[] = {1, 8, 16, 32, 64, 3, 100, 1024};
   kv_shape shape = {
       .bits = random_below(r, 3) == 0 ? 16 : 4,
       .block_size = choose(r, blocks, COUNT(blocks)),
-      .kv_heads = 1 + random_below(r, 2),
+      .kv_heads = 1 + random_below(r, 5),
       .group_size = choose(r, groups, COUNT(groups)),
       .head_dim = choose(r, dims, COUNT(dims)),
   };
@@ -92,7 +92,8 @@ static void draw_slots(generator *r, guarded *blocks, world *w) {
 }
 
 world world_draw(generator *r, guarded *blocks) {
-  static const int64_t contexts[] = {1, 2, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 129, 200};
+  static const int64_t contexts[] = {1,  2,  7,  15, 16,  17,  31,  32,  33, 63,
+                                     64, 65, 97, 127, 128, 129, 200, 257, 300};
   world w = {.shape = draw_shape(r), .sequences = 1 + random_below(r, WORLD_SEQUENCES)};
   for (int64_t s = 0; s < w.sequences; s++) {
     w.contexts[s] = choose(r, contexts, COUNT(contexts));

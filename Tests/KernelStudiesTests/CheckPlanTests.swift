@@ -37,7 +37,7 @@ import Testing
       #expect(Set(shapes.map(\.heads.headDim)) == [64, 80, 96, 112, 128, 192, 256])
       #expect(Set(shapes.map(\.heads.groupSize)) == [1, 2, 4, 5, 7, 8, 16])
       #expect(Set(shapes.map(\.blockSize)) == [1, 8, 16, 32, 64])
-      #expect(Set(shapes.map(\.heads.kvHeads)) == [1, 2, 3])
+      #expect(Set(shapes.map(\.heads.kvHeads)) == [1, 2, 3, 4])
       #expect(Set(shapes.map(\.contexts)).isSuperset(of: CheckPlan.batches))
       #expect(Set(shapes.map(\.chunk)).isSuperset(of: CheckPlan.chunks))
       #expect(Set(shapes.map(\.options.softCap)) == Set(CheckPlan.softCaps))

@@ -9,7 +9,7 @@ import Testing
   func spansCoverTheBatch() {
     var random = CheckRandom(seed: 91)
     for _ in 0..<200 {
-      let contexts = (0..<5).map { _ in Int.random(in: 1...3000, using: &random) }
+      let contexts = (0..<5).map { _ in Int.random(in: 1...40_000, using: &random) }
       let window = Bool.random(using: &random) ? nil : Int.random(in: 1...2000, using: &random)
       let kvHeads = Int.random(in: 1...12, using: &random)
       let plan = DecodePlan(
@@ -21,6 +21,8 @@ import Testing
         let (first, last) = (plan.spanStarts[sequence], plan.spanStarts[sequence + 1])
         for span in plan.spans[Int(first)..<Int(last)] {
           #expect(span.sequence == sequence && span.kv_heads == plan.headsPerSpan)
+          #expect(span.last_token % 128 == 0 || span.last_token == Int64(context))
+          #expect(span.last_token - span.first_token <= 16_384 + 128)
           for head in 0..<span.kv_heads {
             tokens[Int(span.kv_head + head)].append(span.first_token..<span.last_token)
             #expect(!isTaken[Int(span.first_partial + head)])

@@ -58,6 +58,33 @@ import Testing
     }
   }
 
+  @Test("What rotation would add up beyond the page's numbers is refused; the limit itself passes")
+  func rotationsOverflowIsRefused() throws {
+    let greatest = Float.greatestFiniteMagnitude
+    let limits: [(format: KVFormat, keys: Float, values: Float)] = [
+      (.int4, greatest, greatest), (.int4Rotated, greatest / 128, greatest),
+      (.int4.rotated(by: 16, includesValues: true), greatest / 32, greatest / 32),
+      (.fp16, 65504, 65504), (.fp16.rotated(by: 64, includesValues: false), 8188, 65504),
+    ]
+    for (format, keys, values) in limits {
+      let layout = PageLayout(format: format, blockSize: 16, kvHeads: 1, headDim: 64)
+      func append(_ key: Float, _ value: Float) throws(DeviceError) -> [Float] {
+        var pages = KVPages(layout: layout, pageCount: 1)
+        let backend = try CPUBackend(threads: 1)
+        try backend.append(
+          keys: [Float](repeating: key, count: 64), values: [Float](repeating: value, count: 64),
+          slots: [3], to: &pages)
+        var read = [Float](repeating: 0, count: 4 * 64), other = read
+        try backend.gather(
+          CachedSequence(blocks: [0], context: 4), pages: pages, keys: &read, values: &other)
+        return read + other
+      }
+      #expect(try append(keys, values).allSatisfy(\.isFinite), "\(format.name)")
+      #expect(throws: DeviceError.self) { try append(keys.nextUp, values) }
+      #expect(throws: DeviceError.self) { try append(keys, values.nextUp) }
+    }
+  }
+
   @Test(arguments: [-1, 64])
   func aSlotOutsideThePoolIsRefused(_ slot: Int) {
     var pages = pages

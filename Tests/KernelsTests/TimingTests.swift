@@ -1,8 +1,24 @@
-import Kernels
 import Operators
 import Testing
 
+@testable import Kernels
+
 @Suite struct TimingTests {
+  @Test func aCallsResultsStayApartWhenOneOfThemGrows() throws {
+    let arena = try TimingArena(cacheBytes: 1 << 20)
+    for counts in [[1 << 10, 1 << 12], [1 << 20, 1 << 22, 3], [1 << 22, 1 << 10]] {
+      arena.beginCall()
+      let pieces = try counts.map { try arena.nextResults($0) }
+      for (number, count) in counts.enumerated() {
+        pieces[number].update(repeating: Float(number), count: count)
+      }
+      for (number, count) in counts.enumerated() {
+        #expect(pieces[number][0] == Float(number) && pieces[number][count - 1] == Float(number))
+      }
+    }
+    #expect(throws: DeviceError.self) { _ = try arena.nextResults(1 << 28) }
+  }
+
   @Test func everyOperatorIsTimedAsOftenAsAsked() throws {
     let backend = try CPUBackend(threads: 2)
     let heads = HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 64)

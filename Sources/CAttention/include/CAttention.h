@@ -87,7 +87,8 @@ void kv_gather_tokens(kv_path path, const kv_gather *call, int64_t first, int64_
 
 // Decode attention
 
-/// Tokens `first_token ..< last_token` of one sequence for some of its KV heads: a unit of work.
+/// Tokens `first_token ..< last_token` of one sequence, one at least, for some of its KV heads: a
+/// unit of work.
 /// Pages hold the KV heads of their tokens side by side, so that a span of all of them reads whole
 /// pages.
 typedef struct kv_span {

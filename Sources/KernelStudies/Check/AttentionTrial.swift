@@ -52,7 +52,7 @@ struct AttentionTrial {
 
   /// One token of each sequence.
   func decode(_ backend: any KernelBackend, expected: [Double]) -> Verdict {
-    Verdict.of(expected: expected) { (output) throws(DeviceError) in
+    Verdict.of(expected: expected, parts: world.sequences.count) { (output) throws(DeviceError) in
       try backend.decodeAttention(
         queries: queries, queryHeads: shape.heads.queryHeads, sequences: world.sequences,
         pages: world.pages, options: shape.options, into: &output)

@@ -61,8 +61,8 @@ public struct CheckPlan: Sendable {
     [8, 8, 8, 8], [300, 1],
   ]
   static let chunks = [1, 3, 17, 70]
-  /// Gemma 2 caps at 50 and 30; 1.5 bends nearly every logit.
-  static let softCaps: [Float?] = [nil, 50, 1.5]
+  /// Gemma 2 caps at 50 and 30; 1.5 bends nearly every logit, and a million none.
+  static let softCaps: [Float?] = [nil, 50, 1.5, 1e6]
   static let outliers = [false, true]
   static let windows: [Int?] = [nil, 1, 5, 32, 64, 100, 4096]
 
@@ -113,11 +113,12 @@ public struct CheckPlan: Sendable {
     let turned = KVFormat.int4.rotated(by: 64, includesValues: true)
     let named: [KVFormat] = [.fp16, .int4, .int4Rotated]
     func shape(
-      _ format: KVFormat, _ headDim: Int, group: Int, block: Int, _ contexts: [Int],
-      _ options: AttentionOptions = .plain
+      _ format: KVFormat, _ headDim: Int, kvHeads: Int = 1, group: Int, block: Int,
+      _ contexts: [Int], _ options: AttentionOptions = .plain
     ) -> AttentionShape {
       AttentionShape(
-        format: format, heads: HeadGeometry(queryHeads: group, kvHeads: 1, headDim: headDim),
+        format: format,
+        heads: HeadGeometry(queryHeads: kvHeads * group, kvHeads: kvHeads, headDim: headDim),
         blockSize: block, contexts: contexts, chunk: min(3, contexts[0]), options: options,
         hasOutliers: false)
     }
@@ -128,6 +129,12 @@ public struct CheckPlan: Sendable {
     shapes += formats.map {
       shape($0, max(64, $0.rotation?.order ?? 0), group: 1, block: 32, [1024, 1700], bent)
     }
+    // Long enough that spans keep their KV heads together.
+    shapes += formats.map {
+      shape(
+        $0, max(64, $0.rotation?.order ?? 0), kvHeads: 4, group: 2, block: 16, [2048, 300])
+    }
+    shapes += named.map { shape($0, 80, kvHeads: 3, group: 5, block: 8, [2200, 9], bent) }
     shapes += [shape(.fp16, 64, group: 2, block: 8, [4096, 1])]
     shapes += [shape(.int4Rotated, 128, group: 4, block: 64, [4096, 1], bent)]
     guard extent == .full else { return shapes }

@@ -169,9 +169,11 @@ struct Verdict {
   /// What is wrong besides the size of the error.
   var fault: String?
 
-  /// Compares what `body` writes into a guarded output with what is expected.
+  /// Compares what `body` writes into a guarded output with what is expected. Of several `parts` of
+  /// one size, each is judged by itself and the worst counts: a large one's error would hide that
+  /// of a small one.
   static func of(
-    expected: [Double], _ body: (inout [Float]) throws(DeviceError) -> Void
+    expected: [Double], parts: Int = 1, _ body: (inout [Float]) throws(DeviceError) -> Void
   ) -> Verdict {
     var output = GuardedOutput(count: expected.count)
     do throws(DeviceError) {
@@ -179,9 +181,15 @@ struct Verdict {
     } catch {
       return Verdict(fault: "refused: \(error)")
     }
-    return Verdict(
-      error: Statistics.normalisedMeanSquaredError(output.written, expected),
-      fault: output.sentinelsSurvive ? nil : "wrote behind its output")
+    let size = expected.count / parts
+    let verdicts = (0..<parts).map { part in
+      let range = part * size..<(part + 1) * size
+      return Verdict(
+        error: Statistics.normalisedMeanSquaredError(
+          output.written[range], expected[range]))
+    }
+    let fault = output.sentinelsSurvive ? nil : "wrote behind its output"
+    return verdicts.reduce(Verdict(error: 0, fault: fault)) { $0.joined($1) }
   }
 
   /// Why the verdict is a failure; nil where it is none.
