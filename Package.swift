@@ -27,7 +27,7 @@ let package = Package(
 
     // Measuring.
     .target(name: "CAttention", cSettings: strictC),
-    .target(name: "CVulkan", cSettings: strictC),
+    .target(name: "CVulkan", exclude: ["Shaders"], cSettings: strictC),
     .target(
       name: "Kernels", dependencies: ["Operators", "CAttention", "CVulkan"],
       swiftSettings: strict),

@@ -44,29 +44,63 @@ static cvulkan_result open_library(cvulkan_loader *loader, const char *library) 
   return CVULKAN_OK;
 }
 
-static cvulkan_result create_instance(cvulkan_loader *loader) {
-  PFN_vkCreateInstance create = (PFN_vkCreateInstance)function(loader, "vkCreateInstance");
-  if (!create) return fail(loader, CVULKAN_NOT_A_LOADER, "libvulkan has no vkCreateInstance");
+static VkBool32 VKAPI_CALL keep_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                        VkDebugUtilsMessageTypeFlagsEXT types,
+                                        const VkDebugUtilsMessengerCallbackDataEXT *data,
+                                        void *user) {
+  (void)severity;
+  (void)types;
+  cvulkan_messages *messages = user;
+  if (messages->count++ == 0 && data->pMessage) {
+    snprintf(messages->first, sizeof messages->first, "%s", data->pMessage);
+  }
+  return VK_FALSE;
+}
 
-  /* A loader without vkEnumerateInstanceVersion is of version 1.0 and refuses anything newer. */
+/* The newest version up to 1.3 that the loader knows. One without vkEnumerateInstanceVersion is of
+   version 1.0 and refuses anything newer. */
+static uint32_t newest_version(const cvulkan_loader *loader) {
   PFN_vkEnumerateInstanceVersion version =
       (PFN_vkEnumerateInstanceVersion)function(loader, "vkEnumerateInstanceVersion");
   uint32_t available = VK_API_VERSION_1_0;
   if (version && version(&available) != VK_SUCCESS) available = VK_API_VERSION_1_0;
-  loader->api_version = available < VK_API_VERSION_1_1 ? VK_API_VERSION_1_0 : VK_API_VERSION_1_1;
+  return available < VK_API_VERSION_1_3 ? available : VK_API_VERSION_1_3;
+}
 
+static cvulkan_result create_instance(cvulkan_loader *loader, bool validates) {
+  PFN_vkCreateInstance create = (PFN_vkCreateInstance)function(loader, "vkCreateInstance");
+  if (!create) return fail(loader, CVULKAN_NOT_A_LOADER, "libvulkan has no vkCreateInstance");
+  loader->api_version = newest_version(loader);
   const VkApplicationInfo application = {
       .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
       .pApplicationName = "kvsim",
       .apiVersion = loader->api_version,
   };
+  static const VkValidationFeatureEnableEXT checks[] = {
+      VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
+  const VkValidationFeaturesEXT features = {
+      .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+      .enabledValidationFeatureCount = 1,
+      .pEnabledValidationFeatures = checks,
+  };
+  static const char *const layers[] = {"VK_LAYER_KHRONOS_validation"};
+  static const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
   const VkInstanceCreateInfo information = {
       .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+      .pNext = validates ? &features : NULL,
       .pApplicationInfo = &application,
+      .enabledLayerCount = validates ? 1 : 0,
+      .ppEnabledLayerNames = layers,
+      .enabledExtensionCount = validates ? 1 : 0,
+      .ppEnabledExtensionNames = extensions,
   };
   VkResult result = create(&information, NULL, &loader->instance);
   if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
     return fail(loader, CVULKAN_NO_DRIVER, "libvulkan found no driver");
+  }
+  if (result == VK_ERROR_LAYER_NOT_PRESENT) {
+    return fail(loader, CVULKAN_FAILED,
+                "the Khronos validation layer is not installed (Debian: vulkan-validationlayers)");
   }
   if (result != VK_SUCCESS) {
     return fail(loader, CVULKAN_FAILED, "vkCreateInstance failed with VkResult %d", (int)result);
@@ -74,19 +108,48 @@ static cvulkan_result create_instance(cvulkan_loader *loader) {
   return CVULKAN_OK;
 }
 
-cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library) {
+static cvulkan_result listen(cvulkan_loader *loader) {
+  PFN_vkCreateDebugUtilsMessengerEXT create =
+      (PFN_vkCreateDebugUtilsMessengerEXT)function(loader, "vkCreateDebugUtilsMessengerEXT");
+  loader->messages = calloc(1, sizeof *loader->messages);
+  if (!create || !loader->messages) {
+    return fail(loader, CVULKAN_FAILED, "the validation layer cannot be listened to");
+  }
+  const VkDebugUtilsMessengerCreateInfoEXT information = {
+      .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+      .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT
+          | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+      .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT
+          | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+      .pfnUserCallback = keep_message,
+      .pUserData = loader->messages,
+  };
+  const VkResult result = create(loader->instance, &information, NULL, &loader->messenger);
+  if (result == VK_SUCCESS) return CVULKAN_OK;
+  return fail(loader, CVULKAN_FAILED, "vkCreateDebugUtilsMessengerEXT failed with VkResult %d",
+              (int)result);
+}
+
+cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library, bool validates) {
   memset(loader, 0, sizeof *loader);
   cvulkan_result result = open_library(loader, library ? library : "libvulkan.so.1");
-  if (result == CVULKAN_OK) result = create_instance(loader);
+  if (result == CVULKAN_OK) result = create_instance(loader, validates);
+  if (result == CVULKAN_OK && validates) result = listen(loader);
   return result == CVULKAN_OK ? CVULKAN_OK : abandon(loader, result);
 }
 
 void cvulkan_close(cvulkan_loader *loader) {
+  if (loader->messenger) {
+    PFN_vkDestroyDebugUtilsMessengerEXT destroy =
+        (PFN_vkDestroyDebugUtilsMessengerEXT)function(loader, "vkDestroyDebugUtilsMessengerEXT");
+    if (destroy) destroy(loader->instance, loader->messenger, NULL);
+  }
   if (loader->instance) {
     PFN_vkDestroyInstance destroy = (PFN_vkDestroyInstance)function(loader, "vkDestroyInstance");
     if (destroy) destroy(loader->instance, NULL);
   }
   if (loader->library) dlclose(loader->library);
+  free(loader->messages);
   memset(loader, 0, sizeof *loader);
 }
 
@@ -101,7 +164,7 @@ static uint64_t largest_local_heap(const VkPhysicalDeviceMemoryProperties *memor
   return largest;
 }
 
-/* The query is part of Vulkan 1.1 of both instance and device; what is older is taken to have no
+/* The query is part of Vulkan 1.1 of both instance and device. What is older is taken to have no
    16-bit storage, as it could only come by an extension that kvsim does not ask for. */
 static bool stores_16bit(const cvulkan_loader *loader, VkPhysicalDevice device, uint32_t version) {
   PFN_vkGetPhysicalDeviceFeatures2 features =

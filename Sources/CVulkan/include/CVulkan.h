@@ -8,6 +8,7 @@
 #include <vulkan/vulkan.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -25,7 +26,22 @@ typedef enum cvulkan_result {
   CVULKAN_NO_DRIVER = 3,
   /* Vulkan returned an error; the reason has its number. */
   CVULKAN_FAILED = 4,
+  /* The device lacks a feature that the kernels need; the reason names it. */
+  CVULKAN_MISSING_FEATURE = 5,
+  /* The device or the host has no memory left. */
+  CVULKAN_OUT_OF_MEMORY = 6,
+  /* The device stopped answering or was reset. */
+  CVULKAN_DEVICE_LOST = 7,
+  /* What was submitted did not end in time. */
+  CVULKAN_TIMED_OUT = 8,
 } cvulkan_result;
+
+/* What the validation layer said. */
+typedef struct cvulkan_messages {
+  uint64_t count;
+  /* The first message, cut to fit. */
+  char first[1024];
+} cvulkan_messages;
 
 /* An open library with an instance. Owned by the caller; its fields are for CVulkan and for whoever
    goes on with the instance. */
@@ -33,6 +49,9 @@ typedef struct cvulkan_loader {
   void *library;
   PFN_vkGetInstanceProcAddr get_instance_proc_addr;
   VkInstance instance;
+  /* With validation: where its messages go. */
+  cvulkan_messages *messages;
+  VkDebugUtilsMessengerEXT messenger;
   /* The version that the instance was created for, as VK_MAKE_API_VERSION packs it. */
   uint32_t api_version;
   /* Why the last call failed; empty after success. */
@@ -54,9 +73,10 @@ typedef struct cvulkan_device {
   bool has_16bit_storage;
 } cvulkan_device;
 
-/* Opens `library` (NULL for libvulkan.so.1) and creates an instance. After a failure the loader
-   holds the reason and nothing that needs closing. */
-cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library);
+/* Opens `library` (NULL for libvulkan.so.1) and creates an instance, with the Khronos validation
+   layer and its synchronisation checks where `validates`. After a failure the loader holds the
+   reason and nothing that needs closing. */
+cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library, bool validates);
 
 /* Writes up to `capacity` devices in the loader's order, and how many there are to `count`, which
    may be more than `capacity`. */
@@ -66,6 +86,9 @@ cvulkan_result cvulkan_list_devices(cvulkan_loader *loader, cvulkan_device *devi
 /* Destroys the instance and closes the library. Harmless on a loader that is closed already or was
    never opened, if it was zeroed. */
 void cvulkan_close(cvulkan_loader *loader);
+
+#include "CVulkanCompute.h"
+#include "CVulkanShaders.h"
 
 #ifdef __cplusplus
 }

@@ -91,7 +91,7 @@ public enum VulkanListing: Hashable, Sendable {
   /// - Parameter library: a library to open in place of `libvulkan.so.1`, for tests.
   static func list(library: String?) -> VulkanListing {
     var loader = cvulkan_loader()
-    let opened = cvulkan_open(&loader, library)
+    let opened = cvulkan_open(&loader, library, false)
     defer { cvulkan_close(&loader) }
     guard opened == CVULKAN_OK else { return .unavailable(reason: reason(opened, loader)) }
 
