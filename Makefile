@@ -5,8 +5,8 @@ KVSIM := .build/release/kvsim
 DEMO := .build/demo
 SOURCES := Package.swift Sources Tests
 
-.PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c bench format lint \
-	release clean setup setup-arm64 build
+.PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c test-vulkan shaders \
+	check-shaders bench format lint release clean setup setup-arm64 setup-vulkan build
 
 # Measures this machine, then plays Scenarios/quickstart.yaml on it in three KV formats.
 demo: build
@@ -19,7 +19,7 @@ demo: build
 build: setup
 	$(SWIFT) build -c release --product kvsim
 
-test: setup lint
+test: setup setup-vulkan lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
@@ -64,6 +64,17 @@ $(AGREEMENT)/arm64: $(AGREEMENT_SOURCES) | setup-arm64
 $(AGREEMENT)/sanitized: $(AGREEMENT_SOURCES)
 	$(AGREEMENT_BUILD) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
+# The Vulkan kernels on llvmpipe, a GPU made of software, under the Khronos validation layer with its
+# synchronisation checks: any message of it fails the run.
+test-vulkan: setup-vulkan build
+	KVSIM_VULKAN_VALIDATION=1 $(KVSIM) kernels check --quick --device vulkan:llvmpipe
+
+# SPIR-V is checked in beside its source, so that nobody needs a compiler for it.
+shaders: setup-vulkan
+	Sources/CVulkan/Shaders/compile
+check-shaders: setup-vulkan
+	Sources/CVulkan/Shaders/compile --check
+
 # Speed and memory: 100,000 requests simulated and stored. Never part of the tests.
 bench: build
 	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark --no-progress
@@ -88,6 +99,10 @@ setup:
 	@command -v $(SWIFT) >/dev/null || { echo "kvsim needs Swift 6.2 or later: \
 	https://www.swift.org/install/linux/" >&2; exit 1; }
 	$(call install,libsqlite3-dev libvulkan-dev)
+
+# A Vulkan device made of software, the validation layer, and a compiler and checker of SPIR-V.
+setup-vulkan:
+	$(call install,mesa-vulkan-drivers vulkan-validationlayers glslang-tools spirv-tools)
 
 # A C library and its start files for arm64, and an emulator of its CPUs.
 setup-arm64:

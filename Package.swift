@@ -83,7 +83,8 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Operators", "Kernels", "KernelStudies", "CAttention"],
+      name: "KernelsTests",
+      dependencies: ["Operators", "Kernels", "KernelStudies", "CAttention", "CVulkan"],
       swiftSettings: strict),
     .testTarget(
       name: "KernelStudiesTests",

@@ -1,4 +1,6 @@
-/// Why a device refuses to run: every case is found before anything is dispatched.
+import CVulkan
+
+/// Why a device refuses to run, found before anything is dispatched; or how it failed.
 public enum DeviceError: Error, Hashable, Sendable {
   /// No kernel path has this name.
   case unknownPath(name: String, accepted: [String])
@@ -20,6 +22,55 @@ public enum DeviceError: Error, Hashable, Sendable {
   case notRepresentable(field: String, index: Int, value: Float, accepted: String)
   /// The system gave no memory.
   case outOfMemory(bytes: Int)
+  /// There is no Vulkan here, or no such device.
+  case noVulkan(device: String, reason: String)
+  /// A device failed while it worked; the process goes on.
+  case failed(DeviceFailure)
+}
+
+/// How a device failed, and at what.
+public struct DeviceFailure: Hashable, Sendable {
+  /// What kind of failure it is.
+  public enum Kind: String, Hashable, Sendable {
+    /// No memory is left on the device or the host.
+    case outOfMemory = "out of memory"
+    /// The device was reset or stopped answering; it has to be opened anew.
+    case lost = "device lost"
+    /// Commands did not end in time; the device has to be opened anew.
+    case timedOut = "time-out"
+    /// The device lacks what the kernels need.
+    case missingFeature = "missing feature"
+    /// Anything else.
+    case other = "failure"
+  }
+
+  /// What kind of failure it is.
+  public let kind: Kind
+  /// The operator: "decode attention".
+  public let operation: String
+  /// Its sizes, in words; may be empty.
+  public let shape: String
+  /// The device's name.
+  public let device: String
+  /// What the driver said.
+  public let reason: String
+
+  init(
+    _ result: cvulkan_result, operation: String, shape: String, device: String, reason: String
+  ) {
+    kind =
+      switch result {
+      case CVULKAN_OUT_OF_MEMORY: .outOfMemory
+      case CVULKAN_DEVICE_LOST: .lost
+      case CVULKAN_TIMED_OUT: .timedOut
+      case CVULKAN_MISSING_FEATURE: .missingFeature
+      default: .other
+      }
+    self.operation = operation
+    self.shape = shape
+    self.device = device
+    self.reason = reason
+  }
 }
 
 extension DeviceError: CustomStringConvertible {
@@ -48,6 +99,12 @@ extension DeviceError: CustomStringConvertible {
       return "element \(index) of \(field) is \(value), but the kernels accept \(accepted)"
     case .outOfMemory(let bytes):
       return "the system gave no \(bytes) bytes of memory"
+    case .noVulkan(let device, let reason):
+      return "--device \(device): \(reason)"
+    case .failed(let failure):
+      let shape = failure.shape.isEmpty ? "" : " (\(failure.shape))"
+      return "\(failure.operation)\(shape) on \(failure.device): \(failure.kind.rawValue): "
+        + failure.reason
     }
   }
 }

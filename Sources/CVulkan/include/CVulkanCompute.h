@@ -1,9 +1,9 @@
-/* A device to compute on: memory with addresses, pipelines from SPIR-V, and one list of commands that
-   is recorded, submitted and waited for. Included by CVulkan.h.
+/* A device to compute on: memory with addresses, pipelines from SPIR-V, and one list of commands
+   that is recorded, submitted and waited for. Included by CVulkan.h.
 
    Shaders take addresses and sizes as push constants and have no descriptors. Every failure is a
-   code with a reason; after CVULKAN_DEVICE_LOST or CVULKAN_TIMED_OUT the device is of no use any more
-   and everything but closing it fails with the same code. */
+   code with a reason; after CVULKAN_DEVICE_LOST or CVULKAN_TIMED_OUT the device is of no use any
+   more, and everything but closing it fails with the same code. */
 #ifndef CVULKAN_COMPUTE_H
 #define CVULKAN_COMPUTE_H
 

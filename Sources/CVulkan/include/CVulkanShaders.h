@@ -1,5 +1,5 @@
-/* The compute shaders: SPIR-V of Shaders/NAME.comp, compiled by Shaders/compile and embedded. Included
-   by CVulkan.h. */
+/* The compute shaders: SPIR-V of Shaders/NAME.comp, compiled by Shaders/compile and embedded.
+   Included by CVulkan.h. */
 #ifndef CVULKAN_SHADERS_H
 #define CVULKAN_SHADERS_H
 

@@ -104,7 +104,7 @@ public enum VulkanListing: Hashable, Sendable {
     return .devices(devices.prefix(Int(count)).map(VulkanDevice.init))
   }
 
-  private static func reason(_ result: cvulkan_result, _ loader: cvulkan_loader) -> String {
+  static func reason(_ result: cvulkan_result, _ loader: cvulkan_loader) -> String {
     let detail = withUnsafeBytes(of: loader.reason) { bytes in
       String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }

@@ -1,0 +1,113 @@
+import CVulkan
+import Operators
+
+/// The buffers of a decode call besides pages and tables.
+struct VulkanDecodeBuffers {
+  let plan: VulkanDecodePlan
+  /// `[sequence][query head][head dim]`, as they come and scaled and rotated; and the outputs.
+  let queries, turned, outputs: VulkanMemory
+  let spans, starts, partials: VulkanMemory
+
+  init(
+    _ plan: VulkanDecodePlan, _ page: PageConstants, _ context: VulkanContext, _ work: VulkanWork,
+    isHostVisible: Bool
+  ) throws(DeviceError) {
+    self.plan = plan
+    let dim = page.layout.headDim
+    let floats = plan.pairCount * page.groupSize * dim
+    queries = try context.memory(
+      byteCount: 4 * floats, isHostVisible: isHostVisible, for: work)
+    turned = try context.memory(byteCount: 4 * floats, for: work)
+    outputs = try context.memory(byteCount: 4 * floats, isHostVisible: isHostVisible, for: work)
+    spans = try context.memory(of: plan.spans, for: work)
+    starts = try context.memory(of: plan.starts, for: work)
+    partials = try context.memory(
+      byteCount: 4 * plan.spanCount * page.groupSize * (dim + 2), for: work)
+  }
+}
+
+extension VulkanOperators {
+  private struct DecodePush {
+    var pages, tables, queries, spans, partials: UInt64
+    var tableStride, kvHeads, spanCount: UInt32
+    var softCap: Float
+  }
+
+  private struct MergePush {
+    var partials, spanStarts, outputs: UInt64
+  }
+
+  /// Turns the queries, attends span by span, joins the spans, and turns outputs back.
+  func decode(
+    _ page: PageConstants, _ buffers: VulkanDecodeBuffers, pages: UInt64, tables: UInt64,
+    tableStride: Int, softCap: Float, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let rows = buffers.plan.pairCount * page.groupSize
+    let lanes = context.features.subgroup_size
+    let attend = try context.pipeline(
+      .decode, page.constants(workgroup: VulkanOperators.attentionThreads) + [lanes], for: work)
+    let join = try context.pipeline(
+      .merge, page.constants(workgroup: VulkanOperators.attentionThreads), for: work)
+    try rotate(
+      page, order: page.keyOrder, scale: 1 / Float(page.layout.headDim).squareRoot(),
+      from: buffers.queries.address, to: buffers.turned.address, rows: rows, recorder)
+    recorder.barrier()
+    let (x, y) = VulkanOperators.spread(buffers.plan.spanCount)
+    recorder.dispatch(
+      attend,
+      DecodePush(
+        pages: pages, tables: tables, queries: buffers.turned.address,
+        spans: buffers.spans.address, partials: buffers.partials.address,
+        tableStride: UInt32(tableStride), kvHeads: UInt32(page.layout.kvHeads),
+        spanCount: UInt32(buffers.plan.spanCount), softCap: softCap), x, y)
+    recorder.barrier()
+    recorder.dispatch(
+      join,
+      MergePush(
+        partials: buffers.partials.address, spanStarts: buffers.starts.address,
+        outputs: buffers.outputs.address), buffers.plan.pairCount, page.groupSize)
+    guard page.valueOrder > 0 else { return }
+    recorder.barrier()
+    try rotate(
+      page, order: page.valueOrder, scale: 1, from: buffers.outputs.address,
+      to: buffers.outputs.address, rows: rows, recorder)
+  }
+
+  private struct PrefillPush {
+    var pages, table, queries, outputs: UInt64
+    var kvHeads, prefix, tokens, window: UInt32
+    var softCap: Float
+  }
+
+  /// Attends a chunk; `queries` are turned in place.
+  func prefill(
+    _ page: PageConstants, pages: UInt64, table: UInt64, queries: UInt64, outputs: UInt64,
+    prefix: Int, tokens: Int, options: AttentionOptions, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let rows = tokens * page.layout.kvHeads * page.groupSize
+    let rowsEach = 4
+    let rowsOfGroup = VulkanOperators.attentionThreads / 16 * rowsEach
+    let attend = try context.pipeline(
+      .prefill,
+      page.constants(workgroup: VulkanOperators.attentionThreads) + [UInt32(rowsEach)], for: work)
+    try rotate(
+      page, order: page.keyOrder, scale: 1 / Float(page.layout.headDim).squareRoot(),
+      from: queries, to: queries, rows: rows, recorder)
+    recorder.barrier()
+    recorder.dispatch(
+      attend,
+      PrefillPush(
+        pages: pages, table: table, queries: queries, outputs: outputs,
+        kvHeads: UInt32(page.layout.kvHeads), prefix: UInt32(prefix), tokens: UInt32(tokens),
+        window: UInt32(min(options.slidingWindow ?? 0, Int(UInt32.max))),
+        softCap: options.softCap ?? 0),
+      (tokens * page.groupSize + rowsOfGroup - 1) / rowsOfGroup, page.layout.kvHeads)
+    guard page.valueOrder > 0 else { return }
+    recorder.barrier()
+    try rotate(
+      page, order: page.valueOrder, scale: 1, from: outputs, to: outputs, rows: rows, recorder)
+  }
+
+  /// Threads of the attention shaders.
+  private static let attentionThreads = 128
+}

@@ -1,0 +1,49 @@
+import CVulkan
+import Operators
+
+/// The Vulkan kernels behind the interface that all devices share.
+///
+/// One call runs at a time. Arrays travel through memory that host and device both see: these calls
+/// exist to prove kernels right, and timing uses memory of the device alone.
+public final class VulkanBackend: KernelBackend {
+  /// What the device is.
+  public let facts: DeviceFacts
+  let context: VulkanContext
+
+  /// Opens a device.
+  /// - Throws: ``DeviceError/noVulkan(device:reason:)`` or ``DeviceError/failed(_:)``.
+  public init(_ selection: VulkanSelection = .any) throws(DeviceError) {
+    context = try VulkanContext(selection)
+    facts = DeviceFacts(
+      name: context.device.name, kernelPath: "vulkan", coreCount: 1,
+      memoryBytes: Int(context.device.deviceLocalBytes), lastLevelCacheBytes: 64 << 20)
+  }
+
+  /// What the Khronos validation layer said, where `KVSIM_VULKAN_VALIDATION=1` switched it on: how
+  /// often it spoke, and its first message.
+  public var validation: (count: Int, first: String)? { context.validation }
+
+  /// Lanes of a subgroup.
+  var lanes: UInt32 { context.features.subgroup_size }
+}
+
+/// The sizes of pages as shaders see them: specialisation constants 1 to 6, behind the workgroup's
+/// size.
+struct PageConstants {
+  let layout: PageLayout
+  let groupSize: Int
+
+  var keyOrder: Int { layout.format.rotationOrder(headDim: layout.headDim) ?? 0 }
+  var valueOrder: Int { layout.format.rotation?.includesValues ?? false ? keyOrder : 0 }
+
+  /// All seven, with a workgroup of so many threads.
+  func constants(workgroup: Int) -> [UInt32] {
+    [
+      workgroup, layout.format.bitsPerElement, layout.headDim, layout.blockSize, keyOrder,
+      valueOrder, groupSize,
+    ].map(UInt32.init)
+  }
+
+  /// What a normalised Hadamard block of `order` multiplies by; 1 without a block.
+  static func norm(_ order: Int) -> Float { order > 0 ? 1 / Float(order).squareRoot() : 1 }
+}

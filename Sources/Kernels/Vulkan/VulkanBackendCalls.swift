@@ -1,0 +1,139 @@
+import Operators
+
+// The operators on arrays: checked, carried to the device, run, and carried back.
+
+extension VulkanBackend {
+  /// See ``KernelBackend/append(keys:values:slots:to:)``.
+  public func append(
+    keys: [Float], values: [Float], slots: [Int], to pages: inout KVPages
+  ) throws(DeviceError) {
+    _ = try InputChecks.checkAppend(keys: keys, values: values, slots: slots, pages)
+    guard !slots.isEmpty else { return }
+    let page = PageConstants(layout: pages.layout, groupSize: 1)
+    let work = VulkanWork("append", "\(slots.count) tokens, \(page)")
+    let pool = try context.memory(of: pages.bytes, for: work)
+    let keyRows = try context.memory(of: keys, for: work)
+    let valueRows = try context.memory(of: values, for: work)
+    let places = try context.memory(of: slots.map { UInt32($0) }, for: work)
+    let operators = VulkanOperators(context: context, work: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      try operators.append(
+        page, pages: pool.address, keys: keyRows.address, values: valueRows.address,
+        slots: places.address, tokens: slots.count, recorder)
+      recorder.barrier()
+    }
+    pool.read(into: &pages.bytes, count: pages.bytes.count)
+  }
+
+  /// See ``KernelBackend/gather(_:pages:keys:values:)``.
+  public func gather(
+    _ sequence: CachedSequence, pages: KVPages, keys: inout [Float], values: inout [Float]
+  ) throws(DeviceError) {
+    let needed = try InputChecks.checkGather(sequence, pages, keys: keys, values: values)
+    let page = PageConstants(layout: pages.layout, groupSize: 1)
+    let work = VulkanWork("gather", "\(sequence.context) tokens, \(page)")
+    let pool = try context.memory(of: pages.bytes, for: work)
+    let table = try context.memory(of: sequence.blocks, for: work)
+    let keyRows = try context.memory(byteCount: 4 * needed, isHostVisible: true, for: work)
+    let valueRows = try context.memory(byteCount: 4 * needed, isHostVisible: true, for: work)
+    let operators = VulkanOperators(context: context, work: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      try operators.gather(
+        page, pages: pool.address, table: table.address, keys: keyRows.address,
+        values: valueRows.address, tokens: sequence.context, recorder)
+      recorder.barrier()
+    }
+    keyRows.read(into: &keys, count: needed)
+    valueRows.read(into: &values, count: needed)
+  }
+
+  /// See ``KernelBackend/decodeAttention(queries:queryHeads:sequences:pages:options:into:)``.
+  public func decodeAttention(
+    queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
+    options: AttentionOptions, into output: inout [Float]
+  ) throws(DeviceError) {
+    let needed = try InputChecks.checkDecode(
+      queries: queries, queryHeads: queryHeads, sequences: sequences, pages, options,
+      output: output)
+    guard !sequences.isEmpty else { return }
+    let page = PageConstants(
+      layout: pages.layout, groupSize: queryHeads / pages.layout.kvHeads)
+    let work = VulkanWork("decode attention", "\(sequences.count) sequences, \(page)")
+    let width = sequences.map(\.blocks.count).max() ?? 0
+    let tables = sequences.flatMap { sequence in
+      sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
+    }
+    let plan = VulkanDecodePlan(
+      contexts: sequences.map(\.context), window: options.slidingWindow,
+      kvHeads: pages.layout.kvHeads)
+    let buffers = try VulkanDecodeBuffers(plan, page, context, work, isHostVisible: true)
+    buffers.queries.write(Array(queries[..<needed]))
+    let pool = try context.memory(of: pages.bytes, for: work)
+    let table = try context.memory(of: tables, for: work)
+    let operators = VulkanOperators(context: context, work: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      try operators.decode(
+        page, buffers, pages: pool.address, tables: table.address, tableStride: width,
+        softCap: options.softCap ?? 0, recorder)
+      recorder.barrier()
+    }
+    buffers.outputs.read(into: &output, count: needed)
+  }
+
+  /// See
+  /// ``KernelBackend/prefillAttention(queries:queryHeads:tokens:sequence:pages:options:into:)``.
+  public func prefillAttention(
+    queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
+    options: AttentionOptions, into output: inout [Float]
+  ) throws(DeviceError) {
+    let needed = try InputChecks.checkPrefill(
+      queries: queries, queryHeads: queryHeads, tokens: tokens, sequence, pages, options,
+      output: output)
+    let page = PageConstants(
+      layout: pages.layout, groupSize: queryHeads / pages.layout.kvHeads)
+    let work = VulkanWork(
+      "prefill attention", "\(tokens) tokens after \(sequence.context - tokens), \(page)")
+    let pool = try context.memory(of: pages.bytes, for: work)
+    let table = try context.memory(of: sequence.blocks, for: work)
+    let given = try context.memory(of: Array(queries[..<needed]), for: work)
+    let made = try context.memory(byteCount: 4 * needed, isHostVisible: true, for: work)
+    let operators = VulkanOperators(context: context, work: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      try operators.prefill(
+        page, pages: pool.address, table: table.address, queries: given.address,
+        outputs: made.address, prefix: sequence.context - tokens, tokens: tokens,
+        options: options, recorder)
+      recorder.barrier()
+    }
+    made.read(into: &output, count: needed)
+  }
+
+  /// See ``KernelBackend/linear(_:weights:tokens:outputs:inputs:into:)``.
+  public func linear(
+    _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,
+    into output: inout [Float]
+  ) throws(DeviceError) {
+    try InputChecks.checkLinear(
+      activations, weights, tokens: tokens, outputs: outputs, inputs: inputs, output: output)
+    let work = VulkanWork("linear", "\(tokens) tokens, \(outputs) outputs, \(inputs) inputs")
+    let x = try context.memory(of: activations, for: work)
+    let w = try context.memory(of: weights, for: work)
+    let y = try context.memory(byteCount: 4 * tokens * outputs, isHostVisible: true, for: work)
+    let operators = VulkanOperators(context: context, work: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      try operators.linear(
+        x: x.address, w: w.address, y: y.address, tokens: tokens, outputs: outputs,
+        inputs: inputs, recorder)
+      recorder.barrier()
+    }
+    y.read(into: &output, count: tokens * outputs)
+  }
+}
+
+extension PageConstants: CustomStringConvertible {
+  /// The sizes, for errors.
+  var description: String {
+    "\(layout.format.name), \(layout.kvHeads) KV heads of \(layout.headDim), "
+      + "\(groupSize) query heads each, pages of \(layout.blockSize)"
+  }
+}

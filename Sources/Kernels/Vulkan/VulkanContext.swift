@@ -1,0 +1,255 @@
+import CVulkan
+import Glibc
+
+/// An open Vulkan device: its memory, its pipelines, and the one list of commands that runs at a
+/// time.
+final class VulkanContext {
+  /// What the device is.
+  let device: VulkanDevice
+  /// What it can do.
+  let features: cvulkan_features
+  /// How long commands may run before the device counts as stuck.
+  var timeout_ns: UInt64 = 60_000_000_000
+  private let loader: UnsafeMutablePointer<cvulkan_loader>
+  private let compute: OpaquePointer
+  private var pipelines: [PipelineKey: VkPipeline] = [:]
+
+  private struct PipelineKey: Hashable {
+    let shader: String
+    let constants: [UInt32]
+  }
+
+  /// The variable of the environment that switches the Khronos validation layer on.
+  static let validationVariable = "KVSIM_VULKAN_VALIDATION"
+
+  /// - Parameter validates: by default whether the environment asks for it.
+  /// - Throws: ``DeviceError/noVulkan(device:reason:)``, ``DeviceError/failed(_:)``.
+  init(_ selection: VulkanSelection, validates: Bool? = nil) throws(DeviceError) {
+    let asked = getenv(VulkanContext.validationVariable).map { String(cString: $0) } ?? ""
+    let loader = UnsafeMutablePointer<cvulkan_loader>.allocate(capacity: 1)
+    loader.initialize(to: cvulkan_loader())
+    do throws(DeviceError) {
+      let (chosen, handle) = try VulkanContext.choose(
+        selection, loader, validates: validates ?? !["", "0"].contains(asked))
+      var compute: OpaquePointer?
+      var reason = [CChar](repeating: 0, count: 256)
+      let opened = cvulkan_compute_open(loader, handle, &compute, &reason)
+      guard opened == CVULKAN_OK, let compute else {
+        throw .failed(
+          DeviceFailure(
+            opened, operation: "open", shape: "", device: chosen.name,
+            reason: VulkanContext.text(reason)))
+      }
+      var features = cvulkan_features()
+      cvulkan_ask_features(loader, handle, &features)
+      self.device = chosen
+      self.features = features
+      self.compute = compute
+      self.loader = loader
+    } catch {
+      cvulkan_close(loader)
+      loader.deallocate()
+      throw error
+    }
+  }
+
+  deinit {
+    for pipeline in pipelines.values { cvulkan_destroy_pipeline(compute, pipeline) }
+    cvulkan_compute_close(compute)
+    cvulkan_close(loader)
+    loader.deallocate()
+  }
+
+  private static func choose(
+    _ selection: VulkanSelection, _ loader: UnsafeMutablePointer<cvulkan_loader>, validates: Bool
+  ) throws(DeviceError) -> (VulkanDevice, VkPhysicalDevice) {
+    let opened = cvulkan_open(loader, nil, validates)
+    var handles = [cvulkan_device](repeating: cvulkan_device(), count: 64)
+    var count: UInt32 = 0
+    var listed = opened
+    if opened == CVULKAN_OK {
+      listed = cvulkan_list_devices(loader, &handles, UInt32(handles.count), &count)
+    }
+    guard listed == CVULKAN_OK, count > 0 else {
+      throw .noVulkan(
+        device: selection.description,
+        reason: VulkanListing.reason(
+          listed == CVULKAN_OK ? CVULKAN_NO_DRIVER : listed, loader.pointee)
+      )
+    }
+    let devices = handles.prefix(Int(count)).map(VulkanDevice.init)
+    guard let index = selection.index(in: devices) else {
+      let known = devices.enumerated().map { "vulkan:\($0.offset) is \($0.element.name)" }
+      throw .noVulkan(
+        device: selection.description,
+        reason: "there is no such device; " + known.joined(separator: ", "))
+    }
+    return (devices[index], handles[index].handle)
+  }
+
+  private static func text(_ characters: [CChar]) -> String {
+    String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// How often the validation layer spoke, and what it said first; nil without it.
+  var validation: (count: Int, first: String)? {
+    guard let messages = loader.pointee.messages else { return nil }
+    let first = withUnsafeBytes(of: messages.pointee.first) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return (Int(messages.pointee.count), first)
+  }
+
+  /// Memory of the device, or memory that the host sees too; freed with the last reference to it.
+  func memory(
+    byteCount: Int, isHostVisible: Bool = false, for work: VulkanWork
+  ) throws(DeviceError) -> VulkanMemory {
+    var made = cvulkan_memory()
+    // Whole quads, so that wide loads and fills end inside.
+    let bytes = UInt64(max(16, (byteCount + 15) / 16 * 16))
+    try check(cvulkan_allocate(compute, bytes, isHostVisible, &made), work, bytes: byteCount)
+    return VulkanMemory(made, byteCount: byteCount, context: self)
+  }
+
+  /// Memory that the host sees, with `elements` in it.
+  func memory<Element: BitwiseCopyable>(
+    of elements: [Element], for work: VulkanWork
+  ) throws(DeviceError) -> VulkanMemory {
+    let made = try memory(
+      byteCount: elements.count * MemoryLayout<Element>.stride, isHostVisible: true, for: work)
+    made.write(elements)
+    return made
+  }
+
+  fileprivate func free(_ memory: inout cvulkan_memory) { cvulkan_free(compute, &memory) }
+
+  /// A shader with its constants, compiled when it is first asked for.
+  func pipeline(
+    _ shader: VulkanShader, _ constants: [UInt32], for work: VulkanWork
+  ) throws(DeviceError) -> VkPipeline {
+    let key = PipelineKey(shader: shader.rawValue, constants: constants)
+    if let known = pipelines[key] { return known }
+    let code = shader.code
+    var made: VkPipeline?
+    try check(
+      cvulkan_make_pipeline(
+        compute, code.spirv, code.byte_count, constants, UInt32(constants.count), &made), work)
+    pipelines[key] = made!
+    return made!
+  }
+
+  /// Records commands, runs them and waits for their end.
+  func run(
+    _ work: VulkanWork, _ record: (VulkanRecorder) throws(DeviceError) -> Void
+  ) throws(DeviceError) {
+    try check(cvulkan_begin(compute), work)
+    try record(VulkanRecorder(compute: compute))
+    try check(cvulkan_submit(compute, timeout_ns), work)
+  }
+
+  /// Nanoseconds of stamps 0 ..< `count` of the last run, from the first stamp on.
+  func stamps_ns(_ count: Int, for work: VulkanWork) throws(DeviceError) -> [Double] {
+    var ticks = [UInt64](repeating: 0, count: count)
+    try check(cvulkan_read_stamps(compute, UInt32(count), &ticks), work)
+    return ticks.map { Double($0 &- ticks[0]) * features.timestamp_ns }
+  }
+
+  private func check(
+    _ result: cvulkan_result, _ work: VulkanWork, bytes: Int? = nil
+  ) throws(DeviceError) {
+    guard result != CVULKAN_OK else { return }
+    throw .failed(
+      DeviceFailure(
+        result, operation: work.operation, shape: work.shape, device: device.name,
+        reason: String(cString: cvulkan_compute_reason(compute))
+          + (bytes.map { " for \($0) bytes" } ?? "")))
+  }
+}
+
+/// What is being done, for whoever reads of its failure.
+struct VulkanWork {
+  /// The operator: "decode attention".
+  let operation: String
+  /// Its sizes, in words.
+  let shape: String
+
+  init(_ operation: String, _ shape: String = "") {
+    self.operation = operation
+    self.shape = shape
+  }
+}
+
+/// A buffer of a device.
+final class VulkanMemory {
+  private(set) var raw: cvulkan_memory
+  /// Bytes that were asked for.
+  let byteCount: Int
+  private let context: VulkanContext
+
+  fileprivate init(_ raw: cvulkan_memory, byteCount: Int, context: VulkanContext) {
+    self.raw = raw
+    self.byteCount = byteCount
+    self.context = context
+  }
+
+  deinit { context.free(&raw) }
+
+  /// What shaders reach it by.
+  var address: UInt64 { raw.address }
+
+  /// - Precondition: the host sees the memory, and it holds `elements`.
+  func write<Element: BitwiseCopyable>(_ elements: [Element]) {
+    elements.withUnsafeBytes { bytes in
+      precondition(bytes.count <= byteCount)
+      guard let base = bytes.baseAddress else { return }
+      raw.mapped!.copyMemory(from: base, byteCount: bytes.count)
+    }
+  }
+
+  /// Copies its first elements out.
+  /// - Precondition: the host sees the memory, and it holds so many.
+  func read<Element: BitwiseCopyable>(into elements: inout [Element], count: Int) {
+    elements.withUnsafeMutableBytes { bytes in
+      let byteCount = count * MemoryLayout<Element>.stride
+      precondition(byteCount <= bytes.count && byteCount <= self.byteCount)
+      guard let base = bytes.baseAddress else { return }
+      base.copyMemory(from: raw.mapped!, byteCount: byteCount)
+    }
+  }
+}
+
+/// Commands on their way into a list.
+struct VulkanRecorder {
+  fileprivate let compute: OpaquePointer
+
+  /// Runs a shader on a grid of workgroups; `push` is laid out as the shader's push constants are.
+  func dispatch<Push: BitwiseCopyable>(
+    _ pipeline: VkPipeline, _ push: Push, _ x: Int, _ y: Int = 1, _ z: Int = 1
+  ) {
+    withUnsafeBytes(of: push) { bytes in
+      precondition(bytes.count <= Int(CVULKAN_PUSH_BYTES))
+      cvulkan_dispatch(
+        compute, pipeline, bytes.baseAddress, UInt32(bytes.count), UInt32(x), UInt32(y), UInt32(z))
+    }
+  }
+
+  /// What follows sees what was written before.
+  func barrier() { cvulkan_barrier(compute) }
+
+  /// Copies bytes from the start of one buffer into another.
+  func copy(_ from: VulkanMemory, to: VulkanMemory, byteCount: Int) {
+    withUnsafePointer(to: from.raw) { source in
+      withUnsafePointer(to: to.raw) { target in
+        cvulkan_copy(compute, source, 0, target, 0, UInt64(byteCount))
+      }
+    }
+  }
+
+  /// Writes one word all over a buffer.
+  func fill(_ memory: VulkanMemory, _ word: UInt32) {
+    withUnsafePointer(to: memory.raw) { cvulkan_fill(compute, $0, word) }
+  }
+
+  /// Writes the time when all before is done.
+  func stamp(_ index: Int) { cvulkan_stamp(compute, UInt32(index)) }
+}

@@ -1,0 +1,23 @@
+import CVulkan
+
+/// The embedded shaders, by the names of their files in `Sources/CVulkan/Shaders`.
+enum VulkanShader: String, CaseIterable {
+  case append, gather, rotate, decode, merge, prefill
+  case linearRows = "linear_rows"
+  case linearTiles = "linear_tiles"
+  case rmsNorm = "rms_norm"
+  case rotary
+  case siluMultiply = "silu_multiply"
+  case add
+  case fill
+
+  /// Its SPIR-V.
+  var code: cvulkan_shader {
+    var count = 0
+    let all = UnsafeBufferPointer(start: cvulkan_shaders(&count), count: count)
+    guard let found = all.first(where: { String(cString: $0.name) == rawValue }) else {
+      preconditionFailure("every shader is embedded: \(rawValue)")
+    }
+    return found
+  }
+}

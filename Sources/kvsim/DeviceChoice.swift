@@ -1,0 +1,28 @@
+import ArgumentParser
+import Kernels
+
+/// What `--device` names: the CPU, or a Vulkan device.
+enum DeviceChoice: Hashable, ExpressibleByArgument {
+  case cpu
+  case vulkan(VulkanSelection)
+
+  init?(argument: String) {
+    if argument == "cpu" {
+      self = .cpu
+    } else if let selection = VulkanSelection(argument) {
+      self = .vulkan(selection)
+    } else {
+      return nil
+    }
+  }
+
+  var defaultValueDescription: String {
+    switch self {
+    case .cpu: "cpu"
+    case .vulkan(let selection): selection.description
+    }
+  }
+
+  /// For help texts.
+  static let accepted = "cpu, vulkan, vulkan:N or vulkan:NAME; kvsim devices lists them"
+}

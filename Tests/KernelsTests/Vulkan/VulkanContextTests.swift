@@ -1,0 +1,105 @@
+import Testing
+
+@testable import Kernels
+
+/// These run where there is a Vulkan device, if only llvmpipe; CI installs one.
+@Suite(.enabled(if: VulkanContextTests.hasDevice, "no Vulkan device here"), .serialized)
+struct VulkanContextTests {
+  static var hasDevice: Bool {
+    if case .devices = VulkanListing.list() { return true }
+    return false
+  }
+
+  private struct Fill {
+    var x: UInt64
+    var count: UInt32
+  }
+
+  private let work = VulkanWork("test", "of this suite")
+
+  private func fill(_ context: VulkanContext, count: Int) throws -> [Float] {
+    let memory = try context.memory(byteCount: 4 * count, isHostVisible: true, for: work)
+    let pipeline = try context.pipeline(.fill, [64], for: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      recorder.fill(memory, 0x7FC0_0000)
+      recorder.barrier()
+      recorder.dispatch(
+        pipeline, Fill(x: memory.address, count: UInt32(count)), (count + 63) / 64)
+      recorder.barrier()
+    }
+    var numbers = [Float](repeating: -1, count: count)
+    memory.read(into: &numbers, count: count)
+    return numbers
+  }
+
+  @Test("A shader writes through an address, as often as it is asked, and validation is silent")
+  func computing() throws {
+    let context = try VulkanContext(.any, validates: true)
+    for count in [1, 63, 64, 1000, 100_000] {
+      #expect(try fill(context, count: count) == (0..<count).map(Float.init))
+    }
+    let said = try #require(context.validation)
+    #expect(said.count == 0, "\(said.first)")
+  }
+
+  @Test("Memory of the device alone is reached by copies")
+  func copies() throws {
+    let context = try VulkanContext(.any)
+    let numbers = (0..<4096).map { Int32($0) }
+    let from = try context.memory(of: numbers, for: work)
+    let there = try context.memory(byteCount: from.byteCount, for: work)
+    let back = try context.memory(byteCount: from.byteCount, isHostVisible: true, for: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      recorder.copy(from, to: there, byteCount: from.byteCount)
+      recorder.barrier()
+      recorder.copy(there, to: back, byteCount: from.byteCount)
+      recorder.barrier()
+    }
+    var read = [Int32](repeating: 0, count: numbers.count)
+    back.read(into: &read, count: numbers.count)
+    #expect(read == numbers)
+  }
+
+  @Test("Stamps rise with the work between them")
+  func stamps() throws {
+    let context = try VulkanContext(.any)
+    let count = 1 << 20
+    let memory = try context.memory(byteCount: 4 * count, for: work)
+    let pipeline = try context.pipeline(.fill, [64], for: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      recorder.stamp(0)
+      for stamp in 1...3 {
+        recorder.dispatch(pipeline, Fill(x: memory.address, count: UInt32(count)), count / 64)
+        recorder.barrier()
+        recorder.stamp(stamp)
+      }
+    }
+    let times_ns = try context.stamps_ns(4, for: work)
+    #expect(times_ns[0] == 0 && times_ns == times_ns.sorted() && times_ns[3] > 0)
+  }
+
+  @Test("Memory that the device has not is an error with operator, shape and device; work goes on")
+  func outOfMemory() throws {
+    let context = try VulkanContext(.any)
+    let error = #expect(throws: DeviceError.self) {
+      _ = try context.memory(byteCount: 1 << 52, for: work)
+    }
+    guard case .failed(let failure) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(failure.operation == "test" && failure.shape == "of this suite")
+    #expect(failure.device == context.device.name)
+    #expect("\(error!)".contains("\(1 << 52) bytes"))
+    #expect(try fill(context, count: 100).last == 99)
+  }
+
+  @Test("A device that is not there is an error that names those that are")
+  func otherDevice() {
+    #expect {
+      _ = try VulkanContext(.name("no such device"))
+    } throws: { error in
+      "\(error)".contains("vulkan:no such device") && "\(error)".contains("vulkan:0 is")
+    }
+  }
+}
