@@ -6,11 +6,39 @@
 SHADER(fill) = {
 #embed "Shaders/fill.spv"
 };
+SHADER(add) = {
+#embed "Shaders/add.spv"
+};
+SHADER(append) = {
+#embed "Shaders/append.spv"
+};
+SHADER(gather) = {
+#embed "Shaders/gather.spv"
+};
+SHADER(rms_norm) = {
+#embed "Shaders/rms_norm.spv"
+};
+SHADER(rotary) = {
+#embed "Shaders/rotary.spv"
+};
+SHADER(rotate) = {
+#embed "Shaders/rotate.spv"
+};
+SHADER(silu_multiply) = {
+#embed "Shaders/silu_multiply.spv"
+};
 #undef SHADER
 
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
     SHADER(fill),
+    SHADER(add),
+    SHADER(append),
+    SHADER(gather),
+    SHADER(rms_norm),
+    SHADER(rotary),
+    SHADER(rotate),
+    SHADER(silu_multiply),
 };
 #undef SHADER
 

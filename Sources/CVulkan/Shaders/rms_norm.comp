@@ -1,0 +1,51 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "common.glsl"
+#include "groups.glsl"
+
+// to = x / sqrt(mean(x^2) + epsilon) * weight, row by row (B. Zhang and R. Sennrich, Root Mean Square
+// Layer Normalization, 2019, equation 4; epsilon as in Llama). `to` may be x. Weights are halves.
+//
+// Bytes per element: reads 4 and its weight, which stays in cache, writes 4; the second reading of a
+// row comes from cache. Operations: 4 per element. The floor is memory.
+//
+// `x` and `to` are [row][width] at multiples of 16, `weight` is at a multiple of 8 and `width` a
+// multiple of 4. Groups: one per row, x * y at least rows.
+layout(local_size_x_id = 0) in;
+layout(push_constant) uniform Push {
+  uint64_t x;
+  uint64_t weight;
+  uint64_t to;
+  uint rows;
+  uint width;
+  float epsilon;
+};
+
+// A sum per subgroup: at most as many as threads.
+shared float sums[gl_WorkGroupSize.x];
+
+float sum_of_workgroup(float mine) {
+  const float sum = subgroupAdd(mine);
+  if (subgroupElect()) sums[gl_SubgroupID] = sum;
+  barrier();
+  float all = 0;
+  for (uint i = 0; i < gl_NumSubgroups; ++i) all += sums[i];
+  return all;
+}
+
+void main() {
+  const uint row = group_number(), fours = width / 4;
+  if (row >= rows) return;
+  const uint64_t offset = uint64_t(row) * width * 4;
+  float sum = 0;
+  for (uint i = gl_LocalInvocationIndex; i < fours; i += gl_WorkGroupSize.x) {
+    const vec4 v = Fours(x + offset).at[i];
+    sum += dot(v, v);
+  }
+  const float inverse = 1.0 / sqrt(sum_of_workgroup(sum) / float(width) + epsilon);
+  for (uint i = gl_LocalInvocationIndex; i < fours; i += gl_WorkGroupSize.x) {
+    const uvec2 halves = Pairs(weight).at[i];
+    const vec4 w = vec4(unpackHalf2x16(halves.x), unpackHalf2x16(halves.y));
+    Fours(to + offset).at[i] = Fours(x + offset).at[i] * inverse * w;
+  }
+}
