@@ -7,7 +7,8 @@
 //
 // Bytes per element: reads 8, writes 4. The floor is memory.
 //
-// Addresses are multiples of 16 and `count` of 4. Groups: x * y at least count / 4 over the workgroup.
+// Addresses are multiples of 16 and `count` of 4. Groups: x * y at least count / 4 over the
+// workgroup.
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
   uint64_t a;

@@ -10,8 +10,8 @@
 // Bytes per token and KV head at head_dim 128: reads 1024, writes 512 (FP16) or 136 (four bits).
 // Operations: a few per element; rotation adds log2(order) per element. The floor is memory.
 //
-// Slots must differ. `keys` and `values` are [token][kv_head][HEAD_DIM], at multiples of 16; `pages`
-// too; a slot is page * BLOCK_SIZE + offset. Groups: x * y at least tokens * kv_heads over
+// Slots must differ. `keys` and `values` are [token][kv_head][HEAD_DIM], at multiples of 16;
+// `pages` too; a slot is page * BLOCK_SIZE + offset. Groups: x * y at least tokens * kv_heads over
 // (workgroup / LANES) rows, z = 2: keys, then values.
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
@@ -29,8 +29,8 @@ layout(push_constant) uniform Push {
 #include "rows.glsl"
 
 // a / b to the nearest float, where b has at most 11 significant bits: devices divide to within 2.5
-// units only. The halves of q and their products with b are exact, and so is what is left of a (T. J.
-// Dekker, A floating-point technique for extending the available precision, 1971).
+// units only. The halves of q and their products with b are exact, and so is what is left of a (T.
+// J. Dekker, A floating-point technique for extending the available precision, 1971).
 float quotient(float a, float b) {
   precise const float q = a / b;
   precise const float high = uintBitsToFloat(floatBitsToUint(q) & 0xFFFFF000u);

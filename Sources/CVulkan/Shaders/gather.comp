@@ -3,15 +3,15 @@
 #include "common.glsl"
 #include "groups.glsl"
 
-// Gather: pages of one sequence back into FP32 rows, dequantised and turned back, so that what comes
-// out is what went into append, up to the format's error (gather_body.h).
+// Gather: pages of one sequence back into FP32 rows, dequantised and turned back, so that what
+// comes out is what went into append, up to the format's error (gather_body.h).
 //
-// Bytes per token and KV head at head_dim 128: reads 512 (FP16) or 136 (four bits), writes 1,024. The
-// floor is memory.
+// Bytes per token and KV head at head_dim 128: reads 512 (FP16) or 136 (four bits), writes 1,024.
+// The floor is memory.
 //
-// `table` lists the sequence's pages; `keys` and `values` are [token][kv_head][HEAD_DIM], at multiples
-// of 16; `pages` too. Groups: x * y at least tokens * kv_heads over (workgroup / LANES) rows, z = 2:
-// keys, then values.
+// `table` lists the sequence's pages; `keys` and `values` are [token][kv_head][HEAD_DIM], at
+// multiples of 16; `pages` too. Groups: x * y at least tokens * kv_heads over (workgroup / LANES)
+// rows, z = 2: keys, then values.
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
   uint64_t pages;
@@ -33,8 +33,8 @@ Eight halves_at(uint64_t row, uint lane) {
                vec4(unpackHalf2x16(words.z), unpackHalf2x16(words.w)));
 }
 
-// Both halves of a row read the same bytes, the first their low nibbles, the second their high ones.
-// `metadata` is the address of the row's scale.
+// Both halves of a row read the same bytes, the first their low nibbles, the second their high
+// ones. `metadata` is the address of the row's scale.
 Eight codes_at(uint64_t row, uint64_t metadata, uint lane) {
   const float scale = float_of(uint(Halves(metadata).at[0]));
   const float zero = float_of(uint(Halves(metadata).at[BLOCK_SIZE]));

@@ -3,11 +3,12 @@
 #include "common.glsl"
 #include "groups.glsl"
 
-// to = x / sqrt(mean(x^2) + epsilon) * weight, row by row (B. Zhang and R. Sennrich, Root Mean Square
-// Layer Normalization, 2019, equation 4; epsilon as in Llama). `to` may be x. Weights are halves.
+// to = x / sqrt(mean(x^2) + epsilon) * weight, row by row (B. Zhang and R. Sennrich, Root Mean
+// Square Layer Normalization, 2019, equation 4; epsilon as in Llama). `to` may be x. Weights are
+// halves.
 //
-// Bytes per element: reads 4 and its weight, which stays in cache, writes 4; the second reading of a
-// row comes from cache. Operations: 4 per element. The floor is memory.
+// Bytes per element: reads 4 and its weight, which stays in cache, writes 4; the second reading of
+// a row comes from cache. Operations: 4 per element. The floor is memory.
 //
 // `x` and `to` are [row][width] at multiples of 16, `weight` is at a multiple of 8 and `width` a
 // multiple of 4. Groups: one per row, x * y at least rows.

@@ -4,8 +4,8 @@
 #include "groups.glsl"
 
 // Rotary position embedding, in place, on rows of queries or keys [token][head][HEAD_DIM] (J. Su et
-// al., RoFormer, 2021, equation 34), in the pairing of Hugging Face's Llama (rotate_half): elements i
-// and i + HEAD_DIM / 2 turn by positions[token] * theta^(-2i / HEAD_DIM).
+// al., RoFormer, 2021, equation 34), in the pairing of Hugging Face's Llama (rotate_half): elements
+// i and i + HEAD_DIM / 2 turn by positions[token] * theta^(-2i / HEAD_DIM).
 //
 // The host gives frequencies in whole numbers, in 2^-64 turns per position:
 //   frequencies[i] = round(theta^(-2i / HEAD_DIM) / (2 pi) * 2^64), HEAD_DIM / 2 of them,
@@ -15,7 +15,8 @@
 //
 // Bytes per element: reads 4, writes 4. Operations: about 20 per element. The floor is memory.
 //
-// `x` is a multiple of 16. Groups: x * y at least tokens * heads * (HEAD_DIM / 8) over the workgroup.
+// `x` is a multiple of 16. Groups: x * y at least tokens * heads * (HEAD_DIM / 8) over the
+// workgroup.
 layout(local_size_x_id = 0) in;
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer Longs { uint64_t at[]; };
 layout(push_constant) uniform Push {
@@ -28,8 +29,8 @@ layout(push_constant) uniform Push {
 
 const uint HALF_FOURS = HEAD_DIM / 8;
 
-// (cosine, sine) of 2^-32 turns, to 10^-7: within an eighth of a turn of a quarter, the polynomials of
-// Cephes (S. Moshier, sinf.c).
+// (cosine, sine) of 2^-32 turns, to 10^-7: within an eighth of a turn of a quarter, the polynomials
+// of Cephes (S. Moshier, sinf.c).
 vec2 turned_by(uint turns) {
   const uint quarter = (turns + 0x20000000u) >> 30;
   const float angle = float(int(turns - (quarter << 30))) * 1.4629180792671596e-9;

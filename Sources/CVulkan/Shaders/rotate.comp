@@ -5,8 +5,8 @@
 
 // to = H * (from * scale) * norm for rows of HEAD_DIM floats, H block-diagonal of Hadamard matrices
 // of ORDER: queries before decode and prefill, where scale is 1 / sqrt(HEAD_DIM), and outputs to be
-// turned back, where it is 1. In place or not; ORDER 0 only scales. The bits of `kv_decode_turn` and
-// `kv_rotate`.
+// turned back, where it is 1. In place or not; ORDER 0 only scales. The bits of `kv_decode_turn`
+// and `kv_rotate`.
 //
 // Bytes per row: 8 * HEAD_DIM. Operations: log2(ORDER) + 2 per element. The floor is memory.
 //

@@ -1,6 +1,6 @@
 // A head's vectors in registers, eight elements a lane: Hadamard blocks begin in the lane (strides
-// 1, 2 and 4) and go on between lanes. A row has LANES lanes, of which the first PARTS hold elements;
-// 128 elements take 16 lanes, two rows to a subgroup of 32.
+// 1, 2 and 4) and go on between lanes. A row has LANES lanes, of which the first PARTS hold
+// elements; 128 elements take 16 lanes, two rows to a subgroup of 32.
 //
 // Lanes hand each other values by shuffles where a row fits into a subgroup, and through shared
 // memory elsewhere. The workgroup is a multiple of LANES; 64 is one for all head dimensions.

@@ -8,7 +8,8 @@
 //
 // Bytes per element: reads 8, writes 4. Operations: 5 and an exponential. The floor is memory.
 //
-// Addresses are multiples of 16 and `count` of 4. Groups: x * y at least count / 4 over the workgroup.
+// Addresses are multiples of 16 and `count` of 4. Groups: x * y at least count / 4 over the
+// workgroup.
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
   uint64_t gate;
@@ -21,7 +22,8 @@ void main() {
   const uint i = group_number() * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
   if (i >= count / 4) return;
   const vec4 x = Fours(gate).at[i];
-  // Below -80 the result is 0 for any `up` that a model has; beyond -88 the exponential is infinite.
+  // Beyond -88 the exponential is infinite; from -80 on the result, below 10^-30 for any x of a
+  // model, is as good as 0.
   const vec4 power = exp(-max(x, -80.0));
   Fours(to).at[i] = x / (1.0 + power) * Fours(up).at[i];
 }
