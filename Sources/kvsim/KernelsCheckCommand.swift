@@ -14,14 +14,8 @@ struct KernelsCheckCommand: ParsableCommand {
       unwritten, or a law does not hold.
       """)
 
-  /// The devices whose kernels can be checked.
-  enum DeviceName: String, ExpressibleByArgument, CaseIterable {
-    case cpu
-    case vulkan
-  }
-
-  @Option(help: "The device whose kernels are checked.")
-  var device = DeviceName.cpu
+  @Option(help: "The device whose kernels are checked: \(DeviceChoice.accepted).")
+  var device = DeviceChoice.cpu
 
   @Option(help: "The kernels to check: a path's name; by default all that run here.")
   var path: String?
@@ -46,9 +40,6 @@ struct KernelsCheckCommand: ParsableCommand {
   }
 
   func run() throws {
-    guard device == .cpu else {
-      throw failure("--device vulkan: no kernels for Vulkan are bundled yet", .runFailed)
-    }
     let plan = CheckPlan(
       seed: seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), extent: quick ? .quick : .full)
     if let only, !plan.cases.indices.contains(only) {
@@ -71,6 +62,12 @@ struct KernelsCheckCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
+      if case .vulkan(let selection) = device {
+        let backend = try VulkanBackend(selection)
+        let suite = CheckSuite(
+          plan: plan, backends: [backend], writer: try CPUBackend(path: .scalar))
+        return try suite.run(only: only) { bar.show($0, $1) }
+      }
       let paths = try path.map { (name) throws(DeviceError) in [try CPUPath.select(forced: name)] }
       let backends = try (paths ?? CPUPath.available).map { (path) throws(DeviceError) in
         try CPUBackend(path: path)

@@ -9,6 +9,8 @@ public final class VulkanBackend: KernelBackend {
   /// What the device is.
   public let facts: DeviceFacts
   let context: VulkanContext
+  /// Memory that timing runs on; made by the first call that needs it.
+  var arena: VulkanArena?
 
   /// Opens a device.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)`` or ``DeviceError/failed(_:)``.

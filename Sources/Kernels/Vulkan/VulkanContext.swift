@@ -138,13 +138,13 @@ final class VulkanContext {
     return made!
   }
 
-  /// Records commands, runs them and waits for their end.
+  /// Records commands, runs them so many times, one after the other, and waits for their end.
   func run(
-    _ work: VulkanWork, _ record: (VulkanRecorder) throws(DeviceError) -> Void
+    _ work: VulkanWork, times: Int = 1, _ record: (VulkanRecorder) throws(DeviceError) -> Void
   ) throws(DeviceError) {
     try check(cvulkan_begin(compute), work)
     try record(VulkanRecorder(compute: compute))
-    try check(cvulkan_submit(compute, timeout_ns), work)
+    for _ in 0..<times { try check(cvulkan_submit(compute, timeout_ns), work) }
   }
 
   /// Nanoseconds of stamps 0 ..< `count` of the last run, from the first stamp on.

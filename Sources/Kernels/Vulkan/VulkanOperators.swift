@@ -72,7 +72,8 @@ struct VulkanOperators {
     recorder.dispatch(
       pipeline,
       RotatePush(
-        from: from, to: to, rows: UInt32(rows), norm: PageConstants.norm(order), scale: scale), x, y)
+        from: from, to: to, rows: UInt32(rows), norm: PageConstants.norm(order), scale: scale), x, y
+    )
   }
 
   private func rowPipeline(
@@ -95,5 +96,49 @@ struct VulkanOperators {
   static func spread(_ groups: Int) -> (Int, Int) {
     let most = 65535
     return groups <= most ? (groups, 1) : (most, (groups + most - 1) / most)
+  }
+}
+
+extension VulkanOperators {
+  private struct LinearPush {
+    var x, w, y: UInt64
+    var tokens, outputs, inputs: UInt32
+  }
+
+  /// Tokens up to which each weight is read once and meets all tokens in registers.
+  private static let streamedTokens = 16
+  private static let linearThreads = 128
+
+  /// `y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T`.
+  func linear(
+    x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
+    _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let push = LinearPush(
+      x: x, w: w, y: y, tokens: UInt32(tokens), outputs: UInt32(outputs), inputs: UInt32(inputs))
+    let threads = VulkanOperators.linearThreads
+    if tokens <= VulkanOperators.streamedTokens {
+      var held = 1
+      while held < tokens { held *= 2 }
+      let each = 2
+      let outputsOfGroup = each * max(1, threads / Int(context.features.subgroup_size))
+      let pipeline = try context.pipeline(
+        .linearRows, linearConstants([held, each, outputsOfGroup]), for: work)
+      recorder.dispatch(
+        pipeline, push, min(65535, (outputs + outputsOfGroup - 1) / outputsOfGroup))
+    } else {
+      let (tokenQuads, outputQuads) = (2, 1)
+      let tileTokens = threads / 16 * 4 * tokenQuads, tileOutputs = 16 * 4 * outputQuads
+      let pipeline = try context.pipeline(
+        .linearTiles, linearConstants([tokenQuads, outputQuads]), for: work)
+      recorder.dispatch(
+        pipeline, push, (outputs + tileOutputs - 1) / tileOutputs,
+        (tokens + tileTokens - 1) / tileTokens)
+    }
+  }
+
+  /// The workgroup's size, sizes of pages that mean nothing here, and a shader's own.
+  private func linearConstants(_ own: [Int]) -> [UInt32] {
+    [UInt32(VulkanOperators.linearThreads), 16, 128, 16, 0, 0, 1] + own.map(UInt32.init)
   }
 }

@@ -10,6 +10,7 @@ enum VulkanShader: String, CaseIterable {
   case siluMultiply = "silu_multiply"
   case add
   case fill
+  case read
 
   /// Its SPIR-V.
   var code: cvulkan_shader {
