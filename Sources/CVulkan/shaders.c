@@ -6,11 +6,19 @@
 SHADER(fill) = {
 #embed "Shaders/fill.spv"
 };
+SHADER(decode) = {
+#embed "Shaders/decode.spv"
+};
+SHADER(merge) = {
+#embed "Shaders/merge.spv"
+};
 #undef SHADER
 
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
     SHADER(fill),
+    SHADER(decode),
+    SHADER(merge),
 };
 #undef SHADER
 
