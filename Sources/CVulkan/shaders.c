@@ -3,17 +3,35 @@
 /* SPIR-V is made of words. C23 has #embed; clang has it in every mode, and says so. */
 #pragma clang diagnostic ignored "-Wc23-extensions"
 #define SHADER(name) _Alignas(4) static const unsigned char name##_spirv[]
-SHADER(fill) = {
-#embed "Shaders/fill.spv"
-};
 SHADER(add) = {
 #embed "Shaders/add.spv"
 };
 SHADER(append) = {
 #embed "Shaders/append.spv"
 };
+SHADER(decode) = {
+#embed "Shaders/decode.spv"
+};
+SHADER(fill) = {
+#embed "Shaders/fill.spv"
+};
 SHADER(gather) = {
 #embed "Shaders/gather.spv"
+};
+SHADER(linear_rows) = {
+#embed "Shaders/linear_rows.spv"
+};
+SHADER(linear_tiles) = {
+#embed "Shaders/linear_tiles.spv"
+};
+SHADER(merge) = {
+#embed "Shaders/merge.spv"
+};
+SHADER(prefill) = {
+#embed "Shaders/prefill.spv"
+};
+SHADER(read) = {
+#embed "Shaders/read.spv"
 };
 SHADER(rms_norm) = {
 #embed "Shaders/rms_norm.spv"
@@ -31,14 +49,9 @@ SHADER(silu_multiply) = {
 
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
-    SHADER(fill),
-    SHADER(add),
-    SHADER(append),
-    SHADER(gather),
-    SHADER(rms_norm),
-    SHADER(rotary),
-    SHADER(rotate),
-    SHADER(silu_multiply),
+    SHADER(add), SHADER(append), SHADER(decode), SHADER(fill), SHADER(gather),
+    SHADER(linear_rows), SHADER(linear_tiles), SHADER(merge), SHADER(prefill),
+    SHADER(rms_norm), SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
 };
 #undef SHADER
 
