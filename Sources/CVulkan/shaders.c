@@ -6,11 +6,23 @@
 SHADER(fill) = {
 #embed "Shaders/fill.spv"
 };
+SHADER(linear_rows) = {
+#embed "Shaders/linear_rows.spv"
+};
+SHADER(linear_tiles) = {
+#embed "Shaders/linear_tiles.spv"
+};
+SHADER(prefill) = {
+#embed "Shaders/prefill.spv"
+};
 #undef SHADER
 
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
     SHADER(fill),
+    SHADER(linear_rows),
+    SHADER(linear_tiles),
+    SHADER(prefill),
 };
 #undef SHADER
 
