@@ -3,8 +3,8 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 
-// y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T for few tokens; w in IEEE half, x and
-// y in FP32.
+// y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T for few tokens; w in IEEE half, x
+// and y in FP32.
 //
 // A subgroup takes EACH outputs at a time, its lanes sharing their inputs; sums of all tokens stay
 // in registers, so that each weight is read once. Loads have 16 bytes where rows allow (inputs a
@@ -32,23 +32,25 @@ layout(push_constant) uniform Push {
 const uint SUMS = TOKENS * EACH;
 // Of output e and token t at e * TOKENS + t.
 float sums[SUMS];
-// Where the rows of x and w begin, in elements; rows beyond the last repeat it.
-uint64_t x_rows[TOKENS], w_rows[EACH];
+// Where the rows of x begin, in elements, and those of w, as addresses; rows beyond the last repeat
+// it.
+uint x_rows[TOKENS];
+uint64_t w_rows[EACH];
 
 // Lanes of the subgroup that are there, and this one's rank among them: subgroups need not be full.
 uint lanes, lane;
 
-void add_eights() {
-  for (uint i = lane; i < inputs / 8; i += lanes) {
+void add_eights(uint count) {
+  for (uint i = lane; i < count / 8; i += lanes) {
     vec4 low[EACH], high[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-      const uvec4 halves = Quads(w + w_rows[e] * 2).at[i];
+      const uvec4 halves = Quads(w_rows[e]).at[i];
       low[e] = vec4(unpackHalf2x16(halves.x), unpackHalf2x16(halves.y));
       high[e] = vec4(unpackHalf2x16(halves.z), unpackHalf2x16(halves.w));
     }
     [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-      Quads row = Quads(x + x_rows[t] * 4);
-      const vec4 a = uintBitsToFloat(row.at[2 * i]), b = uintBitsToFloat(row.at[2 * i + 1]);
+      const uint from = x_rows[t] / 4 + 2 * i;
+      const vec4 a = uintBitsToFloat(Quads(x).at[from]), b = uintBitsToFloat(Quads(x).at[from + 1]);
       [[unroll]] for (uint e = 0; e < EACH; e++) {
         float sum = sums[e * TOKENS + t];
         [[unroll]] for (uint j = 0; j < 4; j++) sum = fma(low[e][j], a[j], sum);
@@ -59,15 +61,15 @@ void add_eights() {
   }
 }
 
-void add_pairs() {
-  for (uint i = lane; i < inputs / 2; i += lanes) {
+void add_pairs(uint count) {
+  for (uint i = lane; i < count / 2; i += lanes) {
     vec2 pair[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-      pair[e] = unpackHalf2x16(Words(w + w_rows[e] * 2).at[i]);
+      pair[e] = unpackHalf2x16(Words(w_rows[e]).at[i]);
     }
     [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-      Floats row = Floats(x + x_rows[t] * 4);
-      const float a = row.at[2 * i], b = row.at[2 * i + 1];
+      const uint from = x_rows[t] + 2 * i;
+      const float a = Floats(x).at[from], b = Floats(x).at[from + 1];
       [[unroll]] for (uint e = 0; e < EACH; e++) {
         sums[e * TOKENS + t] = fma(pair[e].y, b, fma(pair[e].x, a, sums[e * TOKENS + t]));
       }
@@ -75,14 +77,14 @@ void add_pairs() {
   }
 }
 
-void add_ones() {
-  for (uint i = lane; i < inputs; i += lanes) {
+void add_ones(uint count) {
+  for (uint i = lane; i < count; i += lanes) {
     float one[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
-      one[e] = float_of(uint(Halves(w + w_rows[e] * 2).at[i]));
+      one[e] = float_of(uint(Halves(w_rows[e]).at[i]));
     }
     [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-      const float a = Floats(x + x_rows[t] * 4).at[i];
+      const float a = Floats(x).at[x_rows[t] + i];
       [[unroll]] for (uint e = 0; e < EACH; e++) {
         sums[e * TOKENS + t] = fma(one[e], a, sums[e * TOKENS + t]);
       }
@@ -93,28 +95,32 @@ void add_ones() {
 void main() {
   lanes = subgroupAdd(1u);
   lane = subgroupExclusiveAdd(1u);
-  [[unroll]] for (uint t = 0; t < TOKENS; t++) x_rows[t] = uint64_t(min(t, tokens - 1)) * inputs;
-  const uint step = gl_NumWorkGroups.x * OUTPUTS;
-  for (uint start = gl_WorkGroupID.x * OUTPUTS; start < outputs; start += step) {
+  [[unroll]] for (uint t = 0; t < TOKENS; t++) x_rows[t] = min(t, tokens - 1) * inputs;
+  const uint next = gl_NumSubgroups * EACH;
+  for (uint start = gl_WorkGroupID.x * OUTPUTS; start < outputs;
+       start += gl_NumWorkGroups.x * OUTPUTS) {
     const uint end = min(start + OUTPUTS, outputs);
-    for (uint at = start + gl_SubgroupID * EACH; at < end; at += gl_NumSubgroups * EACH) {
+    // All subgroups go round alike, those without outputs adding nothing: control flow that is
+    // uniform in the workgroup is what SPIR-V promises to join again before sums are taken.
+    for (uint first = start; first < end; first += next) {
+      const uint at = first + gl_SubgroupID * EACH;
+      const uint count = at < end ? inputs : 0;
       [[unroll]] for (uint e = 0; e < EACH; e++) {
-        w_rows[e] = uint64_t(min(at + e, outputs - 1)) * inputs;
+        w_rows[e] = w + uint64_t(min(at + e, outputs - 1)) * inputs * 2;
       }
       [[unroll]] for (uint i = 0; i < SUMS; i++) sums[i] = 0;
       if (inputs % 8 == 0) {
-        add_eights();
+        add_eights(count);
       } else if (inputs % 2 == 0) {
-        add_pairs();
+        add_pairs(count);
       } else {
-        add_ones();
+        add_ones(count);
       }
-      [[unroll]] for (uint e = 0; e < EACH; e++) {
-        [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-          const float sum = subgroupAdd(sums[e * TOKENS + t]);
-          if (lane == 0 && at + e < end && t < tokens) {
-            Floats(y).at[t * outputs + at + e] = sum;
-          }
+      [[unroll]] for (uint i = 0; i < SUMS; i++) {
+        const float sum = subgroupAdd(sums[i]);
+        const uint output_row = at + i / TOKENS, token = i % TOKENS;
+        if (lane == 0 && output_row < end && token < tokens) {
+          Floats(y).at[token * outputs + output_row] = sum;
         }
       }
     }
