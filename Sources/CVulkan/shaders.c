@@ -51,7 +51,7 @@ SHADER(silu_multiply) = {
 static const cvulkan_shader shaders[] = {
     SHADER(add), SHADER(append), SHADER(decode), SHADER(fill), SHADER(gather),
     SHADER(linear_rows), SHADER(linear_tiles), SHADER(merge), SHADER(prefill),
-    SHADER(rms_norm), SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
+    SHADER(read), SHADER(rms_norm), SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
 };
 #undef SHADER
 
