@@ -16,13 +16,8 @@ struct CalibrateCommand: ParsableCommand {
       the fit, and prints how far the predictions lie from them.
       """)
 
-  /// The devices that kernels can run on.
-  enum DeviceName: String, ExpressibleByArgument, CaseIterable {
-    case cpu
-  }
-
-  @Option(help: "The device to measure.")
-  var device: DeviceName
+  @Option(help: "The device to measure: \(DeviceChoice.accepted).")
+  var device: DeviceChoice
 
   @Option(
     name: [.customShort("o"), .long],
@@ -75,9 +70,9 @@ struct CalibrateCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
-      let backend = try CPUBackend(threads: threads)
       let calibrator = Calibrator(
-        backend: backend, kind: device.rawValue, blockSize: 16, seconds: seconds)
+        backend: try device.backend(threads: threads), kind: device.kind, blockSize: 16,
+        seconds: seconds)
       let result = try calibrator.run(measuredAtUTC: Date.now.formatted(.iso8601)) {
         bar.show($0.share, $0.kind.rawValue)
       }

@@ -25,4 +25,21 @@ enum DeviceChoice: Hashable, ExpressibleByArgument {
 
   /// For help texts.
   static let accepted = "cpu, vulkan, vulkan:N or vulkan:NAME; kvsim devices lists them"
+
+  /// What a profile calls this kind of device.
+  var kind: String {
+    switch self {
+    case .cpu: "cpu"
+    case .vulkan: "vulkan"
+    }
+  }
+
+  /// Opens the device.
+  /// - Parameter threads: of the CPU; nil means one for each processor.
+  func backend(threads: Int? = nil) throws(DeviceError) -> any KernelBackend {
+    switch self {
+    case .cpu: try CPUBackend(threads: threads)
+    case .vulkan(let selection): try VulkanBackend(selection)
+    }
+  }
 }
