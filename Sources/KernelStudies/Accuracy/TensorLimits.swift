@@ -6,7 +6,8 @@ public enum TensorLimits {
   public static let npyHeaderBytes = 1 << 16
   /// Bytes of the header of a safetensors file.
   public static let safetensorsHeaderBytes = 8 << 20
-  /// Elements of one tensor: a quarter of a gibibyte in FP32. A study takes some fifteen times that.
+  /// Elements of one tensor: a quarter of a gibibyte in FP32. A study takes some fifteen
+  /// times that.
   public static let elements = 1 << 26
   /// Dimensions of one tensor.
   public static let dimensions = 8
