@@ -6,14 +6,14 @@ import Synchronization
 ///
 /// Between jobs a thread spins for some microseconds before it sleeps, since the two halves of an
 /// attention call follow each other faster than a sleeping thread wakes.
-final class WorkerPool {
+package final class WorkerPool {
   /// Threads that work on a job, the caller's included.
-  let workerCount: Int
+  package let workerCount: Int
   private let job: Job
   private var threads: [pthread_t] = []
 
   /// - Parameter workerCount: by default the number of online cores.
-  init(workerCount: Int = WorkerPool.onlineCores) {
+  package init(workerCount: Int = WorkerPool.onlineCores) {
     self.workerCount = max(1, workerCount)
     job = Job()
     for worker in 1..<max(2, self.workerCount) where worker < self.workerCount {
@@ -37,11 +37,11 @@ final class WorkerPool {
   }
 
   /// Cores that the system runs threads on.
-  static var onlineCores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+  package static var onlineCores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// Calls `body(item, worker)` once for each item in `0 ..< count` and returns when all are done.
   /// Items run in no particular order; `worker` tells which thread's scratch to use.
-  func run(_ count: Int, _ body: (_ item: Int, _ worker: Int) -> Void) {
+  package func run(_ count: Int, _ body: (_ item: Int, _ worker: Int) -> Void) {
     guard workerCount > 1 && count > 1 else {
       for item in 0..<max(0, count) { body(item, 0) }
       return

@@ -7,6 +7,7 @@ import Operators
 public struct AccuracyJSON: Encodable {
   private let sample: SampleSection
   private let formats: [FormatSection]
+  private let int4WithoutOutliers: FormatSection?
   private let bestFourBitFormat: String?
   private let verdict: String
 
@@ -14,6 +15,7 @@ public struct AccuracyJSON: Encodable {
   public init(_ result: AccuracyResult, origin: SampleOrigin) {
     sample = SampleSection(result, origin)
     formats = result.formats.map(FormatSection.init)
+    int4WithoutOutliers = result.floor.map(FormatSection.init)
     bestFourBitFormat = result.bestFourBit?.format.name
     verdict = result.verdict
   }
@@ -36,6 +38,8 @@ public struct AccuracyJSON: Encodable {
     let kvHeads: Int
     let queryHeads: Int
     let headDim: Int
+    let scale: Double
+    let softCap: Double?
     let outlierRatio: Float
 
     init(_ result: AccuracyResult, _ origin: SampleOrigin) {
@@ -48,6 +52,8 @@ public struct AccuracyJSON: Encodable {
       kvHeads = result.heads.kvHeads
       queryHeads = result.heads.queryHeads
       headDim = result.heads.headDim
+      scale = result.rule.scale
+      softCap = result.rule.softCap
       outlierRatio = AccuracyStudy.outlierRatio
     }
   }

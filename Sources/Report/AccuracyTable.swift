@@ -23,19 +23,16 @@ public struct AccuracyTable {
     table.addRule()
     for row in result.formats {
       if row.format.rotation?.order == 16 { table.addRule() }
-      table.add([
-        row.format.name, Figures.count(row.bytesPerToken), Figures.percent(row.shareOfFP16Bytes),
-        AccuracyTable.error(row.keyError), AccuracyTable.error(row.valueError),
-        AccuracyTable.error(row.logitError), AccuracyTable.error(row.centredLogitError),
-        AccuracyTable.error(row.outputError), Figures.percent(row.outlierChannelShare),
-      ])
+      table.add(AccuracyTable.cells(row.format.name, row))
     }
-    let heads = result.heads
+    if let floor = result.floor {
+      table.addRule()
+      table.add(AccuracyTable.cells("int4, no outliers", floor))
+    }
     let ratio = Int(AccuracyStudy.outlierRatio)
     return """
       \(sample)
-      \(Figures.count(result.tokens)) tokens, \(heads.kvHeads) KV heads of \(heads.headDim), \
-      \(heads.queryHeads) query heads; the last \(Figures.count(result.queryTokens)) tokens ask
+      \(sizes)
 
       \(table.rendered())
       K, V, logits, output: norm of the error over norm of the exact, in percent
@@ -43,7 +40,7 @@ public struct AccuracyTable {
       outlier channels: of keys as they are quantised, largest magnitude over \(ratio) times the \
       head's median
       rotated-N: keys turned by Hadamard blocks of order N; -kv: values too; int4-rotated: N = 128
-
+      \(floorNote)
       \(result.verdict)
 
       """
@@ -62,7 +59,41 @@ public struct AccuracyTable {
       "keys: \(keys); values: \(values); queries: \(origin.queries ?? drawn)")
   }
 
+  private var sizes: String {
+    let heads = result.heads
+    func counted(_ count: Int, _ noun: String) -> String {
+      Counted.of(count, noun, digits: Figures.count(count))
+    }
+    let asking =
+      result.queryTokens == 1
+      ? "the last token asks" : "the last \(Figures.count(result.queryTokens)) tokens ask"
+    var text =
+      "\(counted(result.tokens, "token")), \(counted(heads.kvHeads, "KV head")) of "
+      + "\(heads.headDim), \(counted(heads.queryHeads, "query head")); \(asking)"
+    if result.rule != LogitRule(headDim: heads.headDim) {
+      text += "\nlogits: scale \(result.rule.scale)"
+      if let cap = result.rule.softCap { text += ", soft cap \(cap)" }
+    }
+    return text
+  }
+
+  /// A line on the last row, where there is one; it ends itself.
+  private var floorNote: String {
+    result.floor == nil
+      ? "" : "int4, no outliers: plain int4 on the same draws without outlier channels; the floor\n"
+  }
+
+  private static func cells(_ name: String, _ row: FormatAccuracy) -> [String] {
+    [
+      name, Figures.count(row.bytesPerToken), Figures.percent(row.shareOfFP16Bytes),
+      error(row.keyError), error(row.valueError), error(row.logitError),
+      error(row.centredLogitError), error(row.outputError),
+      Figures.percent(row.outlierChannelShare),
+    ]
+  }
+
   private static func error(_ share: Double?) -> String {
-    share.map { "\(Figures.decimal(100 * $0)) %" } ?? "–"
+    // Large ones have their thousands apart.
+    share.map { $0 < 10 ? AccuracyResult.percent($0) : "\(Figures.decimal(100 * $0)) %" } ?? "–"
   }
 }

@@ -30,23 +30,44 @@ struct AccuracyCommand: ParsableCommand {
       valueName: "file"))
   var queries: String?
 
-  @Option(help: "Chooses what is generated or drawn.")
+  @Option(
+    parsing: .unconditional, help: "Chooses what is generated or drawn.",
+    transform: { text in
+      guard let seed = UInt64(text) else {
+        throw ValidationError("--seed takes a whole number from 0 to \(UInt64.max).")
+      }
+      return seed
+    })
   var seed: UInt64 = 1
 
-  @Option(help: "Tokens to generate (default: 1024).")
+  @Option(parsing: .unconditional, help: "Tokens to generate (default: 1024).")
   var tokens: Int?
 
-  @Option(help: "KV heads to generate (default: 2).")
+  @Option(parsing: .unconditional, help: "KV heads to generate (default: 2).")
   var kvHeads: Int?
 
-  @Option(help: "Query heads to generate or draw (default: four for each KV head).")
+  @Option(
+    parsing: .unconditional,
+    help: "Query heads to generate or draw (default: four for each KV head).")
   var queryHeads: Int?
 
-  @Option(help: "Elements of a generated vector (default: 128).")
+  @Option(parsing: .unconditional, help: "Elements of a generated vector (default: 128).")
   var headDim: Int?
 
-  @Option(help: "Tokens, the last ones, whose queries ask; at most.")
+  @Option(
+    parsing: .unconditional,
+    help: "Tokens, the last ones, whose queries ask; at most.")
   var queryTokens = 64
+
+  @Option(
+    parsing: .unconditional,
+    help: "What q · k is multiplied with (default: 1 / √head_dim); Gemma 2 2B and 9B: 0.0625.")
+  var scale: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Logits s become cap · tanh(s / cap) (default: no cap); Gemma 2: 50.")
+  var softCap: Double?
 
   @Option(help: "How to print the result: table or json.")
   var format = OutputFormat.table
@@ -69,6 +90,8 @@ struct AccuracyCommand: ParsableCommand {
     try check(queryHeads, "--query-heads", 1...TensorLimits.heads)
     try check(headDim, "--head-dim", 16...TensorLimits.headDim)
     try check(queryTokens, "--query-tokens", 1...TensorLimits.queryTokens)
+    try check(scale, "--scale")
+    try check(softCap, "--soft-cap")
     guard (headDim ?? 16) % 16 == 0 else {
       throw ValidationError("--head-dim takes multiples of 16.")
     }
@@ -88,11 +111,15 @@ struct AccuracyCommand: ParsableCommand {
 
   func run() throws {
     let (sample, origin) = try sample()
+    let rule = LogitRule(headDim: sample.heads.headDim, scale: scale, softCap: softCap)
+    let floor = keys == nil ? generator(hasOutliers: false).sample() : nil
     let result: AccuracyResult
     do throws(DeviceError) {
       var bar = ProgressBar()
       defer { bar.clear() }
-      result = try AccuracyStudy(sample, backend: try CPUBackend()).run {
+      result = try AccuracyStudy(
+        sample, floor: floor, rule: rule, backend: try CPUBackend()
+      ).run {
         bar.show($0.share, $0.format.name)
       }
     } catch {
@@ -105,7 +132,9 @@ struct AccuracyCommand: ParsableCommand {
   }
 
   private func sample() throws -> (KVSample, SampleOrigin) {
-    guard let keys, let values else { return (generated(), .generated(seed: seed)) }
+    guard let keys, let values else {
+      return (generator(hasOutliers: true).sample(), .generated(seed: seed))
+    }
     let origin = SampleOrigin.files(keys: keys, values: values, queries: queries, seed: seed)
     do throws(TensorFileError) {
       let (keys, values) = (try Tensor.load(keys), try Tensor.load(values))
@@ -126,14 +155,20 @@ struct AccuracyCommand: ParsableCommand {
     }
   }
 
-  private func generated() -> KVSample {
+  private func generator(hasOutliers: Bool) -> OutlierGenerator {
     let (tokens, kvHeads) = (tokens ?? 1024, kvHeads ?? 2)
-    return OutlierGenerator(
+    var generator = OutlierGenerator(
       tokens: tokens,
       heads: HeadGeometry(
         queryHeads: queryHeads ?? 4 * kvHeads, kvHeads: kvHeads, headDim: headDim ?? 128),
-      queryTokens: min(tokens, queryTokens), seed: seed
-    ).sample()
+      queryTokens: min(tokens, queryTokens), seed: seed)
+    generator.hasOutliers = hasOutliers
+    return generator
+  }
+
+  private func check(_ value: Double?, _ name: String) throws {
+    guard let value, !LogitRule.range.contains(value) else { return }
+    throw ValidationError("\(name) takes a number from 0.000001 to 1000000.")
   }
 
   private func check(_ value: Int?, _ name: String, _ range: ClosedRange<Int>) throws {

@@ -72,6 +72,34 @@ struct AccuracyCommandTests {
     }
   }
 
+  @Test("Numbers that are out of range, negative ones too, are refused with the range")
+  func ranges() throws {
+    for (arguments, range) in [
+      (["--tokens", "-1"], "--tokens takes a whole number from 1 to 65536"),
+      (["--query-tokens", "-1"], "--query-tokens takes a whole number from 1 to 4096"),
+      (["--seed", "-1"], "--seed takes a whole number from 0 to 18446744073709551615"),
+      (["--scale", "-1"], "--scale takes a number from 0.000001 to 1000000"),
+      (["--scale", "inf"], "--scale takes a number"), (["--scale", "nan"], "--scale takes"),
+      (["--soft-cap", "0"], "--soft-cap takes a number from 0.000001 to 1000000"),
+    ] {
+      let run = try CommandLineRun(["accuracy"] + arguments, in: folder.url)
+      #expect(run.status == 64 && run.errors.contains(range), "\(run.errors)")
+    }
+  }
+
+  @Test("One of a thing is one; scale and cap are named; files have no floor")
+  func words() throws {
+    let one = try accuracy(
+      "--tokens", "1", "--kv-heads", "1", "--query-heads", "1", "--head-dim", "16",
+      "--scale", "0.0625", "--soft-cap", "50")
+    #expect(one.output.contains("1 token, 1 KV head of 16, 1 query head; the last token asks\n"))
+    #expect(one.output.contains("logits: scale 0.0625, soft cap 50.0\n"))
+    #expect(one.output.contains("int4, no outliers"))
+    try write("k.npy", first: 1)
+    let files = try accuracy("--keys", "k.npy", "--values", "k.npy")
+    #expect(!files.output.contains("no outliers") && !files.output.contains("logits: scale"))
+  }
+
   @Test("A wrong command line is exit 64")
   func usage() throws {
     for arguments in [

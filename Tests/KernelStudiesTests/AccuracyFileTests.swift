@@ -170,6 +170,66 @@ import Testing
     #expect(safetensorsRefusal(AccuracyFileTests.loneTensor + [0]) != nil)
   }
 
+  @Test("names twice, numbers that are not whole and negative dimensions are refused by name")
+  func strictSafetensors() {
+    func header(_ shape: String, more: String = "") -> String {
+      "{\"k\": {\"dtype\": \"F32\", \"shape\": \(shape), \"data_offsets\": [0, 8]\(more)}}"
+    }
+    let good = header("[2]")
+    for (text, given, accepted) in [
+      (header("[-1, 2]"), "`-1` as a dimension of `k`", "whole numbers from 0"),
+      (header("[2.0]"), "`2.0` as a dimension of `k`", "whole numbers from 0"),
+      (header("[2e0]"), "`2e0`", "whole"), (header("[02]"), "`02`", "whole"),
+      (good.dropLast() + ", " + good.dropFirst(), "the name `k` a second time", "once"),
+      (header("[2]", more: ", \"shape\": [2]"), "the key `shape`", "each once"),
+      ("{\"__metadata__\": {\"a\": \"b\", \"a\": \"b\"}}", "the name `a` a second time", "once"),
+      (header("[2]", more: ", \"x\": 1"), "the key `x`", "`dtype`"),
+      (good + "x", "`x`", "spaces"), (header("[2,]"), "`]`", "a dimension of `k`"),
+    ] {
+      let error = safetensorsRefusal(
+        TensorFiles.safetensors(String(text), data: [0, 0, 0, 0, 0, 0, 0, 0]))
+      guard case .badHeader(_, let found, let wanted) = error else {
+        Issue.record("\(text): \(String(describing: error))")
+        continue
+      }
+      #expect(found.contains(given) && wanted.contains(accepted), "\(text): \(error!)")
+    }
+  }
+
+  @Test("escapes of JSON in names are those of JSON")
+  func safetensorsEscapes() throws {
+    let names = [
+      #"a\"\\\/\u00e9\ud83d\ude00\n"#: "a\"\\/é😀\n", "é": "é",
+    ]
+    for (written, name) in names {
+      let header = "{\"\(written)\": {\"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [0, 4]}}"
+      let file = try SafetensorsFile(
+        MemoryBytes(TensorFiles.safetensors(header, data: TensorFiles.singles([3]))))
+      #expect(try file.tensor(named: name).elements == [3])
+    }
+    for written in [#"\x"#, #"\u12"#, #"\ud83d"#, #"\ude00"#, #"\ud83dx"#, #"\u+123"#, "\n"] {
+      let header = "{\"\(written)\": {\"dtype\": \"F32\", \"shape\": [], \"data_offsets\": [0, 4]}}"
+      let bytes = TensorFiles.safetensors(header, data: TensorFiles.singles([3]))
+      #expect(safetensorsRefusal(bytes) != nil, "\(written)")
+    }
+  }
+
+  @Test("FP64 beyond FP32 is named as it stands, not as infinity")
+  func beyondSingle() {
+    func file(_ value: Double) -> [UInt8] {
+      TensorFiles.npy(
+        header: TensorFiles.header("<f8", "(1, 2)"),
+        data: [1, value].flatMap { TensorFiles.littleEndian($0.bitPattern) })
+    }
+    let error = npyRefusal(file(-1e300))
+    guard case .badValue(_, let given, let accepted) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(given == "-1e+300 at [0, 1], which is beyond float32" && accepted.contains("65504"))
+    #expect(npyRefusal(file(.infinity)) == nil, "the sample refuses it at its place")
+  }
+
   // MARK: mutations
 
   @Test("mutated files load or are refused; nothing traps or reads beyond the end")

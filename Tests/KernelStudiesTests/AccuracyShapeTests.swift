@@ -6,6 +6,11 @@ import Testing
 
 /// From tensors to a sample: shapes, values that no format holds, and files on disk.
 @Suite struct AccuracyShapeTests {
+  private func zeros(_ shape: [Int]) -> Tensor {
+    Tensor(
+      name: "k.npy", shape: shape, elements: [Float](repeating: 0, count: shape.reduce(1, *)))
+  }
+
   private func tensor(_ name: String, _ shape: [Int], from: Int = 0) -> Tensor {
     let count = shape.reduce(1, *)
     return Tensor(name: name, shape: shape, elements: (from..<from + count).map(Float.init))
@@ -47,7 +52,7 @@ import Testing
   func badShapes() {
     for shape in [
       [16], [2, 2, 2, 16], [2, 1, 2, 16], [1, 1, 1, 2, 16], [2, 2, 15], [2, 2, 8], [2, 2, 528],
-      [0, 2, 16], [2, 0, 16], [1, 513, 16], [2, 2, 0], [],
+      [0, 2, 16], [2, 0, 16], [2, 2, 0], [],
     ] {
       let keys = tensor("k.npy", shape)
       let error = refusal { () throws(TensorFileError) in
@@ -60,6 +65,49 @@ import Testing
       #expect(file == "k.npy" && given.contains(Tensor.text(shape)))
       #expect(accepted.contains("[tokens, kv_heads, head_dim]"))
     }
+  }
+
+  @Test("axes that look swapped are refused with how to mend them")
+  func swappedAxes() throws {
+    for shape in [
+      [8, 300, 16], [2, 3, 16], [1, 300, 8, 16], [400, 129, 16], [1, 129, 400, 16],
+    ] {
+      let keys = zeros(shape)
+      let error = refusal { () throws(TensorFileError) in
+        try KVSample(keys: keys, values: keys, queryHeads: nil, queryTokens: 1, seed: 1)
+      }
+      guard case .badShape(_, let given, let accepted) = error else {
+        Issue.record("\(shape): \(String(describing: error))")
+        continue
+      }
+      #expect(given.contains(Tensor.text(shape)) && given.contains("look swapped"))
+      #expect(accepted.contains("array.swapaxes(\(shape.count == 3 ? "0, 1" : "1, 2"))"))
+    }
+    for shape in [[128, 128, 16], [3, 3, 16], [9, 8, 16], [1, 16], [1, 1, 16]] {
+      let keys = zeros(shape)
+      let sample = try KVSample(keys: keys, values: keys, queryHeads: nil, queryTokens: 1, seed: 1)
+      #expect(sample.heads.queryHeads <= TensorLimits.heads)
+    }
+  }
+
+  @Test("few queries of many heads are taken; all of a prompt with swapped axes are not")
+  func swappedQueries() throws {
+    let keys = tensor("k", [64, 2, 16])
+    func refused(_ shape: [Int]) -> TensorFileError? {
+      refusal { () throws(TensorFileError) in
+        try KVSample(keys: keys, values: keys, queries: tensor("q", shape), queryTokens: 64)
+      }
+    }
+    for shape in [[1, 32, 16], [4, 128, 16], [64, 8, 16], [1, 8, 4, 16]] {
+      #expect(refused(shape) == nil, "\(shape)")
+    }
+    for shape in [[8, 64, 16], [1, 64, 8, 16], [8, 130, 16]] {
+      #expect(refused(shape)?.parts.given.contains("look swapped") == true, "\(shape)")
+    }
+    let many = refusal { () throws(TensorFileError) in
+      try KVSample(keys: keys, values: keys, queryHeads: 514, queryTokens: 1, seed: 1)
+    }
+    #expect(many?.parts.accepted.contains("512") == true)
   }
 
   @Test("values and queries that do not go with the keys are refused")

@@ -1,31 +1,5 @@
 import Operators
 
-/// The share of a reference's norm that an error has: `√(Σ (x′ − x)² / Σ x²)`.
-struct RelativeError {
-  private var error = 0.0
-  private var reference = 0.0
-
-  mutating func add(_ stored: Double, reference exact: Double) {
-    error += (stored - exact) * (stored - exact)
-    reference += exact * exact
-  }
-
-  mutating func add(squaredError: Double, squaredReference: Double) {
-    error += squaredError
-    reference += squaredReference
-  }
-
-  /// Nil where the reference has no norm to speak of, that is none or one that rounding explains.
-  ///
-  /// - Parameter floor: sum of squares below which a reference is rounding.
-  func share(above floor: Double = 0) -> Double? {
-    reference > floor ? (error / reference).squareRoot() : nil
-  }
-
-  /// The sum of squares of the reference.
-  var squaredReference: Double { reference }
-}
-
 /// What one format does to a sample. Errors are shares of the norm of what is exact, over the whole
 /// sample (see docs/accuracy.md); nil where what is exact is nothing but zeros.
 public struct FormatAccuracy: Sendable {
@@ -39,7 +13,7 @@ public struct FormatAccuracy: Sendable {
   public let keyError: Double?
   /// Error of the values that are read back.
   public let valueError: Double?
-  /// Error of the logits `q · k / √head_dim` over causal pairs.
+  /// Error of the logits of causal pairs, as the study's ``LogitRule`` makes them.
   public let logitError: Double?
   /// The same after the mean over a query's keys is taken from its logits, exact ones and others:
   /// softmax does not see what all keys have in common.
@@ -59,8 +33,16 @@ public struct AccuracyResult: Sendable {
   public let tokens: Int
   /// Tokens whose queries asked.
   public let queryTokens: Int
+  /// How logits were made.
+  public let rule: LogitRule
   /// A row a format, in the order of ``AccuracyStudy/formats(headDim:)``.
   public let formats: [FormatAccuracy]
+  /// Plain INT4 on the same sample without its outlier channels: what four bits cost where nothing
+  /// stands out. Nil where it cannot be known.
+  public let floor: FormatAccuracy?
+
+  /// The least ratio of two errors that is called a difference.
+  static let notable = 1.05
 
   /// The four-bit format with the least error of the attention output; the first of several.
   public var bestFourBit: FormatAccuracy? {
@@ -76,17 +58,22 @@ public struct AccuracyResult: Sendable {
     guard least > 0 else {
       return "\(best.format.name) leaves the attention output as it is."
     }
-    guard best.format != .int4 else {
-      return "Of the 4-bit formats plain int4 has the least error of the attention output, "
-        + "\(AccuracyResult.percent(least)): rotation does not help here."
+    let lead =
+      "Of the 4-bit formats \(best.format == .int4 ? "plain " : "")\(best.format.name) has "
+      + "the least error of the attention output, \(AccuracyResult.percent(least))"
+    guard best.format != .int4 else { return lead + ": rotation does not help here." }
+    let ratio = plain / least
+    guard ratio >= AccuracyResult.notable else {
+      return lead + ", and plain int4 \(AccuracyResult.percent(plain)): no difference to speak of."
     }
-    return "Of the 4-bit formats \(best.format.name) has the least error of the attention "
-      + "output, \(AccuracyResult.percent(least)): \(AccuracyResult.digits(plain / least)) times "
-      + "less than plain int4 (\(AccuracyResult.percent(plain)))."
+    return lead + ": \(AccuracyResult.digits(ratio)) times less than plain int4 "
+      + "(\(AccuracyResult.percent(plain)))."
   }
 
-  /// A share in percent.
-  static func percent(_ share: Double) -> String { "\(digits(100 * share)) %" }
+  /// A share in percent; what is not zero but below a thousandth of a percent is only said to be.
+  public static func percent(_ share: Double) -> String {
+    share > 0 && share < 1e-5 ? "< 0.001 %" : "\(digits(100 * share)) %"
+  }
 
   /// A number that is not negative, with three significant digits.
   static func digits(_ value: Double) -> String {
@@ -96,6 +83,8 @@ public struct AccuracyResult: Sendable {
       places += 1
       limit /= 10
     }
+    // 9.996 has three digits as 10.0.
+    if places > 0, value >= 10 * limit - limit / 200 { places -= 1 }
     let power = (0..<places).reduce(1) { product, _ in product * 10 }
     let scaled = Int((value * Double(power)).rounded())
     guard places > 0 else { return "\(scaled)" }

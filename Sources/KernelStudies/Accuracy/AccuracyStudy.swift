@@ -21,12 +21,27 @@ public struct AccuracyStudy {
   private static let blockSize = 16
 
   private let sample: KVSample
+  private let floor: KVSample?
+  private let rule: LogitRule
   private let backend: any KernelBackend
+  private let threads: Int?
 
   /// A study of `sample` through the kernels of `backend`.
-  public init(_ sample: KVSample, backend: any KernelBackend) {
+  ///
+  /// - Parameters:
+  ///   - floor: what plain INT4 is measured on as well, to judge the others by: a sample without
+  ///     outlier channels. Nil where there is none.
+  ///   - rule: by default logits are scaled by `1 / √head_dim` and not capped.
+  ///   - threads: by default one for each online core; figures do not depend on it.
+  public init(
+    _ sample: KVSample, floor: KVSample? = nil, rule: LogitRule? = nil,
+    backend: any KernelBackend, threads: Int? = nil
+  ) {
     self.sample = sample
+    self.floor = floor
+    self.rule = rule ?? LogitRule(headDim: sample.heads.headDim)
     self.backend = backend
+    self.threads = threads
   }
 
   /// FP16, INT4, and INT4 rotated by each order that divides `headDim`: keys alone, then keys and
@@ -46,117 +61,122 @@ public struct AccuracyStudy {
     progress: (Progress) -> Void = { _ in }
   ) throws(DeviceError) -> AccuracyResult {
     let formats = AccuracyStudy.formats(headDim: sample.heads.headDim)
-    var rows: [FormatAccuracy] = []
-    for (index, format) in formats.enumerated() {
-      rows.append(
-        try measure(format) { share in
-          progress(
-            Progress(format: format, share: (Double(index) + share) / Double(formats.count)))
-        })
+    let pool = WorkerPool(workerCount: threads ?? WorkerPool.onlineCores)
+    let parts = Double(formats.count + (floor == nil ? 0 : 1))
+    let rows = try measure(formats, of: sample, pool) {
+      progress(Progress(format: $0, share: $1 * Double(formats.count) / parts))
+    }
+    var floorRow: FormatAccuracy?
+    if let floor {
+      floorRow = try measure([.int4], of: floor, pool) {
+        progress(Progress(format: $0, share: (Double(formats.count) + $1) / parts))
+      }[0]
     }
     return AccuracyResult(
-      heads: sample.heads, tokens: sample.tokens, queryTokens: sample.queryTokens, formats: rows)
+      heads: sample.heads, tokens: sample.tokens, queryTokens: sample.queryTokens, rule: rule,
+      formats: rows, floor: floorRow)
   }
 
+  /// Goes over the heads, and for each over the formats: what is exact is computed once a head, and
+  /// no more of it is held than a batch of its asks needs.
   private func measure(
-    _ format: KVFormat, progress: (Double) -> Void
-  ) throws(DeviceError) -> FormatAccuracy {
+    _ formats: [KVFormat], of sample: KVSample, _ pool: WorkerPool,
+    progress: (KVFormat, Double) -> Void
+  ) throws(DeviceError) -> [FormatAccuracy] {
     let heads = sample.heads
-    progress(0)
-    let (keys, values) = try stored(format)
-    var attention = AttentionErrors()
+    var errors = formats.map { FormatErrors($0, heads) }
     for head in 0..<heads.kvHeads {
-      attention.add(head, of: sample, keys: keys, values: values)
-      progress(Double(head + 1) / Double(heads.kvHeads))
+      let keys = sample.vectors(sample.keys, of: heads.kvHeads, heads: head..<head + 1)
+      let values = sample.vectors(
+        sample.values, of: heads.kvHeads, heads: head..<head + 1)
+      let exact = attention(keys, values)
+      let asks = Asks(sample, head: head)
+      let batches = ExactBlock.batches(asks: asks.count, tokens: sample.tokens)
+      for (batch, blocks) in batches.enumerated() {
+        let exactBlocks = pool.map(blocks.count) { ExactBlock(exact, asks, blocks[$0]) }
+        for (index, format) in formats.enumerated() {
+          let done = (head * batches.count + batch) * formats.count + index
+          progress(format, Double(done) / Double(heads.kvHeads * batches.count * formats.count))
+          let stored = try stored(format, keys: keys, values: values)
+          if batch == 0 { errors[index].add(stored, keys: keys, values: values) }
+          let attention = attention(stored.keys, stored.values)
+          let parts = pool.map(blocks.count) {
+            AttentionErrors(attention, asks, against: exactBlocks[$0])
+          }
+          // In the order of the blocks, so that threads do not show in the last bit.
+          for part in parts { errors[index].attention.add(part) }
+        }
+      }
     }
-    var quantised = sample.keys
+    return errors.map(\.result)
+  }
+
+  private func attention(_ keys: [Float], _ values: [Float]) -> ExactAttention {
+    let headDim = sample.heads.headDim
+    return ExactAttention(
+      keys: HeadVectors(keys, headDim: headDim), values: HeadVectors(values, headDim: headDim),
+      rule: rule)
+  }
+
+  /// Keys and values of one head, `[token][headDim]`, after a stay in pages of the format. Heads
+  /// are quantised each by itself: those of one page would come back the same.
+  func stored(
+    _ format: KVFormat, keys: [Float], values: [Float]
+  ) throws(DeviceError) -> (keys: [Float], values: [Float]) {
+    let (size, headDim) = (AccuracyStudy.blockSize, sample.heads.headDim)
+    let tokens = keys.count / headDim
+    let pageCount = (tokens + size - 1) / size
+    var pages = KVPages(
+      layout: PageLayout(format: format, blockSize: size, kvHeads: 1, headDim: headDim),
+      pageCount: pageCount)
+    try backend.append(keys: keys, values: values, slots: Array(0..<tokens), to: &pages)
+    var storedKeys = [Float](repeating: .nan, count: keys.count)
+    var storedValues = storedKeys
+    try backend.gather(
+      CachedSequence(blocks: Array(0..<Int32(pageCount)), context: tokens), pages: pages,
+      keys: &storedKeys, values: &storedValues)
+    return (storedKeys, storedValues)
+  }
+}
+
+/// What one format does, summed over the heads.
+private struct FormatErrors {
+  private let format: KVFormat
+  private let heads: HeadGeometry
+  private var keys = RelativeError()
+  private var values = RelativeError()
+  private var outlierChannels = 0
+  var attention = AttentionErrors()
+
+  init(_ format: KVFormat, _ heads: HeadGeometry) {
+    self.format = format
+    self.heads = heads
+  }
+
+  /// Adds one head's keys and values.
+  mutating func add(
+    _ stored: (keys: [Float], values: [Float]), keys exactKeys: [Float], values exactValues: [Float]
+  ) {
+    keys.add(stored.keys, reference: exactKeys)
+    values.add(stored.values, reference: exactValues)
+    var quantised = exactKeys
     if let order = format.rotationOrder(headDim: heads.headDim) {
       // Each row is whole blocks, so all of them can be turned as one.
       quantised = Hadamard(order: order).rotated(quantised.map(Double.init)).map(Float.init)
     }
+    outlierChannels += OutlierChannels.count(
+      quantised, headDim: heads.headDim, ratio: AccuracyStudy.outlierRatio)
+  }
+
+  var result: FormatAccuracy {
     let bytes = heads.kvBytesPerToken(format)
     return FormatAccuracy(
       format: format, bytesPerToken: bytes,
       shareOfFP16Bytes: Double(bytes) / Double(heads.kvBytesPerToken(.fp16)),
-      keyError: AccuracyStudy.error(of: keys, sample.keys),
-      valueError: AccuracyStudy.error(of: values, sample.values),
-      logitError: attention.logits.share(),
+      keyError: keys.share(), valueError: values.share(), logitError: attention.logits.share(),
       centredLogitError: attention.centred.share(
         above: 1e-18 * attention.logits.squaredReference),
       outputError: attention.output.share(),
-      outlierChannelShare: OutlierChannels.share(
-        quantised, heads: heads.kvHeads, headDim: heads.headDim,
-        ratio: AccuracyStudy.outlierRatio))
-  }
-
-  /// The sample's keys and values after a stay in pages of the format.
-  func stored(
-    _ format: KVFormat
-  ) throws(DeviceError) -> (keys: [Float], values: [Float]) {
-    let (heads, size) = (sample.heads, AccuracyStudy.blockSize)
-    let pageCount = (sample.tokens + size - 1) / size
-    var pages = KVPages(
-      layout: PageLayout(
-        format: format, blockSize: size, kvHeads: heads.kvHeads, headDim: heads.headDim),
-      pageCount: pageCount)
-    try backend.append(
-      keys: sample.keys, values: sample.values, slots: Array(0..<sample.tokens), to: &pages)
-    var keys = [Float](repeating: .nan, count: sample.keys.count)
-    var values = keys
-    try backend.gather(
-      CachedSequence(blocks: Array(0..<Int32(pageCount)), context: sample.tokens), pages: pages,
-      keys: &keys, values: &values)
-    return (keys, values)
-  }
-
-  private static func error(of stored: [Float], _ exact: [Float]) -> Double? {
-    var error = RelativeError()
-    for (stored, exact) in zip(stored, exact) {
-      error.add(Double(stored), reference: Double(exact))
-    }
-    return error.share()
-  }
-}
-
-/// Errors of logits and outputs, summed over heads and queries.
-private struct AttentionErrors {
-  var logits = RelativeError()
-  var centred = RelativeError()
-  var output = RelativeError()
-
-  /// Adds what the query heads of one KV head see.
-  mutating func add(_ head: Int, of sample: KVSample, keys: [Float], values: [Float]) {
-    let heads = sample.heads
-    func vectors(_ rows: [Float]) -> HeadVectors {
-      HeadVectors(
-        rows, tokens: sample.tokens, heads: heads.kvHeads, head: head, headDim: heads.headDim)
-    }
-    let exact = ExactAttention(keys: vectors(sample.keys), values: vectors(sample.values))
-    let stored = ExactAttention(keys: vectors(keys), values: vectors(values))
-    for queryHead in head * heads.groupSize..<(head + 1) * heads.groupSize {
-      let queries = HeadVectors(
-        sample.queries, tokens: sample.queryTokens, heads: heads.queryHeads, head: queryHead,
-        headDim: heads.headDim)
-      for query in 0..<sample.queryTokens {
-        let visible = sample.tokens - sample.queryTokens + query + 1
-        let exactLogits = exact.logits(queries, query: query, visible: visible)
-        let storedLogits = stored.logits(queries, query: query, visible: visible)
-        add(storedLogits, exactLogits)
-        for (stored, exact) in zip(stored.output(storedLogits), exact.output(exactLogits)) {
-          let error = stored - exact
-          output.add(
-            squaredError: (error * error).sum(), squaredReference: (exact * exact).sum())
-        }
-      }
-    }
-  }
-
-  private mutating func add(_ stored: [Double], _ exact: [Double]) {
-    let count = Double(exact.count)
-    let (storedMean, exactMean) = (stored.reduce(0, +) / count, exact.reduce(0, +) / count)
-    for (stored, exact) in zip(stored, exact) {
-      logits.add(stored, reference: exact)
-      centred.add(stored - storedMean, reference: exact - exactMean)
-    }
+      outlierChannelShare: Double(outlierChannels) / Double(heads.kvHeads * heads.headDim))
   }
 }

@@ -50,15 +50,15 @@ public struct KVSample: Sendable {
     keys: Tensor, values: Tensor, queries: Tensor, queryTokens: Int
   ) throws(TensorFileError) {
     let (keys, values) = try KVSample.cached(keys, values)
-    let asking = try HeadRows(queries, "queries", heads: "query_heads")
+    let asking = try HeadRows(queries, "queries", .asking, cachedTokens: keys.tokens)
     guard asking.headDim == keys.headDim, asking.tokens <= keys.tokens,
       asking.heads % keys.heads == 0
     else {
       throw .badShape(
         file: queries.name,
-        given: "queries of \(asking.tokens) tokens and \(asking.heads) heads of \(asking.headDim)",
-        accepted: "at most the \(keys.tokens) tokens of the keys, a multiple of their "
-          + "\(keys.heads) heads, and their head_dim \(keys.headDim)")
+        given: "queries of \(asking.sizes)",
+        accepted: "at most the \(Counted.of(keys.tokens, "token")) of the keys, a multiple of "
+          + "their \(Counted.of(keys.heads, "head")), and their head_dim \(keys.headDim)")
     }
     let count = min(asking.tokens, queryTokens)
     self.init(
@@ -80,16 +80,20 @@ public struct KVSample: Sendable {
   ) throws(TensorFileError) {
     let (cachedKeys, cachedValues) = try KVSample.cached(keys, values)
     let queryHeads = queryHeads ?? 4 * cachedKeys.heads
-    guard queryHeads > 0, queryHeads % cachedKeys.heads == 0 else {
+    guard (1...TensorLimits.heads).contains(queryHeads), queryHeads % cachedKeys.heads == 0 else {
       throw .badShape(
-        file: keys.name, given: "\(cachedKeys.heads) heads for \(queryHeads) query heads",
-        accepted: "query heads that are a multiple of \(cachedKeys.heads)")
+        file: keys.name,
+        given: "\(Counted.of(cachedKeys.heads, "head")) for "
+          + Counted.of(queryHeads, "query head"),
+        accepted: "query heads that are a multiple of \(cachedKeys.heads) up to "
+          + "\(TensorLimits.heads)")
     }
     let count = min(cachedKeys.tokens, queryTokens)
     guard TensorLimits.elementCount([count, queryHeads, cachedKeys.headDim]) != nil else {
       throw .tooLarge(
         file: keys.name,
-        given: "\(count) query tokens of \(queryHeads) heads of \(cachedKeys.headDim)",
+        given: "\(Counted.of(count, "query token")) of \(Counted.of(queryHeads, "head")) of "
+          + "\(cachedKeys.headDim)",
         accepted: "at most \(TensorLimits.elements) elements of drawn queries")
     }
     self.init(
@@ -105,80 +109,16 @@ public struct KVSample: Sendable {
   private static func cached(
     _ keys: Tensor, _ values: Tensor
   ) throws(TensorFileError) -> (keys: HeadRows, values: HeadRows) {
-    let keyRows = try HeadRows(keys, "keys", heads: "kv_heads")
-    let valueRows = try HeadRows(values, "values", heads: "kv_heads")
+    let keyRows = try HeadRows(keys, "keys", .cached)
+    let valueRows = try HeadRows(values, "values", .cached)
     guard valueRows.tokens == keyRows.tokens, valueRows.heads == keyRows.heads,
       valueRows.headDim == keyRows.headDim
     else {
       throw .badShape(
         file: values.name,
-        given: "values of \(valueRows.tokens) tokens and \(valueRows.heads) heads of "
-          + "\(valueRows.headDim)",
-        accepted: "those of the keys: \(keyRows.tokens) tokens and \(keyRows.heads) heads of "
-          + "\(keyRows.headDim)")
+        given: "values of \(valueRows.sizes)",
+        accepted: "those of the keys: \(keyRows.sizes)")
     }
     return (keyRows, valueRows)
-  }
-}
-
-/// A tensor in the one order of elements that kernels take: `[token][head][headDim]`.
-private struct HeadRows {
-  let tokens: Int
-  let heads: Int
-  let headDim: Int
-  let elements: [Float]
-
-  init(_ tensor: Tensor, _ what: String, heads headsName: String) throws(TensorFileError) {
-    let shape = tensor.shape
-    switch shape.count {
-    case 2: (tokens, heads, headDim) = (shape[0], 1, shape[1])
-    case 3: (tokens, heads, headDim) = (shape[0], shape[1], shape[2])
-    case 4 where shape[0] == 1: (heads, tokens, headDim) = (shape[1], shape[2], shape[3])
-    default:
-      throw HeadRows.badShape(tensor, what, headsName)
-    }
-    guard (1...TensorLimits.tokens).contains(tokens), (1...TensorLimits.heads).contains(heads),
-      (1...TensorLimits.headDim).contains(headDim), headDim % 16 == 0
-    else { throw HeadRows.badShape(tensor, what, headsName) }
-    try HeadRows.check(tensor)
-    guard shape.count == 4 && heads > 1 else {
-      elements = tensor.elements
-      return
-    }
-    var turned: [Float] = []
-    turned.reserveCapacity(tensor.elements.count)
-    for token in 0..<tokens {
-      for head in 0..<heads {
-        let start = (head * tokens + token) * headDim
-        turned += tensor.elements[start..<start + headDim]
-      }
-    }
-    elements = turned
-  }
-
-  private static func badShape(
-    _ tensor: Tensor, _ what: String, _ heads: String
-  ) -> TensorFileError {
-    .badShape(
-      file: tensor.name, given: "\(what) of shape \(Tensor.text(tensor.shape))",
-      accepted: "[tokens, \(heads), head_dim], [tokens, head_dim] or [1, \(heads), tokens, "
-        + "head_dim], with 1 to \(TensorLimits.tokens) tokens, 1 to \(TensorLimits.heads) heads "
-        + "and a head_dim that is a multiple of 16 up to \(TensorLimits.headDim)")
-  }
-
-  /// Refuses what no format can hold, and says where in the tensor it stands.
-  private static func check(_ tensor: Tensor) throws(TensorFileError) {
-    guard
-      let index = tensor.elements.firstIndex(where: { !($0.magnitude <= TensorLimits.magnitude) })
-    else { return }
-    var (place, rest) = ([Int](), index)
-    for dimension in tensor.shape.reversed() {
-      place.insert(rest % dimension, at: 0)
-      rest /= dimension
-    }
-    throw .badValue(
-      file: tensor.name, given: "\(tensor.elements[index]) at \(Tensor.text(place))",
-      accepted: "finite numbers up to \(Int(TensorLimits.magnitude)) in magnitude, which FP16 "
-        + "holds")
   }
 }

@@ -31,7 +31,7 @@ enum NPYFile {
         accepted: "the \(needed) of shape \(Tensor.text(header.shape)) and type '\(descr)'")
     }
     let bytes = try source.read(offset: dataOffset, count: needed)
-    return Tensor(name: source.name, shape: header.shape, elements: type.decoded(bytes))
+    return try Tensor(name: source.name, shape: header.shape, type: type, bytes: bytes)
   }
 
   /// The parsed header, and where the elements start.

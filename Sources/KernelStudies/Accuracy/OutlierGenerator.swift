@@ -4,9 +4,9 @@ import Operators
 /// Keys, values and queries for those who have none at hand, with the outlier channels that make
 /// plain four-bit keys fail.
 ///
-/// Published measurements of keys (KIVI, arXiv 2402.02750, section 3; KVQuant, arXiv 2401.18079,
-/// section 3.1) agree on this: some channels of a head are tens of times as large as the rest, and
-/// they are so in *every* token. Here
+/// That some channels of keys are far larger than the rest, in every token, is what KIVI (arXiv
+/// 2402.02750) and KVQuant (arXiv 2401.18079) show of models of their time; how many, how large and
+/// how constant is chosen here, and measured by neither (docs/accuracy.md). Here
 ///
 /// - values and queries are independent normal draws;
 /// - so are keys, but in ``outlierChannels(headDim:)`` channels of each KV head, drawn without
@@ -25,6 +25,9 @@ public struct OutlierGenerator: Hashable, Sendable {
   public var queryTokens: Int
   /// Chooses all draws.
   public var seed: UInt64
+  /// Whether keys have outlier channels. Without them all keys are normal draws: the same ones, so
+  /// that nothing else differs.
+  public var hasOutliers = true
 
   /// A generator of `tokens` tokens.
   ///
@@ -66,7 +69,7 @@ public struct OutlierGenerator: Hashable, Sendable {
     var offsets = [Double](repeating: 0, count: row)
     var scales = [Double](repeating: 1, count: row)
     var channels = GaussianStream(seed: seed, purpose: .channels)
-    for head in 0..<heads.kvHeads {
+    for head in 0..<(hasOutliers ? heads.kvHeads : 0) {
       var free = Array(head * heads.headDim..<(head + 1) * heads.headDim)
       for _ in 0..<OutlierGenerator.outlierChannels(headDim: heads.headDim) {
         let channel = free.remove(at: Int(channels.uniform() * Double(free.count)))

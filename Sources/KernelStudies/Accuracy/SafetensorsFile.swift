@@ -1,10 +1,8 @@
-import Foundation
-
 /// Hugging Face's `safetensors` files: eight bytes with the length of a header, little-endian; the
 /// header, a JSON object of tensors with type, shape and place; and their bytes without holes.
 struct SafetensorsFile<Source: ByteSource> {
   private let source: Source
-  private let entries: [String: Entry]
+  private let entries: [String: SafetensorsHeader.Entry]
   private let dataOffset: Int
 
   /// Reads the header and checks the place of every tensor.
@@ -29,13 +27,14 @@ struct SafetensorsFile<Source: ByteSource> {
         accepted: "a whole file")
     }
     let bytes = try source.read(offset: 8, count: Int(length))
-    guard let header = try? JSONDecoder().decode(Header.self, from: Data(bytes)) else {
+    do throws(SafetensorsHeader.SyntaxError) {
+      entries = try SafetensorsHeader(bytes).entries
+    } catch {
       throw .badHeader(
-        file: source.name, given: "a header that does not describe tensors",
-        accepted: "a JSON object of {\"NAME\": {\"dtype\": \"F16\", \"shape\": [2, 3], "
-          + "\"data_offsets\": [0, 12]}}")
+        file: source.name,
+        given: "a header that, at byte \(8 + error.offset), has \(error.given)",
+        accepted: error.accepted)
     }
-    entries = header.entries
     dataOffset = 8 + Int(length)
     try checkPlaces()
   }
@@ -72,7 +71,7 @@ struct SafetensorsFile<Source: ByteSource> {
           + entry.dtype)
     }
     let bytes = try source.read(offset: dataOffset + entry.begin, count: count * type.byteCount)
-    return Tensor(name: label, shape: entry.shape, elements: type.decoded(bytes))
+    return try Tensor(name: label, shape: entry.shape, type: type, bytes: bytes)
   }
 
   /// Tensors lie one behind the other and end where the file ends, as the format demands.
@@ -105,52 +104,5 @@ struct SafetensorsFile<Source: ByteSource> {
     let rest = names.count - shown.count
     return "FILE.safetensors:NAME with NAME one of " + shown.joined(separator: ", ")
       + (rest > 0 ? " and \(rest) more" : "")
-  }
-}
-
-/// One tensor of the header.
-private struct Entry: Decodable {
-  let dtype: String
-  let shape: [Int]
-  let begin: Int
-  let end: Int
-
-  private enum Key: String, CodingKey {
-    case dtype, shape
-    case offsets = "data_offsets"
-  }
-
-  init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: Key.self)
-    dtype = try values.decode(String.self, forKey: .dtype)
-    shape = try values.decode([Int].self, forKey: .shape)
-    let offsets = try values.decode([Int].self, forKey: .offsets)
-    guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= 0 else {
-      throw DecodingError.dataCorruptedError(
-        forKey: .offsets, in: values, debugDescription: "two offsets are wanted")
-    }
-    (begin, end) = (offsets[0], offsets[1])
-  }
-}
-
-/// All tensors of the header; `__metadata__`, which is none, is passed over.
-private struct Header: Decodable {
-  let entries: [String: Entry]
-
-  private struct Key: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
-  init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: Key.self)
-    var entries: [String: Entry] = [:]
-    for key in values.allKeys where key.stringValue != "__metadata__" {
-      entries[key.stringValue] = try values.decode(Entry.self, forKey: key)
-    }
-    self.entries = entries
   }
 }

@@ -38,6 +38,33 @@ public struct Tensor: Sendable {
       accepted: "FILE.npy, FILE.safetensors or FILE.safetensors:TENSOR")
   }
 
+  /// Where in C order the element `index` stands, as Python writes it.
+  static func place(_ index: Int, in shape: [Int]) -> String {
+    var (place, rest) = ([Int](), index)
+    for dimension in shape.reversed() {
+      place.insert(rest % dimension, at: 0)
+      rest /= dimension
+    }
+    return text(place)
+  }
+
+  /// The tensor of these bytes.
+  ///
+  /// - Precondition: `bytes` are the elements of `shape`, no more and no less.
+  /// - Throws: ``TensorFileError/badValue(file:given:accepted:)`` for a finite element that FP32
+  ///   does not hold: as infinity it would be reported as what it is not.
+  init(
+    name: String, shape: [Int], type: ElementType, bytes: [UInt8]
+  ) throws(TensorFileError) {
+    self.init(name: name, shape: shape, elements: type.decoded(bytes))
+    guard type == .double, let index = elements.firstIndex(where: \.isInfinite) else { return }
+    let wide = type.double(bytes, index)
+    guard wide.isFinite else { return }
+    throw .badValue(
+      file: name, given: "\(wide) at \(Tensor.place(index, in: shape)), which is beyond float32",
+      accepted: TensorLimits.acceptedValues)
+  }
+
   /// The shape as Python writes it.
   static func text(_ shape: [Int]) -> String {
     "[" + shape.map(String.init).joined(separator: ", ") + "]"
@@ -78,6 +105,16 @@ enum ElementType: String, CaseIterable {
         for i in 0..<count { floats.initializeElement(at: i, to: element(raw, i)) }
         filled = count
       }
+    }
+  }
+
+  /// Element `index` of FP64 bytes as it stands.
+  func double(_ bytes: [UInt8], _ index: Int) -> Double {
+    precondition(self == .double)
+    return bytes.withUnsafeBytes { raw in
+      Double(
+        bitPattern: UInt64(
+          littleEndian: raw.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self)))
     }
   }
 

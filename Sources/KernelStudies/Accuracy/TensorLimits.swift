@@ -6,20 +6,27 @@ public enum TensorLimits {
   public static let npyHeaderBytes = 1 << 16
   /// Bytes of the header of a safetensors file.
   public static let safetensorsHeaderBytes = 8 << 20
-  /// Elements of one tensor: a quarter of a gibibyte in FP32. A study takes some twelve times that.
+  /// Elements of one tensor: a quarter of a gibibyte in FP32. A study takes some fifteen
+  /// times that.
   public static let elements = 1 << 26
   /// Dimensions of one tensor.
   public static let dimensions = 8
   /// Tokens of keys and values.
   public static let tokens = 1 << 20
-  /// Heads of keys, values or queries: a shape whose axes are swapped is found out by it.
+  /// Heads of queries, given or drawn: four for each KV head.
   public static let heads = 512
+  /// Heads of keys and values: as many as the largest models have, and few enough that a shape
+  /// whose axes are swapped is found out by it.
+  public static let kvHeads = 128
   /// Elements of one head's vector, of which it is a multiple of 16: what the kernels support.
   public static let headDim = 512
   /// Query tokens that a study asks at most.
   public static let queryTokens = 4_096
   /// Largest magnitude of an element: that of an IEEE half.
   public static let magnitude: Float = 65_504
+  /// What is accepted where ``magnitude`` is not kept.
+  static let acceptedValues =
+    "finite numbers up to \(Int(magnitude)) in magnitude, which FP16 holds"
   /// Tensors of a file that an error names; the rest are counted.
   public static let namedTensors = 12
   /// Characters of a file that an error repeats.
