@@ -14,7 +14,9 @@ extension CPUBackend {
     for (number, sequence) in sequences.enumerated() {
       try InputChecks.check(sequence, number: number, pages)
     }
-    let needed = sequences.count * queryHeads * layout.headDim
+    let needed = try InputChecks.product([
+      ("sequences", sequences.count), ("head_dim", layout.headDim), ("query_heads", queryHeads),
+    ])
     try InputChecks.check(count: queries.count, atLeast: needed, "queries")
     try InputChecks.check(finite: queries, count: needed, "queries")
     try InputChecks.check(count: output.count, atLeast: needed, "output")
@@ -69,7 +71,9 @@ extension CPUBackend {
       throw .unsupportedShape(
         field: "tokens", value: tokens, accepted: "at most the context, \(sequence.context)")
     }
-    let needed = tokens * queryHeads * layout.headDim
+    let needed = try InputChecks.product([
+      ("tokens", tokens), ("head_dim", layout.headDim), ("query_heads", queryHeads),
+    ])
     try InputChecks.check(count: queries.count, atLeast: needed, "queries")
     try InputChecks.check(finite: queries, count: needed, "queries")
     try InputChecks.check(count: output.count, atLeast: needed, "output")
@@ -95,11 +99,13 @@ extension CPUBackend {
     try InputChecks.check(positive: tokens, "tokens")
     try InputChecks.check(positive: outputs, "outputs")
     try InputChecks.check(positive: inputs, "inputs")
-    try InputChecks.check(count: activations.count, atLeast: tokens * inputs, "activations")
-    try InputChecks.check(count: weights.count, atLeast: outputs * inputs, "weights")
-    try InputChecks.check(count: output.count, atLeast: tokens * outputs, "output")
-    let packed = try AlignedBuffer(
-      byteCount: tokens * inputs * MemoryLayout<Float>.stride)
+    let activationCount = try InputChecks.product([("tokens", tokens), ("inputs", inputs)])
+    let weightCount = try InputChecks.product([("outputs", outputs), ("inputs", inputs)])
+    let outputCount = try InputChecks.product([("tokens", tokens), ("outputs", outputs)])
+    try InputChecks.check(count: activations.count, atLeast: activationCount, "activations")
+    try InputChecks.check(count: weights.count, atLeast: weightCount, "weights")
+    try InputChecks.check(count: output.count, atLeast: outputCount, "output")
+    let packed = try AlignedBuffer(byteCount: activationCount * MemoryLayout<Float>.stride)
     let packedActivations = packed.elements(Float.self)
     try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
       try withPointers(activations, weights, [0]) {

@@ -31,16 +31,18 @@ public final class CPUBackend: KernelBackend {
     let layout = pages.layout
     try InputChecks.check(layout)
     try InputChecks.check(slots: slots, pages)
-    let needed = slots.count * layout.kvHeads * layout.headDim
+    let needed = try InputChecks.product([
+      ("slots", slots.count), ("kv_heads", layout.kvHeads), ("head_dim", layout.headDim),
+    ])
     try InputChecks.check(count: keys.count, atLeast: needed, "keys")
     try InputChecks.check(count: values.count, atLeast: needed, "values")
     try InputChecks.checkEachOnce(slots: slots)
-    let turnsValues = layout.format.rotation?.includesValues ?? false
     try InputChecks.check(
-      finite: keys, count: needed, limit: InputChecks.largest(layout, isRotated: true), "keys")
+      finite: keys, count: needed,
+      limit: layout.format.largestMagnitude(headDim: layout.headDim, isValue: false), "keys")
     try InputChecks.check(
       finite: values, count: needed,
-      limit: InputChecks.largest(layout, isRotated: turnsValues), "values")
+      limit: layout.format.largestMagnitude(headDim: layout.headDim, isValue: true), "values")
     let places = slots.map(Int64.init)
     pages.bytes.withUnsafeMutableBufferPointer { bytes in
       withPointers(keys, values, places) { keys, values, places in
@@ -59,7 +61,9 @@ public final class CPUBackend: KernelBackend {
     let layout = pages.layout
     try InputChecks.check(layout)
     try InputChecks.check(sequence, number: 0, pages)
-    let needed = sequence.context * layout.kvHeads * layout.headDim
+    let needed = try InputChecks.product([
+      ("context", sequence.context), ("kv_heads", layout.kvHeads), ("head_dim", layout.headDim),
+    ])
     try InputChecks.check(count: keys.count, atLeast: needed, "keys")
     try InputChecks.check(count: values.count, atLeast: needed, "values")
     keys.withUnsafeMutableBufferPointer { keys in

@@ -95,7 +95,7 @@ public struct AccuracyStudy {
   ) throws(DeviceError) -> (keys: [Float], values: [Float]) {
     let (heads, size) = (sample.heads, AccuracyStudy.blockSize)
     let pageCount = (sample.tokens + size - 1) / size
-    var pages = KVPages(
+    var pages = try KVPages(
       layout: PageLayout(
         format: format, blockSize: size, kvHeads: heads.kvHeads, headDim: heads.headDim),
       pageCount: pageCount)

@@ -140,7 +140,7 @@ private struct HeadRows {
     guard (1...TensorLimits.tokens).contains(tokens), (1...TensorLimits.heads).contains(heads),
       (1...TensorLimits.headDim).contains(headDim), headDim % 16 == 0
     else { throw HeadRows.badShape(tensor, what, headsName) }
-    try HeadRows.check(tensor)
+    try HeadRows.check(tensor, limit: TensorLimits.magnitude(headDim: headDim))
     guard shape.count == 4 && heads > 1 else {
       elements = tensor.elements
       return
@@ -166,10 +166,9 @@ private struct HeadRows {
         + "and a head_dim that is a multiple of 16 up to \(TensorLimits.headDim)")
   }
 
-  /// Refuses what no format can hold, and says where in the tensor it stands.
-  private static func check(_ tensor: Tensor) throws(TensorFileError) {
-    guard
-      let index = tensor.elements.firstIndex(where: { !($0.magnitude <= TensorLimits.magnitude) })
+  /// Refuses what a format of the study cannot hold, and says where in the tensor it stands.
+  private static func check(_ tensor: Tensor, limit: Float) throws(TensorFileError) {
+    guard let index = tensor.elements.firstIndex(where: { !($0.magnitude <= limit) })
     else { return }
     var (place, rest) = ([Int](), index)
     for dimension in tensor.shape.reversed() {
@@ -178,7 +177,6 @@ private struct HeadRows {
     }
     throw .badValue(
       file: tensor.name, given: "\(tensor.elements[index]) at \(Tensor.text(place))",
-      accepted: "finite numbers up to \(Int(TensorLimits.magnitude)) in magnitude, which FP16 "
-        + "holds")
+      accepted: "finite numbers up to \(limit) in magnitude, which pages of every format hold")
   }
 }
