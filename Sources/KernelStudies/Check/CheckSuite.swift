@@ -53,6 +53,7 @@ public struct CheckSuite {
     let total = Double(chosen.reduce(1) { $0 + $1.work })
     var done = 0.0
     for each in chosen {
+      report.coverage.add(each.operand)
       switch each.operand {
       case .attention(let shape):
         progress(done / total, shape.format.name)
@@ -150,11 +151,16 @@ public struct CheckSuite {
     if let error = verdict.error, !(error <= report.tallies[place].worst) {
       report.tallies[place].worst = error
     }
+    let limit = kind == .append ? 1 : CheckReport.gate
+    let reason = verdict.reason(limit: limit)
     if kind != .append, let error = verdict.error, !(error <= CheckReport.aim) {
       report.tallies[place].aboveAim += 1
+      if reason == nil {
+        report.remarks.append(
+          CheckReport.Remark(index: index, kind: kind, path: path, shape: shape, error: error))
+      }
     }
-    let limit = kind == .append ? 1 : CheckReport.gate
-    guard let reason = verdict.reason(limit: limit) else { return }
+    guard let reason else { return }
     report.tallies[place].failed += 1
     report.failures.append(
       CheckReport.Failure(
