@@ -6,7 +6,11 @@ import Planning
 struct DevicesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "devices",
-    abstract: "List the devices of this machine and the kernels that can run on them.")
+    abstract: "List the devices of this machine and the kernels that can run on them.",
+    discussion: """
+      The fastest kernels are used, or those that KVSIM_CPU_PATH names: by every command that runs \
+      kernels.
+      """)
 
   func run() throws {
     do throws(DeviceError) {
