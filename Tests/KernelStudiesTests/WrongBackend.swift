@@ -12,6 +12,7 @@ final class WrongBackend: KernelBackend {
     case writesBehindOutputs
     case perturbsGather
     case perturbsLinear
+    case zeroesAnOutputOfPrompts
     case writesOneByteMore
     case refuses
   }
@@ -88,6 +89,7 @@ final class WrongBackend: KernelBackend {
     try right.linear(
       activations, weights: weights, tokens: tokens, outputs: outputs, inputs: inputs,
       into: &output)
+    if mistake == .zeroesAnOutputOfPrompts && tokens > 100 { output[0] = 0 }
     if mistake == .perturbsLinear { for i in 0..<tokens * outputs { output[i] *= factor } }
   }
 
