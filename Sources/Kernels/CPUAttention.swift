@@ -7,17 +7,10 @@ extension CPUBackend {
     queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
     options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError) {
+    let needed = try InputChecks.checkDecode(
+      queries: queries, queryHeads: queryHeads, sequences: sequences, pages, options,
+      output: output)
     let layout = pages.layout
-    try InputChecks.check(layout)
-    try InputChecks.check(queryHeads: queryHeads, layout)
-    try InputChecks.check(options)
-    for (number, sequence) in sequences.enumerated() {
-      try InputChecks.check(sequence, number: number, pages)
-    }
-    let needed = sequences.count * queryHeads * layout.headDim
-    try InputChecks.check(count: queries.count, atLeast: needed, "queries")
-    try InputChecks.check(finite: queries, count: needed, "queries")
-    try InputChecks.check(count: output.count, atLeast: needed, "output")
     guard !sequences.isEmpty else { return }
     let width = sequences.map(\.blocks.count).max() ?? 0
     let tables = sequences.flatMap { sequence in
@@ -59,20 +52,10 @@ extension CPUBackend {
     queries: [Float], queryHeads: Int, tokens: Int, sequence: CachedSequence, pages: KVPages,
     options: AttentionOptions, into output: inout [Float]
   ) throws(DeviceError) {
+    _ = try InputChecks.checkPrefill(
+      queries: queries, queryHeads: queryHeads, tokens: tokens, sequence, pages, options,
+      output: output)
     let layout = pages.layout
-    try InputChecks.check(layout)
-    try InputChecks.check(queryHeads: queryHeads, layout)
-    try InputChecks.check(options)
-    try InputChecks.check(sequence, number: 0, pages)
-    try InputChecks.check(positive: tokens, "tokens")
-    guard tokens <= sequence.context else {
-      throw .unsupportedShape(
-        field: "tokens", value: tokens, accepted: "at most the context, \(sequence.context)")
-    }
-    let needed = tokens * queryHeads * layout.headDim
-    try InputChecks.check(count: queries.count, atLeast: needed, "queries")
-    try InputChecks.check(finite: queries, count: needed, "queries")
-    try InputChecks.check(count: output.count, atLeast: needed, "output")
     try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
       try withPointers(pages.bytes, sequence.blocks, queries) {
         (pages, table, queries) throws(DeviceError) in
@@ -92,14 +75,9 @@ extension CPUBackend {
     _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,
     into output: inout [Float]
   ) throws(DeviceError) {
-    try InputChecks.check(positive: tokens, "tokens")
-    try InputChecks.check(positive: outputs, "outputs")
-    try InputChecks.check(positive: inputs, "inputs")
-    try InputChecks.check(count: activations.count, atLeast: tokens * inputs, "activations")
-    try InputChecks.check(count: weights.count, atLeast: outputs * inputs, "weights")
-    try InputChecks.check(count: output.count, atLeast: tokens * outputs, "output")
-    let packed = try AlignedBuffer(
-      byteCount: tokens * inputs * MemoryLayout<Float>.stride)
+    try InputChecks.checkLinear(
+      activations, weights, tokens: tokens, outputs: outputs, inputs: inputs, output: output)
+    let packed = try AlignedBuffer(byteCount: tokens * inputs * MemoryLayout<Float>.stride)
     let packedActivations = packed.elements(Float.self)
     try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
       try withPointers(activations, weights, [0]) {

@@ -28,19 +28,8 @@ public final class CPUBackend: KernelBackend {
   public func append(
     keys: [Float], values: [Float], slots: [Int], to pages: inout KVPages
   ) throws(DeviceError) {
+    _ = try InputChecks.checkAppend(keys: keys, values: values, slots: slots, pages)
     let layout = pages.layout
-    try InputChecks.check(layout)
-    try InputChecks.check(slots: slots, pages)
-    let needed = slots.count * layout.kvHeads * layout.headDim
-    try InputChecks.check(count: keys.count, atLeast: needed, "keys")
-    try InputChecks.check(count: values.count, atLeast: needed, "values")
-    try InputChecks.checkEachOnce(slots: slots)
-    let turnsValues = layout.format.rotation?.includesValues ?? false
-    try InputChecks.check(
-      finite: keys, count: needed, limit: InputChecks.largest(layout, isRotated: true), "keys")
-    try InputChecks.check(
-      finite: values, count: needed,
-      limit: InputChecks.largest(layout, isRotated: turnsValues), "values")
     let places = slots.map(Int64.init)
     pages.bytes.withUnsafeMutableBufferPointer { bytes in
       withPointers(keys, values, places) { keys, values, places in
@@ -56,12 +45,8 @@ public final class CPUBackend: KernelBackend {
   public func gather(
     _ sequence: CachedSequence, pages: KVPages, keys: inout [Float], values: inout [Float]
   ) throws(DeviceError) {
+    _ = try InputChecks.checkGather(sequence, pages, keys: keys, values: values)
     let layout = pages.layout
-    try InputChecks.check(layout)
-    try InputChecks.check(sequence, number: 0, pages)
-    let needed = sequence.context * layout.kvHeads * layout.headDim
-    try InputChecks.check(count: keys.count, atLeast: needed, "keys")
-    try InputChecks.check(count: values.count, atLeast: needed, "values")
     keys.withUnsafeMutableBufferPointer { keys in
       values.withUnsafeMutableBufferPointer { values in
         withPointers(pages.bytes, sequence.blocks, [0]) { pages, table, _ in

@@ -29,9 +29,7 @@ extension CPUBackend {
   public func measurePageRead(
     heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
   ) throws(DeviceError) -> Double {
-    let layout = PageLayout(
-      format: format, blockSize: blockSize, kvHeads: heads.kvHeads, headDim: heads.headDim)
-    try InputChecks.check(layout)
+    let layout = try layout(heads, format, blockSize)
     let arena = try timingArena()
     // What a pass counts is a multiple of 256 bytes of each page; nearly all there is.
     let pageBytes = layout.pageBytes / 256 * 256
@@ -43,7 +41,7 @@ extension CPUBackend {
     let items = max(1, min(256 << 20, arena.pageCount(layout) * pageBytes) / (perItem * pageBytes))
     var passes_ns: [Int64] = []
     for _ in 0...max(1, repeats) {
-      let pages = arena.nextPages(items * perItem, of: layout)
+      let pages = try arena.nextPages(items * perItem, of: layout)
       passes_ns.append(
         MonotonicClock.time_ns {
           dispatch.read(
@@ -64,13 +62,11 @@ extension CPUBackend {
   public func decodeRateFromCache(
     heads: HeadGeometry, format: KVFormat, blockSize: Int, repeats: Int
   ) throws(DeviceError) -> [Double] {
-    let layout = PageLayout(
-      format: format, blockSize: blockSize, kvHeads: heads.kvHeads, headDim: heads.headDim)
-    try InputChecks.check(layout)
+    let layout = try layout(heads, format, blockSize)
     let tokenBytes = heads.kvBytesPerToken(format)
     let context = max(64, (512 << 10) / tokenBytes / 64 * 64), calls = 32
     let arena = try timingArena()
-    let table = arena.nextPages((context + blockSize - 1) / blockSize, of: layout)
+    let table = try arena.nextPages(tokens: context, of: layout)
     var rates: [Double] = []
     for _ in 0...max(1, repeats) {
       arena.beginCall()
@@ -105,7 +101,6 @@ extension CPUBackend {
   public func timeAppendFromCache(
     headDim: Int, format: KVFormat, repeats: Int
   ) throws(DeviceError) -> [Double] {
-    try InputChecks.check(positive: headDim, "head_dim")
     let tokens = 16, calls = 512
     let layout = PageLayout(format: format, blockSize: tokens, kvHeads: 1, headDim: headDim)
     try InputChecks.check(layout)

@@ -6,7 +6,6 @@ extension CPUBackend {
   public func time(
     _ shape: OperatorShape, blockSize: Int, repeats: Int
   ) throws(DeviceError) -> [Int64] {
-    try InputChecks.check(positive: blockSize, "block_size")
     let arena = try timingArena()
     var samples: [Int64] = []
     // One call more than asked for: the first meets cold code, scratch and threads.
@@ -50,7 +49,7 @@ extension CPUBackend {
     return made
   }
 
-  private func layout(
+  func layout(
     _ heads: HeadGeometry, _ format: KVFormat, _ blockSize: Int
   ) throws(DeviceError) -> PageLayout {
     let layout = PageLayout(
@@ -65,13 +64,16 @@ extension CPUBackend {
     try InputChecks.check(positive: tokens, "tokens")
     try InputChecks.check(positive: outputs, "outputs")
     try InputChecks.check(positive: inputs, "inputs")
+    let activationCount = try InputChecks.product([("tokens", tokens), ("inputs", inputs)])
+    let weightCount = try InputChecks.product([("outputs", outputs), ("inputs", inputs)])
+    let outputCount = try InputChecks.product([("tokens", tokens), ("outputs", outputs)])
     let packs = CPUDispatch.packsActivations(tokens: tokens)
     let call = kv_linear(
       tokens: Int64(tokens), outputs: Int64(outputs), inputs: Int64(inputs),
-      x: try arena.nextActivations(tokens * inputs),
-      w: try arena.nextWeights(outputs * inputs),
-      y: try arena.nextResults(tokens * outputs),
-      packed_x: packs ? try arena.nextResults(tokens * inputs) : nil)
+      x: try arena.nextActivations(activationCount),
+      w: try arena.nextWeights(weightCount),
+      y: try arena.nextResults(outputCount),
+      packed_x: packs ? try arena.nextResults(activationCount) : nil)
     return try MonotonicClock.time_ns { () throws(DeviceError) in try dispatch.linear(call) }
   }
 
@@ -79,11 +81,13 @@ extension CPUBackend {
     _ tokens: Int, _ heads: HeadGeometry, _ layout: PageLayout, _ arena: TimingArena
   ) throws(DeviceError) -> Int64 {
     try InputChecks.check(positive: tokens, "tokens")
-    let size = layout.blockSize
-    let blocks = arena.nextPages((tokens + size - 1) / size, of: layout)
-    let slots = (0..<tokens).map { Int64(blocks[$0 / size]) * Int64(size) + Int64($0 % size) }
-    let count = tokens * heads.kvHeads * heads.headDim
+    let count = try InputChecks.product([
+      ("tokens", tokens), ("head_dim", heads.headDim), ("kv_heads", heads.kvHeads),
+    ])
     let keys = try arena.nextActivations(2 * count)
+    let size = layout.blockSize
+    let blocks = try arena.nextPages(tokens: tokens, of: layout)
+    let slots = (0..<tokens).map { Int64(blocks[$0 / size]) * Int64(size) + Int64($0 % size) }
     let values = keys + count
     return slots.withUnsafeBufferPointer { slots in
       let call = kv_append(
@@ -98,11 +102,12 @@ extension CPUBackend {
     _ tokens: Int, _ heads: HeadGeometry, _ layout: PageLayout, _ arena: TimingArena
   ) throws(DeviceError) -> Int64 {
     try InputChecks.check(positive: tokens, "tokens")
-    let table = arena.nextPages(
-      (tokens + layout.blockSize - 1) / layout.blockSize, of: layout)
-    let count = tokens * heads.kvHeads * heads.headDim
+    let count = try InputChecks.product([
+      ("tokens", tokens), ("head_dim", heads.headDim), ("kv_heads", heads.kvHeads),
+    ])
     let keys = try arena.nextResults(count)
     let values = try arena.nextResults(count)
+    let table = try arena.nextPages(tokens: tokens, of: layout)
     return table.withUnsafeBufferPointer { table in
       let call = kv_gather(
         shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
@@ -119,11 +124,18 @@ extension CPUBackend {
   ) throws(DeviceError) -> Int64 {
     try InputChecks.check(positive: sequences, "sequences")
     try InputChecks.check(positive: context, "context")
-    let width = (context + layout.blockSize - 1) / layout.blockSize
-    let tables = tables ?? arena.nextPages(sequences * width, of: layout)
-    let count = sequences * heads.queryHeads * heads.headDim
+    let count = try InputChecks.product([
+      ("sequences", sequences), ("head_dim", heads.headDim), ("query_heads", heads.queryHeads),
+    ])
     let queries = try arena.nextActivations(count)
     let outputs = try arena.nextResults(count)
+    let width = try TimingArena.pages(tokens: context, of: layout)
+    let pages: [Int32]
+    if let tables {
+      pages = tables
+    } else {
+      pages = try arena.nextPages(tokens: context, of: layout, times: sequences)
+    }
     let plan = DecodePlan(
       contexts: [Int](repeating: context, count: sequences), kvHeads: heads.kvHeads,
       workers: dispatch.workers.workerCount)
@@ -131,7 +143,7 @@ extension CPUBackend {
     let turned = try arena.nextResults(count)
     let partials = try arena.nextResults(CPUBackend.partialBytes(shape, plan) / 4)
     var elapsed_ns: Int64 = 0
-    try withPointers(tables, plan.spans, plan.spanStarts) {
+    try withPointers(pages, plan.spans, plan.spanStarts) {
       (tables, spans, starts) throws(DeviceError) in
       let call = kv_decode(
         shape: shape, soft_cap: 0, pages: arena.pageBase.assumingMemoryBound(to: UInt8.self),
@@ -150,12 +162,16 @@ extension CPUBackend {
     _ arena: TimingArena
   ) throws(DeviceError) -> Int64 {
     try InputChecks.check(positive: tokens, "tokens")
-    try InputChecks.check(positive: prefix + 1, "prefix")
-    let width = (prefix + tokens + layout.blockSize - 1) / layout.blockSize
-    let table = arena.nextPages(width, of: layout)
-    let count = tokens * heads.queryHeads * heads.headDim
+    guard prefix >= 0 else {
+      throw .unsupportedShape(field: "prefix", value: prefix, accepted: "0 and more")
+    }
+    let count = try InputChecks.product([
+      ("tokens", tokens), ("head_dim", heads.headDim), ("query_heads", heads.queryHeads),
+    ])
     let queries = try arena.nextActivations(count)
     let outputs = try arena.nextResults(count)
+    _ = try InputChecks.product([("prefix", prefix)])
+    let table = try arena.nextPages(tokens: prefix + tokens, of: layout)
     var elapsed_ns: Int64 = 0
     try withPointers(table, [0], [0]) { (table, _, _) throws(DeviceError) in
       let call = kv_prefill(

@@ -24,6 +24,8 @@ public enum DeviceError: Error, Hashable, Sendable {
   case outOfMemory(bytes: Int)
   /// There is no Vulkan here, or no such device.
   case noVulkan(device: String, reason: String)
+  /// The Khronos validation layer found fault with what was asked of Vulkan.
+  case validation(messages: Int, first: String)
   /// A device failed while it worked; the process goes on.
   case failed(DeviceFailure)
 }
@@ -101,6 +103,8 @@ extension DeviceError: CustomStringConvertible {
       return "the system gave no \(bytes) bytes of memory"
     case .noVulkan(let device, let reason):
       return "--device \(device): \(reason)"
+    case .validation(let messages, let first):
+      return "the validation layer spoke \(messages) times; first: \(first)"
     case .failed(let failure):
       let shape = failure.shape.isEmpty ? "" : " (\(failure.shape))"
       return "\(failure.operation)\(shape) on \(failure.device): \(failure.kind.rawValue): "

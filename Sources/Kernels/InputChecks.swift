@@ -5,6 +5,9 @@ import Operators
 enum InputChecks {
   /// Tokens per page that the kernels are proven for, and some.
   static let blockSizes = 1...1024
+  /// Elements or bytes that one call may come to: far more than memory holds, and few enough that
+  /// their bytes can be counted.
+  private static let mostElements = 1 << 48
 
   /// Refuses head dimensions, page sizes and rotations that no kernel was written for.
   static func check(_ layout: PageLayout) throws(DeviceError) {
@@ -19,10 +22,33 @@ enum InputChecks {
         accepted: KVFormat.rotationOrders.map(String.init).joined(separator: ", "))
     }
     let most = Int(KV_MAX_HEAD_DIM)
-    guard layout.headDim % 16 == 0 && layout.headDim <= most else {
+    guard layout.headDim > 0 && layout.headDim % 16 == 0 && layout.headDim <= most else {
       throw .unsupportedShape(
         field: "head_dim", value: layout.headDim, accepted: "multiples of 16 up to \(most)")
     }
+    try check(positive: layout.kvHeads, "kv_heads")
+    _ = try product([
+      ("slab_bytes", layout.slabBytes), ("kv_heads", layout.kvHeads),
+    ])
+  }
+
+  /// The product of named sizes that are not negative; refuses, by its name, the one that makes it
+  /// more than any memory holds. Sizes come from callers, and a product that overflows would trap.
+  static func product(
+    _ factors: [(field: String, value: Int)]
+  ) throws(DeviceError) -> Int {
+    var product = 1
+    for (field, value) in factors {
+      let (next, overflows) = product.multipliedReportingOverflow(by: value)
+      guard !overflows && next <= mostElements else {
+        let others = factors.map(\.field).filter { $0 != field }.joined(separator: " × ")
+        throw .unsupportedShape(
+          field: field, value: value,
+          accepted: "at most \(mostElements) of it" + (others.isEmpty ? "" : " × \(others)"))
+      }
+      product = next
+    }
+    return product
   }
 
   /// Refuses query heads that KV heads do not divide.
@@ -69,17 +95,6 @@ enum InputChecks {
     for (token, slot) in slots.enumerated() {
       guard seen.insert(slot).inserted else { throw .slotTwice(token: token, slot: slot) }
     }
-  }
-
-  /// The largest magnitude that a page takes: what a half holds, or any float; less where rotation
-  /// adds up as many elements as its order before it scales the sum.
-  /// - Parameter isRotated: whether the format's rotation, if it has one, applies.
-  static func largest(_ layout: PageLayout, isRotated: Bool) -> Float {
-    let order = layout.format.rotationOrder(headDim: layout.headDim) ?? 1
-    let added = isRotated ? Float(order) : 1
-    if layout.format.bitsPerElement == 16 { return 65504 / added.squareRoot() }
-    // Half of it, because a row's range is twice its largest magnitude.
-    return added == 1 ? .greatestFiniteMagnitude : .greatestFiniteMagnitude / (2 * added)
   }
 
   /// Refuses elements that are not finite, or whose magnitude is above `limit`.

@@ -112,11 +112,19 @@ public struct KVPages: Sendable {
   public internal(set) var bytes: [UInt8]
 
   /// Pages full of zeros.
-  public init(layout: PageLayout, pageCount: Int) {
-    precondition(pageCount >= 0)
+  /// - Throws: ``DeviceError/unsupportedShape(field:value:accepted:)`` for a layout that no kernel
+  ///   takes, and for fewer pages than none or more than memory can have.
+  public init(layout: PageLayout, pageCount: Int) throws(DeviceError) {
+    try InputChecks.check(layout)
+    guard pageCount >= 0 else {
+      throw .unsupportedShape(field: "page_count", value: pageCount, accepted: "0 and more")
+    }
+    let byteCount = try InputChecks.product([
+      ("page_bytes", layout.pageBytes), ("page_count", pageCount),
+    ])
     self.layout = layout
     self.pageCount = pageCount
-    bytes = [UInt8](repeating: 0, count: pageCount * layout.pageBytes)
+    bytes = [UInt8](repeating: 0, count: byteCount)
   }
 
   /// Tokens that the pool holds.

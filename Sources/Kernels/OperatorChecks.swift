@@ -9,14 +9,18 @@ extension InputChecks {
     let layout = pages.layout
     try check(layout)
     try check(slots: slots, pages)
-    let needed = slots.count * layout.kvHeads * layout.headDim
+    let needed = try product([
+      ("slots", slots.count), ("kv_heads", layout.kvHeads), ("head_dim", layout.headDim),
+    ])
     try check(count: keys.count, atLeast: needed, "keys")
     try check(count: values.count, atLeast: needed, "values")
     try checkEachOnce(slots: slots)
-    let turnsValues = layout.format.rotation?.includesValues ?? false
-    try check(finite: keys, count: needed, limit: largest(layout, isRotated: true), "keys")
     try check(
-      finite: values, count: needed, limit: largest(layout, isRotated: turnsValues), "values")
+      finite: keys, count: needed,
+      limit: layout.format.largestMagnitude(headDim: layout.headDim, isValue: false), "keys")
+    try check(
+      finite: values, count: needed,
+      limit: layout.format.largestMagnitude(headDim: layout.headDim, isValue: true), "values")
     return needed
   }
 
@@ -27,7 +31,9 @@ extension InputChecks {
     let layout = pages.layout
     try check(layout)
     try check(sequence, number: 0, pages)
-    let needed = sequence.context * layout.kvHeads * layout.headDim
+    let needed = try product([
+      ("context", sequence.context), ("kv_heads", layout.kvHeads), ("head_dim", layout.headDim),
+    ])
     try check(count: keys.count, atLeast: needed, "keys")
     try check(count: values.count, atLeast: needed, "values")
     return needed
@@ -40,7 +46,10 @@ extension InputChecks {
   ) throws(DeviceError) -> Int {
     try checkHeads(queryHeads, pages.layout, options)
     for (number, sequence) in sequences.enumerated() { try check(sequence, number: number, pages) }
-    let needed = sequences.count * queryHeads * pages.layout.headDim
+    let needed = try product([
+      ("sequences", sequences.count), ("head_dim", pages.layout.headDim),
+      ("query_heads", queryHeads),
+    ])
     try checkQueries(queries, output, needed: needed)
     return needed
   }
@@ -57,7 +66,9 @@ extension InputChecks {
       throw .unsupportedShape(
         field: "tokens", value: tokens, accepted: "at most the context, \(sequence.context)")
     }
-    let needed = tokens * queryHeads * pages.layout.headDim
+    let needed = try product([
+      ("tokens", tokens), ("head_dim", pages.layout.headDim), ("query_heads", queryHeads),
+    ])
     try checkQueries(queries, output, needed: needed)
     return needed
   }
@@ -86,8 +97,11 @@ extension InputChecks {
     try check(positive: tokens, "tokens")
     try check(positive: outputs, "outputs")
     try check(positive: inputs, "inputs")
-    try check(count: activations.count, atLeast: tokens * inputs, "activations")
-    try check(count: weights.count, atLeast: outputs * inputs, "weights")
-    try check(count: output.count, atLeast: tokens * outputs, "output")
+    let activationCount = try product([("tokens", tokens), ("inputs", inputs)])
+    let weightCount = try product([("outputs", outputs), ("inputs", inputs)])
+    let outputCount = try product([("tokens", tokens), ("outputs", outputs)])
+    try check(count: activations.count, atLeast: activationCount, "activations")
+    try check(count: weights.count, atLeast: weightCount, "weights")
+    try check(count: output.count, atLeast: outputCount, "output")
   }
 }

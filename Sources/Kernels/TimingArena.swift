@@ -18,6 +18,8 @@ final class TimingArena {
 
   /// The most that weights may take; what is larger is refused.
   private static let weightLimit_bytes = 1 << 30
+  /// Entries of the block tables of one call.
+  private static let tableLimit = 1 << 28
   /// The most that activations or results of one call may take.
   private static let activationLimit_bytes = 1 << 29
 
@@ -35,9 +37,31 @@ final class TimingArena {
   /// Pages of `layout` that the pool holds.
   func pageCount(_ layout: PageLayout) -> Int { pages.byteCount / layout.pageBytes }
 
+  /// Pages that `tokens` tokens take, at least one.
+  static func pages(tokens: Int, of layout: PageLayout) throws(DeviceError) -> Int {
+    try (InputChecks.product([("tokens", tokens)]) + layout.blockSize - 1) / layout.blockSize
+  }
+
+  /// The next pages for `times` sequences of `tokens` tokens.
+  func nextPages(
+    tokens: Int, of layout: PageLayout, times: Int = 1
+  ) throws(DeviceError) -> [Int32] {
+    let width = try TimingArena.pages(tokens: tokens, of: layout)
+    return try nextPages(
+      InputChecks.product([("pages", width), ("sequences", times)]), of: layout)
+  }
+
   /// The next `count` pages in a fixed random order. Where `count` is more than the pool holds,
   /// pages repeat, by then long gone from every cache.
-  func nextPages(_ count: Int, of layout: PageLayout) -> [Int32] {
+  func nextPages(_ count: Int, of layout: PageLayout) throws(DeviceError) -> [Int32] {
+    guard count <= TimingArena.tableLimit else {
+      throw .unsupportedShape(
+        field: "pages", value: count, accepted: "at most \(TimingArena.tableLimit)")
+    }
+    guard layout.pageBytes <= pages.byteCount else {
+      throw .unsupportedShape(
+        field: "page_bytes", value: layout.pageBytes, accepted: "at most \(pages.byteCount)")
+    }
     if pageOrderBytes != layout.pageBytes {
       var random = SplitMix64(seed: 0x5EED)
       pageOrder = (0..<Int32(pageCount(layout))).shuffled(using: &random)

@@ -1,4 +1,7 @@
 /// The heads of one attention layer.
+///
+/// What comes from files and command lines is checked by their readers, which say where the mistake
+/// is; heads that do not go together are a mistake of the program, and end it.
 public struct HeadGeometry: Hashable, Sendable {
   /// Query heads (`num_attention_heads`).
   public let queryHeads: Int

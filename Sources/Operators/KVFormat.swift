@@ -7,15 +7,14 @@
 public struct KVFormat: Hashable, Sendable {
   /// A block-diagonal Hadamard rotation applied before quantising (SAW-INT4, arXiv 2604.19157).
   public struct Rotation: Hashable, Sendable {
-    /// The order of one Hadamard block: a power of two. It must divide the head dimension;
-    /// where it does not, the largest power of two that divides both is used.
+    /// The order of one Hadamard block. It should divide the head dimension; where it does not,
+    /// the largest power of two that divides both is used.
     public let order: Int
     /// Whether values are rotated too (and the attention output rotated back once).
     public let includesValues: Bool
 
-    /// - Precondition: `order` is a power of two.
+    /// Any order has a name; backends refuse those that are not in ``KVFormat/rotationOrders``.
     public init(order: Int, includesValues: Bool) {
-      precondition(order > 0 && order & (order - 1) == 0, "a Hadamard order is a power of two")
       self.order = order
       self.includesValues = includesValues
     }
@@ -53,7 +52,7 @@ public struct KVFormat: Hashable, Sendable {
   ///
   /// Names follow from the order: `int4-rotated-64`, `int4-rotated-64-kv` where values are rotated
   /// too; keys at order 128 are what `int4-rotated` names.
-  /// - Precondition: `order` is a power of two.
+  /// Backends refuse an order that is not in ``rotationOrders``.
   public func rotated(by order: Int, includesValues: Bool) -> KVFormat {
     let base = bitsPerElement == 16 ? KVFormat.fp16 : KVFormat.int4
     let rotation = Rotation(order: order, includesValues: includesValues)
@@ -73,8 +72,21 @@ public struct KVFormat: Hashable, Sendable {
     self = format
   }
 
+  /// The largest magnitude of an element of K or V that pages of this format hold.
+  ///
+  /// Elements of FP16 pages, and scale and zero of four-bit ones, are IEEE halves, which end at
+  /// 65,504: a zero beyond it would be cut off, and reading back would err by more than half a
+  /// step. Rotating a row whose elements are all of one magnitude can multiply it by the square
+  /// root of the order, and no row by more.
+  public func largestMagnitude(headDim: Int, isValue: Bool) -> Float {
+    let turns = !isValue || rotation?.includesValues ?? false
+    let order = turns ? rotationOrder(headDim: headDim) ?? 1 : 1
+    return 65_504 / Float(order).squareRoot()
+  }
+
   /// The order of the Hadamard blocks for vectors of `headDim` elements; nil without rotation.
   public func rotationOrder(headDim: Int) -> Int? {
-    rotation.map { min($0.order, headDim & -headDim) }
+    // The lowest bit that is set is the largest power of two that divides a number.
+    rotation.map { min($0.order & (0 &- $0.order), headDim & (0 &- headDim)) }
   }
 }

@@ -13,6 +13,10 @@
 /// Codes are token-major. A byte of a four-bit vector holds element `i` in its low nibble and
 /// element `i + headDim / 2` in its high nibble, so that one load yields two contiguous halves.
 /// Pool capacity, kernels and cost model take their bytes from here and from nowhere else.
+///
+/// A layout only says what was asked for: `KVPages` and backends refuse, with a `DeviceError`,
+/// sizes of which no pages can be made. Of such sizes its byte counts mean nothing, and may
+/// overflow.
 public struct PageLayout: Hashable, Sendable {
   /// The format of the codes.
   public let format: KVFormat
@@ -23,9 +27,8 @@ public struct PageLayout: Hashable, Sendable {
   /// Elements per vector.
   public let headDim: Int
 
-  /// - Precondition: sizes are positive and `headDim` is even.
+  /// A layout of any sizes.
   public init(format: KVFormat, blockSize: Int, kvHeads: Int, headDim: Int) {
-    precondition(blockSize > 0 && kvHeads > 0 && headDim > 0 && headDim % 2 == 0)
     self.format = format
     self.blockSize = blockSize
     self.kvHeads = kvHeads

@@ -11,6 +11,8 @@ public struct KernelCheckJSON: Encodable {
   private let gate: Double
   private let cases: Int
   private let aboveAim: Int
+  private let aboveAimCases: [Remark]
+  private let covered: Covered
   private let operators: [Row]
   private let properties: [Property]
   private let failures: [Failure]
@@ -35,6 +37,24 @@ public struct KernelCheckJSON: Encodable {
     let failed: Int
   }
 
+  private struct Remark: Encodable {
+    let seed: UInt64
+    let `case`: Int
+    let `operator`: String
+    let path: String
+    let shape: String
+    let error: Double
+  }
+
+  private struct Covered: Encodable {
+    let headDims: [Int]
+    let groupSizes: [Int]
+    let blockSizes: [Int]
+    let contexts: [Int]
+    let windows: [Int]
+    let linearTokens: [Int]
+  }
+
   private struct Failure: Encodable {
     let `case`: Int?
     let subject: String
@@ -53,6 +73,16 @@ public struct KernelCheckJSON: Encodable {
     gate = CheckReport.gate
     cases = report.caseCount
     aboveAim = report.aboveAim
+    aboveAimCases = report.remarks.map { each in
+      Remark(
+        seed: report.seed, case: each.index, operator: each.kind.rawValue, path: each.path,
+        shape: each.shape, error: each.error)
+    }
+    let coverage = report.coverage
+    covered = Covered(
+      headDims: coverage.headDims, groupSizes: coverage.groupSizes,
+      blockSizes: coverage.blockSizes, contexts: coverage.contexts, windows: coverage.windows,
+      linearTokens: coverage.linearTokens)
     operators = report.tallies.map { tally in
       Row(
         operator: tally.kind.rawValue, format: tally.format?.name ?? "fp16-weights",

@@ -7,7 +7,7 @@ public struct KernelCheckTable {
   private let report: CheckReport
   private let skippedPaths: [String]
   private let repeatCommand: String
-  /// More failures than these help nobody.
+  /// More failures than these, or more cases above the aim, help nobody.
   private static let failuresShown = 20
 
   /// - Parameters:
@@ -19,13 +19,15 @@ public struct KernelCheckTable {
     self.repeatCommand = repeatCommand
   }
 
-  /// Errors by operator and format, counts by operator and path, properties, failures.
+  /// Sizes, errors by operator and format, counts by operator and path, properties, cases above the
+  /// aim, failures.
   public func rendered() -> String {
     let skipped = skippedPaths.isEmpty ? "none" : skippedPaths.joined(separator: ", ")
     return """
       seed \(report.seed); paths: \(report.paths.joined(separator: ", ")); \
       skipped, as this machine does not run them (\(skippedPaths.count)): \(skipped)
 
+      \(coverage())
       largest error
       \(errors())
       append: error of a stored element over what it may be (half a step and the rounding of scale \
@@ -35,11 +37,22 @@ public struct KernelCheckTable {
 
       cases (failed)
       \(counts())
-      properties: times tried, largest deviation
-      \(properties())
-      \(failures())\(conclusion())
+      \(properties())\(remarks())\(failures())\(conclusion())
 
       """
+  }
+
+  /// A line for each size, of those that the cases have.
+  private func coverage() -> String {
+    let covered = report.coverage
+    let sizes = [
+      ("head sizes", covered.headDims), ("query heads per KV head", covered.groupSizes),
+      ("tokens per page", covered.blockSizes), ("contexts", covered.contexts),
+      ("windows", covered.windows), ("tokens of linear", covered.linearTokens),
+    ]
+    return sizes.filter { !$0.1.isEmpty }.map { name, values in
+      "\(name): \(values.map(Figures.count).joined(separator: " "))\n"
+    }.joined()
   }
 
   private func errors() -> String {
@@ -82,7 +95,9 @@ public struct KernelCheckTable {
       + (failed == 0 ? "" : " (\(Figures.count(failed)))")
   }
 
+  /// One case alone tries no properties.
   private func properties() -> String {
+    guard !report.properties.isEmpty else { return "" }
     var table = TextTable()
     table.add(["property", "limit"] + report.paths)
     table.addRule()
@@ -96,7 +111,22 @@ public struct KernelCheckTable {
               + (each.failed == 0 ? "" : " (\(Figures.count(each.failed)))")
           })
     }
-    return table.rendered()
+    return "properties: times tried, largest deviation\n\(table.rendered())\n"
+  }
+
+  private func remarks() -> String {
+    var text = ""
+    for remark in report.remarks.prefix(KernelCheckTable.failuresShown) {
+      text += """
+        above the aim: \(remark.kind.rawValue) on \(remark.path), seed \(report.seed), \
+        case \(remark.index): error \(KernelCheckTable.error(remark.error))
+          \(remark.shape)
+          repeat: \(repeatCommand) --case \(remark.index) --path \(remark.path)
+
+        """
+    }
+    let more = report.remarks.count - KernelCheckTable.failuresShown
+    return more > 0 ? text + "and \(Figures.count(more)) more above the aim\n" : text
   }
 
   private func failures() -> String {

@@ -15,7 +15,8 @@ struct AccuracyCommand: ParsableCommand {
       both, of the attention logits and of the attention output (see docs/accuracy.md). Files are \
       NAME.npy, NAME.safetensors or NAME.safetensors:TENSOR; shapes [tokens, heads, head_dim], \
       [tokens, head_dim] or [1, heads, tokens, head_dim]. Without files it generates keys with \
-      outlier channels. Exits with 65 where a file is wrong.
+      outlier channels. KVSIM_CPU_PATH names the kernels (kvsim devices lists them); by default \
+      the fastest. Exits with 65 where a file is wrong.
       """)
 
   @Option(help: ArgumentHelp("Keys as they are cached: after rotary embedding.", valueName: "file"))

@@ -13,7 +13,8 @@ struct CalibrateCommand: ParsableCommand {
     abstract: "Measure the bundled kernels on a device and write a profile.",
     discussion: """
       Times every operator over a grid of batches and contexts, keeps a fifth of the points out of \
-      the fit, and prints how far the predictions lie from them.
+      the fit, and prints how far the predictions lie from them. KVSIM_CPU_PATH names the kernels \
+      (kvsim devices lists them); by default the fastest.
       """)
 
   @Option(help: "The device to measure: \(DeviceChoice.accepted).")

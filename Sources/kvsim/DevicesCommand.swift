@@ -6,7 +6,11 @@ import Planning
 struct DevicesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "devices",
-    abstract: "List the devices of this machine and the kernels that can run on them.")
+    abstract: "List the devices of this machine and the kernels that can run on them.",
+    discussion: """
+      The fastest kernels are used, or those that KVSIM_CPU_PATH names: by every command that runs \
+      kernels.
+      """)
 
   func run() throws {
     do throws(DeviceError) {
@@ -32,7 +36,7 @@ struct DevicesCommand: ParsableCommand {
           """
           vulkan:\(index)  \(device.name), \(device.kind.rawValue), Vulkan \(device.apiVersion)
                     device-local memory \(Size(Int(device.deviceLocalBytes))), 16-bit storage \
-          \(device.has16BitStorage ? "yes" : "no"); listed only: the bundled kernels run on cpu
+          \(device.has16BitStorage ? "yes" : "no")
           """)
       }
     }

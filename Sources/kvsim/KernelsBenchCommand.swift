@@ -12,7 +12,9 @@ struct KernelsBenchCommand: ParsableCommand {
     discussion: """
       Measures read bandwidth and arithmetic first, on one thread and on all, then every operator \
       on cold inputs, formats in turn; ends with the goals for speed and whether they are met. \
-      Takes some 80 seconds, and the figures want a machine that does nothing else.
+      Takes some 80 seconds, and the figures want a machine that does nothing else. \
+      KVSIM_CPU_PATH names the kernels (kvsim devices lists them); by default the fastest. Exits \
+      with 1 where no shape could be measured.
       """)
 
   @Flag(help: "Few shapes and few rounds: some 15 seconds.")
@@ -72,6 +74,9 @@ struct KernelsBenchCommand: ParsableCommand {
     switch format {
     case .table: try printResult(KernelBenchTable(result).rendered())
     case .json: try printResult(try KernelBenchJSON(result).rendered())
+    }
+    if result.samples.isEmpty {
+      throw failure("no shape was measured: every one was skipped", .runFailed)
     }
   }
 

@@ -10,9 +10,9 @@ struct CommandLineRun {
   static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("kvsim")
 
-  /// Runs `kvsim` with its output and errors in files.
-  init(_ arguments: [String], in folder: URL) throws {
-    try self.init(CommandLineRun.program, arguments, in: folder)
+  /// Runs `kvsim` with its output and errors in files; `environment` is added to the tests' own.
+  init(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws {
+    try self.init(CommandLineRun.program, arguments, in: folder, environment: environment)
   }
 
   /// Runs a line of shell in which `$0` is `kvsim` and `$1` a scenario.
@@ -22,8 +22,11 @@ struct CommandLineRun {
       in: folder)
   }
 
-  private init(_ program: URL, _ arguments: [String], in folder: URL) throws {
+  private init(
+    _ program: URL, _ arguments: [String], in folder: URL, environment: [String: String] = [:]
+  ) throws {
     let process = Process()
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.executableURL = program
     process.arguments = arguments
     process.currentDirectoryURL = folder

@@ -19,4 +19,16 @@ struct KernelsBenchCommandTests {
     let errors = run.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
     #expect(errors.count == 1, "\(run.errors)")
   }
+
+  @Test("A run that skips every shape fails and says so")
+  func nothingMeasured() throws {
+    let folder = try ScratchFolder()
+    let run = try CommandLineRun(
+      [
+        "kernels", "bench", "--quick", "--only", "decode", "--batch", "1024", "--context",
+        "1048576",
+      ], in: folder.url)
+    #expect(run.status == 1 && run.output.contains("do not fit in memory"))
+    #expect(run.errors == "kvsim: error: no shape was measured: every one was skipped\n")
+  }
 }

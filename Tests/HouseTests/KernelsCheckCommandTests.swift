@@ -25,16 +25,21 @@ struct KernelsCheckCommandTests {
 
   @Test("The table prints its seed, and a path alone runs alone")
   func table() throws {
-    let run = try check("--quick", "--case", "0", "--path", "scalar")
+    let run = try check("--quick", "--seed", "9", "--case", "0", "--path", "scalar")
     #expect(run.status == 0)
-    #expect(run.output.hasPrefix("seed ") && run.output.contains("paths: scalar;"))
+    #expect(run.output.hasPrefix("seed 9;") && run.output.contains("paths: scalar;"))
+    for line in ["head sizes: ", "query heads per KV head: ", "tokens per page: ", "contexts: "] {
+      #expect(run.output.contains("\n\(line)"))
+    }
+    #expect(!run.output.contains("property"), "a case alone tries no properties")
     #expect(run.output.contains("passed: 4 cases, 0 above the aim"))
   }
 
   @Test(
     "A bad value is one clear error and exit code 64",
     arguments: [
-      ["--path", "sse9"], ["--case", "-1"], ["--case", "1000000"], ["--seed", "x"],
+      ["--path", "sse9"], ["--seed", "1", "--case", "-1"], ["--seed", "1", "--case", "1000000"],
+      ["--case", "5"], ["--seed", "x"],
       ["--device", "tpu"], ["--format", "yaml"],
     ])
   func badValues(arguments: [String]) throws {
@@ -42,6 +47,46 @@ struct KernelsCheckCommandTests {
     let run = try CommandLineRun(["kernels", "check"] + arguments, in: folder.url)
     #expect(run.status == 64 && run.output.isEmpty, "\(run.errors)")
     #expect(run.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }.count == 1)
+    #expect(run.errors.contains("Usage: kvsim kernels check"))
+  }
+
+  private let aCase = ["kernels", "check", "--quick", "--seed", "3", "--case", "7"]
+
+  @Test("KVSIM_CPU_PATH makes one path run, and --path wins over it")
+  func environment() throws {
+    let folder = try ScratchFolder()
+    func check(_ path: String, _ arguments: [String] = []) throws -> CommandLineRun {
+      try CommandLineRun(aCase + arguments, in: folder.url, environment: ["KVSIM_CPU_PATH": path])
+    }
+    #expect(try check("scalar").output.contains("paths: scalar;"))
+    let unset = try check("")
+    #expect(unset.status == 0 && unset.output.contains("paths: scalar"))
+    let won = try check("sse9", ["--path", "scalar"])
+    #expect(won.status == 0 && won.output.contains("paths: scalar;"))
+  }
+
+  @Test("A path that is unknown or does not run here fails as in kvsim accuracy")
+  func badEnvironment() throws {
+    let folder = try ScratchFolder()
+    for path in ["sse9", "neon", "avx2"] {
+      let environment = ["KVSIM_CPU_PATH": path]
+      let other = try CommandLineRun(
+        ["accuracy", "--tokens", "16"], in: folder.url, environment: environment)
+      let run = try CommandLineRun(aCase, in: folder.url, environment: environment)
+      #expect(run.status == other.status && run.errors == other.errors, "\(path)")
+      #expect(path != "sse9" || run.status == 1)
+    }
+  }
+
+  @Test(
+    "Every command that runs kernels says how to choose them",
+    arguments: [
+      ["kernels", "check"], ["kernels", "bench"], ["accuracy"], ["devices"], ["calibrate"],
+    ])
+  func help(command: [String]) throws {
+    let folder = try ScratchFolder()
+    let run = try CommandLineRun(command + ["--help"], in: folder.url)
+    #expect(run.status == 0 && run.output.contains("KVSIM_CPU_PATH"))
   }
 
   @Test("Vulkan has no kernels yet, and says so")

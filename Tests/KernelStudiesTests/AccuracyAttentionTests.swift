@@ -85,7 +85,7 @@ import Testing
     let backend = try CPUBackend(threads: 1)
     let study = AccuracyStudy(sample, backend: backend)
     for format in AccuracyStudy.formats(headDim: 64) {
-      var pages = KVPages(
+      var pages = try KVPages(
         layout: PageLayout(format: format, blockSize: 16, kvHeads: 2, headDim: 64), pageCount: 6)
       try backend.append(
         keys: sample.keys, values: sample.values, slots: Array(0..<96), to: &pages)

@@ -59,6 +59,30 @@ import Testing
     }
   }
 
+  @Test func windowsOfThousandsMeetContextsThatAreLonger() {
+    let own = shapes.filter { $0.options.slidingWindow == 4096 && $0.contexts[0] == 16_385 }
+    #expect(Set(own.map(\.format)).isSuperset(of: KVFormat.named))
+    let quick = attentionShapes(CheckPlan(seed: 7, extent: .quick))
+    #expect(quick.contains { $0.options.slidingWindow == 2048 && $0.contexts[0] == 4096 })
+  }
+
+  @Test func theLongestContextMeetsEveryNamedFormat() {
+    let longest = shapes.filter { $0.contexts.contains(131_072) }
+    #expect(Set(longest.map(\.format)).isSuperset(of: KVFormat.named))
+    #expect(longest.contains { $0.format == .int4Rotated && $0.heads.headDim == 128 })
+  }
+
+  @Test func denseLayersReachAPromptsTokens() {
+    func tokens(_ plan: CheckPlan) -> Set<Int> {
+      Set(
+        plan.cases.compactMap { each in
+          if case .linear(let shape) = each.operand { shape.tokens } else { nil }
+        })
+    }
+    #expect(tokens(plan).isSuperset(of: [1, 100, 256, 512]))
+    #expect(tokens(CheckPlan(seed: 7, extent: .quick)).contains(256))
+  }
+
   /// Values of a case by the name of their size, as text.
   private func values(_ shape: AttentionShape) -> [String] {
     [

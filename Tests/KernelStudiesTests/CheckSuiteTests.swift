@@ -1,5 +1,6 @@
 import Kernels
 import Operators
+import Report
 import TestSupport
 import Testing
 
@@ -40,6 +41,41 @@ import Testing
       #expect(report.failures.allSatisfy { $0.index == each.index && !$0.shape.isEmpty })
     }
     #expect(found > 0, "\(mistake)")
+  }
+
+  @Test("A case above the aim passes, and is named in table and JSON with what repeats it")
+  func remarks() throws {
+    let plan = CheckPlan(seed: 4, extent: .quick(rounds: 1))
+    let suite = try suite(plan, [WrongBackend(.perturbsDecode, factor: 1.003)])
+    let report = try suite.run(only: 5)
+    #expect(report.passed && report.aboveAim == 1)
+    let remark = try #require(report.remarks.first)
+    guard case .attention(let shape) = plan.cases[5].operand else {
+      Issue.record("case 5 is one of attention")
+      return
+    }
+    #expect(report.remarks.count == 1 && remark.index == 5 && remark.kind == .decode)
+    #expect(remark.path == "scalar" && remark.shape == shape.description)
+    #expect((8e-6...1e-5).contains(remark.error))
+    let table = KernelCheckTable(report, skippedPaths: [], repeatCommand: "repeat --seed 4")
+      .rendered()
+    #expect(table.contains("above the aim: decode on scalar, seed 4, case 5: error 9.0e-06"))
+    #expect(table.contains(shape.description))
+    #expect(table.contains("repeat: repeat --seed 4 --case 5 --path scalar\n"))
+    let json = try KernelCheckJSON(report, skippedPaths: []).rendered()
+    #expect(json.contains("\"above_aim_cases\"") && json.contains("\"shape\" : "))
+  }
+
+  @Test func sizesThatRanAreListedInOrder() throws {
+    let plan = CheckPlan(seed: 4, extent: .quick(rounds: 1))
+    var coverage = CheckCoverage()
+    for each in plan.cases { coverage.add(each.operand) }
+    #expect(
+      coverage.headDims == CheckPlan.headDims && coverage.groupSizes == [1, 2, 4, 5, 7, 8, 16])
+    #expect(coverage.blockSizes == CheckPlan.blockSizes)
+    #expect(coverage.contexts.first == 1 && coverage.contexts.last == 4096)
+    #expect(coverage.contexts == coverage.contexts.sorted())
+    #expect(coverage.linearTokens.contains(256) && coverage.windows.contains(2048))
   }
 
   @Test func oneCaseAloneIsTheSameCase() throws {

@@ -12,7 +12,7 @@ import Testing
   /// Keys 4·e₀ and 0, values all 1 and all 3, each in a page of its own, the first behind the
   /// second.
   private func pages() throws -> KVPages {
-    var pages = KVPages(
+    var pages = try KVPages(
       layout: PageLayout(format: .fp16, blockSize: 1, kvHeads: 1, headDim: 16), pageCount: 2)
     try CPUBackend(path: .scalar, threads: 1).append(
       keys: [4] + [Float](repeating: 0, count: 31),

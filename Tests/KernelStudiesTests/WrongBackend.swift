@@ -12,16 +12,20 @@ final class WrongBackend: KernelBackend {
     case writesBehindOutputs
     case perturbsGather
     case perturbsLinear
+    case zeroesAnOutputOfPrompts
     case writesOneByteMore
     case refuses
   }
 
   private let right: CPUBackend
   private let mistake: Mistake
+  /// What perturbed attention and dense layers are multiplied with.
+  private let factor: Float
   var facts: DeviceFacts { right.facts }
 
-  init(_ mistake: Mistake) throws(DeviceError) {
+  init(_ mistake: Mistake, factor: Float = 1.03) throws(DeviceError) {
     self.mistake = mistake
+    self.factor = factor
     right = try CPUBackend(path: .scalar, threads: 2)
   }
 
@@ -64,7 +68,7 @@ final class WrongBackend: KernelBackend {
       queries: queries, queryHeads: queryHeads, sequences: sequences.map(read), pages: pages,
       options: bent(options), into: &output)
     if mistake == .perturbsDecode {
-      for i in 0..<sequences.count * queryHeads * pages.layout.headDim { output[i] *= 1.03 }
+      for i in 0..<sequences.count * queryHeads * pages.layout.headDim { output[i] *= factor }
     }
     if mistake == .writesBehindOutputs { output[output.count - 1] = 0 }
   }
@@ -85,7 +89,8 @@ final class WrongBackend: KernelBackend {
     try right.linear(
       activations, weights: weights, tokens: tokens, outputs: outputs, inputs: inputs,
       into: &output)
-    if mistake == .perturbsLinear { for i in 0..<tokens * outputs { output[i] *= 1.03 } }
+    if mistake == .zeroesAnOutputOfPrompts && tokens > 100 { output[0] = 0 }
+    if mistake == .perturbsLinear { for i in 0..<tokens * outputs { output[i] *= factor } }
   }
 
   func time(

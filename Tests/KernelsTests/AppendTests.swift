@@ -16,7 +16,7 @@ import Testing
       return min(65504, max(-65504, random.normal() * magnitude))
     }
     for path in CPUPath.available {
-      var pages = KVPages(layout: layout, pageCount: 1)
+      var pages = try KVPages(layout: layout, pageCount: 1)
       try CPUBackend(path: path, threads: 1).append(
         keys: keys, values: keys, slots: [0], to: &pages)
       let stored = PageReader(pages: pages).vector(slot: 0, kvHead: 0, isValue: true)
@@ -31,7 +31,7 @@ import Testing
     var random = CheckRandom(seed: 45)
     let layout = PageLayout(format: format, blockSize: 64, kvHeads: 1, headDim: 128)
     let values = random.normals(64 * 128)
-    var pages = KVPages(layout: layout, pageCount: 1)
+    var pages = try KVPages(layout: layout, pageCount: 1)
     try CPUBackend().append(keys: values, values: values, slots: Array(0..<64), to: &pages)
     let reader = PageReader(pages: pages)
     for isValue in [false, true] {
@@ -51,14 +51,14 @@ import Testing
 
   @Test func constantAndExtremeRowsStayFinite() throws {
     let layout = PageLayout(format: .int4, blockSize: 1, kvHeads: 1, headDim: 64)
-    for value: Float in [0, -0.0, 1, -3.5, 1e-7, 60_000, 1e6, -1e6] {
+    for value: Float in [0, -0.0, 1, -3.5, 1e-7, 60_000, 65_504, -65_504] {
       let row = [Float](repeating: value, count: 64)
       for path in CPUPath.available {
-        var pages = KVPages(layout: layout, pageCount: 1)
+        var pages = try KVPages(layout: layout, pageCount: 1)
         try CPUBackend(path: path, threads: 1).append(
           keys: row, values: row, slots: [0], to: &pages)
         let stored = PageReader(pages: pages).vector(slot: 0, kvHead: 0, isValue: false)
-        let expected = Double(Float16(min(max(value, -65504), 65504)))
+        let expected = Double(Float16(value))
         #expect(stored.allSatisfy { $0 == expected }, "\(path) \(value)")
       }
     }

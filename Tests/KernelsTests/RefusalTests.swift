@@ -2,11 +2,17 @@ import Kernels
 import Operators
 import Testing
 
+@testable import KernelStudies
+
 /// What must be refused before anything is dispatched, and the largest that must not be.
 @Suite struct RefusalTests {
   let heads = HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 64)
-  let pages = KVPages(
-    layout: PageLayout(format: .int4, blockSize: 16, kvHeads: 1, headDim: 64), pageCount: 4)
+  let pages: KVPages
+
+  init() throws {
+    pages = try KVPages(
+      layout: PageLayout(format: .int4, blockSize: 16, kvHeads: 1, headDim: 64), pageCount: 4)
+  }
 
   private func decode(_ sequence: CachedSequence, queries: Int = 128) throws(DeviceError) {
     var output = [Float](repeating: 0, count: 128)
@@ -58,18 +64,17 @@ import Testing
     }
   }
 
-  @Test("What rotation would add up beyond the page's numbers is refused; the limit itself passes")
-  func rotationsOverflowIsRefused() throws {
-    let greatest = Float.greatestFiniteMagnitude
+  @Test("What a page's numbers cannot hold is refused; the limit itself passes")
+  func magnitudesThatPagesCannotHoldAreRefused() throws {
     let limits: [(format: KVFormat, keys: Float, values: Float)] = [
-      (.int4, greatest, greatest), (.int4Rotated, greatest / 128, greatest),
-      (.int4.rotated(by: 16, includesValues: true), greatest / 32, greatest / 32),
+      (.int4, 65504, 65504), (.int4Rotated, 8188, 65504),
+      (.int4.rotated(by: 16, includesValues: true), 16376, 16376),
       (.fp16, 65504, 65504), (.fp16.rotated(by: 64, includesValues: false), 8188, 65504),
     ]
     for (format, keys, values) in limits {
       let layout = PageLayout(format: format, blockSize: 16, kvHeads: 1, headDim: 64)
       func append(_ key: Float, _ value: Float) throws(DeviceError) -> [Float] {
-        var pages = KVPages(layout: layout, pageCount: 1)
+        var pages = try KVPages(layout: layout, pageCount: 1)
         let backend = try CPUBackend(threads: 1)
         try backend.append(
           keys: [Float](repeating: key, count: 64), values: [Float](repeating: value, count: 64),
@@ -101,16 +106,25 @@ import Testing
     }
   }
 
-  @Test(arguments: [8, 24, 528])
-  func aHeadDimThatNoKernelHasIsRefused(_ headDim: Int) {
-    var pages = KVPages(
-      layout: PageLayout(format: .fp16, blockSize: 1, kvHeads: 1, headDim: headDim),
-      pageCount: 1)
-    let row = [Float](repeating: 1, count: headDim)
-    #expect(
-      throws: DeviceError.unsupportedShape(
-        field: "head_dim", value: headDim, accepted: "multiples of 16 up to 512")
-    ) { try CPUBackend(threads: 1).append(keys: row, values: row, slots: [0], to: &pages) }
+  @Test("The largest magnitudes still read back within half a step", arguments: [false, true])
+  func largestMagnitudesKeepTheirBound(isRotated: Bool) throws {
+    let format = KVFormat.int4.rotated(by: 16, includesValues: true)
+    let layout = PageLayout(
+      format: isRotated ? format : .int4, blockSize: 1, kvHeads: 1, headDim: 64)
+    let limit = layout.format.largestMagnitude(headDim: 64, isValue: true)
+    for path in CPUPath.available {
+      for pattern in [0xFFFF, 0, 0x5555, 0xF00F] {
+        let row = (0..<64).map { pattern >> ($0 % 16) & 1 == 0 ? limit : -limit }
+        var pages = try KVPages(layout: layout, pageCount: 1)
+        try CPUBackend(path: path, threads: 1).append(
+          keys: row, values: row, slots: [0], to: &pages)
+        let judge = AppendJudge(pages)
+        for isValue in [false, true] {
+          #expect(
+            judge.share(of: row[...], slot: 0, kvHead: 0, isValue: isValue) <= 1, "\(path)")
+        }
+      }
+    }
   }
 
   @Test func anUnknownPathIsRefusedByName() {

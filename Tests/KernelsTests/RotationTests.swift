@@ -44,9 +44,9 @@ import Testing
           rotated(Array(keys[token * headDim..<(token + 1) * headDim]), order: order, path)
         }
         let slots = Array(0..<tokens)
-        var fused = pages(.int4Rotated, headDim)
+        var fused = try pages(.int4Rotated, headDim)
         try backend.append(keys: keys, values: keys, slots: slots, to: &fused)
-        var separate = pages(.int4, headDim)
+        var separate = try pages(.int4, headDim)
         try backend.append(keys: turned, values: keys, slots: slots, to: &separate)
         #expect(fused.bytes == separate.bytes, "\(path) \(headDim)")
       }
@@ -63,8 +63,8 @@ import Testing
     vector.reduce(0) { $0 + Double($1) * Double($1) }
   }
 
-  private func pages(_ format: KVFormat, _ headDim: Int) -> KVPages {
-    KVPages(
+  private func pages(_ format: KVFormat, _ headDim: Int) throws -> KVPages {
+    try KVPages(
       layout: PageLayout(format: format, blockSize: 4, kvHeads: 1, headDim: headDim),
       pageCount: 2)
   }

@@ -126,7 +126,7 @@ public struct AccuracyStudy {
     let (size, headDim) = (AccuracyStudy.blockSize, sample.heads.headDim)
     let tokens = keys.count / headDim
     let pageCount = (tokens + size - 1) / size
-    var pages = KVPages(
+    var pages = try KVPages(
       layout: PageLayout(format: format, blockSize: size, kvHeads: 1, headDim: headDim),
       pageCount: pageCount)
     try backend.append(keys: keys, values: values, slots: Array(0..<tokens), to: &pages)

@@ -40,7 +40,7 @@ struct HeadRows {
     guard tokens <= TensorLimits.tokens, heads <= TensorLimits.heads else {
       throw HeadRows.badShape(tensor, what, kind)
     }
-    try HeadRows.check(tensor)
+    try HeadRows.check(tensor, headDim: headDim)
     guard shape.count == 4 && heads > 1 else {
       elements = tensor.elements
       return
@@ -102,15 +102,15 @@ struct HeadRows {
         + "and a head_dim that is a multiple of 16 up to \(TensorLimits.headDim)")
   }
 
-  /// Refuses what no format can hold, and says where in the tensor it stands.
-  private static func check(_ tensor: Tensor) throws(TensorFileError) {
-    guard
-      let index = tensor.elements.firstIndex(where: { !($0.magnitude <= TensorLimits.magnitude) })
+  /// Refuses what a format of the study cannot hold, and says where in the tensor it stands.
+  private static func check(_ tensor: Tensor, headDim: Int) throws(TensorFileError) {
+    let limit = TensorLimits.magnitude(headDim: headDim)
+    guard let index = tensor.elements.firstIndex(where: { !($0.magnitude <= limit) })
     else { return }
     throw .badValue(
       file: tensor.name,
       given: "\(tensor.elements[index]) at \(Tensor.place(index, in: tensor.shape))",
-      accepted: TensorLimits.acceptedValues)
+      accepted: TensorLimits.acceptedValues(limit))
   }
 }
 

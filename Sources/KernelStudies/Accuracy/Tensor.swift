@@ -62,7 +62,7 @@ public struct Tensor: Sendable {
     guard wide.isFinite else { return }
     throw .badValue(
       file: name, given: "\(wide) at \(Tensor.place(index, in: shape)), which is beyond float32",
-      accepted: TensorLimits.acceptedValues)
+      accepted: TensorLimits.acceptedValues(65_504))
   }
 
   /// The shape as Python writes it.

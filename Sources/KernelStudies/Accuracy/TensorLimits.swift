@@ -22,15 +22,22 @@ public enum TensorLimits {
   public static let headDim = 512
   /// Query tokens that a study asks at most.
   public static let queryTokens = 4_096
-  /// Largest magnitude of an element: that of an IEEE half.
-  public static let magnitude: Float = 65_504
-  /// What is accepted where ``magnitude`` is not kept.
-  static let acceptedValues =
-    "finite numbers up to \(Int(magnitude)) in magnitude, which FP16 holds"
   /// Tensors of a file that an error names; the rest are counted.
   public static let namedTensors = 12
   /// Characters of a file that an error repeats.
   public static let quotedCharacters = 60
+
+  /// Largest magnitude of an element: what the pages of every format of a study hold, which is that
+  /// of an IEEE half over the square root of the largest order of rotation.
+  public static func magnitude(headDim: Int) -> Float {
+    AccuracyStudy.formats(headDim: headDim)
+      .map { $0.largestMagnitude(headDim: headDim, isValue: false) }.min() ?? 65_504
+  }
+
+  /// What is accepted where ``magnitude(headDim:)`` is not kept.
+  static func acceptedValues(_ limit: Float) -> String {
+    "finite numbers up to \(limit) in magnitude, which pages of every format hold"
+  }
 
   /// `text` between backquotes, cut where it is long.
   static func quoted(_ text: String) -> String {

@@ -110,7 +110,7 @@ struct AttentionWorld {
     _ layout: PageLayout, pageCount: Int, _ writer: any KernelBackend,
     _ random: inout CheckRandom
   ) throws(DeviceError) -> KVPages {
-    var pool = KVPages(layout: layout, pageCount: pageCount)
+    var pool = try KVPages(layout: layout, pageCount: pageCount)
     let step = min(256, pool.slotCount)
     let rows = random.normals(step * layout.kvHeads * layout.headDim).map { 1000 * $0 }
     for first in stride(from: 0, to: pool.slotCount, by: step) {

@@ -123,6 +123,8 @@ public struct CheckPlan: Sendable {
         hasOutliers: false)
     }
     let bent = AttentionOptions(softCap: 50, slidingWindow: 1000)
+    // A window that is cut into spans itself, far from the sequence's first token.
+    let wide = AttentionOptions(slidingWindow: 4096)
     var shapes = formats.map {
       shape($0, max(64, $0.rotation?.order ?? 0), group: 2, block: 16, [1025, 512, 3])
     }
@@ -137,14 +139,19 @@ public struct CheckPlan: Sendable {
     shapes += named.map { shape($0, 80, kvHeads: 3, group: 5, block: 8, [2200, 9], bent) }
     shapes += [shape(.fp16, 64, group: 2, block: 8, [4096, 1])]
     shapes += [shape(.int4Rotated, 128, group: 4, block: 64, [4096, 1], bent)]
+    shapes += [
+      shape(.int4, 64, group: 2, block: 16, [4096, 7], AttentionOptions(slidingWindow: 2048))
+    ]
     guard extent == .full else { return shapes }
     shapes += named.map { shape($0, 128, group: 2, block: 16, [4096, 4097]) }
     shapes += named.map { shape($0, 192, group: 5, block: 1, [4095, 33], bent) }
     shapes += named.map { shape($0, 128, group: 4, block: 16, [16_384, 40]) }
     shapes += [shape(turned, 64, group: 1, block: 32, [16_385], bent)]
+    shapes += (named + [turned]).map { shape($0, 64, group: 2, block: 16, [16_385, 4097], wide) }
     shapes += [shape(.fp16, 64, group: 1, block: 64, [131_072, 1])]
     shapes += [shape(.int4, 64, group: 2, block: 16, [131_072, 17])]
     shapes += [shape(turned, 64, group: 2, block: 16, [1, 131_072])]
+    shapes += [shape(.int4Rotated, 128, group: 1, block: 16, [131_072])]
     return shapes
   }
 
@@ -164,8 +171,18 @@ public struct CheckPlan: Sendable {
     shapes += [
       LinearShape(tokens: 1, outputs: 1024, inputs: 2048),
       LinearShape(tokens: 96, outputs: 256, inputs: 1024),
+      LinearShape(tokens: 256, outputs: 128, inputs: 256),
     ]
-    return shapes
+    guard extent == .full else { return shapes }
+    // Chunks of a prompt: as many tokens as prefill takes, on widths that the reference can pay.
+    for tokens in [255, 256, 512] {
+      for outputs in [128, 200, 512] {
+        for inputs in [256, 1000] {
+          shapes.append(LinearShape(tokens: tokens, outputs: outputs, inputs: inputs))
+        }
+      }
+    }
+    return shapes + [LinearShape(tokens: 512, outputs: 256, inputs: 1024)]
   }
 }
 

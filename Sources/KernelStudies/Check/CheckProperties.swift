@@ -80,7 +80,7 @@ struct CheckProperties {
 
   /// What pages of one head hold of values, without turning them back.
   private func stored(_ vectors: [Float], _ layout: PageLayout) throws(DeviceError) -> [Float] {
-    var pages = KVPages(layout: layout, pageCount: 1)
+    var pages = try KVPages(layout: layout, pageCount: 1)
     let tokens = vectors.count / layout.headDim
     try backend.append(
       keys: vectors, values: vectors, slots: Array(0..<tokens), to: &pages)

@@ -55,6 +55,20 @@ public struct CheckReport: Sendable {
     public let reason: String
   }
 
+  /// A case that passed the gate, but whose error is above ``CheckReport/aim``: worth a look.
+  public struct Remark: Hashable, Sendable {
+    /// The case's number.
+    public let index: Int
+    /// The operator.
+    public let kind: CheckOperator
+    /// The kernels that ran.
+    public let path: String
+    /// All sizes of the case.
+    public let shape: String
+    /// Its normalised mean squared error.
+    public let error: Double
+  }
+
   /// The seed that gives the same cases and data again.
   public let seed: UInt64
   /// How many cases were asked for.
@@ -65,6 +79,10 @@ public struct CheckReport: Sendable {
   public internal(set) var tallies: [Tally] = []
   /// Laws by path.
   public internal(set) var properties: [PropertyTally] = []
+  /// Cases that are right, but above the aim.
+  public internal(set) var remarks: [Remark] = []
+  /// The sizes of the cases that ran.
+  public internal(set) var coverage = CheckCoverage()
   /// Everything that is wrong.
   public internal(set) var failures: [Failure] = []
 

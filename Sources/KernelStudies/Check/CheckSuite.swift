@@ -16,6 +16,10 @@ public struct CheckSuite {
   private var report: CheckReport
   private var places: [TallyKey: Int] = [:]
 
+  /// Outputs of a dense layer that are judged together: one wrong one among 100,000 would not show,
+  /// and one alone may be near zero, where rounding is large beside it.
+  private static let linearPart = 16
+
   private struct TallyKey: Hashable {
     let kind: CheckOperator
     let format: KVFormat?
@@ -53,6 +57,7 @@ public struct CheckSuite {
     let total = Double(chosen.reduce(1) { $0 + $1.work })
     var done = 0.0
     for each in chosen {
+      report.coverage.add(each.operand)
       switch each.operand {
       case .attention(let shape):
         progress(done / total, shape.format.name)
@@ -130,7 +135,8 @@ public struct CheckSuite {
       inputs: shape.inputs)
     let bits = weights.map(\.bitPattern)
     for backend in backends {
-      let verdict = Verdict.of(expected: expected) { (output) throws(DeviceError) in
+      let parts = max(1, expected.count / CheckSuite.linearPart)
+      let verdict = Verdict.of(expected: expected, parts: parts) { (output) throws(DeviceError) in
         try backend.linear(
           activations, weights: bits, tokens: shape.tokens, outputs: shape.outputs,
           inputs: shape.inputs, into: &output)
@@ -150,11 +156,16 @@ public struct CheckSuite {
     if let error = verdict.error, !(error <= report.tallies[place].worst) {
       report.tallies[place].worst = error
     }
+    let limit = kind == .append ? 1 : CheckReport.gate
+    let reason = verdict.reason(limit: limit)
     if kind != .append, let error = verdict.error, !(error <= CheckReport.aim) {
       report.tallies[place].aboveAim += 1
+      if reason == nil {
+        report.remarks.append(
+          CheckReport.Remark(index: index, kind: kind, path: path, shape: shape, error: error))
+      }
     }
-    let limit = kind == .append ? 1 : CheckReport.gate
-    guard let reason = verdict.reason(limit: limit) else { return }
+    guard let reason else { return }
     report.tallies[place].failed += 1
     report.failures.append(
       CheckReport.Failure(
@@ -170,8 +181,8 @@ struct Verdict {
   var fault: String?
 
   /// Compares what `body` writes into a guarded output with what is expected. Of several `parts` of
-  /// one size, each is judged by itself and the worst counts: a large one's error would hide that
-  /// of a small one.
+  /// one size, the rest belonging to the last, each is judged by itself and the worst counts: a
+  /// large one's error would hide that of a small one.
   static func of(
     expected: [Double], parts: Int = 1, _ body: (inout [Float]) throws(DeviceError) -> Void
   ) -> Verdict {
@@ -183,7 +194,7 @@ struct Verdict {
     }
     let size = expected.count / parts
     let verdicts = (0..<parts).map { part in
-      let range = part * size..<(part + 1) * size
+      let range = part * size..<(part + 1 < parts ? (part + 1) * size : expected.count)
       return Verdict(
         error: Statistics.normalisedMeanSquaredError(
           output.written[range], expected[range]))

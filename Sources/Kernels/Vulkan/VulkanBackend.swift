@@ -13,16 +13,20 @@ public final class VulkanBackend: KernelBackend {
   var arena: VulkanArena?
 
   /// Opens a device.
+  /// - Parameter validates: whether the Khronos validation layer watches; by default where the
+  ///   environment has `KVSIM_VULKAN_VALIDATION=1`.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)`` or ``DeviceError/failed(_:)``.
-  public init(_ selection: VulkanSelection = .any) throws(DeviceError) {
-    context = try VulkanContext(selection)
+  public init(
+    _ selection: VulkanSelection = .any, validates: Bool? = nil
+  ) throws(DeviceError) {
+    context = try VulkanContext(selection, validates: validates)
     facts = DeviceFacts(
       name: context.device.name, kernelPath: "vulkan", coreCount: 1,
       memoryBytes: Int(context.device.deviceLocalBytes), lastLevelCacheBytes: 64 << 20)
   }
 
-  /// What the Khronos validation layer said, where `KVSIM_VULKAN_VALIDATION=1` switched it on: how
-  /// often it spoke, and its first message.
+  /// What the Khronos validation layer said, where it watches: how often it spoke, and its first
+  /// message.
   public var validation: (count: Int, first: String)? { context.validation }
 
   /// Lanes of a subgroup.
