@@ -89,9 +89,9 @@ struct KernelsCheckCommandTests {
     #expect(run.status == 0 && run.output.contains("KVSIM_CPU_PATH"))
   }
 
-  @Test("Vulkan has no kernels yet, and says so")
+  @Test("A Vulkan device that is not there is an error that names it")
   func vulkan() throws {
-    let run = try check("--device", "vulkan")
-    #expect(run.status == 1 && run.errors.contains("no kernels for Vulkan"))
+    let run = try check("--device", "vulkan:no-such-device")
+    #expect(run.status == 1 && run.errors.contains("--device vulkan:no-such-device"))
   }
 }

@@ -1,9 +1,9 @@
 import CVulkan
 import Operators
 
-/// The operators as commands: which shaders run, with which constants and push constants, on how many
-/// workgroups. Buffers are addresses; who owns them is the caller's matter. Push constants are laid
-/// out as the shaders' headers say.
+/// The operators as commands: which shaders run, with which constants and push constants, on how
+/// many workgroups. Buffers are addresses; who owns them is the caller's matter. Push constants are
+/// laid out as the shaders' headers say.
 struct VulkanOperators {
   let context: VulkanContext
   let work: VulkanWork
@@ -83,8 +83,8 @@ struct VulkanOperators {
       shader, page.constants(workgroup: VulkanOperators.rowThreads), for: work)
   }
 
-  /// Workgroups for so many rows of a head's vectors, a lane for each eight elements, up to the next
-  /// power of two.
+  /// Workgroups for so many rows of a head's vectors, a lane for each eight elements, up to the
+  /// next power of two.
   private func groups(rows: Int, _ page: PageConstants) -> (Int, Int) {
     var lanes = 2
     while lanes * 8 < page.layout.headDim { lanes *= 2 }
