@@ -12,10 +12,7 @@ extension CPUBackend {
       output: output)
     let layout = pages.layout
     guard !sequences.isEmpty else { return }
-    let width = sequences.map(\.blocks.count).max() ?? 0
-    let tables = sequences.flatMap { sequence in
-      sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
-    }
+    let batch = BlockTables(sequences)
     let plan = DecodePlan(
       contexts: sequences.map(\.context), window: options.slidingWindow, kvHeads: layout.kvHeads,
       workers: dispatch.workers.workerCount)
@@ -25,13 +22,13 @@ extension CPUBackend {
     let partials = try AlignedBuffer(byteCount: CPUBackend.partialBytes(shape, plan))
     let partialSums = partials.elements(Float.self)
     try output.withUnsafeMutableBufferPointer { (output) throws(DeviceError) in
-      try withPointers(pages.bytes, tables, queries) {
+      try withPointers(pages.bytes, batch.entries, queries) {
         (pages, tables, queries) throws(DeviceError) in
         try withPointers(plan.spans, plan.spanStarts, [0]) {
           (spans, starts, _) throws(DeviceError) in
           let call = kv_decode(
             shape: shape, soft_cap: options.softCap ?? 0, pages: pages, tables: tables,
-            table_stride: Int64(width),
+            table_stride: Int64(batch.width),
             queries: queries, turned: turnedQueries, spans: spans, partials: partialSums,
             span_starts: starts,
             outputs: output.baseAddress)

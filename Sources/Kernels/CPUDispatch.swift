@@ -26,11 +26,12 @@ final class CPUDispatch {
 
   /// The C kernels' view of a layout.
   static func shape(_ layout: PageLayout, groupSize: Int) -> kv_shape {
-    let order = Int64(layout.format.rotationOrder(headDim: layout.headDim) ?? 0)
-    let turnsValues = layout.format.rotation?.includesValues ?? false
+    func order(isValue: Bool) -> Int64 {
+      Int64(layout.format.rotationOrder(headDim: layout.headDim, isValue: isValue) ?? 0)
+    }
     return kv_shape(
-      bits: Int64(layout.format.bitsPerElement), key_rotation: order,
-      value_rotation: turnsValues ? order : 0, block_size: Int64(layout.blockSize),
+      bits: Int64(layout.format.bitsPerElement), key_rotation: order(isValue: false),
+      value_rotation: order(isValue: true), block_size: Int64(layout.blockSize),
       kv_heads: Int64(layout.kvHeads), group_size: Int64(groupSize),
       head_dim: Int64(layout.headDim))
   }

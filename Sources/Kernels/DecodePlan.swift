@@ -20,18 +20,13 @@ struct DecodePlan {
   private static let spansPerWorker = 8
   /// Spans per thread below which KV heads go apart.
   private static let leastSpansPerWorker = 4
-  /// Below this many tokens a split costs more (query set-up, merging) than it saves.
-  private static let leastTokens = 256
-  /// Above this many tokens a span's sums in single precision lose digits.
-  private static let mostTokens = 16384
-  /// Spans end at whole tiles of the kernel, counted from a sequence's first token, so that a
-  /// window leaves one tile odd and not all.
+  /// Tokens of the kernel's tiles.
   private static let tileTokens = 128
 
   /// - Parameter window: the tokens that each sequence's query sees at most; nil means all.
   init(contexts: [Int], window: Int? = nil, kvHeads: Int, workers: Int) {
     let seen = contexts.map { min($0, window ?? $0) }
-    let splits = seen.reduce(0) { $0 + max(1, $1 / DecodePlan.leastTokens) }
+    let splits = seen.reduce(0) { $0 + max(1, $1 / ContextCut.leastTokens) }
     let needed = workers > 1 ? workers * DecodePlan.leastSpansPerWorker : 1
     headsPerSpan = (1...max(1, kvHeads)).last {
       kvHeads % $0 == 0 && ($0 == 1 || splits * (kvHeads / $0) >= needed)
@@ -40,33 +35,22 @@ struct DecodePlan {
     let total = seen.reduce(0, +) * kvHeads / headsPerSpan
     let target = workers > 1 ? total / (workers * DecodePlan.spansPerWorker) : total
     for (sequence, context) in contexts.enumerated() {
-      let most = DecodePlan.mostTokens
-      let pieces = max(
-        1, seen[sequence] / max(DecodePlan.leastTokens, target), (seen[sequence] + most - 1) / most)
-      append(sequence, context - seen[sequence]..<context, pieces: pieces, kvHeads: kvHeads)
+      let pieces = ContextCut.pieces(
+        context: context, seen: seen[sequence], wanted: target, tile: DecodePlan.tileTokens)
+      for tokens in pieces { append(sequence, tokens, kvHeads: kvHeads) }
       spanStarts.append(Int64(spans.count))
     }
   }
 
-  private mutating func append(
-    _ sequence: Int, _ tokens: Range<Int>, pieces: Int, kvHeads: Int
-  ) {
-    let tile = DecodePlan.tileTokens
-    let length = (tokens.count + pieces - 1) / pieces
-    let step = (length + tile - 1) / tile * tile
-    var first = tokens.lowerBound
-    while first < tokens.upperBound {
-      let last = min(first / tile * tile + step, tokens.upperBound)
-      // Side by side, so that threads which read the same pages do so at the same time.
-      for head in stride(from: 0, to: kvHeads, by: headsPerSpan) {
-        spans.append(
-          kv_span(
-            sequence: Int64(sequence), kv_head: Int64(head), kv_heads: Int64(headsPerSpan),
-            first_token: Int64(first), last_token: Int64(last),
-            first_partial: Int64(partialCount)))
-        partialCount += headsPerSpan
-      }
-      first = last
+  private mutating func append(_ sequence: Int, _ tokens: Range<Int>, kvHeads: Int) {
+    // Side by side, so that threads which read the same pages do so at the same time.
+    for head in stride(from: 0, to: kvHeads, by: headsPerSpan) {
+      spans.append(
+        kv_span(
+          sequence: Int64(sequence), kv_head: Int64(head), kv_heads: Int64(headsPerSpan),
+          first_token: Int64(tokens.lowerBound), last_token: Int64(tokens.upperBound),
+          first_partial: Int64(partialCount)))
+      partialCount += headsPerSpan
     }
   }
 }

@@ -131,6 +131,21 @@ public struct KVPages: Sendable {
   public var slotCount: Int { pageCount * layout.blockSize }
 }
 
+/// The block tables of a batch as kernels read them: a row for each sequence.
+struct BlockTables {
+  /// Entries of a row: those of the longest table. Shorter ones end with zeros, which nobody reads.
+  let width: Int
+  let entries: [Int32]
+
+  init(_ sequences: [CachedSequence]) {
+    let width = sequences.map(\.blocks.count).max() ?? 0
+    self.width = width
+    entries = sequences.flatMap { sequence in
+      sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
+    }
+  }
+}
+
 /// A sequence in the cache: the pages of its tokens, in order, and how many tokens there are.
 public struct CachedSequence: Hashable, Sendable {
   /// Page of tokens `i × blockSize ..< (i + 1) × blockSize`.

@@ -79,9 +79,13 @@ public struct KVFormat: Hashable, Sendable {
   /// step. Rotating a row whose elements are all of one magnitude can multiply it by the square
   /// root of the order, and no row by more.
   public func largestMagnitude(headDim: Int, isValue: Bool) -> Float {
-    let turns = !isValue || rotation?.includesValues ?? false
-    let order = turns ? rotationOrder(headDim: headDim) ?? 1 : 1
-    return 65_504 / Float(order).squareRoot()
+    65_504 / Float(rotationOrder(headDim: headDim, isValue: isValue) ?? 1).squareRoot()
+  }
+
+  /// The order of the Hadamard blocks of a key, or of a value; nil where it is not rotated.
+  public func rotationOrder(headDim: Int, isValue: Bool) -> Int? {
+    guard !isValue || rotation?.includesValues ?? false else { return nil }
+    return rotationOrder(headDim: headDim)
   }
 
   /// The order of the Hadamard blocks for vectors of `headDim` elements; nil without rotation.

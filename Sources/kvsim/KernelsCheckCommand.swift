@@ -72,25 +72,24 @@ struct KernelsCheckCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
-      if case .vulkan(let selection) = device {
-        let backend = try VulkanBackend(selection)
-        let suite = CheckSuite(
-          plan: plan, backends: [backend], writer: try CPUBackend(path: .scalar))
-        let report = try suite.run(only: only) { bar.show($0, $1) }
-        try refuseMessages(of: backend)
-        return report
-      }
-      let chosen = path ?? CPUPath.environmentChoice
-      let paths = try chosen.map { (name) throws(DeviceError) in [try CPUPath.select(forced: name)]
-      }
-      let backends = try (paths ?? CPUPath.available).map { (path) throws(DeviceError) in
-        try CPUBackend(path: path)
-      }
+      let backends = try backends()
       let suite = CheckSuite(
         plan: plan, backends: backends, writer: try CPUBackend(path: .scalar))
-      return try suite.run(only: only) { bar.show($0, $1) }
+      let report = try suite.run(only: only) { bar.show($0, $1) }
+      for case let backend as VulkanBackend in backends { try refuseMessages(of: backend) }
+      return report
     } catch {
       throw failure(error, .runFailed)
+    }
+  }
+
+  /// The Vulkan device, or the CPU once for each path.
+  private func backends() throws(DeviceError) -> [any KernelBackend] {
+    if case .vulkan = device { return [try device.backend()] }
+    let chosen = path ?? CPUPath.environmentChoice
+    let paths = try chosen.map { (name) throws(DeviceError) in [try CPUPath.select(forced: name)] }
+    return try (paths ?? CPUPath.available).map { (path) throws(DeviceError) in
+      try CPUBackend(path: path)
     }
   }
 

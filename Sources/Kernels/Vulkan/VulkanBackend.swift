@@ -28,9 +28,6 @@ public final class VulkanBackend: KernelBackend {
   /// What the Khronos validation layer said, where it watches: how often it spoke, and its first
   /// message.
   public var validation: (count: Int, first: String)? { context.validation }
-
-  /// Lanes of a subgroup.
-  var lanes: UInt32 { context.features.subgroup_size }
 }
 
 /// The sizes of pages as shaders see them: specialisation constants 1 to 6, behind the workgroup's
@@ -39,8 +36,12 @@ struct PageConstants {
   let layout: PageLayout
   let groupSize: Int
 
-  var keyOrder: Int { layout.format.rotationOrder(headDim: layout.headDim) ?? 0 }
-  var valueOrder: Int { layout.format.rotation?.includesValues ?? false ? keyOrder : 0 }
+  var keyOrder: Int { order(isValue: false) }
+  var valueOrder: Int { order(isValue: true) }
+
+  private func order(isValue: Bool) -> Int {
+    layout.format.rotationOrder(headDim: layout.headDim, isValue: isValue) ?? 0
+  }
 
   /// All seven, with a workgroup of so many threads.
   func constants(workgroup: Int) -> [UInt32] {

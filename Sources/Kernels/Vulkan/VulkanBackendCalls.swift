@@ -3,6 +3,18 @@ import Operators
 // The operators on arrays: checked, carried to the device, run, and carried back.
 
 extension VulkanBackend {
+  /// Runs one operator, whose results the host sees afterwards.
+  private func run(
+    _ work: VulkanWork,
+    _ record: (VulkanOperators, VulkanRecorder) throws(DeviceError) -> Void
+  ) throws(DeviceError) {
+    let operators = VulkanOperators(context: context, work: work)
+    try context.run(work) { (recorder) throws(DeviceError) in
+      try record(operators, recorder)
+      recorder.barrier()
+    }
+  }
+
   /// See ``KernelBackend/append(keys:values:slots:to:)``.
   public func append(
     keys: [Float], values: [Float], slots: [Int], to pages: inout KVPages
@@ -15,12 +27,10 @@ extension VulkanBackend {
     let keyRows = try context.memory(of: keys, for: work)
     let valueRows = try context.memory(of: values, for: work)
     let places = try context.memory(of: slots.map { UInt32($0) }, for: work)
-    let operators = VulkanOperators(context: context, work: work)
-    try context.run(work) { (recorder) throws(DeviceError) in
+    try run(work) { (operators, recorder) throws(DeviceError) in
       try operators.append(
         page, pages: pool.address, keys: keyRows.address, values: valueRows.address,
         slots: places.address, tokens: slots.count, recorder)
-      recorder.barrier()
     }
     pool.read(into: &pages.bytes, count: pages.bytes.count)
   }
@@ -36,12 +46,10 @@ extension VulkanBackend {
     let table = try context.memory(of: sequence.blocks, for: work)
     let keyRows = try context.memory(byteCount: 4 * needed, isHostVisible: true, for: work)
     let valueRows = try context.memory(byteCount: 4 * needed, isHostVisible: true, for: work)
-    let operators = VulkanOperators(context: context, work: work)
-    try context.run(work) { (recorder) throws(DeviceError) in
+    try run(work) { (operators, recorder) throws(DeviceError) in
       try operators.gather(
         page, pages: pool.address, table: table.address, keys: keyRows.address,
         values: valueRows.address, tokens: sequence.context, recorder)
-      recorder.barrier()
     }
     keyRows.read(into: &keys, count: needed)
     valueRows.read(into: &values, count: needed)
@@ -59,23 +67,18 @@ extension VulkanBackend {
     let page = PageConstants(
       layout: pages.layout, groupSize: queryHeads / pages.layout.kvHeads)
     let work = VulkanWork("decode attention", "\(sequences.count) sequences, \(page)")
-    let width = sequences.map(\.blocks.count).max() ?? 0
-    let tables = sequences.flatMap { sequence in
-      sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
-    }
+    let tables = BlockTables(sequences)
     let plan = VulkanDecodePlan(
       contexts: sequences.map(\.context), window: options.slidingWindow,
       kvHeads: pages.layout.kvHeads)
     let buffers = try VulkanDecodeBuffers(plan, page, context, work, isHostVisible: true)
     buffers.queries.write(Array(queries[..<needed]))
     let pool = try context.memory(of: pages.bytes, for: work)
-    let table = try context.memory(of: tables, for: work)
-    let operators = VulkanOperators(context: context, work: work)
-    try context.run(work) { (recorder) throws(DeviceError) in
+    let table = try context.memory(of: tables.entries, for: work)
+    try run(work) { (operators, recorder) throws(DeviceError) in
       try operators.decode(
-        page, buffers, pages: pool.address, tables: table.address, tableStride: width,
+        page, buffers, pages: pool.address, tables: table.address, tableStride: tables.width,
         softCap: options.softCap ?? 0, recorder)
-      recorder.barrier()
     }
     buffers.outputs.read(into: &output, count: needed)
   }
@@ -97,13 +100,11 @@ extension VulkanBackend {
     let table = try context.memory(of: sequence.blocks, for: work)
     let given = try context.memory(of: Array(queries[..<needed]), for: work)
     let made = try context.memory(byteCount: 4 * needed, isHostVisible: true, for: work)
-    let operators = VulkanOperators(context: context, work: work)
-    try context.run(work) { (recorder) throws(DeviceError) in
+    try run(work) { (operators, recorder) throws(DeviceError) in
       try operators.prefill(
         page, pages: pool.address, table: table.address, queries: given.address,
         outputs: made.address, prefix: sequence.context - tokens, tokens: tokens,
         options: options, recorder)
-      recorder.barrier()
     }
     made.read(into: &output, count: needed)
   }
@@ -119,12 +120,10 @@ extension VulkanBackend {
     let x = try context.memory(of: activations, for: work)
     let w = try context.memory(of: weights, for: work)
     let y = try context.memory(byteCount: 4 * tokens * outputs, isHostVisible: true, for: work)
-    let operators = VulkanOperators(context: context, work: work)
-    try context.run(work) { (recorder) throws(DeviceError) in
+    try run(work) { (operators, recorder) throws(DeviceError) in
       try operators.linear(
         x: x.address, w: w.address, y: y.address, tokens: tokens, outputs: outputs,
         inputs: inputs, recorder)
-      recorder.barrier()
     }
     y.read(into: &output, count: tokens * outputs)
   }

@@ -38,7 +38,7 @@ final class VulkanContext {
         throw .failed(
           DeviceFailure(
             opened, operation: "open", shape: "", device: chosen.name,
-            reason: VulkanContext.text(reason)))
+            reason: reason.withUnsafeBytes(String.init(zeroTerminated:))))
       }
       var features = cvulkan_features()
       cvulkan_ask_features(loader, handle, &features)
@@ -87,16 +87,10 @@ final class VulkanContext {
     return (devices[index], handles[index].handle)
   }
 
-  private static func text(_ characters: [CChar]) -> String {
-    String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
   /// How often the validation layer spoke, and what it said first; nil without it.
   var validation: (count: Int, first: String)? {
     guard let messages = loader.pointee.messages else { return nil }
-    let first = withUnsafeBytes(of: messages.pointee.first) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    let first = withUnsafeBytes(of: messages.pointee.first, String.init(zeroTerminated:))
     return (Int(messages.pointee.count), first)
   }
 

@@ -13,28 +13,20 @@ struct VulkanDecodePlan {
   /// Workgroups that keep a large device busy with some to spare: an H200 has 132 multiprocessors,
   /// which hold several each.
   private static let wantedSpans = 2048
-  /// Fewer tokens than this cost more to begin and to merge than they save.
-  private static let leastTokens = 256
-  /// Above this many a span's sums in single precision lose digits.
-  private static let mostTokens = 16384
+  /// Whole pages of the usual sizes, so that spans part at page borders.
+  private static let tileTokens = 64
 
   /// - Parameter window: the tokens that each sequence's query sees at most; nil means all.
   init(contexts: [Int], window: Int? = nil, kvHeads: Int) {
     let seen = contexts.map { min($0, window ?? $0) }
     let share = seen.reduce(0, +) * kvHeads / VulkanDecodePlan.wantedSpans
-    let most = VulkanDecodePlan.mostTokens
     for (sequence, context) in contexts.enumerated() {
-      let pieces = max(
-        1, seen[sequence] / max(VulkanDecodePlan.leastTokens, share),
-        (seen[sequence] + most - 1) / most)
-      // Whole pages of the usual sizes, so that spans part at page borders.
-      let step = ((seen[sequence] + pieces - 1) / pieces + 63) / 64 * 64
+      let pieces = ContextCut.pieces(
+        context: context, seen: seen[sequence], wanted: share,
+        tile: VulkanDecodePlan.tileTokens)
       for head in 0..<kvHeads {
-        var first = context - seen[sequence]
-        while first < context {
-          let last = min(first / 64 * 64 + step, context)
-          spans += [UInt32(sequence), UInt32(head), UInt32(first), UInt32(last)]
-          first = last
+        for tokens in pieces {
+          spans += [sequence, head, tokens.lowerBound, tokens.upperBound].map(UInt32.init)
         }
         starts.append(UInt32(spanCount))
       }

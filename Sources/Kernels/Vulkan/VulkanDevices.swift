@@ -57,9 +57,7 @@ public struct VulkanDevice: Hashable, Sendable {
   public let has16BitStorage: Bool
 
   init(_ device: cvulkan_device) {
-    name = withUnsafeBytes(of: device.name) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    name = withUnsafeBytes(of: device.name, String.init(zeroTerminated:))
     kind =
       switch device.type {
       case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: .integrated
@@ -105,9 +103,7 @@ public enum VulkanListing: Hashable, Sendable {
   }
 
   static func reason(_ result: cvulkan_result, _ loader: cvulkan_loader) -> String {
-    let detail = withUnsafeBytes(of: loader.reason) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    let detail = withUnsafeBytes(of: loader.reason, String.init(zeroTerminated:))
     switch result {
     case CVULKAN_NO_LIBRARY:
       return "libvulkan.so.1 could not be opened; is it installed? (Debian: apt-get install "
@@ -118,5 +114,12 @@ public enum VulkanListing: Hashable, Sendable {
     default:
       return "Vulkan cannot be used: \(detail)"
     }
+  }
+}
+
+extension String {
+  /// Text of an array in C, up to its first zero.
+  init(zeroTerminated bytes: UnsafeRawBufferPointer) {
+    self.init(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
   }
 }

@@ -13,8 +13,9 @@ struct VulkanOperators {
 
   // MARK: Rows
 
-  private struct AppendPush {
-    var pages, keys, values, slots: UInt64
+  private struct RowsPush {
+    /// Four, in the shader's order.
+    var addresses: (UInt64, UInt64, UInt64, UInt64)
     var tokens, kvHeads: UInt32
     var keyNorm, valueNorm: Float
   }
@@ -24,20 +25,7 @@ struct VulkanOperators {
     _ page: PageConstants, pages: UInt64, keys: UInt64, values: UInt64, slots: UInt64, tokens: Int,
     _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    let pipeline = try rowPipeline(.append, page)
-    let (x, y) = groups(rows: tokens * page.layout.kvHeads, page)
-    recorder.dispatch(
-      pipeline,
-      AppendPush(
-        pages: pages, keys: keys, values: values, slots: slots, tokens: UInt32(tokens),
-        kvHeads: UInt32(page.layout.kvHeads), keyNorm: PageConstants.norm(page.keyOrder),
-        valueNorm: PageConstants.norm(page.valueOrder)), x, y, 2)
-  }
-
-  private struct GatherPush {
-    var pages, table, keys, values: UInt64
-    var tokens, kvHeads: UInt32
-    var keyNorm, valueNorm: Float
+    try moveRows(.append, page, (pages, keys, values, slots), tokens: tokens, recorder)
   }
 
   /// Reads `tokens` tokens back, dequantised and turned back.
@@ -45,13 +33,21 @@ struct VulkanOperators {
     _ page: PageConstants, pages: UInt64, table: UInt64, keys: UInt64, values: UInt64, tokens: Int,
     _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    let pipeline = try rowPipeline(.gather, page)
+    try moveRows(.gather, page, (pages, table, keys, values), tokens: tokens, recorder)
+  }
+
+  private func moveRows(
+    _ shader: VulkanShader, _ page: PageConstants, _ addresses: (UInt64, UInt64, UInt64, UInt64),
+    tokens: Int, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let pipeline = try context.pipeline(
+      shader, page.constants(workgroup: VulkanOperators.rowThreads), for: work)
     let (x, y) = groups(rows: tokens * page.layout.kvHeads, page)
     recorder.dispatch(
       pipeline,
-      GatherPush(
-        pages: pages, table: table, keys: keys, values: values, tokens: UInt32(tokens),
-        kvHeads: UInt32(page.layout.kvHeads), keyNorm: PageConstants.norm(page.keyOrder),
+      RowsPush(
+        addresses: addresses, tokens: UInt32(tokens), kvHeads: UInt32(page.layout.kvHeads),
+        keyNorm: PageConstants.norm(page.keyOrder),
         valueNorm: PageConstants.norm(page.valueOrder)), x, y, 2)
   }
 
@@ -74,13 +70,6 @@ struct VulkanOperators {
       RotatePush(
         from: from, to: to, rows: UInt32(rows), norm: PageConstants.norm(order), scale: scale), x, y
     )
-  }
-
-  private func rowPipeline(
-    _ shader: VulkanShader, _ page: PageConstants
-  ) throws(DeviceError) -> VkPipeline {
-    try context.pipeline(
-      shader, page.constants(workgroup: VulkanOperators.rowThreads), for: work)
   }
 
   /// Workgroups for so many rows of a head's vectors, a lane for each eight elements, up to the

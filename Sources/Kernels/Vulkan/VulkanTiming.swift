@@ -99,33 +99,11 @@ extension VulkanBackend {
   public func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double {
     let arena = try timingArena()
     let work = VulkanWork("read")
-    let threads = 256, groups = 8192
+    // A small pool takes fewer threads, so that each still has whole strides to go.
+    let isLarge = arena.pool.byteCount >= 16 * 8 * 256 * 8192
+    let (threads, groups) = isLarge ? (256, 8192) : (64, 64)
     let step = 16 * 8 * threads * groups
-    let byteCount = max(step, min(arena.pool.byteCount, 2 << 30) / step * step)
-    guard byteCount <= arena.pool.byteCount else {
-      return try measureShortRead(repeats: repeats, arena, work)
-    }
-    return try read(byteCount, groups: groups, threads: threads, repeats, arena, work)
-  }
-
-  private func measureShortRead(
-    repeats: Int, _ arena: VulkanArena, _ work: VulkanWork
-  ) throws(DeviceError) -> Double {
-    let threads = 64, groups = 64
-    let step = 16 * 8 * threads * groups
-    return try read(
-      arena.pool.byteCount / step * step, groups: groups, threads: threads, repeats, arena, work)
-  }
-
-  private struct ReadPush {
-    var memory, result: UInt64
-    var quads: UInt32
-  }
-
-  private func read(
-    _ byteCount: Int, groups: Int, threads: Int, _ repeats: Int, _ arena: VulkanArena,
-    _ work: VulkanWork
-  ) throws(DeviceError) -> Double {
+    let byteCount = min(arena.pool.byteCount, 2 << 30) / step * step
     let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
     let push = ReadPush(
       memory: arena.pool.address, result: arena.results.address,
@@ -135,6 +113,11 @@ extension VulkanBackend {
     }
     .sorted()
     return Double(byteCount) / Double(times_ns[times_ns.count / 2]) * 1e9
+  }
+
+  private struct ReadPush {
+    var memory, result: UInt64
+    var quads: UInt32
   }
 
   private func timingArena() throws(DeviceError) -> VulkanArena {
