@@ -6,8 +6,8 @@ enum ContextCut {
   private static let mostTokens = 16384
 
   /// The last `seen` of `context` tokens, one at least, in pieces of some `wanted` tokens, within
-  /// the bounds above. Pieces end at multiples of `tile`, counted from the sequence's first token, so
-  /// that a window leaves one tile odd and not all.
+  /// the bounds above. Pieces end at multiples of `tile`, counted from the sequence's first token,
+  /// so that a window leaves one tile odd and not all.
   static func pieces(context: Int, seen: Int, wanted: Int, tile: Int) -> [Range<Int>] {
     let count = max(1, seen / max(leastTokens, wanted), (seen + mostTokens - 1) / mostTokens)
     let length = (seen + count - 1) / count
