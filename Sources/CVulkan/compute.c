@@ -1,5 +1,7 @@
 #include "CVulkan.h"
 
+#include "features.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,85 +64,6 @@ static cvulkan_result judge(cvulkan_compute *c, VkResult result, const char *cal
   }
 }
 
-static PFN_vkVoidFunction instance_function(const cvulkan_loader *loader, const char *name) {
-  return loader->get_instance_proc_addr(loader->instance, name);
-}
-
-/* The first family of queues that computes; one that does nothing else is as good. UINT32_MAX where
-   there is none. */
-static uint32_t compute_family(const cvulkan_loader *loader, VkPhysicalDevice device,
-                               uint32_t *timestamp_bits) {
-  PFN_vkGetPhysicalDeviceQueueFamilyProperties ask =
-      (PFN_vkGetPhysicalDeviceQueueFamilyProperties)instance_function(
-          loader, "vkGetPhysicalDeviceQueueFamilyProperties");
-  VkQueueFamilyProperties families[32];
-  uint32_t count = 32;
-  ask(device, &count, families);
-  for (uint32_t i = 0; i < count; ++i) {
-    if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
-      *timestamp_bits = families[i].timestampValidBits;
-      return i;
-    }
-  }
-  return UINT32_MAX;
-}
-
-static bool has_extension(const cvulkan_loader *loader, VkPhysicalDevice device, const char *name) {
-  PFN_vkEnumerateDeviceExtensionProperties ask =
-      (PFN_vkEnumerateDeviceExtensionProperties)instance_function(
-          loader, "vkEnumerateDeviceExtensionProperties");
-  uint32_t count = 0;
-  if (!ask || ask(device, NULL, &count, NULL) != VK_SUCCESS || count == 0) return false;
-  VkExtensionProperties *all = calloc(count, sizeof *all);
-  if (!all) return false;
-  bool found = false;
-  if (ask(device, NULL, &count, all) >= VK_SUCCESS) {
-    for (uint32_t i = 0; i < count && !found; ++i) found = !strcmp(all[i].extensionName, name);
-  }
-  free(all);
-  return found;
-}
-
-void cvulkan_ask_features(const cvulkan_loader *loader, VkPhysicalDevice device,
-                          cvulkan_features *features) {
-  memset(features, 0, sizeof *features);
-  PFN_vkGetPhysicalDeviceProperties2 properties =
-      (PFN_vkGetPhysicalDeviceProperties2)instance_function(loader,
-                                                            "vkGetPhysicalDeviceProperties2");
-  PFN_vkGetPhysicalDeviceFeatures2 ask =
-      (PFN_vkGetPhysicalDeviceFeatures2)instance_function(loader, "vkGetPhysicalDeviceFeatures2");
-  if (!properties || !ask || loader->api_version < VK_API_VERSION_1_2) return;
-  VkPhysicalDeviceSubgroupProperties subgroups = {
-      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
-  VkPhysicalDeviceProperties2 about = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-                                       .pNext = &subgroups};
-  properties(device, &about);
-  if (about.properties.apiVersion < VK_API_VERSION_1_2) return;
-  VkPhysicalDeviceVulkan11Features v11 = {
-      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES};
-  VkPhysicalDeviceVulkan12Features v12 = {
-      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &v11};
-  VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
-                                   .pNext = &v12};
-  ask(device, &all);
-  const VkSubgroupFeatureFlags needed =
-      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT
-      | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
-  features->buffer_address = v12.bufferDeviceAddress;
-  features->int64 = all.features.shaderInt64;
-  features->storage_16bit = v11.storageBuffer16BitAccess;
-  features->subgroup_arithmetic = (subgroups.supportedOperations & needed) == needed
-      && (subgroups.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT);
-  features->subgroup_size = subgroups.subgroupSize;
-  features->max_workgroup_invocations =
-      about.properties.limits.maxComputeWorkGroupInvocations;
-  features->max_shared_bytes = about.properties.limits.maxComputeSharedMemorySize;
-  features->cooperative_matrix = has_extension(loader, device, "VK_KHR_cooperative_matrix");
-  uint32_t bits = 0;
-  compute_family(loader, device, &bits);
-  features->timestamp_ns = bits ? (double)about.properties.limits.timestampPeriod : 0;
-}
-
 static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *loader,
                                     VkPhysicalDevice device, uint32_t family) {
   const float priority = 1;
@@ -151,10 +74,29 @@ static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *lo
   VkPhysicalDeviceVulkan11Features v11 = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
       .storageBuffer16BitAccess = VK_TRUE};
+  cvulkan_optional_features optional;
+  cvulkan_ask_optional(loader, device, &optional);
+  const char *extensions[2];
+  uint32_t extension_count = 0;
+  void *matrices = NULL;
+  if (optional.has_matrices) {
+    extensions[extension_count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    optional.matrices.pNext = NULL;
+    optional.matrices.cooperativeMatrixRobustBufferAccess = VK_FALSE;
+    matrices = &optional.matrices;
+  }
+  if (optional.has_matrices2) {
+    extensions[extension_count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
+    optional.matrices2.pNext = matrices;
+    matrices = &optional.matrices2;
+  }
+  v11.pNext = matrices;
   VkPhysicalDeviceVulkan12Features v12 = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
       .pNext = &v11,
-      .bufferDeviceAddress = VK_TRUE};
+      .bufferDeviceAddress = VK_TRUE,
+      .shaderFloat16 = optional.has_matrices,
+      .vulkanMemoryModel = optional.has_matrices};
   const VkPhysicalDeviceFeatures2 features = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
       .pNext = &v12,
@@ -162,10 +104,12 @@ static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *lo
   const VkDeviceCreateInfo information = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                           .pNext = &features,
                                           .queueCreateInfoCount = 1,
-                                          .pQueueCreateInfos = &queue};
-  PFN_vkCreateDevice create = (PFN_vkCreateDevice)instance_function(loader, "vkCreateDevice");
+                                          .pQueueCreateInfos = &queue,
+                                          .enabledExtensionCount = extension_count,
+                                          .ppEnabledExtensionNames = extensions};
+  PFN_vkCreateDevice create = (PFN_vkCreateDevice)cvulkan_function_of(loader, "vkCreateDevice");
   PFN_vkGetDeviceProcAddr address =
-      (PFN_vkGetDeviceProcAddr)instance_function(loader, "vkGetDeviceProcAddr");
+      (PFN_vkGetDeviceProcAddr)cvulkan_function_of(loader, "vkGetDeviceProcAddr");
   if (!create || !address) return fail(c, CVULKAN_NOT_A_LOADER, "libvulkan makes no devices");
   const cvulkan_result made =
       judge(c, create(device, &information, NULL, &c->device), "vkCreateDevice");
@@ -212,14 +156,6 @@ static cvulkan_result create_objects(cvulkan_compute *c, uint32_t family) {
   return judge(c, result, "making the device's objects");
 }
 
-static const char *missing(const cvulkan_features *features) {
-  if (!features->buffer_address) return "Vulkan 1.2 with bufferDeviceAddress";
-  if (!features->int64) return "shaderInt64";
-  if (!features->storage_16bit) return "storageBuffer16BitAccess";
-  if (!features->subgroup_arithmetic) return "subgroup arithmetic and shuffles";
-  return NULL;
-}
-
 cvulkan_result cvulkan_compute_open(const cvulkan_loader *loader, VkPhysicalDevice device,
                                     cvulkan_compute **compute, char *reason) {
   *compute = NULL;
@@ -229,10 +165,10 @@ cvulkan_result cvulkan_compute_open(const cvulkan_loader *loader, VkPhysicalDevi
   cvulkan_features features;
   cvulkan_ask_features(loader, device, &features);
   uint32_t bits = 0;
-  const uint32_t family = compute_family(loader, device, &bits);
-  const char *lacks = family == UINT32_MAX ? "a queue that computes" : missing(&features);
+  const uint32_t family = cvulkan_compute_family(loader, device, &bits);
+  const char *lacks = family == UINT32_MAX ? "a queue that computes" : cvulkan_missing(&features);
   PFN_vkGetPhysicalDeviceMemoryProperties heaps =
-      (PFN_vkGetPhysicalDeviceMemoryProperties)instance_function(
+      (PFN_vkGetPhysicalDeviceMemoryProperties)cvulkan_function_of(
           loader, "vkGetPhysicalDeviceMemoryProperties");
   cvulkan_result result = CVULKAN_OK;
   if (lacks) {

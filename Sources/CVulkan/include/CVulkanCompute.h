@@ -11,9 +11,13 @@
 typedef struct cvulkan_features {
   /* Needed: addresses of buffers, 64-bit integers, 16-bit storage, subgroup arithmetic. */
   bool buffer_address, int64, storage_16bit, subgroup_arithmetic;
-  /* Used where present. */
-  bool cooperative_matrix;
+  /* Used where present. Products of matrices of halves, added up in floats: 16 x 16 by 16 x 8 for a
+     subgroup (VK_KHR_cooperative_matrix), and of any size for a workgroup, loaded from tensors
+     (VK_NV_cooperative_matrix2). */
+  bool matrix_16x8x16, workgroup_matrix;
   uint32_t subgroup_size;
+  /* Multiprocessors; 0 where the driver does not say. */
+  uint32_t multiprocessors;
   /* Lanes of the largest workgroup, and bytes that its threads may share. */
   uint32_t max_workgroup_invocations, max_shared_bytes;
   /* Nanoseconds of one tick of a timestamp; 0 where its queue has none. */
