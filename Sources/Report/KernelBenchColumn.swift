@@ -20,10 +20,10 @@ struct KernelBenchColumn: Sendable {
     case .decode, .decodeOneThread:
       [batch, format, keysAndValues(result)] + time
         + [bytes, ofRead, ofPages, tokens, overFP16, overINT4] + end
-    case .prefill: [chunk, format] + time + arithmetic + [overFP16, overINT4] + end
+    case .prefill: [chunk, format] + time + arithmetic(result) + [overFP16, overINT4] + end
     case .append, .gather:
       [moved, format] + time + [bytes, ofRead, overFP16, overINT4] + end
-    case .linear: [layer, incoming] + time + [bytes, ofRead] + arithmetic + end
+    case .linear: [layer, incoming] + time + [bytes, ofRead] + arithmetic(result) + end
     }
   }
 
@@ -81,12 +81,20 @@ struct KernelBenchColumn: Sendable {
   private static let ofPages = KernelBenchColumn("of pages") { samples, index in
     samples.shareOfPageRead(index).map { Figures.percent($0.median) }
   }
-  private static let arithmetic = [
-    KernelBenchColumn("GFLOP/s") { Figures.decimal($0.operationsPerSecond($1) * 1e-9) },
-    KernelBenchColumn("of FMA") { samples, index in
-      samples.shareOfPeak(index).map { Figures.percent($0.median) }
-    },
-  ]
+  private static func arithmetic(_ result: BenchResult) -> [KernelBenchColumn] {
+    let (unit, scale) = result.machine.facts.isGPU ? ("TFLOP/s", 1e-12) : ("GFLOP/s", 1e-9)
+    return [
+      KernelBenchColumn(unit) { Figures.decimal($0.operationsPerSecond($1) * scale) },
+      KernelBenchColumn("of FMA") { samples, index in
+        samples.shareOfPeak(index).map { Figures.percent($0.median) }
+      },
+      KernelBenchColumn("of rate") { samples, index in
+        result.floorOfOperations_ns(samples, index).map {
+          Figures.percent($0 / samples.time(index).median)
+        }
+      },
+    ]
+  }
   private static let tokens = KernelBenchColumn("tokens/s") {
     Figures.decimal($0.tokensPerSecond($1))
   }

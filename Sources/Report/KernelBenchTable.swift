@@ -35,8 +35,7 @@ public struct KernelBenchTable {
   private var legend: String {
     let common = """
       time: median of rounds, p10 to p90; ratios and shares: median of the rounds' own ratios
-      of read, of FMA: over a plain read and over the peak of multiply-adds, measured on the same
-      threads in the same round
+      of read: over a plain read, measured on the same threads in the same round
       GB/s and floor of bytes: KV rows with their scales and zeros, weights, and rows that append
       and gather read and write; the floor is what a plain read of as many bytes takes
       *: reads less than the last-level cache holds; the read bandwidth is no limit there
@@ -44,6 +43,7 @@ public struct KernelBenchTable {
       """
     guard result.machine.peakAllThreads == nil else {
       return common + """
+        of FMA: over the peak of multiply-adds, measured on the same threads in the same round
         of pages: over a plain read of such pages in the order of a block table, in the same round
         ggml: published figures for its CPU kernels on EPYCs of the Zen 5 generation, not measured
         here; no other machine is held against them
@@ -55,10 +55,9 @@ public struct KernelBenchTable {
       "\($0.key.rawValue) \(Figures.decimal($0.value * 1e-12)) TFLOP/s"
     }
     return common + """
-      published: other kernels on an NVIDIA \(published.device), not measured here; no other device \
-      is held
-      against them; floor of operations: what they take at the published \
-      \(rates.joined(separator: ", "))
+      published: other kernels on an NVIDIA \(published.device), not measured here; no other device
+      is held against them; of operations, of rate: as fast as the best of those kernels, which
+      reach: \(rates.joined(separator: ", "))
 
       """
   }

@@ -32,17 +32,21 @@ public struct GoalRule: Hashable, Sendable {
     public var leastContext = 0
     /// Tokens that come in: of `linear`, append, gather and prefill.
     public var tokens: ClosedRange<Int>?
+    /// The heads of append: a limit in microseconds is of one geometry.
+    public var heads: HeadGeometry?
     /// Only what reads more than the last-level cache holds.
     public var isBeyondCache = false
 
     func covers(_ shape: OperatorShape) -> Bool {
       switch shape {
       case .decodeAttention(let sequences, let context, _, _):
-        context >= leastContext
+        return context >= leastContext
           && (decodes.map { $0.contains(BenchPlan.Decode(sequences, context)) } ?? true)
-      case .linear(let count, _, _), .append(let count, _, _), .gather(let count, _, _),
+      case .append(let count, let heads, _):
+        return tokens?.contains(count) ?? true && self.heads ?? heads == heads
+      case .linear(let count, _, _), .gather(let count, _, _),
         .prefillAttention(let count, _, _, _):
-        tokens.map { $0.contains(count) } ?? true
+        return tokens?.contains(count) ?? true
       }
     }
   }

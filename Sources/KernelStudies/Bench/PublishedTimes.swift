@@ -38,9 +38,9 @@ extension PublishedTimes {
   ///
   /// Decode attention is that of SAW-INT4's serving engine, as the specification of kvsim's GPU
   /// kernels has it. Append, prefill (BF16, FlashAttention-2 through PyTorch) and dense layers
-  /// (BF16, PyTorch 2.11) are the medians of replayed CUDA graphs that were taken on 2026-11-23 with
-  /// driver 580.159.04. That session timed decode attention too, and other times than the
-  /// specification's came of it: 422, 336 and 340 us at 64 x 4096, and none at 1 x 131072.
+  /// (BF16, PyTorch 2.11) are medians of replayed CUDA graphs, taken on 2026-11-23 with driver
+  /// 580.159.04. That session timed decode attention too, and came to other times than the
+  /// specification's: 422, 336 and 340 us at 64 x 4096, and none at 1 x 131072.
   public static let h200 = PublishedTimes(
     device: "H200", kinds: [.decode, .append, .prefill, .linear],
     times_ns: Dictionary(

@@ -13,10 +13,11 @@ extension VulkanBackend {
 
   /// Nanoseconds of `calls` samples of what `record` records for the call with a number.
   ///
-  /// Where a call takes less than 200 µs, a sample is the mean of as many calls, up to 64, one after
-  /// the other between two timestamps, each with inputs of its own. A first list finds out how many;
-  /// it runs twice, and its first run counts nowhere. Each further list begins with a call that does
-  /// not count. What `prepare` records for a call runs before the sample's first timestamp.
+  /// Where a call takes less than 200 µs, a sample is the mean of as many calls as come to that, 64
+  /// at most, one after the other between two timestamps, each with inputs of its own. A first list
+  /// finds out how many; it runs twice, and its first run counts nowhere. Each further list begins
+  /// with a call that does not count. What `prepare` records for a call runs before the sample's
+  /// first timestamp.
   private func timeRuns(
     _ work: VulkanWork, calls: Int, mostReplays: Int = VulkanBackend.mostReplays,
     prepare: (Int, VulkanRecorder) throws(DeviceError) -> Void = { _, _ in },
