@@ -37,7 +37,7 @@ final class VulkanArena {
   private static let floatsLimit_bytes = 2 << 30
   private static let softwareLimit_bytes = 512 << 20
   /// Entries of the block tables of one call.
-  static let tableLimit = 1 << 28
+  static let tableLimit = 1 << 26
   /// Sequences of one call reach at most so far: shaders count tokens in 32 bits.
   static let contextLimit = 1 << 31
   /// Shapes of decode attention whose plans are kept: the formats of a round, and some.
@@ -102,7 +102,7 @@ final class VulkanArena {
         field: "pages", value: count, accepted: "at most \(VulkanArena.tableLimit)")
     }
     let cold = 4 * VulkanBackend.assumedCacheBytes, bytes = count * layout.pageBytes
-    let turns = min(4096, max(2, (cold + bytes - 1) / bytes))
+    let turns = min(1 << 14, max(2, (cold + bytes - 1) / bytes))
     let held = try pool(layout).memory.byteCount / layout.pageBytes
     // Tiny pages are not all put in order: a million of them, or what the calls need.
     let wanted = min(held, max(1 << 20, count * turns))

@@ -63,7 +63,7 @@ struct VulkanTimingTests {
       ("row_bytes", .gather(tokens: 1 << 36, heads: heads, format: .fp16)),
       ("tokens", .decodeAttention(sequences: 1, context: .max, heads: heads, format: .int4)),
       ("tokens", .decodeAttention(sequences: 1, context: 1 << 32, heads: heads, format: .int4)),
-      ("pages", .decodeAttention(sequences: 2, context: 1 << 31, heads: heads, format: .int4)),
+      ("pages", .decodeAttention(sequences: 8, context: 1 << 31, heads: heads, format: .int4)),
       ("sequences", .decodeAttention(sequences: .max, context: 1, heads: heads, format: .int4)),
       ("sequences", .decodeAttention(sequences: 0, context: 1, heads: heads, format: .int4)),
       ("context", .decodeAttention(sequences: 1, context: 0, heads: heads, format: .int4)),
