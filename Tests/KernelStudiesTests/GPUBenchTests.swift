@@ -4,6 +4,11 @@ import Operators
 import Report
 import Testing
 
+private var hasVulkanDevice: Bool {
+  if case .devices = VulkanListing.list() { return true }
+  return false
+}
+
 /// A graphics processor whose times are made up: by default such that every goal is just met.
 private final class ScriptedGPU: BenchDevice {
   let facts: DeviceFacts
@@ -205,6 +210,32 @@ struct GPUBenchTests {
     #expect(throws: other) {
       _ = try run { $0.error = { _ in other } }
     }
+  }
+
+  @Test(
+    "A real device runs tiny shapes, if only llvmpipe, without a word of the validation layer",
+    .enabled(if: hasVulkanDevice, "no Vulkan device here"))
+  func tiny() throws {
+    let device = try VulkanBackend(.any, validates: true)
+    var plan = BenchPlan.softwareGPU
+    plan.heads = HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 64)
+    plan.decodes = [.init(2, 40), .init(1, 300)]
+    plan.linearTokens = [1]
+    plan.appendedTokens = [3]
+    plan.gatheredTokens = [3]
+    plan.groupSeconds = 0.05
+    let result = try BenchRunner(plan) { _ in device }.run { _ in }
+    #expect(result.samples.count + result.skipped.count == plan.groups.count)
+    #expect(Set(result.samples.map(\.group.kind)).count == 5 && result.failure == nil)
+    #expect(result.machine.readAllThreads.median > 0)
+    for samples in result.samples {
+      #expect(samples.timesNs.allSatisfy { $0.count >= 3 && $0.allSatisfy { $0 > 0 } })
+    }
+    if !device.facts.isGPU {
+      #expect(result.goals.allSatisfy { $0.verdict == .notJudged })
+    }
+    let said = try #require(device.validation)
+    #expect(said.count == 0, "\(said.first)")
   }
 
   private func failure(_ kind: DeviceFailure.Kind) throws -> DeviceError {

@@ -36,6 +36,8 @@ final class VulkanArena {
   private static let codesLimit_bytes = 8 << 30
   private static let floatsLimit_bytes = 2 << 30
   private static let softwareLimit_bytes = 512 << 20
+  /// A region that is not to be had at this size is not asked for at half of it.
+  private static let leastPool_bytes = 64 << 20
   /// Entries of the block tables of one call.
   static let tableLimit = 1 << 26
   /// Sequences of one call reach at most so far: shaders count tokens in 32 bits.
@@ -47,11 +49,10 @@ final class VulkanArena {
     self.context = context
     let work = VulkanWork("timing", "its memory")
     halves = try VulkanRegion(
-      context.memory(
-        byteCount: VulkanArena.share(of: context, 3, VulkanArena.halvesLimit_bytes), for: work))
-    let floats = VulkanArena.share(of: context, 12, VulkanArena.floatsLimit_bytes)
-    inputs = try VulkanRegion(context.memory(byteCount: floats, for: work))
-    results = try context.memory(byteCount: floats, for: work)
+      VulkanArena.memory(of: context, 3, VulkanArena.halvesLimit_bytes, for: work))
+    inputs = try VulkanRegion(
+      VulkanArena.memory(of: context, 12, VulkanArena.floatsLimit_bytes, for: work))
+    results = try VulkanArena.memory(of: context, 12, VulkanArena.floatsLimit_bytes, for: work)
     try context.run(work) { (recorder) throws(DeviceError) in
       try halves.memory.fill(.halves, context, work, recorder)
       try inputs.memory.fill(.floats, context, work, recorder)
@@ -60,11 +61,24 @@ final class VulkanArena {
     }
   }
 
-  /// A part of the device's memory, up to a limit, in whole quads.
-  private static func share(of context: VulkanContext, _ parts: Int, _ limit: Int) -> Int {
+  /// A part of the device's memory, up to a limit; half of that, and so on, where it is not to be
+  /// had: other programs use the device, and drivers bound what one buffer takes.
+  private static func memory(
+    of context: VulkanContext, _ parts: Int, _ limit: Int, for work: VulkanWork
+  ) throws(DeviceError) -> VulkanMemory {
     let local = Int(context.device.deviceLocalBytes)
     let most = context.device.kind == .cpu ? min(limit, softwareLimit_bytes) : limit
-    return max(16, min(most, local / parts) / 16 * 16)
+    var byteCount = max(16, min(most, local / parts) / 16 * 16)
+    while true {
+      do throws(DeviceError) {
+        return try context.memory(byteCount: byteCount, for: work)
+      } catch {
+        guard case .failed(let failure) = error, failure.kind == .outOfMemory,
+          byteCount > leastPool_bytes
+        else { throw error }
+        byteCount = byteCount / 32 * 16
+      }
+    }
   }
 
   /// The pool that has pages of `layout`. One of four bits is filled again where the sizes of a
@@ -79,8 +93,8 @@ final class VulkanArena {
     if let codes {
       region = codes.region
     } else {
-      let byteCount = VulkanArena.share(of: context, 6, VulkanArena.codesLimit_bytes)
-      region = try VulkanRegion(context.memory(byteCount: byteCount, for: work))
+      region = try VulkanRegion(
+        VulkanArena.memory(of: context, 6, VulkanArena.codesLimit_bytes, for: work))
     }
     try context.run(work) { (recorder) throws(DeviceError) in
       try region.memory.fill(.pages(page), context, work, recorder)
