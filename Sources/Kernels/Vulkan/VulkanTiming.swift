@@ -98,11 +98,13 @@ extension VulkanBackend {
     let arena = try timingArena()
     let pool = arena.halves.memory
     let work = VulkanWork("read")
-    // A small pool takes fewer threads, so that each still has whole strides to go.
-    let isLarge = pool.byteCount >= 16 * 8 * 256 * 8192
+    // Software reads a thousandth as fast, beyond caches of megabytes.
+    let most = min(pool.byteCount, facts.isGPU ? 2 << 30 : 128 << 20)
+    // Little memory takes fewer threads, so that each still has whole strides to go.
+    let isLarge = most >= 16 * 8 * 256 * 8192
     let (threads, groups) = isLarge ? (256, 8192) : (64, 64)
     let step = 16 * 8 * threads * groups
-    let byteCount = min(pool.byteCount, 2 << 30) / step * step
+    let byteCount = most / step * step
     let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
     let push = ReadPush(
       memory: pool.address, result: arena.results.address, quads: UInt32(byteCount / 16))
