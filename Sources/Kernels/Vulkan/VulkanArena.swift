@@ -143,7 +143,7 @@ final class VulkanArena {
     if decodes.count == VulkanArena.keptDecodes { decodes.removeFirst() }
     let plan = VulkanDecodePlan(
       contexts: [Int](repeating: shape.context, count: shape.sequences),
-      kvHeads: shape.layout.kvHeads)
+      kvHeads: shape.layout.kvHeads, slots: context.slots)
     let buffers = try VulkanDecodeBuffers(
       plan, PageConstants(layout: shape.layout, groupSize: shape.groupSize), context, work,
       isHostVisible: false)

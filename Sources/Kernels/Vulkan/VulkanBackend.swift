@@ -20,6 +20,7 @@ public final class VulkanBackend: KernelBackend {
     _ selection: VulkanSelection = .any, validates: Bool? = nil
   ) throws(DeviceError) {
     context = try VulkanContext(selection, validates: validates)
+    try context.learnFragments()
     facts = DeviceFacts(
       name: context.device.name, kernelPath: "vulkan",
       coreCount: max(1, Int(context.features.multiprocessors)),

@@ -105,10 +105,11 @@ extension VulkanBackend {
     let (threads, groups) = isLarge ? (256, 8192) : (64, 64)
     let step = 16 * 8 * threads * groups
     let byteCount = most / step * step
-    let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
     let push = ReadPush(
       memory: pool.address, result: arena.results.address, quads: UInt32(byteCount / 16))
-    let times_ns = try timeRuns(work, calls: max(1, repeats)) { (_, recorder) in
+    let times_ns = try timeRuns(work, calls: max(1, repeats)) {
+      (_, recorder) throws(DeviceError) in
+      let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
       recorder.dispatch(pipeline, push, groups)
     }
     .sorted()
