@@ -105,7 +105,7 @@ struct CalibratorTests {
 
   @Test("Times faster than memory and restless repeats are found; sound samples are not")
   func plausibility() {
-    let points = Experiment.linear().points
+    let points = Experiment.linear(.cpu).points
     func profile(_ factor: Double, jitter: Int64) -> Profile {
       let shapes = points.map(\.shape)
       return Profile(
