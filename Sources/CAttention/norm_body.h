@@ -3,6 +3,10 @@
 //
 // Bytes per element: reads 4, writes 4; a row's second reading and the weights come from cache.
 // Operations: 4 per element. The floor is memory.
+//
+// Measured on one core of a shared Zen 4 EPYC; 4,096 rows of 4,096, cold, median of 9: 8.9 ms on
+// AVX2, 9.9 on AVX-512 (15 and 14 GB/s, the lines that are written being read first; scalar 20.3).
+// Asking for the next row early changed nothing beyond the noise of 10 %.
 
 /// The sum of a row's squares, in four sums that do not wait for each other.
 KV_INLINE float KERNEL(sum_of_squares)(const float *x, int64_t width) {

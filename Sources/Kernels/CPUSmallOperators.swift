@@ -1,7 +1,7 @@
 import CAttention
 
 extension CPUBackend {
-  /// See ``KernelBackend/rmsNorm(_:weight:epsilon:rows:width:into:)``.
+  /// See ``SmallOperators/rmsNorm(_:weight:epsilon:rows:width:into:)``.
   public func rmsNorm(
     _ x: [Float], weight: [Float], epsilon: Float, rows: Int, width: Int,
     into output: inout [Float]
@@ -17,7 +17,7 @@ extension CPUBackend {
     }
   }
 
-  /// See ``KernelBackend/rotaryEmbedding(_:positions:heads:frequencies:)``.
+  /// See ``SmallOperators/rotaryEmbedding(_:positions:heads:frequencies:)``.
   public func rotaryEmbedding(
     _ vectors: inout [Float], positions: [Int], heads: Int, frequencies: RotaryFrequencies
   ) throws(DeviceError) {
@@ -33,7 +33,7 @@ extension CPUBackend {
     }
   }
 
-  /// See ``KernelBackend/siluMultiply(gate:up:count:into:)``.
+  /// See ``SmallOperators/siluMultiply(gate:up:count:into:)``.
   public func siluMultiply(
     gate: [Float], up: [Float], count: Int, into output: inout [Float]
   ) throws(DeviceError) {
@@ -46,7 +46,7 @@ extension CPUBackend {
     }
   }
 
-  /// See ``KernelBackend/add(_:count:to:)``.
+  /// See ``SmallOperators/add(_:count:to:)``.
   public func add(_ addend: [Float], count: Int, to sum: inout [Float]) throws(DeviceError) {
     try InputChecks.checkPairwise(sum, "sum", addend, "addend", count: count, output: sum)
     sum.withUnsafeMutableBufferPointer { sum in

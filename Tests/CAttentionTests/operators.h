@@ -19,8 +19,8 @@ typedef struct operator_test {
   double most_in_codes;
   /// Whether bytes must be the same; else the error is the NMSE of FP32.
   bool is_exact, is_hostile, makes_pages;
-  /// Whether it takes nothing of the world and draws from a generator of its own, so that the worlds
-  /// are what they were without it.
+  /// Whether it takes nothing of the world and draws from a generator of its own, so that the
+  /// worlds are what they were without it.
   bool is_small;
   /// Runs over a world; `r` is in the same state for every path.
   result (*run)(kv_path path, const world *w, generator *r, guarded *blocks);

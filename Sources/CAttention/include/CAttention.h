@@ -209,8 +209,8 @@ typedef struct kv_rms_norm {
 void kv_rms_norm_rows(kv_path path, const kv_rms_norm *call, int64_t first, int64_t last);
 
 /// Rotary position embedding in place on `x`, [token][head][head_dim]: elements i and
-/// i + head_dim / 2 turn by an angle of `positions[token] * frequencies[i]`, which is in 2^-64 turns
-/// and wraps around, as angles do.
+/// i + head_dim / 2 turn by an angle of `positions[token] * frequencies[i]`, which is in 2^-64 of a
+/// turn and wraps around, as angles do.
 typedef struct kv_rotary {
   int64_t heads;
   /// An even number, at most KV_MAX_HEAD_DIM.

@@ -1,6 +1,6 @@
 import Kernels
 
-// The cases of the small operators: a thousand each in the full plan, some of them in the quick one.
+// The cases of the small operators: a thousand each in the full plan, a part in the quick one.
 
 extension CheckPlan {
   /// Around whole vectors of all paths, heads, and the hidden sizes of models.

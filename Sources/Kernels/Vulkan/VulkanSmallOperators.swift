@@ -94,7 +94,7 @@ extension VulkanBackend {
     }
   }
 
-  /// See ``KernelBackend/rmsNorm(_:weight:epsilon:rows:width:into:)``.
+  /// See ``SmallOperators/rmsNorm(_:weight:epsilon:rows:width:into:)``.
   public func rmsNorm(
     _ x: [Float], weight: [Float], epsilon: Float, rows: Int, width: Int,
     into output: inout [Float]
@@ -114,7 +114,7 @@ extension VulkanBackend {
     made.read(into: &output, count: needed)
   }
 
-  /// See ``KernelBackend/rotaryEmbedding(_:positions:heads:frequencies:)``.
+  /// See ``SmallOperators/rotaryEmbedding(_:positions:heads:frequencies:)``.
   public func rotaryEmbedding(
     _ vectors: inout [Float], positions: [Int], heads: Int, frequencies: RotaryFrequencies
   ) throws(DeviceError) {
@@ -136,7 +136,7 @@ extension VulkanBackend {
     rows.read(into: &vectors, count: needed)
   }
 
-  /// See ``KernelBackend/siluMultiply(gate:up:count:into:)``.
+  /// See ``SmallOperators/siluMultiply(gate:up:count:into:)``.
   public func siluMultiply(
     gate: [Float], up: [Float], count: Int, into output: inout [Float]
   ) throws(DeviceError) {
@@ -153,7 +153,7 @@ extension VulkanBackend {
     made.read(into: &output, count: count)
   }
 
-  /// See ``KernelBackend/add(_:count:to:)``.
+  /// See ``SmallOperators/add(_:count:to:)``.
   public func add(_ addend: [Float], count: Int, to sum: inout [Float]) throws(DeviceError) {
     try InputChecks.checkPairwise(sum, "sum", addend, "addend", count: count, output: sum)
     try checkIndexable(count)
