@@ -4,9 +4,10 @@
 // Bytes per element: reads 8, writes 4. Operations: 1 of add; of the gate 4 and an exponential of
 // 11. The floor is memory.
 //
-// Measured on one core of a shared Zen 4 EPYC; 16 Mi elements, cold, median of 9: add 5.5 ms on AVX2
-// and AVX-512 (36 GB/s); the gate 10.2 and 9.2 ms (20 and 22 GB/s, the lines that are written being
-// read first; scalar 56). In cache the gate takes 0.61 and 0.34 ns an element, add 0.09 and 0.07.
+// Measured on one core of a shared Zen 4 EPYC; 16 Mi elements, cold, median of 9: add 5.5 ms on
+// AVX2 and AVX-512 (36 GB/s); the gate 10.2 and 9.2 ms (20 and 22 GB/s, the lines that are written
+// being read first; scalar 56). In cache the gate takes 0.61 and 0.34 ns an element, add 0.09 and
+// 0.07.
 
 KV_INLINE lanes KERNEL(silu_multiply_lanes)(lanes a, lanes b) {
   // Beyond 88 the exponential is infinite; held here, the least silu is -1.4e-36.
