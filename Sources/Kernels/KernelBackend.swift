@@ -4,7 +4,7 @@ import Operators
 ///
 /// The operators take plain arrays and check them before anything is dispatched: they exist to
 /// prove kernels right. Timing runs the same kernels on memory of the backend's own.
-public protocol KernelBackend: AnyObject {
+public protocol KernelBackend: SmallOperators {
   /// What the device is.
   var facts: DeviceFacts { get }
 

@@ -53,6 +53,8 @@ public struct KernelCheckJSON: Encodable {
     let contexts: [Int]
     let windows: [Int]
     let linearTokens: [Int]
+    let normWidths: [Int]
+    let largestPositions: [Int]
   }
 
   private struct Failure: Encodable {
@@ -82,10 +84,11 @@ public struct KernelCheckJSON: Encodable {
     covered = Covered(
       headDims: coverage.headDims, groupSizes: coverage.groupSizes,
       blockSizes: coverage.blockSizes, contexts: coverage.contexts, windows: coverage.windows,
-      linearTokens: coverage.linearTokens)
+      linearTokens: coverage.linearTokens, normWidths: coverage.normWidths,
+      largestPositions: coverage.largestPositions)
     operators = report.tallies.map { tally in
       Row(
-        operator: tally.kind.rawValue, format: tally.format?.name ?? "fp16-weights",
+        operator: tally.kind.rawValue, format: tally.format?.name ?? tally.kind.numbers,
         path: tally.path, cases: tally.cases,
         worstError: tally.worst.isFinite ? tally.worst : nil, aboveAim: tally.aboveAim,
         failed: tally.failed)

@@ -49,6 +49,7 @@ public struct KernelCheckTable {
       ("head sizes", covered.headDims), ("query heads per KV head", covered.groupSizes),
       ("tokens per page", covered.blockSizes), ("contexts", covered.contexts),
       ("windows", covered.windows), ("tokens of linear", covered.linearTokens),
+      ("widths of RMS norm", covered.normWidths), ("positions up to", covered.largestPositions),
     ]
     return sizes.filter { !$0.1.isEmpty }.map { name, values in
       "\(name): \(values.map(Figures.count).joined(separator: " "))\n"
@@ -64,7 +65,7 @@ public struct KernelCheckTable {
       last = row.kind
       let own = report.tallies.filter { $0.kind == row.kind && $0.format == row.format }
       table.add(
-        [row.kind.rawValue, row.format?.name ?? "fp16 weights", Figures.count(row.cases)]
+        [row.kind.rawValue, row.format?.name ?? row.kind.numbers, Figures.count(row.cases)]
           + report.paths.map { path in
             own.first { $0.path == path }.map { KernelCheckTable.error($0.worst) } ?? "-"
           })

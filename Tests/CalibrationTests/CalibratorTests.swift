@@ -40,6 +40,17 @@ private final class LawfulBackend: KernelBackend {
     _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,
     into output: inout [Float]
   ) throws(DeviceError) {}
+  func rmsNorm(
+    _ x: [Float], weight: [Float], epsilon: Float, rows: Int, width: Int,
+    into output: inout [Float]
+  ) throws(DeviceError) {}
+  func rotaryEmbedding(
+    _ vectors: inout [Float], positions: [Int], heads: Int, frequencies: RotaryFrequencies
+  ) throws(DeviceError) {}
+  func siluMultiply(
+    gate: [Float], up: [Float], count: Int, into output: inout [Float]
+  ) throws(DeviceError) {}
+  func add(_ addend: [Float], count: Int, to sum: inout [Float]) throws(DeviceError) {}
 }
 
 @Suite("Calibrator")

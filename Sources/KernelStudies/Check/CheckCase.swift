@@ -13,6 +13,20 @@ public enum CheckOperator: String, CaseIterable, Hashable, Sendable {
   case prefill
   /// A dense layer.
   case linear
+  /// Root mean square norm.
+  case rmsNorm = "rms-norm"
+  /// Rotary position embedding.
+  case rotary
+  /// The gate of a SwiGLU layer.
+  case siluMultiply = "silu-multiply"
+  /// Adding to the residual stream.
+  case add
+
+  /// Whether it works on pages of a cache, which have formats.
+  public var hasPages: Bool { [.append, .gather, .decode, .prefill].contains(self) }
+
+  /// The numbers of an operator that has no pages: "fp16-weights" or "fp32".
+  public var numbers: String { self == .linear ? "fp16-weights" : "fp32" }
 }
 
 /// A cache, the sequences in it and how they are attended.
@@ -82,6 +96,8 @@ public struct CheckCase: Hashable, Sendable {
     case attention(AttentionShape)
     /// A dense layer.
     case linear(LinearShape)
+    /// One of the small operators of a layer.
+    case small(SmallOperatorShape)
   }
 
   /// Its number: with a run's seed it says which random data the case gets.
@@ -94,6 +110,7 @@ public struct CheckCase: Hashable, Sendable {
     switch operand {
     case .attention: [.append, .gather, .decode, .prefill]
     case .linear: [.linear]
+    case .small(let shape): [shape.kind]
     }
   }
 
@@ -102,6 +119,7 @@ public struct CheckCase: Hashable, Sendable {
     switch operand {
     case .attention(let shape): shape.work
     case .linear(let shape): shape.tokens * shape.outputs * shape.inputs
+    case .small(let shape): 32 * shape.elements
     }
   }
 }

@@ -33,6 +33,7 @@ public struct CheckPlan: Sendable {
     var random = CheckRandom(seed: seed)
     var operands = CheckPlan.cover(extent, &random).map(CheckCase.Operand.attention)
     operands += CheckPlan.longContexts(extent).map(CheckCase.Operand.attention)
+    operands += CheckPlan.smallOperatorShapes(extent, seed: seed).map(CheckCase.Operand.small)
     operands += CheckPlan.linearShapes(extent, &random).map(CheckCase.Operand.linear)
     cases = operands.enumerated().map { CheckCase(index: $0.offset, operand: $0.element) }
   }

@@ -11,7 +11,7 @@ public struct CheckReport: Sendable {
   public struct Tally: Hashable, Sendable {
     /// The operator.
     public let kind: CheckOperator
-    /// The format of the cache; nil for linear.
+    /// The format of the cache; nil for operators without one.
     public let format: KVFormat?
     /// The kernels that ran.
     public let path: String

@@ -10,7 +10,7 @@ import Operators
 public struct CheckSuite {
   /// The cases.
   public let plan: CheckPlan
-  private let backends: [any KernelBackend]
+  let backends: [any KernelBackend]
   /// Writes the caches that all paths read, and gives the bytes that all paths must write.
   private let writer: any KernelBackend
   private var report: CheckReport
@@ -65,6 +65,9 @@ public struct CheckSuite {
       case .linear(let shape):
         progress(done / total, "linear")
         check(each, shape)
+      case .small(let shape):
+        progress(done / total, shape.kind.rawValue)
+        check(each, shape)
       }
       done += Double(each.work)
     }
@@ -83,7 +86,7 @@ public struct CheckSuite {
   /// A row for every combination, in the order in which tables show them.
   private mutating func listTallies() {
     for kind in CheckOperator.allCases {
-      for format in kind == .linear ? [nil] : CheckPlan.formats.map(Optional.some) {
+      for format in kind.hasPages ? CheckPlan.formats.map(Optional.some) : [nil] {
         for path in report.paths {
           places[TallyKey(kind: kind, format: format, path: path)] = report.tallies.count
           report.tallies.append(CheckReport.Tally(kind: kind, format: format, path: path))
@@ -145,7 +148,7 @@ public struct CheckSuite {
     }
   }
 
-  private mutating func count(
+  mutating func count(
     _ verdict: Verdict, _ kind: CheckOperator, _ format: KVFormat?, _ path: String, _ index: Int,
     _ shape: String
   ) {
