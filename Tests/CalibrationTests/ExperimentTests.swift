@@ -27,7 +27,8 @@ struct ExperimentTests {
     #expect(Set(shapes).count == shapes.count)
   }
 
-  @Test("A group holds one operator, one format and one shape of heads, smallest work first",
+  @Test(
+    "A group holds one operator, one format and one shape of heads, smallest work first",
     arguments: reaches)
   func groupsAreUniform(_ reach: Experiment.Reach) {
     let groups = Experiment.groups(reach: reach)
@@ -41,7 +42,8 @@ struct ExperimentTests {
     }
   }
 
-  @Test("Every operator is measured in every format and for the heads of every shipped model",
+  @Test(
+    "Every operator is measured in every format and for the heads of every shipped model",
     arguments: reaches)
   func coverage(_ reach: Experiment.Reach) {
     let groups = Experiment.groups(reach: reach)
