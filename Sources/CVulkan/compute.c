@@ -108,7 +108,8 @@ static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *lo
                                           .pQueueCreateInfos = &queue,
                                           .enabledExtensionCount = extension_count,
                                           .ppEnabledExtensionNames = extensions};
-  PFN_vkCreateDevice create = (PFN_vkCreateDevice)cvulkan_function_of(loader, "vkCreateDevice");
+  PFN_vkCreateDevice create =
+      (PFN_vkCreateDevice)cvulkan_function_of(loader, "vkCreateDevice");
   PFN_vkGetDeviceProcAddr address =
       (PFN_vkGetDeviceProcAddr)cvulkan_function_of(loader, "vkGetDeviceProcAddr");
   if (!create || !address) return fail(c, CVULKAN_NOT_A_LOADER, "libvulkan makes no devices");

@@ -12,8 +12,14 @@ SHADER(append) = {
 SHADER(decode) = {
 #embed "Shaders/decode.spv"
 };
+SHADER(decode_matrix) = {
+#embed "Shaders/decode_matrix.spv"
+};
 SHADER(fill) = {
 #embed "Shaders/fill.spv"
+};
+SHADER(fragments) = {
+#embed "Shaders/fragments.spv"
 };
 SHADER(gather) = {
 #embed "Shaders/gather.spv"
@@ -49,9 +55,10 @@ SHADER(silu_multiply) = {
 
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
-    SHADER(add), SHADER(append), SHADER(decode), SHADER(fill), SHADER(gather),
-    SHADER(linear_rows), SHADER(linear_tiles), SHADER(merge), SHADER(prefill),
-    SHADER(read), SHADER(rms_norm), SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
+    SHADER(add), SHADER(append), SHADER(decode), SHADER(decode_matrix), SHADER(fill),
+    SHADER(fragments), SHADER(gather), SHADER(linear_rows), SHADER(linear_tiles),
+    SHADER(merge), SHADER(prefill), SHADER(read), SHADER(rms_norm), SHADER(rotary),
+    SHADER(rotate), SHADER(silu_multiply),
 };
 #undef SHADER
 

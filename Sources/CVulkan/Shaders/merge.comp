@@ -16,10 +16,12 @@ layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
   // [span][GROUP_SIZE][HEAD_DIM + 2] floats.
   uint64_t partials;
-  // Spans of pair `i` are span_starts[i] ..< span_starts[i + 1], one at least.
+  // Spans of sequence `i` are span_starts[i] ..< span_starts[i + 1]: one of each KV head, then the
+  // next of each.
   uint64_t span_starts;
   // [pair][GROUP_SIZE][HEAD_DIM] floats.
   uint64_t outputs;
+  uint kv_heads;
 };
 
 const uint THREADS = gl_WorkGroupSize.x;
@@ -31,14 +33,19 @@ const uint AHEAD = 8;
 // Factors of as many spans as there are threads, and their weights times these.
 shared float shares[THREADS], weights[THREADS];
 
-Floats partial_of(uint span) {
-  return Floats(partials + (uint64_t(span) * GROUP_SIZE + gl_WorkGroupID.y) * (4 * PARTIAL));
+// The pair's first span, of all.
+uint first_span;
+
+// The partial of the pair's span number `i`.
+Floats partial_of(uint i) {
+  const uint64_t span = first_span + i * kv_heads;
+  return Floats(partials + (span * GROUP_SIZE + gl_WorkGroupID.y) * (4 * PARTIAL));
 }
 
-float largest_of(uint first, uint last) {
+float largest_of(uint count) {
   const uint thread = gl_LocalInvocationIndex;
   float largest = -3.0e38;
-  for (uint span = first + thread; span < last; span += THREADS) {
+  for (uint span = thread; span < count; span += THREADS) {
     largest = max(largest, partial_of(span).at[0]);
   }
   largest = subgroupMax(largest);
@@ -51,18 +58,20 @@ float largest_of(uint first, uint last) {
 
 void main() {
   const uint thread = gl_LocalInvocationIndex, pair = gl_WorkGroupID.x;
-  const uint first = Words(span_starts).at[pair], last = Words(span_starts).at[pair + 1];
-  const float largest = largest_of(first, last);
+  const uint first = Words(span_starts).at[pair / kv_heads];
+  first_span = first + pair % kv_heads;
+  const uint spans = (Words(span_starts).at[pair / kv_heads + 1] - first) / kv_heads;
+  const float largest = largest_of(spans);
   float sums[ELEMENTS], weight = 0.0;
   [[unroll]] for (uint i = 0; i < ELEMENTS; i++) sums[i] = 0.0;
-  for (uint start = first; start < last; start += THREADS) {
-    const bool exists = start + thread < last;
-    Floats own = partial_of(exists ? start + thread : last - 1);
+  for (uint start = 0; start < spans; start += THREADS) {
+    const bool exists = start + thread < spans;
+    Floats own = partial_of(exists ? start + thread : spans - 1);
     const float share = exists ? exp(own.at[0] - largest) : 0.0;
     shares[thread] = share;
     weights[thread] = share * own.at[1];
     barrier();
-    const uint count = min(THREADS, last - start);
+    const uint count = min(THREADS, spans - start);
     for (uint i = 0; i < count; i++) weight += weights[i];
     [[unroll]] for (uint i = 0; i < ELEMENTS; i++) {
       const uint at = 2 + min(thread + i * THREADS, HEAD_DIM - 1);

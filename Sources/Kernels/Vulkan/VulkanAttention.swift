@@ -33,8 +33,15 @@ extension VulkanOperators {
     var softCap: Float
   }
 
+  private struct DecodeMatrixPush {
+    var pages, tables, queries, spans, partials, outputs: UInt64
+    var tableStride, kvHeads, spanCount, keyOrder: UInt32
+    var keyNorm, scale, softCap: Float
+  }
+
   private struct MergePush {
     var partials, spanStarts, outputs: UInt64
+    var kvHeads: UInt32
   }
 
   /// Turns the queries, attends span by span, joins the spans, and turns outputs back.
@@ -42,15 +49,81 @@ extension VulkanOperators {
     _ page: PageConstants, _ buffers: VulkanDecodeBuffers, pages: UInt64, tables: UInt64,
     tableStride: Int, softCap: Float, _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    let rows = buffers.plan.pairCount * page.groupSize
-    let lanes = context.features.subgroup_size
+    let usesMatrices = takesMatrices(page)
+    if usesMatrices {
+      try decodeByMatrices(
+        page, buffers, pages: pages, tables: tables, tableStride: tableStride, softCap: softCap,
+        recorder)
+    } else {
+      try decodeByLanes(
+        page, buffers, pages: pages, tables: tables, tableStride: tableStride, softCap: softCap,
+        recorder)
+    }
+    if !(usesMatrices && buffers.plan.isWhole) {
+      let join = try context.pipeline(
+        .merge, page.constants(workgroup: VulkanOperators.attentionThreads), for: work)
+      recorder.barrier()
+      recorder.dispatch(
+        join,
+        MergePush(
+          partials: buffers.partials.address, spanStarts: buffers.starts.address,
+          outputs: buffers.outputs.address, kvHeads: UInt32(page.layout.kvHeads)),
+        buffers.plan.pairCount, page.groupSize)
+    }
+    guard page.valueOrder > 0 else { return }
+    recorder.barrier()
+    try rotate(
+      page, order: page.valueOrder, scale: 1, from: buffers.outputs.address,
+      to: buffers.outputs.address, rows: buffers.plan.pairCount * page.groupSize, recorder)
+  }
+
+  /// Whether products of matrices serve pages of these sizes: blocks of 16 tokens in one page, and
+  /// whole words of a row for each lane.
+  private func takesMatrices(_ page: PageConstants) -> Bool {
+    let layout = page.layout
+    let isFourBit = layout.format.bitsPerElement == 4
+    return context.fragmentsAreKnown && layout.blockSize % 16 == 0
+      && layout.headDim % (isFourBit ? 64 : 16) == 0
+      && layout.headDim <= VulkanOperators.largestMatrixHeadDim
+  }
+
+  private func decodeByMatrices(
+    _ page: PageConstants, _ buffers: VulkanDecodeBuffers, pages: UInt64, tables: UInt64,
+    tableStride: Int, softCap: Float, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    // Rotations are no constants of this shader: one pipeline serves them all.
+    var constants = page.constants(workgroup: VulkanOperators.attentionThreads)
+    constants[4] = 0
+    constants[5] = 0
+    // Four-bit tiles leave room in registers for the next one; a tile of halves does not.
+    let (tile, isAhead) = (UInt32(16), page.layout.format.bitsPerElement == 4)
     let attend = try context.pipeline(
-      .decode, page.constants(workgroup: VulkanOperators.attentionThreads) + [lanes], for: work)
-    let join = try context.pipeline(
-      .merge, page.constants(workgroup: VulkanOperators.attentionThreads), for: work)
+      .decodeMatrix, constants + [tile, isAhead ? 1 : 0], for: work)
+    let (x, y) = VulkanOperators.spread(buffers.plan.spanCount)
+    recorder.dispatch(
+      attend,
+      DecodeMatrixPush(
+        pages: pages, tables: tables, queries: buffers.queries.address,
+        spans: buffers.spans.address, partials: buffers.partials.address,
+        outputs: buffers.plan.isWhole ? buffers.outputs.address : 0,
+        tableStride: UInt32(tableStride), kvHeads: UInt32(page.layout.kvHeads),
+        spanCount: UInt32(buffers.plan.spanCount), keyOrder: UInt32(page.keyOrder),
+        keyNorm: PageConstants.norm(page.keyOrder),
+        scale: 1 / Float(page.layout.headDim).squareRoot(), softCap: softCap), x, y)
+  }
+
+  private func decodeByLanes(
+    _ page: PageConstants, _ buffers: VulkanDecodeBuffers, pages: UInt64, tables: UInt64,
+    tableStride: Int, softCap: Float, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let attend = try context.pipeline(
+      .decode,
+      page.constants(workgroup: VulkanOperators.attentionThreads)
+        + [context.features.subgroup_size], for: work)
     try rotate(
       page, order: page.keyOrder, scale: 1 / Float(page.layout.headDim).squareRoot(),
-      from: buffers.queries.address, to: buffers.turned.address, rows: rows, recorder)
+      from: buffers.queries.address, to: buffers.turned.address,
+      rows: buffers.plan.pairCount * page.groupSize, recorder)
     recorder.barrier()
     let (x, y) = VulkanOperators.spread(buffers.plan.spanCount)
     recorder.dispatch(
@@ -60,17 +133,6 @@ extension VulkanOperators {
         spans: buffers.spans.address, partials: buffers.partials.address,
         tableStride: UInt32(tableStride), kvHeads: UInt32(page.layout.kvHeads),
         spanCount: UInt32(buffers.plan.spanCount), softCap: softCap), x, y)
-    recorder.barrier()
-    recorder.dispatch(
-      join,
-      MergePush(
-        partials: buffers.partials.address, spanStarts: buffers.starts.address,
-        outputs: buffers.outputs.address), buffers.plan.pairCount, page.groupSize)
-    guard page.valueOrder > 0 else { return }
-    recorder.barrier()
-    try rotate(
-      page, order: page.valueOrder, scale: 1, from: buffers.outputs.address,
-      to: buffers.outputs.address, rows: rows, recorder)
   }
 
   private struct PrefillPush {
@@ -110,4 +172,6 @@ extension VulkanOperators {
 
   /// Threads of the attention shaders.
   private static let attentionThreads = 128
+  /// Beyond it, sums and queries leave a lane no registers.
+  private static let largestMatrixHeadDim = 256
 }

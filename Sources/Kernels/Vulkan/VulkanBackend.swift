@@ -20,6 +20,7 @@ public final class VulkanBackend: KernelBackend {
     _ selection: VulkanSelection = .any, validates: Bool? = nil
   ) throws(DeviceError) {
     context = try VulkanContext(selection, validates: validates)
+    try context.learnFragments()
     facts = DeviceFacts(
       name: context.device.name, kernelPath: "vulkan", coreCount: 1,
       memoryBytes: Int(context.device.deviceLocalBytes), lastLevelCacheBytes: 64 << 20)

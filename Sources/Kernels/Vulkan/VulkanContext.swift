@@ -13,6 +13,8 @@ final class VulkanContext {
   private let loader: UnsafeMutablePointer<cvulkan_loader>
   private let compute: OpaquePointer
   private var pipelines: [PipelineKey: VkPipeline] = [:]
+  /// Whether shaders may fill cooperative matrices by element; see ``learnFragments()``.
+  var fragmentsAreKnown = false
 
   private struct PipelineKey: Hashable {
     let shader: String
@@ -131,6 +133,15 @@ final class VulkanContext {
     pipelines[key] = made!
     return made!
   }
+
+  /// Workgroups of 128 threads that run at once where a thread has 128 registers, as those of
+  /// decode attention: four on a multiprocessor with 64 Ki of them.
+  var slots: Int {
+    let multiprocessors = Int(features.multiprocessors)
+    return 4 * (multiprocessors > 0 ? multiprocessors : VulkanContext.assumedMultiprocessors)
+  }
+  /// Where the driver does not say: enough for a large device, and no harm to a small one.
+  private static let assumedMultiprocessors = 128
 
   /// Records commands, runs them so many times, one after the other, and waits for their end.
   func run(

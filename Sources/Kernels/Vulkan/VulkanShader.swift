@@ -2,7 +2,8 @@ import CVulkan
 
 /// The embedded shaders, by the names of their files in `Sources/CVulkan/Shaders`.
 enum VulkanShader: String, CaseIterable {
-  case append, gather, rotate, decode, merge, prefill
+  case append, gather, rotate, decode, merge, prefill, fragments
+  case decodeMatrix = "decode_matrix"
   case linearRows = "linear_rows"
   case linearTiles = "linear_tiles"
   case rmsNorm = "rms_norm"

@@ -202,7 +202,8 @@ extension VulkanBackend {
     let work = VulkanWork("decode attention", "\(sequences) sequences of \(context), \(page)")
     let width = (context + page.layout.blockSize - 1) / page.layout.blockSize
     let plan = VulkanDecodePlan(
-      contexts: [Int](repeating: context, count: sequences), kvHeads: page.layout.kvHeads)
+      contexts: [Int](repeating: context, count: sequences), kvHeads: page.layout.kvHeads,
+      slots: self.context.slots)
     let buffers = try VulkanDecodeBuffers(
       plan, page, self.context, work, isHostVisible: false)
     let tables = try (0..<4).map { (turn) throws(DeviceError) in

@@ -1,0 +1,60 @@
+import Testing
+
+@testable import Kernels
+
+@Suite("How decode attention is cut for a device with many multiprocessors")
+struct VulkanDecodePlanTests {
+  private func spans(_ plan: VulkanDecodePlan) -> [[Int]] {
+    stride(from: 0, to: plan.spans.count, by: 4).map { plan.spans[$0..<$0 + 4].map(Int.init) }
+  }
+
+  @Test("Spans cover what each pair sees once, in order, whatever the batch")
+  func coverage() {
+    var random = SplitMix64(seed: 11)
+    for _ in 0..<60 {
+      let contexts = (0..<Int.random(in: 1...40, using: &random)).map { _ in
+        Int.random(in: 1...40_000, using: &random)
+      }
+      let kvHeads = Int.random(in: 1...9, using: &random)
+      let window = Bool.random(using: &random) ? Int.random(in: 1...3000, using: &random) : nil
+      let plan = VulkanDecodePlan(
+        contexts: contexts, window: window, kvHeads: kvHeads,
+        slots: Int.random(in: 1...700, using: &random))
+      let all = spans(plan)
+      #expect(plan.pairCount == contexts.count * kvHeads)
+      for (sequence, context) in contexts.enumerated() {
+        let own = Array(all[Int(plan.starts[sequence])..<Int(plan.starts[sequence + 1])])
+        for head in 0..<kvHeads {
+          // Partial `i` of a head stands at start + i * kvHeads + head: merge.comp counts on it.
+          let pieces = stride(from: head, to: own.count, by: kvHeads).map { own[$0] }
+          #expect(pieces.allSatisfy { $0[0] == sequence && $0[1] == head })
+          #expect(pieces.first?[2] == context - min(context, window ?? context))
+          #expect(pieces.last?[3] == context)
+          #expect(zip(pieces, pieces.dropFirst()).allSatisfy { $0[3] == $1[2] })
+        }
+      }
+    }
+  }
+
+  @Test("A batch that fills the device with a span for each pair is not cut; fewer pairs are")
+  func rounds() {
+    // 512 pairs for 528 workgroups at once.
+    let full = VulkanDecodePlan(
+      contexts: [Int](repeating: 4096, count: 64), kvHeads: 8, slots: 528)
+    #expect(full.isWhole && full.spanCount == 512)
+    // 64 pairs: eight spans of each fill one round.
+    let few = VulkanDecodePlan(
+      contexts: [Int](repeating: 16384, count: 8), kvHeads: 8, slots: 528)
+    #expect(!few.isWhole && few.spanCount == 512)
+    // 2,048 pairs take four rounds as they are.
+    let many = VulkanDecodePlan(
+      contexts: [Int](repeating: 1024, count: 256), kvHeads: 8, slots: 528)
+    #expect(many.isWhole)
+  }
+
+  @Test("An empty batch has no spans")
+  func empty() {
+    let plan = VulkanDecodePlan(contexts: [], kvHeads: 8, slots: 528)
+    #expect(plan.spanCount == 0 && plan.starts == [0])
+  }
+}
