@@ -88,7 +88,8 @@ static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *lo
   if (optional.has_matrices2) {
     extensions[extension_count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
     optional.matrices2.pNext = matrices;
-    matrices = &optional.matrices2;
+    optional.sizes.pNext = &optional.matrices2;
+    matrices = &optional.sizes;
   }
   v11.pNext = matrices;
   VkPhysicalDeviceVulkan12Features v12 = {

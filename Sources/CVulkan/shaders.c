@@ -24,6 +24,15 @@ SHADER(fragments) = {
 SHADER(gather) = {
 #embed "Shaders/gather.spv"
 };
+SHADER(gather_halves) = {
+#embed "Shaders/gather_halves.spv"
+};
+SHADER(halves) = {
+#embed "Shaders/halves.spv"
+};
+SHADER(linear_matrix) = {
+#embed "Shaders/linear_matrix.spv"
+};
 SHADER(linear_rows) = {
 #embed "Shaders/linear_rows.spv"
 };
@@ -35,6 +44,9 @@ SHADER(merge) = {
 };
 SHADER(prefill) = {
 #embed "Shaders/prefill.spv"
+};
+SHADER(prefill_matrix) = {
+#embed "Shaders/prefill_matrix.spv"
 };
 SHADER(read) = {
 #embed "Shaders/read.spv"
@@ -56,9 +68,10 @@ SHADER(silu_multiply) = {
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
     SHADER(add), SHADER(append), SHADER(decode), SHADER(decode_matrix), SHADER(fill),
-    SHADER(fragments), SHADER(gather), SHADER(linear_rows), SHADER(linear_tiles),
-    SHADER(merge), SHADER(prefill), SHADER(read), SHADER(rms_norm), SHADER(rotary),
-    SHADER(rotate), SHADER(silu_multiply),
+    SHADER(fragments), SHADER(gather), SHADER(gather_halves), SHADER(halves), SHADER(linear_matrix),
+    SHADER(linear_rows), SHADER(linear_tiles), SHADER(merge), SHADER(prefill),
+    SHADER(prefill_matrix), SHADER(read), SHADER(rms_norm), SHADER(rotary), SHADER(rotate),
+    SHADER(silu_multiply),
 };
 #undef SHADER
 

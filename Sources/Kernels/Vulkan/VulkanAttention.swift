@@ -151,7 +151,26 @@ extension VulkanOperators {
     _ page: PageConstants, pages: UInt64, table: UInt64, queries: UInt64, outputs: UInt64,
     prefix: Int, tokens: Int, options: AttentionOptions, _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    let rows = tokens * page.layout.kvHeads * page.groupSize
+    if takesMatricesInPrefill(page, tokens: tokens) {
+      try prefillByMatrices(
+        page, pages: pages, table: table, queries: queries, outputs: outputs, prefix: prefix,
+        tokens: tokens, options: options, recorder)
+    } else {
+      try prefillByLanes(
+        page, pages: pages, table: table, queries: queries, outputs: outputs, prefix: prefix,
+        tokens: tokens, options: options, recorder)
+    }
+    guard page.valueOrder > 0 else { return }
+    recorder.barrier()
+    try rotate(
+      page, order: page.valueOrder, scale: 1, from: outputs, to: outputs,
+      rows: tokens * page.layout.kvHeads * page.groupSize, recorder)
+  }
+
+  private func prefillByLanes(
+    _ page: PageConstants, pages: UInt64, table: UInt64, queries: UInt64, outputs: UInt64,
+    prefix: Int, tokens: Int, options: AttentionOptions, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
     let rowsEach = 4
     let rowsOfGroup = VulkanOperators.attentionThreads / 16 * rowsEach
     let attend = try context.pipeline(
@@ -159,7 +178,7 @@ extension VulkanOperators {
       page.constants(workgroup: VulkanOperators.attentionThreads) + [UInt32(rowsEach)], for: work)
     try rotate(
       page, order: page.keyOrder, scale: 1 / Float(page.layout.headDim).squareRoot(),
-      from: queries, to: queries, rows: rows, recorder)
+      from: queries, to: queries, rows: tokens * page.layout.kvHeads * page.groupSize, recorder)
     recorder.barrier()
     recorder.dispatch(
       attend,
@@ -169,10 +188,6 @@ extension VulkanOperators {
         window: UInt32(min(options.slidingWindow ?? 0, Int(UInt32.max))),
         softCap: options.softCap ?? 0),
       (tokens * page.groupSize + rowsOfGroup - 1) / rowsOfGroup, page.layout.kvHeads)
-    guard page.valueOrder > 0 else { return }
-    recorder.barrier()
-    try rotate(
-      page, order: page.valueOrder, scale: 1, from: outputs, to: outputs, rows: rows, recorder)
   }
 
   /// Threads of the attention shaders.

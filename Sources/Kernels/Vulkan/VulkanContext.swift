@@ -13,6 +13,8 @@ final class VulkanContext {
   private let loader: UnsafeMutablePointer<cvulkan_loader>
   private let compute: OpaquePointer
   private var pipelines: [PipelineKey: VkPipeline] = [:]
+  /// The largest last; the others serve commands that were recorded before it was made.
+  private var scratches: [cvulkan_memory] = []
   /// Whether shaders may fill cooperative matrices by element; see ``learnFragments()``.
   var fragmentsAreKnown = false
 
@@ -57,6 +59,7 @@ final class VulkanContext {
 
   deinit {
     for pipeline in pipelines.values { cvulkan_destroy_pipeline(compute, pipeline) }
+    for index in scratches.indices { cvulkan_free(compute, &scratches[index]) }
     cvulkan_compute_close(compute)
     cvulkan_close(loader)
     loader.deallocate()
@@ -117,6 +120,17 @@ final class VulkanContext {
     return made
   }
 
+  /// Where shaders of one call leave what the next ones of it take: memory of the device that grows
+  /// with what is asked for. Every call gets the same, so a barrier has to part them.
+  func scratch(byteCount: Int, for work: VulkanWork) throws(DeviceError) -> UInt64 {
+    if let last = scratches.last, last.byte_count >= byteCount { return last.address }
+    var made = cvulkan_memory()
+    try check(
+      cvulkan_allocate(compute, UInt64(max(16, byteCount)), false, &made), work, bytes: byteCount)
+    scratches.append(made)
+    return made.address
+  }
+
   fileprivate func free(_ memory: inout cvulkan_memory) { cvulkan_free(compute, &memory) }
 
   /// A shader with its constants, compiled when it is first asked for.
@@ -147,6 +161,10 @@ final class VulkanContext {
   func run(
     _ work: VulkanWork, times: Int = 1, _ record: (VulkanRecorder) throws(DeviceError) -> Void
   ) throws(DeviceError) {
+    while scratches.count > 1 {
+      var old = scratches.removeFirst()
+      cvulkan_free(compute, &old)
+    }
     try check(cvulkan_begin(compute), work)
     try record(VulkanRecorder(compute: compute))
     for _ in 0..<times { try check(cvulkan_submit(compute, timeout_ns), work) }

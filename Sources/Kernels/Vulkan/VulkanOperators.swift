@@ -115,6 +115,9 @@ extension VulkanOperators {
         .linearRows, linearConstants([held, each, outputsOfGroup]), for: work)
       recorder.dispatch(
         pipeline, push, min(65535, (outputs + outputsOfGroup - 1) / outputsOfGroup))
+    } else if takesMatricesInLinear(tokens: tokens, outputs: outputs, inputs: inputs) {
+      try linearByMatrices(
+        x: x, w: w, y: y, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
     } else {
       let (tokenQuads, outputQuads) = (2, 1)
       let tileTokens = threads / 16 * 4 * tokenQuads, tileOutputs = 16 * 4 * outputQuads

@@ -3,7 +3,11 @@ import CVulkan
 /// The embedded shaders, by the names of their files in `Sources/CVulkan/Shaders`.
 enum VulkanShader: String, CaseIterable {
   case append, gather, rotate, decode, merge, prefill, fragments
+  case halves
+  case gatherHalves = "gather_halves"
   case decodeMatrix = "decode_matrix"
+  case prefillMatrix = "prefill_matrix"
+  case linearMatrix = "linear_matrix"
   case linearRows = "linear_rows"
   case linearTiles = "linear_tiles"
   case rmsNorm = "rms_norm"

@@ -1,0 +1,156 @@
+import CVulkan
+import Operators
+
+// Operators on many tokens by products of matrices of halves. Other shaders first bring what they
+// multiply into the order that lanes fill matrices in, in scratch memory.
+
+extension VulkanOperators {
+  // MARK: Prefill attention
+
+  private struct GatherHalvesPush {
+    var pages, table, keys, values: UInt64
+    var tokens, kvHeads: UInt32
+  }
+
+  private struct PrefillMatrixPush {
+    var queries, outputs, keys, values: UInt64
+    var kvHeads, prefix, tokens, window: UInt32
+    var softCap: Float
+  }
+
+  private static let prefillThreads = 256
+  /// Rows and keys of a workgroup's tile.
+  private static let (prefillRows, prefillKeys) = (prefillThreads / 2, 64)
+  /// Beyond it, keys and values of a tile do not fit into the memory that a workgroup shares.
+  private static let largestPrefillHeadDim = 128
+
+  /// Whether prefill attention goes by products of matrices.
+  func takesMatricesInPrefill(_ page: PageConstants, tokens: Int) -> Bool {
+    let dim = page.layout.headDim
+    return context.fragmentsAreKnown && dim % 32 == 0
+      && dim <= VulkanOperators.largestPrefillHeadDim
+      && 2 * VulkanOperators.prefillKeys * dim * 2 <= context.features.max_shared_bytes
+      && VulkanOperators.prefillThreads <= context.features.max_workgroup_invocations
+      && tokens * page.groupSize / VulkanOperators.prefillRows < 65535
+  }
+
+  /// Attends a chunk; `queries` are turned in place, and outputs are left to be turned back.
+  func prefillByMatrices(
+    _ page: PageConstants, pages: UInt64, table: UInt64, queries: UInt64, outputs: UInt64,
+    prefix: Int, tokens: Int, options: AttentionOptions, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let (heads, dim) = (page.layout.kvHeads, page.layout.headDim)
+    let (rows, keys) = (VulkanOperators.prefillRows, VulkanOperators.prefillKeys)
+    let tiles = (prefix + tokens + keys - 1) / keys
+    let byteCount = heads * tiles * keys * dim * 2
+    let scratch = try context.scratch(byteCount: 2 * byteCount, for: work)
+    let gather = try context.pipeline(.gatherHalves, page.constants(workgroup: 128), for: work)
+    // Nothing else of the pages matters to this one.
+    let attend = try context.pipeline(
+      .prefillMatrix,
+      [VulkanOperators.prefillThreads, 16, dim, 16, 0, 0, page.groupSize].map(UInt32.init)
+        + [options.softCap == nil ? 0 : 1], for: work)
+    if page.keyOrder > 0 {
+      try rotate(
+        page, order: page.keyOrder, scale: 1, from: queries, to: queries,
+        rows: tokens * heads * page.groupSize, recorder)
+    }
+    // Tiles of 32 tokens.
+    recorder.dispatch(
+      gather,
+      GatherHalvesPush(
+        pages: pages, table: table, keys: scratch, values: scratch + UInt64(byteCount),
+        tokens: UInt32(prefix + tokens), kvHeads: UInt32(heads)), 2 * tiles, heads, 2)
+    recorder.barrier()
+    recorder.dispatch(
+      attend,
+      PrefillMatrixPush(
+        queries: queries, outputs: outputs, keys: scratch, values: scratch + UInt64(byteCount),
+        kvHeads: UInt32(heads), prefix: UInt32(prefix), tokens: UInt32(tokens),
+        window: UInt32(min(options.slidingWindow ?? 0, Int(UInt32.max))),
+        softCap: options.softCap ?? 0), heads, (tokens * page.groupSize + rows - 1) / rows)
+  }
+
+  // MARK: Linear
+
+  private struct HalvesPush {
+    var rows, halves, factors: UInt64
+    var rowCount, columns: UInt32
+  }
+
+  private struct LinearMatrixPush {
+    var x, factors, w, y: UInt64
+    var tokens, outputs, inputs: UInt32
+  }
+
+  /// What a workgroup and its subgroups take of a product.
+  private struct Tile {
+    let threads, tokens, outputs, ownTokens, ownOutputs: Int
+
+    /// Bytes that a workgroup shares: two slices of 32 inputs.
+    var sharedBytes: Int { 2 * (tokens + outputs) * 64 }
+
+    func groups(tokens: Int, outputs: Int) -> Int {
+      ((tokens + self.tokens - 1) / self.tokens) * ((outputs + self.outputs - 1) / self.outputs)
+    }
+
+    /// From the fastest on large products to the one that gives small ones the most workgroups.
+    static let all = [
+      Tile(threads: 256, tokens: 256, outputs: 128, ownTokens: 64, ownOutputs: 64),
+      Tile(threads: 256, tokens: 128, outputs: 128, ownTokens: 64, ownOutputs: 32),
+      Tile(threads: 256, tokens: 128, outputs: 64, ownTokens: 64, ownOutputs: 16),
+      Tile(threads: 128, tokens: 64, outputs: 32, ownTokens: 64, ownOutputs: 8),
+    ]
+  }
+
+  /// Whether a product for many tokens goes by products of matrices: whole slices of inputs, rows of
+  /// results at multiples of eight bytes, and offsets of 32 bits.
+  func takesMatricesInLinear(tokens: Int, outputs: Int, inputs: Int) -> Bool {
+    context.fragmentsAreKnown && inputs % 32 == 0 && outputs % 2 == 0
+      && max(tokens + 15, outputs) * inputs * 2 <= Int(UInt32.max)
+  }
+
+  /// The first tile that occupies most of the device, or the last one.
+  private func tile(tokens: Int, outputs: Int) -> Tile {
+    let known = Int(context.features.multiprocessors)
+    let wanted = (known > 0 ? known : 128) * 3 / 4
+    let fitting = Tile.all.filter {
+      $0.sharedBytes <= Int(context.features.max_shared_bytes)
+        && $0.threads <= Int(context.features.max_workgroup_invocations)
+    }
+    return fitting.first {
+      $0.tokens < 2 * tokens && $0.groups(tokens: tokens, outputs: outputs) >= wanted
+    } ?? Tile.all[Tile.all.count - 1]
+  }
+
+  /// `y = x * w^T` by products of matrices.
+  func linearByMatrices(
+    x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
+    _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let padded = (tokens + 15) / 16 * 16
+    let byteCount = padded * inputs * 2
+    let scratch = try context.scratch(byteCount: byteCount + 4 * padded, for: work)
+    let factors = scratch + UInt64(byteCount)
+    let tile = tile(tokens: tokens, outputs: outputs)
+    let convert = try context.pipeline(.halves, [256], for: work)
+    let multiply = try context.pipeline(
+      .linearMatrix,
+      [
+        tile.threads, 16, 128, 16, 0, 0, 1, tile.tokens, tile.outputs, tile.ownTokens,
+        tile.ownOutputs,
+      ].map(UInt32.init), for: work)
+    recorder.dispatch(
+      convert,
+      HalvesPush(
+        rows: x, halves: scratch, factors: factors, rowCount: UInt32(tokens),
+        columns: UInt32(inputs)), padded / 2)
+    recorder.barrier()
+    recorder.dispatch(
+      multiply,
+      LinearMatrixPush(
+        x: scratch, factors: factors, w: w, y: y, tokens: UInt32(tokens),
+        outputs: UInt32(outputs), inputs: UInt32(inputs)),
+      tile.groups(tokens: tokens, outputs: outputs))
+  }
+}
