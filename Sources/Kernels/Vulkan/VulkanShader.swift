@@ -8,6 +8,8 @@ enum VulkanShader: String, CaseIterable {
   case decodeMatrix = "decode_matrix"
   case prefillMatrix = "prefill_matrix"
   case linearMatrix = "linear_matrix"
+  case linearFew = "linear_few"
+  case activations
   case linearRows = "linear_rows"
   case linearTiles = "linear_tiles"
   case rmsNorm = "rms_norm"
