@@ -12,14 +12,10 @@ final class VulkanContext {
   var timeout_ns: UInt64 = 60_000_000_000
   private let loader: UnsafeMutablePointer<cvulkan_loader>
   private let compute: OpaquePointer
-  private var pipelines: [PipelineKey: VkPipeline] = [:]
+  private var pipelines = PipelineCache()
+  private var constants: [VulkanShader: ShaderConstants] = [:]
   /// Whether shaders may fill cooperative matrices by element; see ``learnFragments()``.
   var fragmentsAreKnown = false
-
-  private struct PipelineKey: Hashable {
-    let shader: String
-    let constants: [UInt32]
-  }
 
   /// The variable of the environment that switches the Khronos validation layer on.
   static let validationVariable = "KVSIM_VULKAN_VALIDATION"
@@ -56,7 +52,7 @@ final class VulkanContext {
   }
 
   deinit {
-    for pipeline in pipelines.values { cvulkan_destroy_pipeline(compute, pipeline) }
+    for pipeline in pipelines.pipelines { cvulkan_destroy_pipeline(compute, pipeline) }
     cvulkan_compute_close(compute)
     cvulkan_close(loader)
     loader.deallocate()
@@ -119,19 +115,31 @@ final class VulkanContext {
 
   fileprivate func free(_ memory: inout cvulkan_memory) { cvulkan_free(compute, &memory) }
 
-  /// A shader with its constants, compiled when it is first asked for.
+  /// A shader with its constants, compiled when it is first asked for. Whoever asks for it records it
+  /// into the next list, or into the one that is being recorded: older ones may be gone.
   func pipeline(
     _ shader: VulkanShader, _ constants: [UInt32], for work: VulkanWork
   ) throws(DeviceError) -> VkPipeline {
-    let key = PipelineKey(shader: shader.rawValue, constants: constants)
-    if let known = pipelines[key] { return known }
+    let relevant = constantsOf(shader).relevant(constants)
+    let key = PipelineCache.Key(shader: shader, constants: relevant)
+    if let known = pipelines.find(key) { return known }
     let code = shader.code
     var made: VkPipeline?
     try check(
       cvulkan_make_pipeline(
-        compute, code.spirv, code.byte_count, constants, UInt32(constants.count), &made), work)
-    pipelines[key] = made!
+        compute, code.spirv, code.byte_count, relevant, UInt32(relevant.count), &made), work)
+    pipelines.keep(made!, key)
     return made!
+  }
+
+  /// Pipelines that are kept.
+  var pipelineCount: Int { pipelines.pipelines.count }
+
+  private func constantsOf(_ shader: VulkanShader) -> ShaderConstants {
+    if let known = constants[shader] { return known }
+    let read = ShaderConstants(shader.words)
+    constants[shader] = read
+    return read
   }
 
   /// Workgroups of 128 threads that run at once where a thread has 128 registers, as those of
@@ -147,6 +155,8 @@ final class VulkanContext {
   func run(
     _ work: VulkanWork, times: Int = 1, _ record: (VulkanRecorder) throws(DeviceError) -> Void
   ) throws(DeviceError) {
+    // Nothing runs now, so that what goes is in no list.
+    for old in pipelines.removeOldest() { cvulkan_destroy_pipeline(compute, old) }
     try check(cvulkan_begin(compute), work)
     try record(VulkanRecorder(compute: compute))
     for _ in 0..<times { try check(cvulkan_submit(compute, timeout_ns), work) }
