@@ -88,6 +88,14 @@ public struct CheckCase: Hashable, Sendable {
     case attention(AttentionShape)
     /// A dense layer.
     case linear(LinearShape)
+
+    /// Every size that a person needs to build the case by hand.
+    var description: String {
+      switch self {
+      case .attention(let shape): shape.description
+      case .linear(let shape): shape.description
+      }
+    }
   }
 
   /// Its number: with a run's seed it says which random data the case gets.
