@@ -20,15 +20,19 @@ final class VulkanContext {
   /// The variable of the environment that switches the Khronos validation layer on.
   static let validationVariable = "KVSIM_VULKAN_VALIDATION"
 
-  /// - Parameter validates: by default whether the environment asks for it.
+  /// - Parameters:
+  ///   - validates: by default whether the environment asks for it.
+  ///   - vulkan: what all functions of Vulkan are asked of; by default that of libvulkan.so.1.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)``, ``DeviceError/failed(_:)``.
-  init(_ selection: VulkanSelection, validates: Bool? = nil) throws(DeviceError) {
+  init(
+    _ selection: VulkanSelection, validates: Bool? = nil, vulkan: PFN_vkGetInstanceProcAddr? = nil
+  ) throws(DeviceError) {
     let asked = getenv(VulkanContext.validationVariable).map { String(cString: $0) } ?? ""
     let loader = UnsafeMutablePointer<cvulkan_loader>.allocate(capacity: 1)
     loader.initialize(to: cvulkan_loader())
     do throws(DeviceError) {
       let (chosen, handle) = try VulkanContext.choose(
-        selection, loader, validates: validates ?? !["", "0"].contains(asked))
+        selection, loader, validates: validates ?? !["", "0"].contains(asked), vulkan)
       var compute: OpaquePointer?
       var reason = [CChar](repeating: 0, count: 256)
       let opened = cvulkan_compute_open(loader, handle, &compute, &reason)
@@ -53,15 +57,17 @@ final class VulkanContext {
 
   deinit {
     for pipeline in pipelines.pipelines { cvulkan_destroy_pipeline(compute, pipeline) }
-    cvulkan_compute_close(compute)
+    guard cvulkan_compute_close(compute) else { return }
     cvulkan_close(loader)
     loader.deallocate()
   }
 
   private static func choose(
-    _ selection: VulkanSelection, _ loader: UnsafeMutablePointer<cvulkan_loader>, validates: Bool
+    _ selection: VulkanSelection, _ loader: UnsafeMutablePointer<cvulkan_loader>, validates: Bool,
+    _ vulkan: PFN_vkGetInstanceProcAddr?
   ) throws(DeviceError) -> (VulkanDevice, VkPhysicalDevice) {
-    let opened = cvulkan_open(loader, nil, validates)
+    let opened =
+      vulkan.map { cvulkan_open_by(loader, $0, validates) } ?? cvulkan_open(loader, nil, validates)
     var handles = [cvulkan_device](repeating: cvulkan_device(), count: 64)
     var count: UInt32 = 0
     var listed = opened
