@@ -52,6 +52,12 @@ public struct AttentionShape: Hashable, Sendable {
     hasOutliers ? [3: 30, heads.headDim / 2 + 5: 30] : [:]
   }
 
+  /// What a device may compile attention for: bits of an element, head size, query heads per KV head
+  /// and tokens per page.
+  var compiledSizes: [Int] {
+    [format.bitsPerElement, heads.headDim, heads.groupSize, blockSize]
+  }
+
   /// How many multiplications the reference needs, roughly.
   var work: Int {
     let pairs = contexts.reduce(0, +) + chunk * contexts[0]
@@ -98,6 +104,15 @@ public struct CheckCase: Hashable, Sendable {
     case linear(LinearShape)
     /// One of the small operators of a layer.
     case small(SmallOperatorShape)
+
+    /// Every size that a person needs to build the case by hand.
+    var description: String {
+      switch self {
+      case .attention(let shape): shape.description
+      case .linear(let shape): shape.description
+      case .small(let shape): shape.description
+      }
+    }
   }
 
   /// Its number: with a run's seed it says which random data the case gets.

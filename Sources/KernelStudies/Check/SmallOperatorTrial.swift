@@ -1,24 +1,11 @@
 import Glibc
 import Kernels
-
-extension CheckSuite {
-  /// Runs a small operator on every path.
-  mutating func check(_ each: CheckCase, _ shape: SmallOperatorShape) {
-    var random = CheckRandom(seed: plan.seed, index: each.index)
-    let trial = SmallOperatorTrial(shape, &random)
-    for backend in backends {
-      let verdict = Verdict.of(expected: trial.expected, parts: trial.parts) {
-        (output) throws(DeviceError) in
-        try trial.run(backend, &output)
-      }
-      count(verdict, shape.kind, nil, backend.kernelPath, each.index, shape.description)
-    }
-  }
-}
+import Operators
 
 /// A small operator with its operands and what has to come out.
-struct SmallOperatorTrial {
+struct SmallOperatorTrial: Trial {
   let shape: SmallOperatorShape
+  let format: KVFormat? = nil
   /// What is normalised, turned, gated or added to; and the other operand.
   let first, second: [Float]
   /// In Double, from the same operands.
@@ -29,7 +16,7 @@ struct SmallOperatorTrial {
   /// Elements of a stretch.
   private static let stretch = 16
 
-  init(_ shape: SmallOperatorShape, _ random: inout CheckRandom) {
+  init(_ shape: SmallOperatorShape, random: inout CheckRandom) {
     self.shape = shape
     switch shape {
     case .rmsNorm(let rows, let width, let epsilon, let data):
@@ -54,6 +41,16 @@ struct SmallOperatorTrial {
       expected = zip(first, second).map { Double($0) + Double($1) }
       parts = max(1, count / SmallOperatorTrial.stretch)
     }
+  }
+
+  func outcome(of kind: CheckOperator, on backend: any KernelBackend) -> Outcome {
+    .output(count: expected.count) { (output) throws(DeviceError) in
+      try run(backend, &output)
+    }
+  }
+
+  func expectation(of kind: CheckOperator) -> Expectation {
+    .numbers([expected], parts: parts)
   }
 
   /// Writes what `backend` makes of the operands into the start of `output`. Operators that work in

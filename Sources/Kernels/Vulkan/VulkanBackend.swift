@@ -16,10 +16,15 @@ public final class VulkanBackend: KernelBackend {
   /// - Parameter validates: whether the Khronos validation layer watches; by default where the
   ///   environment has `KVSIM_VULKAN_VALIDATION=1`.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)`` or ``DeviceError/failed(_:)``.
-  public init(
+  public convenience init(
     _ selection: VulkanSelection = .any, validates: Bool? = nil
   ) throws(DeviceError) {
-    context = try VulkanContext(selection, validates: validates)
+    try self.init(VulkanContext(selection, validates: validates))
+  }
+
+  /// Goes on with an open device.
+  init(_ context: VulkanContext) throws(DeviceError) {
+    self.context = context
     try context.learnFragments()
     facts = DeviceFacts(
       name: context.device.name, kernelPath: "vulkan",

@@ -28,4 +28,11 @@ enum VulkanShader: String, CaseIterable {
     }
     return found
   }
+
+  /// The same, word by word.
+  var words: UnsafeBufferPointer<UInt32> {
+    let code = code
+    return UnsafeBufferPointer(
+      start: code.spirv.assumingMemoryBound(to: UInt32.self), count: code.byte_count / 4)
+  }
 }
