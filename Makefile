@@ -65,8 +65,8 @@ $(AGREEMENT)/sanitized: $(AGREEMENT_SOURCES)
 	$(AGREEMENT_BUILD) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # The Vulkan kernels on llvmpipe, a GPU made of software, under the Khronos validation layer with its
-# synchronisation checks: any message of it fails the run. llvmpipe compiles each shape anew, so that
-# it takes a quarter of an hour; the tests run a part of it.
+# synchronisation checks: any message of it fails the run. Nearly all of its four minutes are
+# llvmpipe's compiling; the tests run a small part of it.
 test-vulkan: setup-vulkan build
 	KVSIM_VULKAN_VALIDATION=1 $(KVSIM) kernels check --quick --device vulkan:llvmpipe
 

@@ -82,9 +82,14 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
+    .target(
+      name: "FaultyVulkan", dependencies: ["CVulkan"], path: "Tests/FaultyVulkan",
+      cSettings: strictC),
     .testTarget(
       name: "KernelsTests",
-      dependencies: ["Operators", "Kernels", "KernelStudies", "CAttention", "CVulkan"],
+      dependencies: [
+        "Operators", "Kernels", "KernelStudies", "CAttention", "CVulkan", "FaultyVulkan",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "KernelStudiesTests",

@@ -130,6 +130,22 @@ void kv_linear_panels(
   kernels(path)->linear_panels(call, first, last, scratch);
 }
 
+void kv_rms_norm_rows(kv_path path, const kv_rms_norm *call, int64_t first, int64_t last) {
+  kernels(path)->rms_norm(call, first, last);
+}
+
+void kv_rotary_tokens(kv_path path, const kv_rotary *call, int64_t first, int64_t last) {
+  kernels(path)->rotary(call, first, last);
+}
+
+void kv_silu_multiply(kv_path path, const kv_pairwise *call, int64_t first, int64_t last) {
+  kernels(path)->silu_multiply(call, first, last);
+}
+
+void kv_add(kv_path path, const kv_pairwise *call, int64_t first, int64_t last) {
+  kernels(path)->add(call, first, last);
+}
+
 uint64_t kv_read(kv_path path, const void *memory, int64_t bytes) {
   return kernels(path)->read(memory, bytes);
 }

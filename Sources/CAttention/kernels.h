@@ -22,6 +22,10 @@ typedef struct kv_kernels {
   void (*prefill)(const kv_prefill *, int64_t, int64_t, float *);
   void (*linear_rows)(const kv_linear *, int64_t, int64_t);
   void (*linear_panels)(const kv_linear *, int64_t, int64_t, float *);
+  void (*rms_norm)(const kv_rms_norm *, int64_t, int64_t);
+  void (*rotary)(const kv_rotary *, int64_t, int64_t);
+  void (*silu_multiply)(const kv_pairwise *, int64_t, int64_t);
+  void (*add)(const kv_pairwise *, int64_t, int64_t);
   uint64_t (*read)(const void *, int64_t);
   float (*peak)(int64_t, float, float);
   int64_t (*peak_operations)(void);

@@ -9,6 +9,9 @@
 #include "merge_body.h"
 #include "prefill_body.h"
 #include "linear_body.h"
+#include "norm_body.h"
+#include "rotary_body.h"
+#include "pairwise_body.h"
 #include "peak_body.h"
 
 /// Sums memory as floats, whatever they are; four sums, since one chain of additions would wait
@@ -33,6 +36,7 @@ static uint64_t KERNEL(read)(const void *memory, int64_t bytes) {
     .append = KERNEL(append), .rotate = KERNEL(rotate), \
     .gather = KERNEL(gather_tokens), .turn = KERNEL(turn), .decode = KERNEL(decode), \
     .merge = KERNEL(merge), .prefill = KERNEL(prefill), .linear_rows = KERNEL(linear_rows), \
-    .linear_panels = KERNEL(linear_panels), .read = KERNEL(read), \
-    .peak = KERNEL(peak), .peak_operations = KERNEL(peak_operations), \
+    .linear_panels = KERNEL(linear_panels), .rms_norm = KERNEL(rms_norm), \
+    .rotary = KERNEL(rotary), .silu_multiply = KERNEL(silu_multiply), .add = KERNEL(add), \
+    .read = KERNEL(read), .peak = KERNEL(peak), .peak_operations = KERNEL(peak_operations), \
   }

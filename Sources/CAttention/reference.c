@@ -273,6 +273,46 @@ static void linear_panels_scalar(
       call, first * KV_LINEAR_PANEL, kv_min(last * KV_LINEAR_PANEL, call->outputs));
 }
 
+static void rms_norm_scalar(const kv_rms_norm *call, int64_t first, int64_t last) {
+  const int64_t width = call->width;
+  for (int64_t row = first; row < last; row++) {
+    const float *x = call->x + row * width;
+    float *to = call->to + row * width, sum = 0;
+    for (int64_t i = 0; i < width; i++) sum += x[i] * x[i];
+    const float scale = 1.0f / sqrtf(sum / (float)width + call->epsilon);
+    for (int64_t i = 0; i < width; i++) to[i] = x[i] * scale * call->weight[i];
+  }
+}
+
+/// Angles as libm takes them: the other paths have polynomials of their own.
+static void rotary_scalar(const kv_rotary *call, int64_t first, int64_t last) {
+  const int64_t half = call->head_dim / 2;
+  for (int64_t token = first; token < last; token++) {
+    for (int64_t i = 0; i < half; i++) {
+      const uint64_t turns = call->positions[token] * call->frequencies[i];
+      const double angle = (double)(int64_t)turns * (6.283185307179586 * 0x1p-64);
+      const float cosine = (float)cos(angle), sine = (float)sin(angle);
+      for (int64_t head = 0; head < call->heads; head++) {
+        float *x = call->x + (token * call->heads + head) * call->head_dim + i;
+        const float a = x[0], b = x[half];
+        x[0] = a * cosine - b * sine;
+        x[half] = b * cosine + a * sine;
+      }
+    }
+  }
+}
+
+static void silu_multiply_scalar(const kv_pairwise *call, int64_t first, int64_t last) {
+  for (int64_t i = first; i < last; i++) {
+    const float x = fmaxf(call->a[i], -87.0f);
+    call->to[i] = x / (1.0f + expf(-x)) * call->b[i];
+  }
+}
+
+static void add_scalar(const kv_pairwise *call, int64_t first, int64_t last) {
+  for (int64_t i = first; i < last; i++) call->to[i] = call->a[i] + call->b[i];
+}
+
 static uint64_t read_scalar(const void *memory, int64_t bytes) {
   const uint64_t *p = memory;
   uint64_t sum = 0;
@@ -299,5 +339,7 @@ const kv_kernels kv_scalar_kernels = {
     .append = append_scalar, .rotate = rotate_scalar, .gather = gather_scalar,
     .turn = turn_scalar, .decode = decode_scalar, .merge = merge_scalar, .prefill = prefill_scalar,
     .linear_rows = linear_rows_scalar, .linear_panels = linear_panels_scalar,
+    .rms_norm = rms_norm_scalar, .rotary = rotary_scalar, .silu_multiply = silu_multiply_scalar,
+    .add = add_scalar,
     .read = read_scalar, .peak = peak_scalar, .peak_operations = peak_operations_scalar,
 };

@@ -189,10 +189,10 @@ cvulkan_result cvulkan_compute_open(const cvulkan_loader *loader, VkPhysicalDevi
   return result;
 }
 
-void cvulkan_compute_close(cvulkan_compute *c) {
-  if (!c) return;
+bool cvulkan_compute_close(cvulkan_compute *c) {
+  if (!c) return true;
   /* What is still running cannot be waited for, and must not lose what it runs on. */
-  if (c->fate == CVULKAN_TIMED_OUT) return;
+  if (c->fate == CVULKAN_TIMED_OUT) return false;
   if (c->device && c->DestroyDevice) {
     if (c->DeviceWaitIdle) c->DeviceWaitIdle(c->device);
     if (c->DestroyQueryPool) c->DestroyQueryPool(c->device, c->stamps, NULL);
@@ -203,6 +203,7 @@ void cvulkan_compute_close(cvulkan_compute *c) {
     c->DestroyDevice(c->device, NULL);
   }
   free(c);
+  return true;
 }
 
 const char *cvulkan_compute_reason(const cvulkan_compute *c) { return c->reason; }
@@ -374,8 +375,11 @@ cvulkan_result cvulkan_submit(cvulkan_compute *c, uint64_t timeout_ns) {
                                     .commandBufferCount = 1,
                                     .pCommandBuffers = &c->commands};
   if (result == VK_SUCCESS) result = c->QueueSubmit(c->queue, 1, &information, c->fence);
-  if (result == VK_SUCCESS) {
-    result = c->WaitForFences(c->device, 1, &c->fence, VK_TRUE, timeout_ns);
+  if (result != VK_SUCCESS) return judge(c, result, "running the commands");
+  result = c->WaitForFences(c->device, 1, &c->fence, VK_TRUE, timeout_ns);
+  /* Waiting may fail for want of memory while the commands run on what the caller frees next. */
+  if (result < 0 && result != VK_ERROR_DEVICE_LOST && c->DeviceWaitIdle(c->device) != VK_SUCCESS) {
+    result = VK_TIMEOUT;
   }
   return judge(c, result, "running the commands");
 }

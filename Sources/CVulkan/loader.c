@@ -130,12 +130,24 @@ static cvulkan_result listen(cvulkan_loader *loader) {
               (int)result);
 }
 
-cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library, bool validates) {
-  memset(loader, 0, sizeof *loader);
-  cvulkan_result result = open_library(loader, library ? library : "libvulkan.so.1");
-  if (result == CVULKAN_OK) result = create_instance(loader, validates);
+/* Goes on from the library's function. */
+static cvulkan_result start(cvulkan_loader *loader, bool validates) {
+  cvulkan_result result = create_instance(loader, validates);
   if (result == CVULKAN_OK && validates) result = listen(loader);
   return result == CVULKAN_OK ? CVULKAN_OK : abandon(loader, result);
+}
+
+cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library, bool validates) {
+  memset(loader, 0, sizeof *loader);
+  const cvulkan_result result = open_library(loader, library ? library : "libvulkan.so.1");
+  return result == CVULKAN_OK ? start(loader, validates) : abandon(loader, result);
+}
+
+cvulkan_result cvulkan_open_by(cvulkan_loader *loader, PFN_vkGetInstanceProcAddr function,
+                               bool validates) {
+  memset(loader, 0, sizeof *loader);
+  loader->get_instance_proc_addr = function;
+  return start(loader, validates);
 }
 
 void cvulkan_close(cvulkan_loader *loader) {

@@ -40,80 +40,104 @@ public enum Experiment {
     HeadGeometry(queryHeads: $0, kvHeads: 8, headDim: 128)
   }
 
+  /// How far the grids go: as far as steps do that a device of its speed is asked for.
+  public enum Reach: Sendable {
+    /// Steps of a thousand new tokens, and 131,072 cached ones.
+    case cpu
+    /// Steps of eight thousand new tokens, and a million cached ones.
+    case gpu
+  }
+
   /// Every group, cheap operators first.
   public static func groups(
-    formats: [KVFormat] = KVFormat.named, heads: [HeadGeometry] = standardHeads
+    formats: [KVFormat] = KVFormat.named, heads: [HeadGeometry] = standardHeads,
+    reach: Reach = .cpu
   ) -> [ExperimentGroup] {
-    var groups = [linear()]
+    var groups = [linear(reach)]
     for format in formats {
       // Writing pages does not depend on the query heads.
       let written = Set(heads.map(\.withoutGroups)).sorted { $0.kvHeads < $1.kvHeads }
-      groups += written.map { append($0, format) }
+      groups += written.map { append($0, format, reach) }
     }
-    for format in formats { groups += heads.map { decode($0, format) } }
-    for format in formats { groups += heads.map { prefill($0, format) } }
+    for format in formats { groups += heads.map { decode($0, format, reach) } }
+    for format in formats { groups += heads.map { prefill($0, format, reach) } }
     return groups
   }
 
-  /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens; and
-  /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens,
-  /// where kernels pass from memory's bound to arithmetic's by whole register tiles.
-  static func linear() -> ExperimentGroup {
-    let few = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+  /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens (8,192
+  /// on a GPU); and 268 million, as a language-model head has, for up to 64 (256). Steps are finer
+  /// up to 64 tokens, where kernels pass from memory's bound to arithmetic's by whole register
+  /// tiles.
+  static func linear(_ reach: Reach) -> ExperimentGroup {
+    let few = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64], more = [128, 256, 512, 1024]
+    let most = reach == .gpu ? [2048, 4096, 8192] : []
     let grids = [
-      (2048, 1024, few + [128, 256, 512, 1024]), (4096, 2048, few + [128, 256, 512, 1024]),
-      (8192, 4096, few + [128, 256, 512, 1024]), (24576, 4096, few + [128, 256, 512, 1024]),
-      (65536, 4096, [1, 4, 16, 64]),
+      (2048, 1024, few + more + most), (4096, 2048, few + more + most),
+      (8192, 4096, few + more + most), (24576, 4096, few + more + most),
+      (65536, 4096, [1, 4, 16, 64] + (reach == .gpu ? [256] : [])),
     ]
     let fit = grids.flatMap { outputs, inputs, tokens in
       tokens.map { OperatorShape.linear(tokens: $0, outputs: outputs, inputs: inputs) }
     }
-    let heldOut = [
+    var heldOut = [
       (1, 6144, 1024), (3, 4096, 4096), (5, 12288, 4096), (7, 6144, 1024), (10, 6144, 1024),
       (14, 4096, 4096), (20, 6144, 4096), (28, 1024, 3072), (40, 4096, 4096), (56, 6144, 1024),
       (96, 19456, 2560), (96, 12288, 4096), (192, 6144, 1024), (384, 4096, 4096),
       (700, 6144, 1024), (1, 36864, 4096),
-    ].map { OperatorShape.linear(tokens: $0.0, outputs: $0.1, inputs: $0.2) }
-    return ExperimentGroup(fit: fit, heldOut: heldOut)
+    ]
+    if reach == .gpu { heldOut += [(1500, 6144, 4096), (3000, 4096, 12288), (6000, 4096, 4096)] }
+    return ExperimentGroup(
+      fit: fit,
+      heldOut: heldOut.map { OperatorShape.linear(tokens: $0.0, outputs: $0.1, inputs: $0.2) })
   }
 
-  /// 1 to 1,024 tokens.
-  static func append(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+  /// 1 to 1,024 tokens, 8,192 on a GPU.
+  static func append(
+    _ heads: HeadGeometry, _ format: KVFormat, _ reach: Reach
+  ) -> ExperimentGroup {
     func shape(_ tokens: Int) -> OperatorShape {
       .append(tokens: tokens, heads: heads, format: format)
     }
+    let most = reach == .gpu ? [2048, 8192] : []
     return ExperimentGroup(
-      fit: [1, 4, 16, 32, 64, 128, 256, 1024].map(shape), heldOut: [48, 600].map(shape))
+      fit: ([1, 4, 16, 32, 64, 128, 256, 1024] + most).map(shape), heldOut: [48, 600].map(shape))
   }
 
-  /// 1 to 256 sequences of 24 to 32,792 tokens, up to about 131,072 tokens in all. No context ends
-  /// with a page or with the kernels' tile of pages: few do when requests are served.
-  static func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+  /// 1 to 256 sequences (1,024 on a GPU) of 24 to 32,792 tokens (131,096), up to about 131,072
+  /// tokens in all (1,048,576). No context ends with a page or with the kernels' tile of pages: few
+  /// do when requests are served.
+  static func decode(
+    _ heads: HeadGeometry, _ format: KVFormat, _ reach: Reach
+  ) -> ExperimentGroup {
     func shape(_ sequences: Int, _ context: Int) -> OperatorShape {
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
     }
-    let fit = [1, 4, 16, 64, 256].flatMap { sequences in
-      [0, 128, 512, 2048, 8192, 32768].filter { sequences * $0 <= 1 << 17 }
+    let isGPU = reach == .gpu
+    let batches = [1, 4, 16, 64, 256] + (isGPU ? [1024] : [])
+    let contexts = [0, 128, 512, 2048, 8192, 32768] + (isGPU ? [131_072] : [])
+    let fit = batches.flatMap { sequences in
+      contexts.filter { sequences * $0 <= 1 << (isGPU ? 20 : 17) }
         .map { shape(sequences, $0 + 24) }
     }
-    return ExperimentGroup(
-      fit: fit,
-      heldOut: [
-        shape(2, 300), shape(8, 1000), shape(32, 700), shape(3, 5000), shape(24, 3000),
-        shape(100, 200),
-      ])
+    var heldOut = [(2, 300), (8, 1000), (32, 700), (3, 5000), (24, 3000), (100, 200)]
+    if isGPU { heldOut += [(40, 12000), (500, 1000), (10, 60000)] }
+    return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
   }
 
-  /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,096.
-  static func prefill(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+  /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,096; on a GPU of up to 8,192 after up to
+  /// 32,768.
+  static func prefill(
+    _ heads: HeadGeometry, _ format: KVFormat, _ reach: Reach
+  ) -> ExperimentGroup {
     func shape(_ tokens: Int, _ prefix: Int) -> OperatorShape {
       .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
     }
-    let fit = [0, 512, 4096].flatMap { prefix in
-      [1, 16, 64, 256, 1024].map { shape($0, prefix) }
+    let isGPU = reach == .gpu
+    let fit = ([0, 512, 4096] + (isGPU ? [32768] : [])).flatMap { prefix in
+      ([1, 16, 64, 256, 1024] + (isGPU ? [8192] : [])).map { shape($0, prefix) }
     }
-    return ExperimentGroup(
-      fit: fit,
-      heldOut: [shape(32, 1000), shape(128, 256), shape(400, 0), shape(512, 2048)])
+    var heldOut = [(32, 1000), (128, 256), (400, 0), (512, 2048)]
+    if isGPU { heldOut += [(3000, 0), (2048, 12000)] }
+    return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
   }
 }

@@ -57,6 +57,15 @@ public struct DeviceFailure: Hashable, Sendable {
   /// What the driver said.
   public let reason: String
 
+  /// A failure from elsewhere: another backend, a test.
+  public init(kind: Kind, operation: String, shape: String, device: String, reason: String) {
+    self.kind = kind
+    self.operation = operation
+    self.shape = shape
+    self.device = device
+    self.reason = reason
+  }
+
   init(
     _ result: cvulkan_result, operation: String, shape: String, device: String, reason: String
   ) {

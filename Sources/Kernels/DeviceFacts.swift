@@ -6,21 +6,26 @@ public struct DeviceFacts: Hashable, Sendable {
   public let name: String
   /// The kernels that run, such as "avx512".
   public let kernelPath: String
-  /// Logical cores (or compute units) that the kernels use.
+  /// Logical cores that the kernels use; of a graphics processor its multiprocessors, 1 where the
+  /// driver does not say.
   public let coreCount: Int
   /// Bytes of memory of the device.
   public let memoryBytes: Int
-  /// Bytes of the largest cache level.
+  /// Bytes of the largest cache level; of a Vulkan device what
+  /// ``VulkanBackend/assumedCacheBytes`` assumes.
   public let lastLevelCacheBytes: Int
   /// An x86 CPU's family, which tells generations apart where the name does not (a virtual machine
   /// calls every EPYC so): 25 is Zen 3 and 4, 26 Zen 5. Nil elsewhere.
   public let cpuFamily: Int?
+  /// Whether it is a graphics processor; one made of software is none: its times say nothing.
+  public let isGPU: Bool
 
   /// Facts from elsewhere: another backend, a test.
   public init(
     name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int,
-    cpuFamily: Int? = nil
+    cpuFamily: Int? = nil, isGPU: Bool = false
   ) {
+    self.isGPU = isGPU
     self.cpuFamily = cpuFamily
     self.name = name
     self.kernelPath = kernelPath

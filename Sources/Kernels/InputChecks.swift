@@ -21,15 +21,20 @@ enum InputChecks {
         field: "rotation_order", value: order,
         accepted: KVFormat.rotationOrders.map(String.init).joined(separator: ", "))
     }
-    let most = Int(KV_MAX_HEAD_DIM)
-    guard layout.headDim > 0 && layout.headDim % 16 == 0 && layout.headDim <= most else {
-      throw .unsupportedShape(
-        field: "head_dim", value: layout.headDim, accepted: "multiples of 16 up to \(most)")
-    }
+    try check(headDim: layout.headDim)
     try check(positive: layout.kvHeads, "kv_heads")
     _ = try product([
       ("slab_bytes", layout.slabBytes), ("kv_heads", layout.kvHeads),
     ])
+  }
+
+  /// Refuses head dimensions that no kernel was written for.
+  static func check(headDim: Int) throws(DeviceError) {
+    let most = Int(KV_MAX_HEAD_DIM)
+    guard headDim > 0 && headDim % 16 == 0 && headDim <= most else {
+      throw .unsupportedShape(
+        field: "head_dim", value: headDim, accepted: "multiples of 16 up to \(most)")
+    }
   }
 
   /// The product of named sizes that are not negative; refuses, by its name, the one that makes it
@@ -97,15 +102,16 @@ enum InputChecks {
     }
   }
 
-  /// Refuses elements that are not finite, or whose magnitude is above `limit`.
+  /// Refuses elements that are not finite, or whose magnitude is above `limit`, and says of what.
   static func check(
-    finite elements: [Float], count: Int, limit: Float = .greatestFiniteMagnitude, _ field: String
+    finite elements: [Float], count: Int, limit: Float = .greatestFiniteMagnitude, _ field: String,
+    as use: String = "in pages of this format"
   ) throws(DeviceError) {
     for index in 0..<count where !(elements[index].magnitude <= limit) {
       throw .notRepresentable(
         field: field, index: index, value: elements[index],
         accepted: limit < .greatestFiniteMagnitude
-          ? "magnitudes up to \(limit) in pages of this format" : "finite numbers")
+          ? "magnitudes up to \(limit) \(use)" : "finite numbers")
     }
   }
 

@@ -4,7 +4,7 @@ import Operators
 ///
 /// The operators take plain arrays and check them before anything is dispatched: they exist to
 /// prove kernels right. Timing runs the same kernels on memory of the backend's own.
-public protocol KernelBackend: AnyObject {
+public protocol KernelBackend: SmallOperators {
   /// What the device is.
   var facts: DeviceFacts { get }
 
@@ -46,7 +46,8 @@ public protocol KernelBackend: AnyObject {
   ///
   /// Inputs rotate through more memory than the last-level cache, so that every call starts cold,
   /// as in a real step.
-  /// - Returns: nanoseconds of each of `repeats` calls, after a warm-up that does not count.
+  /// - Returns: nanoseconds of each of `repeats` calls, after a warm-up that does not count; a
+  ///   device whose clock is too coarse for short calls gives the means of several.
   func time(
     _ shape: OperatorShape, blockSize: Int, repeats: Int
   ) throws(DeviceError) -> [Int64]

@@ -16,6 +16,9 @@ public struct KernelBenchJSON: Encodable {
   private let cachedDecodes: [CachedRate]
   private let linear: [Case]
   private let skipped: [Skipped]
+  /// The device that published times are of, and what ended the run before its end.
+  private let publishedFor: String
+  private let failure: Nullable<String>
   private let goals: [Goal]
 
   /// The JSON of a result.
@@ -35,6 +38,8 @@ public struct KernelBenchJSON: Encodable {
     cachedAppends = result.cachedAppends.map(CachedRow.init)
     cachedDecodes = result.cachedDecodes.map(CachedRate.init)
     skipped = result.skipped.map { Skipped(group: $0.label, reason: $0.reason) }
+    publishedFor = result.plan.published.device
+    failure = Nullable(result.failure.map(\.description))
     goals = result.goals.map(Goal.init)
   }
 
@@ -75,26 +80,28 @@ public struct KernelBenchJSON: Encodable {
   private struct Machine: Encodable {
     let name: String
     let cpuFamily: Nullable<Int>
+    let isGpu: Bool
     let kernelPath: String
     let threads: Int
     let memoryBytes: Int
     let lastLevelCacheBytes: Int
-    let readBytesPerSOneThread: Spread
+    let readBytesPerSOneThread: Nullable<Spread>
     let readBytesPerS: Spread
-    let peakFlopPerSOneThread: Spread
-    let peakFlopPerS: Spread
+    let peakFlopPerSOneThread: Nullable<Spread>
+    let peakFlopPerS: Nullable<Spread>
 
     init(_ machine: BenchMachine) {
       name = machine.facts.name
       cpuFamily = Nullable(machine.facts.cpuFamily)
+      isGpu = machine.facts.isGPU
       kernelPath = machine.facts.kernelPath
       threads = machine.facts.coreCount
       memoryBytes = machine.facts.memoryBytes
       lastLevelCacheBytes = machine.facts.lastLevelCacheBytes
-      readBytesPerSOneThread = Spread(machine.readOneThread)
+      readBytesPerSOneThread = Nullable(machine.readOneThread.map(Spread.init))
       readBytesPerS = Spread(machine.readAllThreads)
-      peakFlopPerSOneThread = Spread(machine.peakOneThread)
-      peakFlopPerS = Spread(machine.peakAllThreads)
+      peakFlopPerSOneThread = Nullable(machine.peakOneThread.map(Spread.init))
+      peakFlopPerS = Nullable(machine.peakAllThreads.map(Spread.init))
     }
   }
 
@@ -113,6 +120,10 @@ public struct KernelBenchJSON: Encodable {
   private struct Case: Encodable {
     let kind: String
     let format: Nullable<String>
+    /// Of `linear`: the layer's name, empty where it has none, and its sizes.
+    let layer: Nullable<String>
+    let outputs: Nullable<Int>
+    let inputs: Nullable<Int>
     let sequences: Nullable<Int>
     let tokens: Nullable<Int>
     /// Cached tokens of a sequence; of prefill those before the chunk.
@@ -124,22 +135,33 @@ public struct KernelBenchJSON: Encodable {
     let shareOfRead: Spread
     let shareOfPageRead: Nullable<Spread>
     let flopPerS: Double
-    let shareOfPeak: Spread
+    let shareOfPeak: Nullable<Spread>
     let tokensPerS: Double
+    /// What the rated bytes take at the plain read, and the operations at the published rate.
+    let floorOfBytesNs: Double
+    let floorOfOperationsNs: Nullable<Double>
+    /// What was published for other kernels at these sizes, on the device that figures name.
+    let publishedNs: Nullable<Double>
     let speedOverFp16: Nullable<Spread>
     let timeOverInt4: Nullable<Spread>
 
     init(_ samples: BenchSamples, _ index: Int, _ result: BenchResult) {
       let shape = samples.group.cases[index]
       var (sequences, tokens, context): (Int?, Int?, Int?) = (nil, nil, nil)
+      var (outputs, inputs): (Int?, Int?) = (nil, nil)
       switch shape {
-      case .linear(let count, _, _), .append(let count, _, _), .gather(let count, _, _):
+      case .linear(let count, let rows, let columns):
+        (tokens, outputs, inputs) = (count, rows, columns)
+      case .append(let count, _, _), .gather(let count, _, _):
         tokens = count
       case .decodeAttention(let count, let cached, _, _): (sequences, context) = (count, cached)
       case .prefillAttention(let count, let prefix, _, _): (tokens, context) = (count, prefix)
       }
       kind = samples.group.kind.rawValue
       format = Nullable(shape.kvFormat?.name)
+      layer = Nullable(outputs.map { _ in samples.group.name })
+      self.outputs = Nullable(outputs)
+      self.inputs = Nullable(inputs)
       self.sequences = Nullable(sequences)
       self.tokens = Nullable(tokens)
       self.context = Nullable(context)
@@ -150,8 +172,11 @@ public struct KernelBenchJSON: Encodable {
       shareOfRead = Spread(samples.shareOfRead(index))
       shareOfPageRead = Nullable(samples.shareOfPageRead(index).map(Spread.init))
       flopPerS = samples.operationsPerSecond(index)
-      shareOfPeak = Spread(samples.shareOfPeak(index))
+      shareOfPeak = Nullable(samples.shareOfPeak(index).map(Spread.init))
       tokensPerS = samples.tokensPerSecond(index)
+      floorOfBytesNs = samples.floorOfBytes_ns(index)
+      floorOfOperationsNs = Nullable(result.floorOfOperations_ns(samples, index))
+      publishedNs = Nullable(result.published_ns(samples, index))
       speedOverFp16 = Nullable(
         samples.index(of: .fp16).map { Spread(samples.speed(index, over: $0)) })
       timeOverInt4 = Nullable(

@@ -14,56 +14,84 @@ public struct KernelBenchTable {
 
   /// The machine, a table per operator, and the goals.
   public func rendered() -> String {
+    let all = result.machine.readOneThread == nil ? "" : ", all threads"
     let sections = [
       machine(),
-      section("decode attention, all threads", attention(.decode)),
-      section("decode attention, one thread", attention(.decodeOneThread)),
+      section("decode attention\(all)", rows(.decode)),
+      section("decode attention, one thread", rows(.decodeOneThread)),
       section("decode attention from cache, one thread", cachedDecodes()),
-      section("prefill attention, all threads", prefill()),
-      section("append of rows from memory, all threads", moved(.append)),
+      section("prefill attention\(all)", rows(.prefill)),
+      section("append of rows from memory\(all)", rows(.append)),
       section("append of rows in cache, one thread", cachedAppends()),
-      section("gather, all threads", moved(.gather)),
-      section(
-        "linear, \(BenchPlan.linearOutputs) outputs x \(BenchPlan.linearInputs) inputs, "
-          + "all threads", linear()),
+      section("gather\(all)", rows(.gather)),
+      section("linear\(all)", rows(.linear)),
       skipped(),
       unrest(),
       section("goals", goals()),
     ]
-    return sections.compactMap { $0 }.joined(separator: "\n") + "\n" + KernelBenchTable.legend
+    return sections.compactMap { $0 }.joined(separator: "\n") + "\n" + legend
   }
 
-  private static let legend = """
-    time: median of rounds, p10 to p90; ratios and shares: median of the rounds' own ratios
-    of read, of FMA: over a plain read and over the peak of multiply-adds, measured on the same
-    threads in the same round
-    of pages: over a plain read of such pages in the order of a block table, in the same round
-    *: reads less than the last-level cache holds; the read bandwidth is no limit there
-    ggml: published figures for its CPU kernels on EPYCs of the Zen 5 generation, not measured
-    here; no other machine is held against them
+  private var legend: String {
+    let common = """
+      time: median of rounds, p10 to p90; ratios and shares: median of the rounds' own ratios
+      of read: over a plain read, measured on the same threads in the same round
+      GB/s and floor of bytes: KV rows with their scales and zeros, weights, and rows that append
+      and gather read and write; the floor is what a plain read of as many bytes takes
+      *: reads less than the last-level cache holds; the read bandwidth is no limit there
 
-    """
+      """
+    guard result.machine.peakAllThreads == nil else {
+      return common + """
+        of FMA: over the peak of multiply-adds, measured on the same threads in the same round
+        of pages: over a plain read of such pages in the order of a block table, in the same round
+        ggml: published figures for its CPU kernels on EPYCs of the Zen 5 generation, not measured
+        here; no other machine is held against them
+
+        """
+    }
+    let published = result.plan.published
+    let rates = published.operationRates.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+      "\($0.key.rawValue) \(Figures.decimal($0.value * 1e-12)) TFLOP/s"
+    }
+    return common + """
+      published: other kernels on an NVIDIA \(published.device), not measured here; no other device
+      is held against them; of operations, of rate: as fast as the best of those kernels, which
+      reach: \(rates.joined(separator: ", "))
+
+      """
+  }
 
   private func machine() -> String {
     let (machine, plan) = (result.machine, result.plan)
     let facts = machine.facts
-    func limits(_ name: String, _ one: SampleSpread, _ all: SampleSpread, _ unit: String) -> String
-    {
-      let texts = [one, all].map {
-        "\(Figures.decimal($0.median * 1e-9)) \(unit) (\(KernelBenchTable.range($0, 1e-9)))"
-      }
-      return "\(name): one thread \(texts[0]), all threads \(texts[1])"
+    func rate(_ spread: SampleSpread, _ unit: String) -> String {
+      "\(Figures.decimal(spread.median * 1e-9)) \(unit) (\(KernelBenchTable.range(spread, 1e-9)))"
     }
-    return """
+    func limits(
+      _ name: String, _ one: SampleSpread?, _ all: SampleSpread?, _ unit: String
+    ) -> String? {
+      guard let all else { return nil }
+      guard let one else { return "\(name): \(rate(all, unit))" }
+      return "\(name): one thread \(rate(one, unit)), all threads \(rate(all, unit))"
+    }
+    let units =
+      facts.cpuFamily == nil && machine.readOneThread == nil ? "multiprocessors" : "threads"
+    let lines = [
+      """
       \(facts.name)\(facts.cpuFamily.map { " (CPU family \($0))" } ?? ""), \
-      \(facts.coreCount) threads, \(facts.kernelPath) kernels, memory \
+      \(facts.coreCount) \(units), \(facts.kernelPath) kernels, memory \
       \(Size(facts.memoryBytes)), last-level cache \(Size(facts.lastLevelCacheBytes))
-      \(limits("plain read", machine.readOneThread, machine.readAllThreads, "GB/s"))
-      \(limits("FMA peak", machine.peakOneThread, machine.peakAllThreads, "GFLOP/s"))
+      """,
+      limits("plain read", machine.readOneThread, machine.readAllThreads, "GB/s"),
+      limits("FMA peak", machine.peakOneThread, machine.peakAllThreads, "GFLOP/s"),
+      """
       \(plan.heads.queryHeads) query heads, \(plan.heads.kvHeads) KV heads of \
       \(plan.heads.headDim), \(plan.blockSize) tokens per page
 
-      """
+      """,
+    ]
+    return lines.compactMap { $0 }.joined(separator: "\n")
   }
 
   private func section(_ title: String, _ table: TextTable?) -> String? {
@@ -87,44 +115,26 @@ public struct KernelBenchTable {
       """
   }
 
-  /// A table whose groups are parted by lines; nil where there are no rows.
-  private func table(
-    _ kind: BenchGroup.Kind, _ header: [String], _ row: (BenchSamples, Int) -> [String]
-  ) -> TextTable? {
+  /// The groups of a kind, parted by lines; columns that have nothing in any row are left out. Nil
+  /// where there are no rows.
+  private func rows(_ kind: BenchGroup.Kind) -> TextTable? {
     let all = result.samples(of: kind)
     guard !all.isEmpty else { return nil }
+    let cases = all.flatMap { samples in samples.group.cases.indices.map { (samples, $0) } }
+    let columns = KernelBenchColumn.columns(of: kind, result).filter { column in
+      cases.contains { column.text($0.0, $0.1) != nil }
+    }
     var table = TextTable()
-    table.add(header)
+    table.add(columns.map(\.title))
+    var name: String?
     for samples in all {
-      if samples.group.cases.count > 1 || samples == all[0] { table.addRule() }
-      for index in samples.group.cases.indices { table.add(row(samples, index)) }
+      if samples.group.cases.count > 1 || samples.group.name != name { table.addRule() }
+      name = samples.group.name
+      for index in samples.group.cases.indices {
+        table.add(columns.map { $0.text(samples, index) ?? "-" })
+      }
     }
     return table
-  }
-
-  private func attention(_ kind: BenchGroup.Kind) -> TextTable? {
-    table(
-      kind,
-      [
-        "batch x context", "format", "KV", "time µs", "p10-p90", "GB/s", "of read", "of pages",
-        "tokens/s", "x fp16", "/ int4",
-      ]
-    ) { samples, index in
-      guard
-        case .decodeAttention(let batch, let context, _, let format) =
-          samples.group.cases[index]
-      else { return [] }
-      let mark = result.exceedsCache(samples, index) ? "" : "*"
-      return ["\(batch) x \(context)", format.name]
-        + ["\(Size(samples.group.cases[index].ratedBytes))\(mark)"]
-        + KernelBenchTable.time(samples, index)
-        + [
-          Figures.decimal(samples.bytesPerSecond(index) * 1e-9),
-          Figures.percent(samples.shareOfRead(index).median),
-          samples.shareOfPageRead(index).map { Figures.percent($0.median) } ?? "-",
-          Figures.decimal(samples.tokensPerSecond(index)),
-        ] + KernelBenchTable.ratios(samples, index)
-    }
   }
 
   /// With the rate of all threads, were they all as fast, over the plain read: below one, no memory
@@ -146,37 +156,6 @@ public struct KernelBenchTable {
     return table
   }
 
-  private func prefill() -> TextTable? {
-    table(
-      .prefill,
-      ["tokens", "format", "time µs", "p10-p90", "GFLOP/s", "of FMA", "x fp16", "/ int4"]
-    ) { samples, index in
-      guard
-        case .prefillAttention(let tokens, let prefix, _, let format) =
-          samples.group.cases[index]
-      else { return [] }
-      return ["\(tokens) after \(prefix)", format.name]
-        + KernelBenchTable.time(samples, index)
-        + KernelBenchTable.arithmetic(samples, index)
-        + KernelBenchTable.ratios(samples, index)
-    }
-  }
-
-  private func moved(_ kind: BenchGroup.Kind) -> TextTable? {
-    table(
-      kind, ["tokens", "format", "time µs", "p10-p90", "GB/s", "of read", "x fp16", "/ int4"]
-    ) { samples, index in
-      guard let format = samples.group.cases[index].kvFormat else { return [] }
-      let tokens = samples.group.label.split(separator: " ").last!
-      return [String(tokens), format.name]
-        + KernelBenchTable.time(samples, index)
-        + [
-          Figures.decimal(samples.bytesPerSecond(index) * 1e-9),
-          Figures.percent(samples.shareOfRead(index).median),
-        ] + KernelBenchTable.ratios(samples, index)
-    }
-  }
-
   private func cachedAppends() -> TextTable? {
     guard !result.cachedAppends.isEmpty else { return nil }
     var table = TextTable()
@@ -189,19 +168,6 @@ public struct KernelBenchTable {
       ])
     }
     return table
-  }
-
-  private func linear() -> TextTable? {
-    table(
-      .linear, ["M", "time µs", "p10-p90", "GB/s", "of read", "GFLOP/s", "of FMA"]
-    ) { samples, index in
-      guard case .linear(let tokens, _, _) = samples.group.cases[index] else { return [] }
-      return [String(tokens)] + KernelBenchTable.time(samples, index)
-        + [
-          Figures.decimal(samples.bytesPerSecond(index) * 1e-9),
-          Figures.percent(samples.shareOfRead(index).median),
-        ] + KernelBenchTable.arithmetic(samples, index)
-    }
   }
 
   private func goals() -> TextTable {
@@ -235,36 +201,18 @@ public struct KernelBenchTable {
     case .share: Figures.percent(value)
     case .times: Figures.ratio(value)
     case .nanoseconds: Figures.decimal(value) + " ns"
+    case .microseconds: Figures.decimal(value) + " µs"
     }
   }
 
-  private static func range(_ spread: SampleSpread, _ scale: Double) -> String {
+  static func range(_ spread: SampleSpread, _ scale: Double) -> String {
     Figures.decimal(spread.p10 * scale) + "-" + Figures.decimal(spread.p90 * scale)
-  }
-
-  private static func time(_ samples: BenchSamples, _ index: Int) -> [String] {
-    let time = samples.time(index)
-    return [Figures.decimal(time.median * 1e-3), range(time, 1e-3)]
-  }
-
-  private static func arithmetic(_ samples: BenchSamples, _ index: Int) -> [String] {
-    [
-      Figures.decimal(samples.operationsPerSecond(index) * 1e-9),
-      Figures.percent(samples.shareOfPeak(index).median),
-    ]
-  }
-
-  /// Speed over FP16 and time over plain INT4.
-  private static func ratios(_ samples: BenchSamples, _ index: Int) -> [String] {
-    let speed = samples.index(of: .fp16).map { samples.speed(index, over: $0).median }
-    let ratio = samples.index(of: .int4).map { samples.timeRatio(index, to: $0).median }
-    return [speed, ratio].map { $0.map(Figures.ratio) ?? "-" }
   }
 }
 
 extension Figures {
   /// Three decimals below ten, where a hundredth decides; three digits beyond.
-  fileprivate static func ratio(_ value: Double) -> String {
+  static func ratio(_ value: Double) -> String {
     value < 10 ? String(format: "%.3f", value) : decimal(value)
   }
 }

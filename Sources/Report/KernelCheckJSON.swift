@@ -14,6 +14,8 @@ public struct KernelCheckJSON: Encodable {
   private let aboveAimCases: [Remark]
   private let covered: Covered
   private let operators: [Row]
+  /// Only where there was another device to compare with.
+  private let againstCPU: Peer?
   private let properties: [Property]
   private let failures: [Failure]
 
@@ -25,6 +27,21 @@ public struct KernelCheckJSON: Encodable {
     /// NMSE; for append the share of what a stored element may err by. Null where it is NaN.
     let worstError: Double?
     let aboveAim: Int
+    let failed: Int
+  }
+
+  private struct Peer: Encodable {
+    let path: String
+    let cases: Int
+    let operators: [Comparison]
+  }
+
+  private struct Comparison: Encodable {
+    let `operator`: String
+    let path: String
+    let cases: Int
+    /// NMSE against the outputs of the CPU; for append 0 where all bytes are equal.
+    let worstDifference: Double?
     let failed: Int
   }
 
@@ -53,6 +70,8 @@ public struct KernelCheckJSON: Encodable {
     let contexts: [Int]
     let windows: [Int]
     let linearTokens: [Int]
+    let normWidths: [Int]
+    let largestPositions: [Int]
   }
 
   private struct Failure: Encodable {
@@ -82,13 +101,23 @@ public struct KernelCheckJSON: Encodable {
     covered = Covered(
       headDims: coverage.headDims, groupSizes: coverage.groupSizes,
       blockSizes: coverage.blockSizes, contexts: coverage.contexts, windows: coverage.windows,
-      linearTokens: coverage.linearTokens)
+      linearTokens: coverage.linearTokens, normWidths: coverage.normWidths,
+      largestPositions: coverage.largestPositions)
     operators = report.tallies.map { tally in
       Row(
-        operator: tally.kind.rawValue, format: tally.format?.name ?? "fp16-weights",
+        operator: tally.kind.rawValue, format: tally.format?.name ?? tally.kind.numbers,
         path: tally.path, cases: tally.cases,
         worstError: tally.worst.isFinite ? tally.worst : nil, aboveAim: tally.aboveAim,
         failed: tally.failed)
+    }
+    againstCPU = report.peer.map { peer in
+      Peer(
+        path: peer, cases: report.comparedCount,
+        operators: report.comparisons.map { each in
+          Comparison(
+            operator: each.kind.rawValue, path: each.path, cases: each.cases,
+            worstDifference: each.worst.isFinite ? each.worst : nil, failed: each.failed)
+        })
     }
     properties = report.properties.map { each in
       Property(

@@ -6,14 +6,16 @@ import Operators
 public struct KernelCheckTable {
   private let report: CheckReport
   private let skippedPaths: [String]
-  private let repeatCommand: String
+  private let repeatCommand: (String) -> String
   /// More failures than these, or more cases above the aim, help nobody.
   private static let failuresShown = 20
 
   /// - Parameters:
   ///   - skippedPaths: kernels that this machine does not run.
-  ///   - repeatCommand: the command line that gives the same cases again.
-  public init(_ report: CheckReport, skippedPaths: [String], repeatCommand: String) {
+  ///   - repeatCommand: the command line that gives the cases of one path again.
+  public init(
+    _ report: CheckReport, skippedPaths: [String], repeatCommand: @escaping (String) -> String
+  ) {
     self.report = report
     self.skippedPaths = skippedPaths
     self.repeatCommand = repeatCommand
@@ -37,7 +39,7 @@ public struct KernelCheckTable {
 
       cases (failed)
       \(counts())
-      \(properties())\(remarks())\(failures())\(conclusion())
+      \(comparisons())\(properties())\(remarks())\(failures())\(conclusion())
 
       """
   }
@@ -49,6 +51,7 @@ public struct KernelCheckTable {
       ("head sizes", covered.headDims), ("query heads per KV head", covered.groupSizes),
       ("tokens per page", covered.blockSizes), ("contexts", covered.contexts),
       ("windows", covered.windows), ("tokens of linear", covered.linearTokens),
+      ("widths of RMS norm", covered.normWidths), ("positions up to", covered.largestPositions),
     ]
     return sizes.filter { !$0.1.isEmpty }.map { name, values in
       "\(name): \(values.map(Figures.count).joined(separator: " "))\n"
@@ -64,7 +67,7 @@ public struct KernelCheckTable {
       last = row.kind
       let own = report.tallies.filter { $0.kind == row.kind && $0.format == row.format }
       table.add(
-        [row.kind.rawValue, row.format?.name ?? "fp16 weights", Figures.count(row.cases)]
+        [row.kind.rawValue, row.format?.name ?? row.kind.numbers, Figures.count(row.cases)]
           + report.paths.map { path in
             own.first { $0.path == path }.map { KernelCheckTable.error($0.worst) } ?? "-"
           })
@@ -95,6 +98,31 @@ public struct KernelCheckTable {
       + (failed == 0 ? "" : " (\(Figures.count(failed)))")
   }
 
+  /// Only where there was another device to compare with.
+  private func comparisons() -> String {
+    guard let peer = report.peer else { return "" }
+    var table = TextTable()
+    table.add(["operator"] + report.paths)
+    table.addRule()
+    for kind in CheckOperator.allCases where report.comparisons.contains(where: { $0.kind == kind })
+    {
+      table.add(
+        [kind.rawValue]
+          + report.paths.map { path in
+            guard let each = report.comparisons.first(where: { $0.kind == kind && $0.path == path })
+            else { return "-" }
+            return KernelCheckTable.counted(each.cases, each.worst, failed: each.failed)
+          })
+    }
+    return "against the \(peer) kernels of the CPU: cases, largest difference\n"
+      + "\(table.rendered())\n"
+  }
+
+  /// How many were tried, the worst of them, and how many failed.
+  private static func counted(_ count: Int, _ worst: Double, failed: Int) -> String {
+    Figures.count(count) + ", " + error(worst) + (failed == 0 ? "" : " (\(Figures.count(failed)))")
+  }
+
   /// One case alone tries no properties.
   private func properties() -> String {
     guard !report.properties.isEmpty else { return "" }
@@ -107,8 +135,7 @@ public struct KernelCheckTable {
         [row.name, KernelCheckTable.error(row.limit)]
           + report.paths.map { path in
             guard let each = own.first(where: { $0.path == path }) else { return "-" }
-            return Figures.count(each.checks) + ", " + KernelCheckTable.error(each.worst)
-              + (each.failed == 0 ? "" : " (\(Figures.count(each.failed)))")
+            return KernelCheckTable.counted(each.checks, each.worst, failed: each.failed)
           })
     }
     return "properties: times tried, largest deviation\n\(table.rendered())\n"
@@ -121,7 +148,7 @@ public struct KernelCheckTable {
         above the aim: \(remark.kind.rawValue) on \(remark.path), seed \(report.seed), \
         case \(remark.index): error \(KernelCheckTable.error(remark.error))
           \(remark.shape)
-          repeat: \(repeatCommand) --case \(remark.index) --path \(remark.path)
+          repeat: \(repeatCommand(remark.path)) --case \(remark.index)
 
         """
     }
@@ -136,7 +163,7 @@ public struct KernelCheckTable {
       text += """
         FAILED \(failure.subject) on \(failure.path): \(failure.reason)
           \(failure.shape)
-          repeat: \(repeatCommand)\(only) --path \(failure.path)
+          repeat: \(repeatCommand(failure.path))\(only)
 
         """
     }
@@ -145,8 +172,11 @@ public struct KernelCheckTable {
   }
 
   private func conclusion() -> String {
-    let cases =
+    var cases =
       "\(Figures.count(report.caseCount)) cases, \(Figures.count(report.aboveAim)) above the aim"
+    if let peer = report.peer {
+      cases += "; \(Figures.count(report.comparedCount)) compared with \(peer)"
+    }
     let laws = Figures.count(report.properties.reduce(0) { $0 + $1.checks })
     let failed = Figures.count(report.failures.count)
     return report.passed

@@ -71,10 +71,13 @@ struct CalibrateCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
+      let backend = try device.backend(threads: threads)
       let calibrator = Calibrator(
-        backend: try device.backend(threads: threads), kind: device.kind, blockSize: 16,
-        seconds: seconds)
-      let result = try calibrator.run(measuredAtUTC: Date.now.formatted(.iso8601)) {
+        backend: backend, kind: device.kind, blockSize: 16, seconds: seconds)
+      let result = try calibrator.run(
+        Experiment.groups(reach: backend.facts.isGPU ? .gpu : .cpu),
+        measuredAtUTC: Date.now.formatted(.iso8601)
+      ) {
         bar.show($0.share, $0.kind.rawValue)
       }
       return (result, try residuals(result.profile))

@@ -23,6 +23,19 @@ enum DeviceChoice: Hashable, ExpressibleByArgument {
     }
   }
 
+  /// What a person types behind `--device`, in a shell's quotes where a name needs them.
+  var commandLineArgument: String {
+    let text = defaultValueDescription
+    let isPlain = text.allSatisfy {
+      $0.isASCII && ($0.isLetter || $0.isNumber || ":._-".contains($0))
+    }
+    return isPlain
+      ? text
+      : "'"
+        + text.split(separator: "'", omittingEmptySubsequences: false)
+        .joined(separator: #"'\''"#) + "'"
+  }
+
   /// For help texts.
   static let accepted = "cpu, vulkan, vulkan:N or vulkan:NAME; kvsim devices lists them"
 

@@ -8,16 +8,21 @@ import Report
 struct KernelsBenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Time the bundled kernels and set them against what this machine can do.",
+    abstract: "Time the bundled kernels and set them against what a device can do.",
     discussion: """
-      Measures read bandwidth and arithmetic first, on one thread and on all, then every operator \
-      on cold inputs, formats in turn; ends with the goals for speed and whether they are met. \
-      Takes some 80 seconds, and the figures want a machine that does nothing else. \
-      KVSIM_CPU_PATH names the kernels (kvsim devices lists them); by default the fastest. Exits \
-      with 1 where no shape could be measured.
+      Measures read bandwidth first, on a CPU arithmetic too and one thread by itself, then every \
+      operator on cold inputs, formats in turn; ends with the goals for speed and whether they are \
+      met. Takes some 80 seconds on a CPU, and the figures want a machine that does nothing else. \
+      A graphics processor has shapes and goals of its own; one made of software (llvmpipe) runs \
+      small shapes, and nothing is judged there. KVSIM_CPU_PATH names the CPU's kernels (kvsim \
+      devices lists them); by default the fastest. Exits with 1 where no shape could be measured, \
+      or where the device stopped answering.
       """)
 
-  @Flag(help: "Few shapes and few rounds: some 15 seconds.")
+  @Option(help: "The device to time: \(DeviceChoice.accepted).")
+  var device: DeviceChoice = .cpu
+
+  @Flag(help: "Few shapes and few rounds: some 15 seconds on a CPU.")
   var quick = false
 
   @Option(
@@ -45,14 +50,20 @@ struct KernelsBenchCommand: ParsableCommand {
   @Option(help: "Rounds at most, 3 to 1000; shapes that take long have fewer.")
   var repeats: Int?
 
-  @Option(help: "Threads of the figures on all threads; by default one for each processor.")
+  @Option(
+    help: "Threads of the CPU's figures on all threads; by default one for each processor.")
   var threads: Int?
 
   @Option(help: "How the result is printed.")
   var format: OutputFormat = .table
 
-  private var plan: BenchPlan {
-    var plan = quick ? BenchPlan.quick : .standard
+  /// - Parameter isSoftware: whether the device is a GPU made of software.
+  private func plan(isSoftware: Bool = false) -> BenchPlan {
+    var plan: BenchPlan
+    switch device {
+    case .cpu: plan = quick ? .quick : .standard
+    case .vulkan: plan = isSoftware ? .softwareGPU : quick ? .gpuQuick : .gpu
+    }
     if let batch { plan.batches = batch.numbers }
     if let context { plan.contexts = context.numbers }
     if let heads { plan.heads = heads.geometry }
@@ -63,10 +74,12 @@ struct KernelsBenchCommand: ParsableCommand {
   }
 
   func validate() throws {
-    if let objection = plan.objection { throw ValidationError(objection + ".") }
-    if let threads, !(1...1024).contains(threads) {
+    if let objection = plan().objection { throw ValidationError(objection + ".") }
+    guard let threads else { return }
+    guard (1...1024).contains(threads) else {
       throw ValidationError("--threads takes a whole number from 1 to 1024.")
     }
+    guard device == .cpu else { throw ValidationError("--threads is for --device cpu.") }
   }
 
   func run() throws {
@@ -75,6 +88,7 @@ struct KernelsBenchCommand: ParsableCommand {
     case .table: try printResult(KernelBenchTable(result).rendered())
     case .json: try printResult(try KernelBenchJSON(result).rendered())
     }
+    if let error = result.failure { throw failure(error, .runFailed) }
     if result.samples.isEmpty {
       throw failure("no shape was measured: every one was skipped", .runFailed)
     }
@@ -84,12 +98,21 @@ struct KernelsBenchCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
-      let runner = BenchRunner(plan) { (wanted) throws(DeviceError) in
-        try CPUBackend(threads: wanted ?? threads)
-      }
-      return try runner.run { bar.show($0.share, $0.label) }
+      return try runner().run { bar.show($0.share, $0.label) }
     } catch {
       throw failure(error, .runFailed)
+    }
+  }
+
+  private func runner() throws(DeviceError) -> BenchRunner {
+    switch device {
+    case .cpu:
+      return BenchRunner(plan()) { (wanted) throws(DeviceError) in
+        try CPUBackend(threads: wanted ?? threads)
+      }
+    case .vulkan(let selection):
+      let backend = try VulkanBackend(selection)
+      return BenchRunner(plan(isSoftware: !backend.facts.isGPU)) { _ in backend }
     }
   }
 }

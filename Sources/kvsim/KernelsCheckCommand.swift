@@ -10,8 +10,9 @@ struct KernelsCheckCommand: ParsableCommand {
     abstract: "Hold the bundled kernels against float64 on thousands of shapes.",
     discussion: """
       Every operator, format and size, on every path that this CPU runs, or on the one that \
-      --path or KVSIM_CPU_PATH names, with fresh random data. Exits with 1 where a normalised \
-      mean squared error is above 5e-4, an output is left unwritten, or a law does not hold.
+      --path or KVSIM_CPU_PATH names, with fresh random data. The kernels of a Vulkan device are \
+      held against those of the CPU besides. Exits with 1 where a normalised mean squared error \
+      is above 5e-4, an output is left unwritten, or a law does not hold.
       """)
 
   @Option(help: "The device whose kernels are checked: \(DeviceChoice.accepted).")
@@ -19,8 +20,9 @@ struct KernelsCheckCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The kernels to check: a path's name; by default the one that "
-        + "\(CPUPath.environmentVariable) names, else all that run here."))
+      "The CPU kernels to check: a path's name; by default the one that "
+        + "\(CPUPath.environmentVariable) names, else all that run here. With a Vulkan device, "
+        + "the CPU kernels that it is compared with, by default the fastest."))
   var path: String?
 
   @Option(help: "Draws the cases and their data; by default a fresh one, which is printed.")
@@ -56,16 +58,28 @@ struct KernelsCheckCommand: ParsableCommand {
 
   func run() throws {
     let report = try check(plan(seed: seed ?? UInt64.random(in: 0...UInt64(UInt32.max))))
-    let skipped = CPUPath.allCases.filter { !CPUPath.available.contains($0) }.map(\.name)
+    var skipped: [String] = []
+    if device == .cpu {
+      skipped = CPUPath.allCases.filter { !CPUPath.available.contains($0) }.map(\.name)
+    }
     switch format {
     case .table:
-      let command = "kvsim kernels check --seed \(report.seed)" + (quick ? " --quick" : "")
       try printResult(
-        KernelCheckTable(report, skippedPaths: skipped, repeatCommand: command).rendered())
+        KernelCheckTable(
+          report, skippedPaths: skipped,
+          repeatCommand: { repeatCommand(seed: report.seed, path: $0, peer: report.peer) }
+        ).rendered())
     case .json:
       try printResult(try KernelCheckJSON(report, skippedPaths: skipped).rendered())
     }
     guard report.passed else { throw ExitCode.runFailed }
+  }
+
+  /// The command line that runs the cases of one path again; `peer` is what they were compared with.
+  func repeatCommand(seed: UInt64, path: String, peer: String?) -> String {
+    let command = "kvsim kernels check --seed \(seed)" + (quick ? " --quick" : "")
+    guard let peer else { return command + " --path \(path)" }
+    return command + " --device \(device.commandLineArgument) --path \(peer)"
   }
 
   private func check(_ plan: CheckPlan) throws -> CheckReport {
@@ -74,7 +88,7 @@ struct KernelsCheckCommand: ParsableCommand {
     do throws(DeviceError) {
       let backends = try backends()
       let suite = CheckSuite(
-        plan: plan, backends: backends, writer: try CPUBackend(path: .scalar))
+        plan: plan, backends: backends, writer: try CPUBackend(path: .scalar), peer: try peer())
       let report = try suite.run(only: only) { bar.show($0, $1) }
       for case let backend as VulkanBackend in backends { try refuseMessages(of: backend) }
       return report
@@ -83,14 +97,23 @@ struct KernelsCheckCommand: ParsableCommand {
     }
   }
 
+  private var chosenPath: String? { path ?? CPUPath.environmentChoice }
+
   /// The Vulkan device, or the CPU once for each path.
   private func backends() throws(DeviceError) -> [any KernelBackend] {
     if case .vulkan = device { return [try device.backend()] }
-    let chosen = path ?? CPUPath.environmentChoice
-    let paths = try chosen.map { (name) throws(DeviceError) in [try CPUPath.select(forced: name)] }
+    let paths = try chosenPath.map { (name) throws(DeviceError) in
+      [try CPUPath.select(forced: name)]
+    }
     return try (paths ?? CPUPath.available).map { (path) throws(DeviceError) in
       try CPUBackend(path: path)
     }
+  }
+
+  /// The CPU, where the kernels of another device are checked.
+  private func peer() throws(DeviceError) -> CPUBackend? {
+    guard case .vulkan = device else { return nil }
+    return try CPUBackend(path: try CPUPath.select(forced: chosenPath))
   }
 
   /// A kernel that the validation layer has something to say of is not right, whatever it computes.

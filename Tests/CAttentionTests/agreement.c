@@ -114,7 +114,7 @@ static int64_t print_tallies(void) {
 int main(int count, char **arguments) {
   const long worlds = count > 1 ? atol(arguments[1]) : default_worlds;
   const uint64_t seed = count > 2 ? strtoull(arguments[2], NULL, 0) : default_seed;
-  generator r = {seed};
+  generator r = {seed}, small = {~seed};
   if (count > 3 || worlds < 1) {
     fprintf(stderr, "usage: agreement [worlds] [seed]\n");
     return 2;
@@ -124,11 +124,12 @@ int main(int count, char **arguments) {
   for (long i = 0; i < worlds; i++) {
     guarded blocks = {0};
     world w = world_draw(&r, &blocks);
-    // The last operators take rows that sums could not be compared on.
+    // Hostile rows come last: sums could not be compared on them.
     for (int number = 0; number < OPERATORS; number++) {
-      if (operator_tests[number].is_hostile) world_make_hostile(&r, &w);
-      run_operator(&operator_tests[number], number, &w, &r);
-      if (operator_tests[number].makes_pages) digest = digest * 31 + world_digest(&w);
+      const operator_test *test = &operator_tests[number];
+      if (test->is_hostile) world_make_hostile(&r, &w);
+      run_operator(test, number, &w, test->is_small ? &small : &r);
+      if (test->makes_pages) digest = digest * 31 + world_digest(&w);
     }
     if (!guarded_intact(&blocks)) {
       printf("FAILED %s: inputs overwritten\n", description);

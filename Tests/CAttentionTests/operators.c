@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-static float *floats(guarded *blocks, int64_t count) {
+float *floats(guarded *blocks, int64_t count) {
   return guarded_new(blocks, (size_t)count * sizeof(float));
 }
 
-static result result_of(const float *at, int64_t count) {
+result result_of(const float *at, int64_t count) {
   const result made = {at, (size_t)count * sizeof *at};
   return made;
 }
@@ -205,4 +205,8 @@ const operator_test operator_tests[OPERATORS] = {
      .is_hostile = true,
      .makes_pages = true,
      .run = run_append},
+    {.name = "rms norm", .most = 1e-12, .is_small = true, .run = run_rms_norm},
+    {.name = "rotary", .most = 1e-12, .is_small = true, .run = run_rotary},
+    {.name = "silu multiply", .most = 1e-12, .is_small = true, .run = run_silu_multiply},
+    {.name = "add", .is_exact = true, .is_small = true, .run = run_add},
 };

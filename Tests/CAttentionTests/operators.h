@@ -19,12 +19,25 @@ typedef struct operator_test {
   double most_in_codes;
   /// Whether bytes must be the same; else the error is the NMSE of FP32.
   bool is_exact, is_hostile, makes_pages;
+  /// Whether it takes nothing of the world and draws from a generator of its own, so that the
+  /// worlds are what they were without it.
+  bool is_small;
   /// Runs over a world; `r` is in the same state for every path.
   result (*run)(kv_path path, const world *w, generator *r, guarded *blocks);
 } operator_test;
 
-enum { OPERATORS = 8 };
+enum { OPERATORS = 12 };
 extern const operator_test operator_tests[OPERATORS];
+
+/// A block of `count` floats.
+float *floats(guarded *blocks, int64_t count);
+result result_of(const float *at, int64_t count);
+
+// The small operators of a layer.
+result run_rms_norm(kv_path path, const world *w, generator *r, guarded *blocks);
+result run_rotary(kv_path path, const world *w, generator *r, guarded *blocks);
+result run_silu_multiply(kv_path path, const world *w, generator *r, guarded *blocks);
+result run_add(kv_path path, const world *w, generator *r, guarded *blocks);
 
 /// Bytes that differ, or the NMSE in double; infinite where anything is not finite.
 double result_error(const result *got, const result *expected, bool is_exact);

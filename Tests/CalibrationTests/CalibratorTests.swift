@@ -40,6 +40,17 @@ private final class LawfulBackend: KernelBackend {
     _ activations: [Float], weights: [UInt16], tokens: Int, outputs: Int, inputs: Int,
     into output: inout [Float]
   ) throws(DeviceError) {}
+  func rmsNorm(
+    _ x: [Float], weight: [Float], epsilon: Float, rows: Int, width: Int,
+    into output: inout [Float]
+  ) throws(DeviceError) {}
+  func rotaryEmbedding(
+    _ vectors: inout [Float], positions: [Int], heads: Int, frequencies: RotaryFrequencies
+  ) throws(DeviceError) {}
+  func siluMultiply(
+    gate: [Float], up: [Float], count: Int, into output: inout [Float]
+  ) throws(DeviceError) {}
+  func add(_ addend: [Float], count: Int, to sum: inout [Float]) throws(DeviceError) {}
 }
 
 @Suite("Calibrator")
@@ -105,7 +116,7 @@ struct CalibratorTests {
 
   @Test("Times faster than memory and restless repeats are found; sound samples are not")
   func plausibility() {
-    let points = Experiment.linear().points
+    let points = Experiment.linear(.cpu).points
     func profile(_ factor: Double, jitter: Int64) -> Profile {
       let shapes = points.map(\.shape)
       return Profile(

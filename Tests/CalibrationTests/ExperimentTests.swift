@@ -6,10 +6,11 @@ import Testing
 
 @Suite("The designed experiment")
 struct ExperimentTests {
-  private let groups = Experiment.groups()
+  private static let reaches = [Experiment.Reach.cpu, .gpu]
 
-  @Test("A fifth of the points is held out, in every group that is judged")
-  func heldOutShare() {
+  @Test("A fifth of the points is held out, in every group that is judged", arguments: reaches)
+  func heldOutShare(_ reach: Experiment.Reach) {
+    let groups = Experiment.groups(reach: reach)
     let points = groups.flatMap(\.points)
     let share = Double(points.filter(\.isHeldOut).count) / Double(points.count)
     #expect(share > 0.19 && share < 0.25)
@@ -19,14 +20,18 @@ struct ExperimentTests {
     }
   }
 
-  @Test("No point is measured twice, and none that is held out is fitted")
-  func pointsDiffer() {
+  @Test("No point is measured twice, and none that is held out is fitted", arguments: reaches)
+  func pointsDiffer(_ reach: Experiment.Reach) {
+    let groups = Experiment.groups(reach: reach)
     let shapes = groups.flatMap { $0.points.map(\.shape) }
     #expect(Set(shapes).count == shapes.count)
   }
 
-  @Test("A group holds one operator, one format and one shape of heads, smallest work first")
-  func groupsAreUniform() {
+  @Test(
+    "A group holds one operator, one format and one shape of heads, smallest work first",
+    arguments: reaches)
+  func groupsAreUniform(_ reach: Experiment.Reach) {
+    let groups = Experiment.groups(reach: reach)
     for group in groups {
       #expect(Set(group.points.map(\.shape.kind)).count == 1)
       #expect(Set(group.points.map(\.shape.format)).count == 1)
@@ -37,8 +42,11 @@ struct ExperimentTests {
     }
   }
 
-  @Test("Every operator is measured in every format and for the heads of every shipped model")
-  func coverage() {
+  @Test(
+    "Every operator is measured in every format and for the heads of every shipped model",
+    arguments: reaches)
+  func coverage(_ reach: Experiment.Reach) {
+    let groups = Experiment.groups(reach: reach)
     let shapes = groups.flatMap { $0.points.map(\.shape) }
     for format in KVFormat.named {
       for kind in [OperatorKind.decodeAttention, .prefillAttention] {

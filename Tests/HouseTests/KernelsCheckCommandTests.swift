@@ -1,5 +1,9 @@
+import ArgumentParser
 import Foundation
+import Kernels
 import Testing
+
+@testable import kvsim
 
 @Suite("kvsim kernels check on the command line")
 struct KernelsCheckCommandTests {
@@ -87,6 +91,41 @@ struct KernelsCheckCommandTests {
     let folder = try ScratchFolder()
     let run = try CommandLineRun(command + ["--help"], in: folder.url)
     #expect(run.status == 0 && run.output.contains("KVSIM_CPU_PATH"))
+  }
+
+  @Test(
+    "What is printed to repeat a case names the device as a shell takes it, or the path",
+    arguments: [
+      ("cpu", " --path avx2"), ("vulkan", " --device vulkan --path scalar"),
+      ("vulkan:0", " --device vulkan:0 --path scalar"),
+      ("vulkan:NVIDIA H200", " --device 'vulkan:NVIDIA H200' --path scalar"),
+      ("vulkan:it's", #" --device 'vulkan:it'\''s' --path scalar"#),
+    ])
+  func repeating(device: String, ending: String) throws {
+    let command = try KernelsCheckCommand.parse(["--quick", "--device", device])
+    let isCPU = device == "cpu"
+    #expect(
+      command.repeatCommand(
+        seed: 7, path: isCPU ? "avx2" : "vulkan", peer: isCPU ? nil : "scalar")
+        == "kvsim kernels check --seed 7 --quick" + ending)
+  }
+
+  @Test("A Vulkan device is held against the CPU's kernels too, in table and JSON")
+  func againstCPU() throws {
+    guard case .devices = VulkanListing.list() else { return }
+    let arguments = [
+      "--quick", "--seed", "3", "--case", "7", "--device", "vulkan", "--path", "scalar",
+    ]
+    let folder = try ScratchFolder()
+    let table = try CommandLineRun(["kernels", "check"] + arguments, in: folder.url)
+    #expect(table.status == 0 && table.output.contains("; 4 compared with scalar;"))
+    #expect(table.output.contains("against the scalar kernels of the CPU"))
+    let run = try CommandLineRun(
+      ["kernels", "check"] + arguments + ["--format", "json"], in: folder.url)
+    let json = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+    let compared = try #require((json as? [String: Any])?["against_cpu"] as? [String: Any])
+    #expect(compared["path"] as? String == "scalar" && compared["cases"] as? Int == 4)
+    #expect((compared["operators"] as? [Any])?.count == 4)
   }
 
   @Test("A Vulkan device that is not there is an error that names it")

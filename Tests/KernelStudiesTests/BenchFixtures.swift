@@ -3,7 +3,7 @@ import Kernels
 import Operators
 
 /// A device whose times follow from bytes alone, and which writes down what it was asked for.
-final class ScriptedDevice: BenchDevice {
+final class ScriptedDevice: CPUBenchDevice {
   let facts: DeviceFacts
   private(set) var calls: [String] = []
   /// Shapes that it refuses.
@@ -81,7 +81,8 @@ extension BenchPlan {
     var plan = BenchPlan.quick
     plan.batches = [2]
     plan.contexts = [1024]
-    plan.movedTokens = [64]
+    plan.appendedTokens = [64]
+    plan.gatheredTokens = [64]
     plan.repeats = 3
     return plan
   }

@@ -26,6 +26,8 @@ struct BenchGoalTests {
     #expect(BenchGoal("ratio", .atMost(0.95), .times, figures).verdict == .met)
     let none = BenchGoal("nothing", .atMost(1), .times, [])
     #expect(none.verdict == .notMeasured && none.worst == nil && none.shapes == 0)
+    let elsewhere = BenchGoal("share", .atLeast(0.5), .share, figures, isJudged: false)
+    #expect(elsewhere.verdict == .notJudged)
   }
 
   @Test("A made-up device, judged by hand")
@@ -75,7 +77,7 @@ struct BenchGoalTests {
     for family in [25, nil] {
       let (result, _) = try scriptedResult(cpuFamily: family)
       let goals = result.goals.filter { $0.name.contains("ggml") }
-      #expect(goals.count == 3 && goals.allSatisfy { $0.verdict == .notMeasured })
+      #expect(goals.count == 3 && goals.allSatisfy { $0.verdict == .notJudged })
     }
   }
 

@@ -33,6 +33,42 @@ struct BenchPlanTests {
         })
   }
 
+  @Test("A GPU's plan has the shapes that the specification names, in three formats")
+  func gpu() {
+    let plan = BenchPlan.gpu
+    #expect(plan.objection == nil && plan.oneThreadGroups.isEmpty)
+    #expect(BenchPlan.gpuQuick.objection == nil && BenchPlan.softwareGPU.objection == nil)
+    var labels = [
+      "decode 8 x 16384", "decode 64 x 4096", "decode 64 x 16384", "decode 256 x 1024",
+      "decode 1 x 131072", "prefill 8192 after 0", "prefill 16384 after 0", "append 1",
+      "append 8192", "gather 8192",
+    ]
+    for layer in ["qkv", "o", "gate_up", "down"] {
+      labels += [1, 4, 16, 2048, 8192].map { "linear \(layer) M=\($0)" }
+    }
+    #expect(plan.groups.map(\.label) == labels)
+    for group in plan.groups {
+      let formats: [KVFormat?] = group.kind == .linear ? [nil] : [.fp16, .int4, .int4Rotated]
+      #expect(group.cases.map(\.kvFormat) == formats)
+    }
+    let layers = plan.groups.filter { $0.kind == .linear }.map { $0.cases[0] }
+    #expect(layers[0] == .linear(tokens: 1, outputs: 6144, inputs: 4096))
+    #expect(layers[5] == .linear(tokens: 1, outputs: 4096, inputs: 4096))
+    #expect(layers[10] == .linear(tokens: 1, outputs: 24576, inputs: 4096))
+    #expect(layers[19] == .linear(tokens: 8192, outputs: 4096, inputs: 12288))
+  }
+
+  @Test("Batches pair with every context, contexts with every batch")
+  func grids() {
+    var plan = BenchPlan.gpu
+    #expect(plan.batches == [8, 64, 256, 1])
+    #expect(plan.contexts == [16384, 4096, 1024, 131_072])
+    plan.batches = [2]
+    #expect(plan.decodes == plan.contexts.map { .init(2, $0) } && plan.decodes.count == 4)
+    plan.contexts = [7, 9]
+    #expect(plan.decodes == [.init(2, 7), .init(2, 9)])
+  }
+
   @Test("Append and gather know values that are rotated too")
   func moved() {
     for kind in [BenchGroup.Kind.append, .gather] {

@@ -45,6 +45,38 @@ import Testing
     }
   }
 
+  @Test(arguments: [0, 1, 99])
+  func casesThatShareKernelsStandTogether(seed: UInt64) {
+    for extent in [CheckPlan.Extent.full, .quick] {
+      let sizes = attentionShapes(CheckPlan(seed: seed, extent: extent)).map(\.compiledSizes)
+      let changes = zip(sizes, sizes.dropFirst()).filter { $0 != $1 }.count
+      #expect(changes == Set(sizes).count - 1)
+    }
+  }
+
+  @Test(arguments: [0, 1, 99])
+  func theQuickPlanHasFewSizesToCompileForButTheirPairs(seed: UInt64) {
+    let shapes = attentionShapes(CheckPlan(seed: seed, extent: .quick))
+    // Four for each of bits and head size, and those of long contexts.
+    #expect(Set(shapes.map(\.compiledSizes)).count <= 4 * 2 * 7 + 12)
+    var met: Set<[Int]> = []
+    for sizes in shapes.map(\.compiledSizes) {
+      for (i, a) in sizes.enumerated() {
+        for j in (i + 1)..<sizes.count { met.insert([i, a, j, sizes[j]]) }
+      }
+    }
+    let values = [[4, 16], CheckPlan.headDims, CheckPlan.groupSizes, CheckPlan.blockSizes]
+    for i in values.indices {
+      for j in (i + 1)..<values.count {
+        for a in values[i] {
+          for b in values[j] where !met.contains([i, a, j, b]) {
+            Issue.record("size \(i) of \(a) never meets size \(j) of \(b)")
+          }
+        }
+      }
+    }
+  }
+
   @Test func rotationsOfEveryOrderMeetEveryHeadSizeTheyDivide() {
     for order in [16, 32, 64, 128, 256] {
       for includesValues in [false, true] {

@@ -57,13 +57,47 @@ import Testing
     #expect(report.remarks.count == 1 && remark.index == 5 && remark.kind == .decode)
     #expect(remark.path == "scalar" && remark.shape == shape.description)
     #expect((8e-6...1e-5).contains(remark.error))
-    let table = KernelCheckTable(report, skippedPaths: [], repeatCommand: "repeat --seed 4")
-      .rendered()
+    let table = KernelCheckTable(
+      report, skippedPaths: [], repeatCommand: { "repeat --seed 4 --path \($0)" }
+    ).rendered()
     #expect(table.contains("above the aim: decode on scalar, seed 4, case 5: error 9.0e-06"))
     #expect(table.contains(shape.description))
-    #expect(table.contains("repeat: repeat --seed 4 --case 5 --path scalar\n"))
+    #expect(table.contains("repeat: repeat --seed 4 --path scalar --case 5\n"))
     let json = try KernelCheckJSON(report, skippedPaths: []).rendered()
     #expect(json.contains("\"above_aim_cases\"") && json.contains("\"shape\" : "))
+  }
+
+  @Test("Every case is held against the peer besides, and what differs from it fails")
+  func peer() throws {
+    let plan = CheckPlan(seed: 4, extent: .quick(rounds: 1))
+    let right = try CPUBackend(path: .scalar, threads: 1)
+    func report(
+      _ backend: any KernelBackend, _ peer: any KernelBackend, case index: Int = 5
+    ) throws -> CheckReport {
+      try CheckSuite(plan: plan, backends: [backend], writer: right, peer: peer).run(only: index)
+    }
+    let same = try report(right, right)
+    #expect(same.passed && same.peer == "scalar" && same.comparedCount == 4)
+    #expect(same.comparisons.allSatisfy { $0.cases == 1 && $0.worst == 0 })
+    let layer = try report(right, right, case: plan.cases.count - 1)
+    #expect(layer.comparisons.map(\.kind) == [.linear] && layer.comparisons[0].worst == 0)
+    // Against a peer that is wrong, what is right differs.
+    let decode = try report(right, WrongBackend(.perturbsDecode))
+    #expect(decode.failures.map(\.subject) == ["decode against scalar"])
+    #expect(decode.tallies.allSatisfy { $0.failed == 0 })
+    let append = try report(right, WrongBackend(.writesOneByteMore))
+    #expect(append.failures.map(\.subject) == ["append against scalar"])
+    #expect(append.failures[0].reason.contains("is not what the scalar kernels write"))
+    let refusal = try report(right, WrongBackend(.refuses))
+    #expect(refusal.failures.map(\.reason) == ["scalar refused"])
+    // What does not run is a failure once, and is not compared.
+    let refused = try report(WrongBackend(.refuses), right)
+    #expect(refused.failures.map(\.subject) == ["append"] && refused.comparedCount == 3)
+    let table = KernelCheckTable(decode, skippedPaths: [], repeatCommand: { "repeat \($0)" })
+      .rendered()
+    #expect(table.contains("FAILED decode against scalar on scalar: error"))
+    #expect(table.contains("repeat: repeat scalar --case 5\n"))
+    #expect(table.contains("; 4 compared with scalar;"))
   }
 
   @Test func sizesThatRanAreListedInOrder() throws {

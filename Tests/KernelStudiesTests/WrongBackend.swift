@@ -17,13 +17,15 @@ final class WrongBackend: KernelBackend {
     case refuses
   }
 
-  private let right: CPUBackend
-  private let mistake: Mistake
+  let right: CPUBackend
+  /// A mistake in a small operator.
+  var smallMistake: SmallMistake?
+  private let mistake: Mistake?
   /// What perturbed attention and dense layers are multiplied with.
   private let factor: Float
   var facts: DeviceFacts { right.facts }
 
-  init(_ mistake: Mistake, factor: Float = 1.03) throws(DeviceError) {
+  init(_ mistake: Mistake?, factor: Float = 1.03) throws(DeviceError) {
     self.mistake = mistake
     self.factor = factor
     right = try CPUBackend(path: .scalar, threads: 2)

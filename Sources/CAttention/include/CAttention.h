@@ -1,5 +1,6 @@
 // Paged KV-cache kernels for CPUs: append, gather, decode attention, causal prefill attention and
-// dense linear, for FP16, INT4 and rotated INT4 pages.
+// dense linear, for FP16, INT4 and rotated INT4 pages; and the small operators of a layer on FP32
+// activations: RMS norm, rotary embedding, SiLU-multiply and residual add.
 //
 // Every function takes the instruction-set path and a range of work items, so that threads live
 // with the caller: ranges that do not overlap may run at the same time. Nothing here allocates,
@@ -191,6 +192,50 @@ void kv_linear_pack(const kv_linear *call, int64_t first, int64_t last);
 /// Many tokens: blocked in cache. Computes panels `first ..< last` of KV_LINEAR_PANEL outputs.
 void kv_linear_panels(
     kv_path path, const kv_linear *call, int64_t first, int64_t last, float *scratch);
+
+// Small operators
+
+/// `to = x / sqrt(mean(x^2) + epsilon) * weight` of rows of `width` elements; `to` may be `x`. Sums
+/// are in FP32: the squares of a row must not add up to infinity.
+typedef struct kv_rms_norm {
+  int64_t width;
+  float epsilon;
+  const float *x;
+  const float *weight;
+  float *to;
+} kv_rms_norm;
+
+/// Normalises rows `first ..< last`.
+void kv_rms_norm_rows(kv_path path, const kv_rms_norm *call, int64_t first, int64_t last);
+
+/// Rotary position embedding in place on `x`, [token][head][head_dim]: elements i and
+/// i + head_dim / 2 turn by an angle of `positions[token] * frequencies[i]`, which is in 2^-64 of a
+/// turn and wraps around, as angles do.
+typedef struct kv_rotary {
+  int64_t heads;
+  /// An even number, at most KV_MAX_HEAD_DIM.
+  int64_t head_dim;
+  float *x;
+  const uint32_t *positions;
+  /// head_dim / 2 of them.
+  const uint64_t *frequencies;
+} kv_rotary;
+
+/// Turns tokens `first ..< last`.
+void kv_rotary_tokens(kv_path path, const kv_rotary *call, int64_t first, int64_t last);
+
+/// Two arrays that become one, element by element; `to` may be either of them.
+typedef struct kv_pairwise {
+  const float *a;
+  const float *b;
+  float *to;
+} kv_pairwise;
+
+/// `to = silu(a) * b` with `silu(x) = x / (1 + e^-x)`, of elements `first ..< last`. Below -87 a
+/// gate counts as -87, whose silu is -1.4e-36.
+void kv_silu_multiply(kv_path path, const kv_pairwise *call, int64_t first, int64_t last);
+/// `to = a + b`, of elements `first ..< last`.
+void kv_add(kv_path path, const kv_pairwise *call, int64_t first, int64_t last);
 
 // Memory
 

@@ -7,8 +7,7 @@
 //
 // Bytes per element: reads 8, writes 4. The floor is memory.
 //
-// Addresses are multiples of 16 and `count` of 4. Groups: x * y at least count / 4 over the
-// workgroup.
+// Addresses are multiples of 16. Groups: x * y at least count / 4, rounded up, over the workgroup.
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
   uint64_t a;
@@ -19,5 +18,9 @@ layout(push_constant) uniform Push {
 
 void main() {
   const uint i = group_number() * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
-  if (i < count / 4) Fours(to).at[i] = Fours(a).at[i] + Fours(b).at[i];
+  if (i < count / 4) {
+    Fours(to).at[i] = Fours(a).at[i] + Fours(b).at[i];
+  } else if (i == count / 4) {
+    for (uint e = 4 * i; e < count; ++e) Floats(to).at[e] = Floats(a).at[e] + Floats(b).at[e];
+  }
 }

@@ -3,20 +3,20 @@
 #include "common.glsl"
 #include "groups.glsl"
 
-// Rotary position embedding, in place, on rows of queries or keys [token][head][HEAD_DIM] (J. Su et
+// Rotary position embedding, in place, on rows of queries or keys [token][head][head_dim] (J. Su et
 // al., RoFormer, 2021, equation 34), in the pairing of Hugging Face's Llama (rotate_half): elements
-// i and i + HEAD_DIM / 2 turn by positions[token] * theta^(-2i / HEAD_DIM).
+// i and i + head_dim / 2 turn by positions[token] * theta^(-2i / head_dim).
 //
 // The host gives frequencies in whole numbers, in 2^-64 turns per position:
-//   frequencies[i] = round(theta^(-2i / HEAD_DIM) / (2 pi) * 2^64), HEAD_DIM / 2 of them,
+//   frequencies[i] = round(theta^(-2i / head_dim) / (2 pi) * 2^64), head_dim / 2 of them,
 // so that multiplying modulo 2^64 leaves the exact fraction of a turn at any position. In FP32 the
 // angle at position 100,000 is off by 2^-8; sine and cosine of devices may err by 2^-11. Scaled
 // frequencies (Llama 3.1, YaRN) are other tables.
 //
 // Bytes per element: reads 4, writes 4. Operations: about 20 per element. The floor is memory.
 //
-// `x` is a multiple of 16. Groups: x * y at least tokens * heads * (HEAD_DIM / 8) over the
-// workgroup.
+// `x` is a multiple of 16, `head_dim` one of 8; it is no constant, so that one pipeline serves all
+// models. Groups: x * y at least tokens * heads * (head_dim / 8) over the workgroup.
 layout(local_size_x_id = 0) in;
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer Longs { uint64_t at[]; };
 layout(push_constant) uniform Push {
@@ -25,9 +25,8 @@ layout(push_constant) uniform Push {
   uint64_t frequencies;
   uint tokens;
   uint heads;
+  uint head_dim;
 };
-
-const uint HALF_FOURS = HEAD_DIM / 8;
 
 // (cosine, sine) of 2^-32 turns, to 10^-7: within an eighth of a turn of a quarter, the polynomials
 // of Cephes (S. Moshier, sinf.c).
@@ -45,7 +44,7 @@ vec2 turned_by(uint turns) {
 
 void main() {
   const uint item = group_number() * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
-  const uint row = item / HALF_FOURS, four = item % HALF_FOURS;
+  const uint half_fours = head_dim / 8, row = item / half_fours, four = item % half_fours;
   if (row >= tokens * heads) return;
   const uint64_t position = uint64_t(Words(positions).at[row / heads]);
   vec4 cosines, sines;
@@ -55,8 +54,8 @@ void main() {
     cosines[i] = turned.x;
     sines[i] = turned.y;
   }
-  Fours both = Fours(x + uint64_t(row) * (4 * HEAD_DIM));
-  const vec4 a = both.at[four], b = both.at[four + HALF_FOURS];
+  Fours both = Fours(x + uint64_t(row) * head_dim * 4);
+  const vec4 a = both.at[four], b = both.at[four + half_fours];
   both.at[four] = a * cosines - b * sines;
-  both.at[four + HALF_FOURS] = b * cosines + a * sines;
+  both.at[four + half_fours] = b * cosines + a * sines;
 }

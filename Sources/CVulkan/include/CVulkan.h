@@ -78,6 +78,10 @@ typedef struct cvulkan_device {
    reason and nothing that needs closing. */
 cvulkan_result cvulkan_open(cvulkan_loader *loader, const char *library, bool validates);
 
+/* The same by the function that all others of Vulkan are asked of, where the caller has one. */
+cvulkan_result cvulkan_open_by(cvulkan_loader *loader, PFN_vkGetInstanceProcAddr function,
+                               bool validates);
+
 /* Writes up to `capacity` devices in the loader's order, and how many there are to `count`, which
    may be more than `capacity`. */
 cvulkan_result cvulkan_list_devices(cvulkan_loader *loader, cvulkan_device *devices,

@@ -33,7 +33,9 @@ typedef struct cvulkan_compute cvulkan_compute;
 /* Opens a device of an open loader, which must outlive it. `reason` (256 bytes) says why not. */
 cvulkan_result cvulkan_compute_open(const cvulkan_loader *loader, VkPhysicalDevice device,
                                     cvulkan_compute **compute, char *reason);
-void cvulkan_compute_close(cvulkan_compute *compute);
+/* Harmless on NULL. False where commands that timed out may still run: then all stays that they run
+   on, and the loader must stay open, too. */
+bool cvulkan_compute_close(cvulkan_compute *compute);
 /* Why the last call failed. */
 const char *cvulkan_compute_reason(const cvulkan_compute *compute);
 

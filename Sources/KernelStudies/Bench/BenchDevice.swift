@@ -1,7 +1,7 @@
 import Kernels
 import Operators
 
-/// What a benchmark asks of a device; tests put a made-up one in its place.
+/// What a benchmark asks of any device; tests put a made-up one in its place.
 public protocol BenchDevice: AnyObject {
   /// What the device is.
   var facts: DeviceFacts { get }
@@ -11,6 +11,10 @@ public protocol BenchDevice: AnyObject {
   ) throws(DeviceError) -> [Int64]
   /// Bytes per second of a plain read beyond the last-level cache.
   func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double
+}
+
+/// What it asks of a CPU besides.
+public protocol CPUBenchDevice: BenchDevice {
   /// Floating-point operations per second of fused multiply-adds.
   func measureFMAPeak(repeats: Int) throws(DeviceError) -> Double
   /// Nanoseconds per row of append from cache on one thread.
@@ -29,4 +33,5 @@ public protocol BenchDevice: AnyObject {
   func clearCache() throws(DeviceError)
 }
 
-extension CPUBackend: BenchDevice {}
+extension CPUBackend: CPUBenchDevice {}
+extension VulkanBackend: BenchDevice {}

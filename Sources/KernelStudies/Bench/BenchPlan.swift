@@ -1,57 +1,12 @@
 import Operators
 
-/// Cases that are timed in turn, round after round, so that a noisy neighbour hits all alike and
-/// the ratio of two of them is one of the same moments.
-public struct BenchGroup: Hashable, Sendable {
-  /// What is compared within a group, and what it is set against.
-  public enum Kind: String, Hashable, Sendable, CaseIterable {
-    /// Formats of decode attention on all threads.
-    case decode
-    /// Formats of decode attention on one thread.
-    case decodeOneThread = "decode-one-thread"
-    /// Formats of causal prefill attention.
-    case prefill
-    /// Formats of append, its rows coming from memory.
-    case append
-    /// Formats of gather.
-    case gather
-    /// One dense layer.
-    case linear
-  }
-
-  /// What is timed.
-  public let kind: Kind
-  /// The cases of a round, in the order of their turns.
-  public let cases: [OperatorShape]
-
-  /// A group.
-  public init(_ kind: Kind, _ cases: [OperatorShape]) {
-    precondition(!cases.isEmpty, "a group has cases")
-    self.kind = kind
-    self.cases = cases
-  }
-
-  /// What all cases have in common, for progress and notes: "decode 4 x 1024".
-  public var label: String {
-    switch cases[0] {
-    case .linear(let tokens, _, _): "\(kind.rawValue) M=\(tokens)"
-    case .append(let tokens, _, _), .gather(let tokens, _, _): "\(kind.rawValue) \(tokens)"
-    case .decodeAttention(let sequences, let context, _, _):
-      "\(kind.rawValue) \(sequences) x \(context)"
-    case .prefillAttention(let tokens, let prefix, _, _):
-      "\(kind.rawValue) \(tokens) after \(prefix)"
-    }
-  }
-}
-
-/// What `kvsim kernels bench` measures.
+/// What `kvsim kernels bench` measures on one kind of device, what stands beside the figures, and
+/// what they have to reach. ``standard`` is for CPUs, ``gpu`` for graphics processors.
 public struct BenchPlan: Hashable, Sendable {
   /// The kinds of groups that are measured.
   public var kinds = Set(BenchGroup.Kind.allCases)
-  /// Sequences of decode attention.
-  public var batches: [Int]
-  /// Cached tokens per sequence.
-  public var contexts: [Int]
+  /// Shapes of decode attention.
+  public var decodes: [Decode]
   /// The heads of every attention shape.
   public var heads: HeadGeometry
   /// Tokens per page.
@@ -60,12 +15,38 @@ public struct BenchPlan: Hashable, Sendable {
   public var repeats: Int
   /// About how long one group may take.
   public var groupSeconds: Double
+  /// Dense layers.
+  public var layers: [Layer]
   /// Tokens of `linear`.
   public var linearTokens: [Int]
   /// New tokens and prefix of prefill.
   public var prefills: [Prefill]
-  /// Tokens of append and gather.
-  public var movedTokens: [Int]
+  /// Tokens of append.
+  public var appendedTokens: [Int]
+  /// Tokens of gather.
+  public var gatheredTokens: [Int]
+  /// The formats of append and gather.
+  public var movedFormats: [KVFormat]
+  /// Whether one thread is measured by itself: what a CPU's figures from cache want.
+  public var hasOneThread: Bool
+  /// Times that were published for other kernels.
+  public var published: PublishedTimes
+  /// What the figures have to reach, in the order of the report.
+  public var goals: [GoalRule]
+
+  /// A shape of decode attention.
+  public struct Decode: Hashable, Sendable {
+    /// Sequences.
+    public let batch: Int
+    /// Cached tokens of each.
+    public let context: Int
+
+    /// So many sequences of so many tokens.
+    public init(_ batch: Int, _ context: Int) {
+      self.batch = batch
+      self.context = context
+    }
+  }
 
   /// A chunk of prefill.
   public struct Prefill: Hashable, Sendable {
@@ -75,10 +56,15 @@ public struct BenchPlan: Hashable, Sendable {
     public let prefix: Int
   }
 
-  /// Outputs and inputs of the dense layer: 100 MB of weights, an up projection of an 8B model.
-  public static let linearOutputs = 12288
-  /// Inputs of the dense layer.
-  public static let linearInputs = 4096
+  /// A dense layer.
+  public struct Layer: Hashable, Sendable {
+    /// What its model calls it; empty where there is no other.
+    public let name: String
+    /// Rows of its weights.
+    public let outputs: Int
+    /// Columns of its weights.
+    public let inputs: Int
+  }
 
   /// The most that one page may take: the pool that timings read from holds pages enough then.
   static let pageLimitBytes = 16 << 20
@@ -87,79 +73,85 @@ public struct BenchPlan: Hashable, Sendable {
   public static let formats: [KVFormat] = [.fp16, .int4, .int4Rotated]
   /// INT4 whose values are rotated too: append shows what fused rotation costs on every row.
   public static let fullyRotated = KVFormat.int4.rotated(by: 128, includesValues: true)
-  /// The formats of append and gather.
-  public static let movedFormats = formats + [fullyRotated]
 
-  /// Batch 1 to 64 and context 1k to 64k; some 80 seconds.
-  public static let standard = BenchPlan(
-    batches: [1, 4, 16, 64], contexts: [1024, 4096, 16384, 65536],
-    heads: PublishedFigures.heads, blockSize: 16, repeats: 31, groupSeconds: 2.5,
-    linearTokens: [1, 4, 16, 64, 256, 1024],
-    prefills: [Prefill(tokens: 512, prefix: 0), Prefill(tokens: 512, prefix: 4096)],
-    movedTokens: [64, 2048])
+  /// Every batch with every context.
+  public static func grid(batches: [Int], contexts: [Int]) -> [Decode] {
+    batches.flatMap { batch in contexts.map { Decode(batch, $0) } }
+  }
 
-  /// Few shapes, few rounds; some 15 seconds.
-  public static let quick = BenchPlan(
-    batches: [1, 16], contexts: [1024, 16384],
-    heads: PublishedFigures.heads, blockSize: 16, repeats: 7, groupSeconds: 0.8,
-    linearTokens: [1, 256], prefills: [Prefill(tokens: 256, prefix: 1024)], movedTokens: [2048])
+  /// Sequences of decode attention, each number once. Setting them pairs each with every context.
+  public var batches: [Int] {
+    get { BenchPlan.distinct(decodes.map(\.batch)) }
+    set { decodes = BenchPlan.grid(batches: newValue, contexts: contexts) }
+  }
+
+  /// Cached tokens per sequence, each number once. Setting them pairs each with every batch.
+  public var contexts: [Int] {
+    get { BenchPlan.distinct(decodes.map(\.context)) }
+    set { decodes = BenchPlan.grid(batches: batches, contexts: newValue) }
+  }
+
+  private static func distinct(_ numbers: [Int]) -> [Int] {
+    numbers.enumerated().filter { !numbers[..<$0.offset].contains($0.element) }.map(\.element)
+  }
 
   /// The groups that run on all threads, in the order of the report.
   public var groups: [BenchGroup] {
-    allGroups.filter { kinds.contains($0.kind) }
+    (decodeGroups + prefillGroups + movedGroups + linearGroups).filter { kinds.contains($0.kind) }
   }
 
-  private var allGroups: [BenchGroup] {
-    var groups: [BenchGroup] = []
-    for batch in batches {
-      for context in contexts {
-        groups.append(decode(.decode, batch, context))
+  private var decodeGroups: [BenchGroup] {
+    decodes.map { shape in
+      attention(.decode) {
+        .decodeAttention(sequences: shape.batch, context: shape.context, heads: heads, format: $0)
       }
     }
-    for chunk in prefills {
-      groups.append(
-        BenchGroup(
-          .prefill,
-          BenchPlan.formats.map {
-            .prefillAttention(
-              tokens: chunk.tokens, prefix: chunk.prefix, heads: heads, format: $0)
-          }))
+  }
+
+  private var prefillGroups: [BenchGroup] {
+    prefills.map { chunk in
+      attention(.prefill) {
+        .prefillAttention(tokens: chunk.tokens, prefix: chunk.prefix, heads: heads, format: $0)
+      }
     }
-    for tokens in movedTokens {
-      groups.append(
-        BenchGroup(
-          .append,
-          BenchPlan.movedFormats.map { .append(tokens: tokens, heads: heads, format: $0) }))
+  }
+
+  private var movedGroups: [BenchGroup] {
+    appendedTokens.map { tokens in
+      BenchGroup(
+        .append, movedFormats.map { .append(tokens: tokens, heads: heads, format: $0) })
     }
-    for tokens in movedTokens {
-      groups.append(
+      + gatheredTokens.map { tokens in
         BenchGroup(
-          .gather,
-          BenchPlan.movedFormats.map { .gather(tokens: tokens, heads: heads, format: $0) }))
-    }
-    return groups
-      + linearTokens.map {
+          .gather, movedFormats.map { .gather(tokens: tokens, heads: heads, format: $0) })
+      }
+  }
+
+  private var linearGroups: [BenchGroup] {
+    layers.flatMap { layer in
+      linearTokens.map { tokens in
         BenchGroup(
           .linear,
-          [
-            .linear(
-              tokens: $0, outputs: BenchPlan.linearOutputs, inputs: BenchPlan.linearInputs)
-          ])
+          [.linear(tokens: tokens, outputs: layer.outputs, inputs: layer.inputs)],
+          name: layer.name)
       }
+    }
   }
 
-  /// The groups that run on one thread: the shapes of the published figures.
+  /// The groups that run on one thread: the shapes of the published figures for CPUs.
   public var oneThreadGroups: [BenchGroup] {
-    guard kinds.contains(.decodeOneThread) else { return [] }
-    return PublishedFigures.decode.map { decode(.decodeOneThread, 1, $0.context) }
+    guard hasOneThread, kinds.contains(.decodeOneThread) else { return [] }
+    return PublishedFigures.decode.map { row in
+      attention(.decodeOneThread) {
+        .decodeAttention(sequences: 1, context: row.context, heads: heads, format: $0)
+      }
+    }
   }
 
-  private func decode(_ kind: BenchGroup.Kind, _ batch: Int, _ context: Int) -> BenchGroup {
-    BenchGroup(
-      kind,
-      BenchPlan.formats.map {
-        .decodeAttention(sequences: batch, context: context, heads: heads, format: $0)
-      })
+  private func attention(
+    _ kind: BenchGroup.Kind, _ shape: (KVFormat) -> OperatorShape
+  ) -> BenchGroup {
+    BenchGroup(kind, BenchPlan.formats.map(shape))
   }
 
   /// Why the plan cannot run, in one sentence; nil where it can.
@@ -171,7 +163,7 @@ public struct BenchPlan: Hashable, Sendable {
     for context in contexts where !(1...most).contains(context) {
       return "a context has 1 to \(most) tokens, not \(context)"
     }
-    guard !batches.isEmpty, !contexts.isEmpty, !kinds.isEmpty else {
+    guard !decodes.isEmpty, !kinds.isEmpty else {
       return "a plan has at least one batch, one context and one kind of operator"
     }
     guard (1...1024).contains(blockSize) else {
@@ -186,30 +178,5 @@ public struct BenchPlan: Hashable, Sendable {
       return "a page of \(blockSize) tokens takes more than \(BenchPlan.pageLimitBytes) bytes"
     }
     return nil
-  }
-}
-
-extension OperatorShape {
-  /// The format of the pages; nil for `linear`.
-  public var kvFormat: KVFormat? {
-    switch self {
-    case .linear: nil
-    case .append(_, _, let format), .gather(_, _, let format),
-      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format):
-      format
-    }
-  }
-
-  /// The bytes that a rate in GB/s counts: of attention KV with its metadata and nothing else, of
-  /// `linear` the weights, of append and gather what they read and write.
-  public var ratedBytes: Int {
-    switch self {
-    case .linear(_, let outputs, let inputs): 2 * outputs * inputs
-    case .append, .gather: bytes
-    case .decodeAttention(let sequences, let context, let heads, let format):
-      sequences * context * heads.kvBytesPerToken(format)
-    case .prefillAttention(let tokens, let prefix, let heads, let format):
-      (prefix + tokens) * heads.kvBytesPerToken(format)
-    }
   }
 }

@@ -5,19 +5,19 @@ import Operators
 public struct BenchMachine: Hashable, Sendable {
   /// Name, path, threads, memory and cache.
   public let facts: DeviceFacts
-  /// Bytes per second of a plain read on one thread.
-  public let readOneThread: SampleSpread
+  /// Bytes per second of a plain read on one thread; nil on devices that have none to measure.
+  public let readOneThread: SampleSpread?
   /// The same on all threads.
   public let readAllThreads: SampleSpread
   /// Floating-point operations per second of fused multiply-adds on one thread.
-  public let peakOneThread: SampleSpread
+  public let peakOneThread: SampleSpread?
   /// The same on all threads.
-  public let peakAllThreads: SampleSpread
+  public let peakAllThreads: SampleSpread?
 
   /// A machine, complete.
   public init(
-    facts: DeviceFacts, readOneThread: SampleSpread, readAllThreads: SampleSpread,
-    peakOneThread: SampleSpread, peakAllThreads: SampleSpread
+    facts: DeviceFacts, readOneThread: SampleSpread? = nil, readAllThreads: SampleSpread,
+    peakOneThread: SampleSpread? = nil, peakAllThreads: SampleSpread? = nil
   ) {
     self.facts = facts
     self.readOneThread = readOneThread
@@ -55,12 +55,16 @@ public struct BenchResult: Hashable, Sendable {
   public let cachedDecodes: [CachedDecode]
   /// What was left out.
   public let skipped: [SkippedGroup]
+  /// What ended the measuring before its end: the device stopped answering.
+  public let failure: DeviceError?
 
   /// A result, complete.
   public init(
     plan: BenchPlan, machine: BenchMachine, samples: [BenchSamples],
-    cachedAppends: [CachedAppend], cachedDecodes: [CachedDecode], skipped: [SkippedGroup]
+    cachedAppends: [CachedAppend], cachedDecodes: [CachedDecode], skipped: [SkippedGroup],
+    failure: DeviceError? = nil
   ) {
+    self.failure = failure
     self.cachedDecodes = cachedDecodes
     self.plan = plan
     self.machine = machine
@@ -79,9 +83,22 @@ public struct BenchResult: Hashable, Sendable {
   /// cores; nil where nothing ran on all threads.
   public var quietShare: Double? {
     let peaks = samples.filter { $0.group.kind != .decodeOneThread }.flatMap(\.peaks)
-    guard !peaks.isEmpty else { return nil }
-    let ideal = Double(machine.facts.coreCount) * machine.peakOneThread.median
+    guard !peaks.isEmpty, let one = machine.peakOneThread else { return nil }
+    let ideal = Double(machine.facts.coreCount) * one.median
     return SampleSpread(peaks).median / ideal
+  }
+
+  /// What was published for a case, in nanoseconds; nil where nothing was.
+  public func published_ns(_ samples: BenchSamples, _ index: Int) -> Double? {
+    plan.published.ns(of: samples.group.cases[index], in: samples.group.kind)
+  }
+
+  /// Nanoseconds that a case's operations take at the rate that was published for its kind; nil
+  /// where none was, and on other devices than it was published for.
+  public func floorOfOperations_ns(_ samples: BenchSamples, _ index: Int) -> Double? {
+    let rate = plan.published.operationRates[samples.group.kind]
+    guard let rate, machine.facts.name.contains(plan.published.device) else { return nil }
+    return Double(samples.group.cases[index].operations) / rate * 1e9
   }
 
   /// Whether a case reads more than the last-level cache holds.

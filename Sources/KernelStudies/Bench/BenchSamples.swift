@@ -9,7 +9,8 @@ public struct BenchSamples: Hashable, Sendable {
   public let timesNs: [[Double]]
   /// Bytes per second of a plain read on the same threads.
   public let reads: [Double]
-  /// Floating-point operations per second of fused multiply-adds on the same threads.
+  /// Floating-point operations per second of fused multiply-adds on the same threads; empty on
+  /// devices that measure none.
   public let peaks: [Double]
   /// Of decode attention, bytes per second of a plain read of such pages as a case reads, in the
   /// order of a block table, `[case][round]`; else empty.
@@ -17,14 +18,15 @@ public struct BenchSamples: Hashable, Sendable {
 
   /// Samples of whole rounds.
   public init(
-    group: BenchGroup, timesNs: [[Double]], reads: [Double], peaks: [Double],
+    group: BenchGroup, timesNs: [[Double]], reads: [Double], peaks: [Double] = [],
     pageReads: [[Double]] = []
   ) {
     precondition(timesNs.count == group.cases.count, "each case has times")
     precondition(pageReads.isEmpty || pageReads.count == group.cases.count, "all cases or none")
     precondition(
-      (timesNs + pageReads + [peaks]).allSatisfy { $0.count == reads.count } && !reads.isEmpty,
-      "each round has everything")
+      (timesNs + pageReads + (peaks.isEmpty ? [] : [peaks])).allSatisfy {
+        $0.count == reads.count
+      } && !reads.isEmpty, "each round has everything")
     self.pageReads = pageReads
     self.group = group
     self.timesNs = timesNs
@@ -64,8 +66,9 @@ public struct BenchSamples: Hashable, Sendable {
     Double(group.cases[index].operations) / time(index).median * 1e9
   }
 
-  /// Those operations' rate over the peak of the same round.
-  public func shareOfPeak(_ index: Int) -> SampleSpread {
+  /// Those operations' rate over the peak of the same round; nil where none was measured.
+  public func shareOfPeak(_ index: Int) -> SampleSpread? {
+    guard !peaks.isEmpty else { return nil }
     let operations = Double(group.cases[index].operations)
     return SampleSpread(zip(timesNs[index], peaks).map { operations / $0 * 1e9 / $1 })
   }
@@ -90,6 +93,12 @@ public struct BenchSamples: Hashable, Sendable {
       case .decodeAttention(let sequences, _, _, _): sequences
       }
     return Double(tokens) / time(index).median * 1e9
+  }
+
+  /// Nanoseconds that its rated bytes take at the plain read's median: no kernel that reads them
+  /// from memory is faster.
+  public func floorOfBytes_ns(_ index: Int) -> Double {
+    Double(group.cases[index].ratedBytes) / SampleSpread(reads).median * 1e9
   }
 
   /// Whether what a call reads is more than the last-level cache holds.

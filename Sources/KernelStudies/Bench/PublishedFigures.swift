@@ -1,4 +1,3 @@
-import Kernels
 import Operators
 
 /// What ggml's CPU kernels were published to take, on one thread of the kind of machine that these
@@ -10,8 +9,8 @@ public enum PublishedFigures {
   /// The heads that the figures hold for.
   public static let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
 
-  /// Whether a machine is of the kind that the figures hold for.
-  public static func hold(on facts: DeviceFacts) -> Bool { facts.cpuFamily == 26 }
+  /// The family of the CPUs that the figures hold for, as `DeviceFacts.cpuFamily` counts.
+  static let cpuFamily = 26
 
   /// Decode attention of one token over `context` cached tokens, in nanoseconds.
   public struct Decode: Hashable, Sendable {

@@ -13,6 +13,20 @@ public enum CheckOperator: String, CaseIterable, Hashable, Sendable {
   case prefill
   /// A dense layer.
   case linear
+  /// Root mean square norm.
+  case rmsNorm = "rms-norm"
+  /// Rotary position embedding.
+  case rotary
+  /// The gate of a SwiGLU layer.
+  case siluMultiply = "silu-multiply"
+  /// Adding to the residual stream.
+  case add
+
+  /// Whether it works on pages of a cache, which have formats.
+  public var hasPages: Bool { [.append, .gather, .decode, .prefill].contains(self) }
+
+  /// The numbers of an operator that has no pages: "fp16-weights" or "fp32".
+  public var numbers: String { self == .linear ? "fp16-weights" : "fp32" }
 }
 
 /// A cache, the sequences in it and how they are attended.
@@ -36,6 +50,12 @@ public struct AttentionShape: Hashable, Sendable {
   /// What the channels of K are multiplied with, and those of the queries divided by.
   var channelScales: [Int: Float] {
     hasOutliers ? [3: 30, heads.headDim / 2 + 5: 30] : [:]
+  }
+
+  /// What a device may compile attention for: bits of an element, head size, query heads per KV head
+  /// and tokens per page.
+  var compiledSizes: [Int] {
+    [format.bitsPerElement, heads.headDim, heads.groupSize, blockSize]
   }
 
   /// How many multiplications the reference needs, roughly.
@@ -82,6 +102,17 @@ public struct CheckCase: Hashable, Sendable {
     case attention(AttentionShape)
     /// A dense layer.
     case linear(LinearShape)
+    /// One of the small operators of a layer.
+    case small(SmallOperatorShape)
+
+    /// Every size that a person needs to build the case by hand.
+    var description: String {
+      switch self {
+      case .attention(let shape): shape.description
+      case .linear(let shape): shape.description
+      case .small(let shape): shape.description
+      }
+    }
   }
 
   /// Its number: with a run's seed it says which random data the case gets.
@@ -94,6 +125,7 @@ public struct CheckCase: Hashable, Sendable {
     switch operand {
     case .attention: [.append, .gather, .decode, .prefill]
     case .linear: [.linear]
+    case .small(let shape): [shape.kind]
     }
   }
 
@@ -102,6 +134,7 @@ public struct CheckCase: Hashable, Sendable {
     switch operand {
     case .attention(let shape): shape.work
     case .linear(let shape): shape.tokens * shape.outputs * shape.inputs
+    case .small(let shape): 32 * shape.elements
     }
   }
 }

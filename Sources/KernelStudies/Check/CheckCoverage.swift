@@ -14,6 +14,10 @@ public struct CheckCoverage: Hashable, Sendable {
   public private(set) var windows: [Int] = []
   /// Rows of activations of dense layers.
   public private(set) var linearTokens: [Int] = []
+  /// Elements of a row of RMS norm.
+  public private(set) var normWidths: [Int] = []
+  /// The largest position of each case of rotary embedding.
+  public private(set) var largestPositions: [Int] = []
 
   /// Counts a case in.
   mutating func add(_ operand: CheckCase.Operand) {
@@ -26,6 +30,11 @@ public struct CheckCoverage: Hashable, Sendable {
       if let window = shape.options.slidingWindow { CheckCoverage.insert(window, &windows) }
     case .linear(let shape):
       CheckCoverage.insert(shape.tokens, &linearTokens)
+    case .small(.rmsNorm(_, let width, _, _)):
+      CheckCoverage.insert(width, &normWidths)
+    case .small(.rotary(let positions, _, _, _, _)):
+      CheckCoverage.insert(positions.max() ?? 0, &largestPositions)
+    case .small: break
     }
   }
 

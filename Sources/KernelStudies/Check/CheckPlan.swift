@@ -7,12 +7,17 @@ import Operators
 /// Formats and head sizes are taken in every pair that fits, and in the full plan with every group
 /// and page size. The other sizes are chosen one after the other so that as many pairs of values
 /// as possible meet for the first time (as AETG does: Cohen and others, IEEE TSE 23(7), 1997).
+///
+/// A device may compile its kernels for bits, head, group and page size, which takes it longer than
+/// most cases do. The quick plan has few combinations of these, each with many contexts, batches,
+/// caps, windows and rotations, and both plans take the cases of one combination together.
 public struct CheckPlan: Sendable {
   /// How many cases there are.
   public enum Extent: Hashable, Sendable {
     /// Every pair of values of any two sizes, and contexts up to 131,072 tokens.
     case full
-    /// So many caches for each pair of format and head size, contexts up to 4,096 tokens.
+    /// So many caches for each pair of format and head size, four pairs of group and page size for
+    /// each of bits and head size, contexts up to 4,096 tokens.
     case quick(rounds: Int)
 
     /// What `--quick` runs.
@@ -31,8 +36,11 @@ public struct CheckPlan: Sendable {
     self.seed = seed
     self.extent = extent
     var random = CheckRandom(seed: seed)
-    var operands = CheckPlan.cover(extent, &random).map(CheckCase.Operand.attention)
-    operands += CheckPlan.longContexts(extent).map(CheckCase.Operand.attention)
+    let shapes = CheckPlan.cover(extent, &random) + CheckPlan.longContexts(extent)
+    let together = CheckPlan.groups(of: shapes, by: \.compiledSizes)
+      .flatMap { CheckPlan.groups(of: $0, by: \.format).joined() }
+    var operands = together.map(CheckCase.Operand.attention)
+    operands += CheckPlan.smallOperatorShapes(extent, seed: seed).map(CheckCase.Operand.small)
     operands += CheckPlan.linearShapes(extent, &random).map(CheckCase.Operand.linear)
     cases = operands.enumerated().map { CheckCase(index: $0.offset, operand: $0.element) }
   }
@@ -70,6 +78,7 @@ public struct CheckPlan: Sendable {
 
   private static func cover(_ extent: Extent, _ random: inout CheckRandom) -> [AttentionShape] {
     var rows: [[Int?]] = []
+    let pages = groupsAndPages(&random)
     for format in formats.indices {
       for dim in headDims.indices where fits(formats[format], headDim: headDims[dim]) {
         switch extent {
@@ -78,7 +87,10 @@ public struct CheckPlan: Sendable {
             for block in blockSizes.indices { rows.append([format, dim, group, block]) }
           }
         case .quick(let rounds):
-          for _ in 0..<rounds { rows.append([format, dim, nil, nil]) }
+          let own = pages[[formats[format].bitsPerElement, dim]]!
+          for round in 0..<rounds {
+            rows.append([format, dim] + own[(format + round) % own.count])
+          }
         }
       }
     }
@@ -101,6 +113,41 @@ public struct CheckPlan: Sendable {
           softCap: softCaps[choice[7]], slidingWindow: windows[choice[8]]),
         hasOutliers: outliers[choice[9]])
     }
+  }
+
+  /// The quick plan's pairs of group and page size, as places in their lists, by bits and the place
+  /// of a head size.
+  private static func groupsAndPages(_ random: inout CheckRandom) -> [[Int]: [[Int]]] {
+    let bits = [16, 4]
+    var pairs = PairCover(
+      sizes: [bits.count, headDims.count, groupSizes.count, blockSizes.count])
+    var chosen: [[Int]: [[Int]]] = [:]
+    for _ in 0..<4 {
+      for place in bits.indices {
+        for dim in headDims.indices {
+          let row = pairs.complete([place, dim, nil, nil], &random)
+          chosen[[bits[place], dim], default: []].append(Array(row[2...]))
+        }
+      }
+    }
+    return chosen
+  }
+
+  /// Shapes in groups that agree in a key, each group where its first shape stands.
+  private static func groups<Key: Hashable>(
+    of shapes: [AttentionShape], by key: (AttentionShape) -> Key
+  ) -> [[AttentionShape]] {
+    var groups: [[AttentionShape]] = []
+    var places: [Key: Int] = [:]
+    for shape in shapes {
+      if let place = places[key(shape)] {
+        groups[place].append(shape)
+      } else {
+        places[key(shape)] = groups.count
+        groups.append([shape])
+      }
+    }
+    return groups
   }
 
   /// Whether the format's Hadamard order divides the head size.

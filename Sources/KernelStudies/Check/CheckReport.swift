@@ -11,7 +11,7 @@ public struct CheckReport: Sendable {
   public struct Tally: Hashable, Sendable {
     /// The operator.
     public let kind: CheckOperator
-    /// The format of the cache; nil for linear.
+    /// The format of the cache; nil for operators without one.
     public let format: KVFormat?
     /// The kernels that ran.
     public let path: String
@@ -22,6 +22,21 @@ public struct CheckReport: Sendable {
     /// Cases above ``CheckReport/aim``; none for append.
     public internal(set) var aboveAim = 0
     /// Cases above the gate, or wrong in another way.
+    public internal(set) var failed = 0
+  }
+
+  /// The cases of one operator on one path, held against the peer's outputs.
+  public struct Comparison: Hashable, Sendable {
+    /// The operator.
+    public let kind: CheckOperator
+    /// The kernels that were compared with the peer.
+    public let path: String
+    /// Cases that were compared.
+    public internal(set) var cases = 0
+    /// The largest difference: NMSE; for append 0 where all bytes of all pools are equal, else what
+    /// ``Tally/worst`` is.
+    public internal(set) var worst = 0.0
+    /// Cases above the gate, or different in another way.
     public internal(set) var failed = 0
   }
 
@@ -75,8 +90,12 @@ public struct CheckReport: Sendable {
   public let extent: CheckPlan.Extent
   /// The kernels that ran.
   public let paths: [String]
+  /// The other kernels that every case was held against; nil where there were none.
+  public let peer: String?
   /// Cases by operator, format and path, in the order of the plan.
   public internal(set) var tallies: [Tally] = []
+  /// Cases held against the peer, by operator and path.
+  public internal(set) var comparisons: [Comparison] = []
   /// Laws by path.
   public internal(set) var properties: [PropertyTally] = []
   /// Cases that are right, but above the aim.
@@ -86,14 +105,17 @@ public struct CheckReport: Sendable {
   /// Everything that is wrong.
   public internal(set) var failures: [Failure] = []
 
-  init(seed: UInt64, extent: CheckPlan.Extent, paths: [String]) {
+  init(seed: UInt64, extent: CheckPlan.Extent, paths: [String], peer: String?) {
     self.seed = seed
     self.extent = extent
     self.paths = paths
+    self.peer = peer
   }
 
   /// Cases that ran, over all paths.
   public var caseCount: Int { tallies.reduce(0) { $0 + $1.cases } }
+  /// Cases held against the peer, over all paths.
+  public var comparedCount: Int { comparisons.reduce(0) { $0 + $1.cases } }
   /// Cases above the aim, over all paths.
   public var aboveAim: Int { tallies.reduce(0) { $0 + $1.aboveAim } }
   /// Whether everything is right.

@@ -13,12 +13,9 @@ public struct CheckSuite {
   private let backends: [any KernelBackend]
   /// Writes the caches that all paths read, and gives the bytes that all paths must write.
   private let writer: any KernelBackend
+  private let peer: (any KernelBackend)?
   private var report: CheckReport
   private var places: [TallyKey: Int] = [:]
-
-  /// Outputs of a dense layer that are judged together: one wrong one among 100,000 would not show,
-  /// and one alone may be near zero, where rounding is large beside it.
-  private static let linearPart = 16
 
   private struct TallyKey: Hashable {
     let kind: CheckOperator
@@ -29,12 +26,19 @@ public struct CheckSuite {
   /// - Parameters:
   ///   - backends: what is checked; their `kernelPath`s are the names in the report.
   ///   - writer: the scalar kernels.
-  public init(plan: CheckPlan, backends: [any KernelBackend], writer: any KernelBackend) {
+  ///   - peer: kernels of another device, on which every case runs once more: what is checked must
+  ///     come as near to them as to the reference.
+  public init(
+    plan: CheckPlan, backends: [any KernelBackend], writer: any KernelBackend,
+    peer: (any KernelBackend)? = nil
+  ) {
     self.plan = plan
     self.backends = backends
     self.writer = writer
+    self.peer = peer
     report = CheckReport(
-      seed: plan.seed, extent: plan.extent, paths: backends.map(\.kernelPath))
+      seed: plan.seed, extent: plan.extent, paths: backends.map(\.kernelPath),
+      peer: peer?.kernelPath)
   }
 
   /// Runs every case, or the one with index `only`, and the properties.
@@ -58,14 +62,9 @@ public struct CheckSuite {
     var done = 0.0
     for each in chosen {
       report.coverage.add(each.operand)
-      switch each.operand {
-      case .attention(let shape):
-        progress(done / total, shape.format.name)
-        try check(each, shape)
-      case .linear(let shape):
-        progress(done / total, "linear")
-        check(each, shape)
-      }
+      let trial = try trial(each)
+      progress(done / total, trial.format?.name ?? each.operators[0].rawValue)
+      check(each, trial)
       done += Double(each.work)
     }
     if only == nil {
@@ -78,70 +77,53 @@ public struct CheckSuite {
       }
     }
     report.tallies.removeAll { $0.cases == 0 }
+    report.comparisons.removeAll { $0.cases == 0 }
   }
 
   /// A row for every combination, in the order in which tables show them.
   private mutating func listTallies() {
     for kind in CheckOperator.allCases {
-      for format in kind == .linear ? [nil] : CheckPlan.formats.map(Optional.some) {
+      for format in kind.hasPages ? CheckPlan.formats.map(Optional.some) : [nil] {
         for path in report.paths {
           places[TallyKey(kind: kind, format: format, path: path)] = report.tallies.count
           report.tallies.append(CheckReport.Tally(kind: kind, format: format, path: path))
         }
       }
+      guard peer != nil else { continue }
+      report.comparisons += report.paths.map { CheckReport.Comparison(kind: kind, path: $0) }
     }
   }
 
   // MARK: One case
 
-  private mutating func check(_ each: CheckCase, _ shape: AttentionShape) throws(DeviceError) {
+  private func trial(_ each: CheckCase) throws(DeviceError) -> any Trial {
     var random = CheckRandom(seed: plan.seed, index: each.index)
-    let world = try AttentionWorld(shape, writer: writer, random: &random)
-    let heads = shape.heads, row = heads.queryHeads * heads.headDim
-    var queries = random.normals(max(world.sequences.count, shape.chunk) * row)
-    for (channel, scale) in shape.channelScales {
-      for i in stride(from: channel, to: queries.count, by: heads.headDim) { queries[i] /= scale }
-    }
-    let decoded = world.sequences.indices.flatMap { sequence in
-      world.expected(
-        sequence, tokens: 1, queries: queries[sequence * row..<(sequence + 1) * row],
-        options: shape.options)
-    }
-    let prefilled = world.expected(
-      0, tokens: shape.chunk, queries: queries[..<(shape.chunk * row)], options: shape.options)
-    let stored = world.sequences.map { sequence in
-      [false, true].map { Reference.gathered(world.pages, sequence, isValue: $0) }
-    }
-    let share = AppendJudge(world.pages).worstShare(world)
-    let trial = AttentionTrial(world: world, shape: shape, queries: queries)
-    for backend in backends {
-      let path = backend.kernelPath
-      func judge(_ kind: CheckOperator, _ verdict: Verdict) {
-        count(verdict, kind, shape.format, path, each.index, shape.description)
-      }
-      judge(.append, trial.append(backend, share: share))
-      judge(.gather, trial.gather(backend, expected: stored))
-      judge(.decode, trial.decode(backend, expected: decoded))
-      judge(.prefill, trial.prefill(backend, expected: prefilled))
+    switch each.operand {
+    case .attention(let shape):
+      return try AttentionTrial(shape, writer: writer, random: &random)
+    case .linear(let shape): return LinearTrial(shape, random: &random)
+    case .small(let shape): return SmallOperatorTrial(shape, random: &random)
     }
   }
 
-  private mutating func check(_ each: CheckCase, _ shape: LinearShape) {
-    var random = CheckRandom(seed: plan.seed, index: each.index)
-    let activations = random.normals(shape.tokens * shape.inputs)
-    let weights = random.normals(shape.outputs * shape.inputs).map { Float16($0) }
-    let expected = Reference.linear(
-      activations, weights: weights, tokens: shape.tokens, outputs: shape.outputs,
-      inputs: shape.inputs)
-    let bits = weights.map(\.bitPattern)
-    for backend in backends {
-      let parts = max(1, expected.count / CheckSuite.linearPart)
-      let verdict = Verdict.of(expected: expected, parts: parts) { (output) throws(DeviceError) in
-        try backend.linear(
-          activations, weights: bits, tokens: shape.tokens, outputs: shape.outputs,
-          inputs: shape.inputs, into: &output)
+  private mutating func check(_ each: CheckCase, _ trial: any Trial) {
+    for kind in each.operators {
+      let expectation = trial.expectation(of: kind)
+      let theirs = peer.map { ($0.kernelPath, trial.outcome(of: kind, on: $0)) }
+      for backend in backends {
+        let path = backend.kernelPath
+        let outcome = trial.outcome(of: kind, on: backend)
+        count(
+          Verdict(outcome, against: expectation), kind, trial.format, path, each.index,
+          each.operand.description)
+        if case .refused = outcome { continue }
+        guard let (peer, theirs) = theirs else { continue }
+        var verdict = Verdict(fault: "\(peer) refused")
+        if let expected = Expectation(theirs, of: peer, parts: expectation.parts) {
+          verdict = Verdict(outcome, against: expected)
+        }
+        compare(verdict, kind, path, peer, each)
       }
-      count(verdict, .linear, nil, backend.kernelPath, each.index, shape.description)
     }
   }
 
@@ -171,53 +153,20 @@ public struct CheckSuite {
       CheckReport.Failure(
         index: index, subject: kind.rawValue, path: path, shape: shape, reason: reason))
   }
-}
 
-/// What one operator did on one path.
-struct Verdict {
-  /// NMSE, or for append the share of what an element may err by; nil where nothing came out.
-  var error: Double?
-  /// What is wrong besides the size of the error.
-  var fault: String?
-
-  /// Compares what `body` writes into a guarded output with what is expected. Of several `parts` of
-  /// one size, the rest belonging to the last, each is judged by itself and the worst counts: a
-  /// large one's error would hide that of a small one.
-  static func of(
-    expected: [Double], parts: Int = 1, _ body: (inout [Float]) throws(DeviceError) -> Void
-  ) -> Verdict {
-    var output = GuardedOutput(count: expected.count)
-    do throws(DeviceError) {
-      try body(&output.floats)
-    } catch {
-      return Verdict(fault: "refused: \(error)")
+  private mutating func compare(
+    _ verdict: Verdict, _ kind: CheckOperator, _ path: String, _ peer: String, _ each: CheckCase
+  ) {
+    let place = report.comparisons.firstIndex { $0.kind == kind && $0.path == path }!
+    report.comparisons[place].cases += 1
+    if let error = verdict.error, !(error <= report.comparisons[place].worst) {
+      report.comparisons[place].worst = error
     }
-    let size = expected.count / parts
-    let verdicts = (0..<parts).map { part in
-      let range = part * size..<(part + 1 < parts ? (part + 1) * size : expected.count)
-      return Verdict(
-        error: Statistics.normalisedMeanSquaredError(
-          output.written[range], expected[range]))
-    }
-    let fault = output.sentinelsSurvive ? nil : "wrote behind its output"
-    return verdicts.reduce(Verdict(error: 0, fault: fault)) { $0.joined($1) }
-  }
-
-  /// Why the verdict is a failure; nil where it is none.
-  func reason(limit: Double) -> String? {
-    if let fault { return fault }
-    guard let error else { return "nothing came out" }
-    if error.isNaN { return "an output is NaN or was not written" }
-    return error <= limit ? nil : "error \(error) is above \(limit)"
-  }
-
-  /// The worse of two.
-  func joined(_ other: Verdict) -> Verdict {
-    guard let error, let otherError = other.error else {
-      return Verdict(fault: fault ?? other.fault)
-    }
-    let worse = error <= otherError ? otherError : error
-    return Verdict(
-      error: otherError.isNaN ? otherError : worse, fault: fault ?? other.fault)
+    guard let reason = verdict.reason(limit: CheckReport.gate) else { return }
+    report.comparisons[place].failed += 1
+    report.failures.append(
+      CheckReport.Failure(
+        index: each.index, subject: "\(kind.rawValue) against \(peer)", path: path,
+        shape: each.operand.description, reason: reason))
   }
 }

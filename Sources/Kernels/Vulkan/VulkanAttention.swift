@@ -19,8 +19,13 @@ struct VulkanDecodeBuffers {
       byteCount: 4 * floats, isHostVisible: isHostVisible, for: work)
     turned = try context.memory(byteCount: 4 * floats, for: work)
     outputs = try context.memory(byteCount: 4 * floats, isHostVisible: isHostVisible, for: work)
-    spans = try context.memory(of: plan.spans, for: work)
-    starts = try context.memory(of: plan.starts, for: work)
+    if isHostVisible {
+      spans = try context.memory(of: plan.spans, for: work)
+      starts = try context.memory(of: plan.starts, for: work)
+    } else {
+      spans = try context.deviceMemory(of: plan.spans, for: work)
+      starts = try context.deviceMemory(of: plan.starts, for: work)
+    }
     partials = try context.memory(
       byteCount: 4 * plan.spanCount * page.groupSize * (dim + 2), for: work)
   }

@@ -16,15 +16,28 @@ public final class VulkanBackend: KernelBackend {
   /// - Parameter validates: whether the Khronos validation layer watches; by default where the
   ///   environment has `KVSIM_VULKAN_VALIDATION=1`.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)`` or ``DeviceError/failed(_:)``.
-  public init(
+  public convenience init(
     _ selection: VulkanSelection = .any, validates: Bool? = nil
   ) throws(DeviceError) {
-    context = try VulkanContext(selection, validates: validates)
+    try self.init(VulkanContext(selection, validates: validates))
+  }
+
+  /// Goes on with an open device.
+  init(_ context: VulkanContext) throws(DeviceError) {
+    self.context = context
     try context.learnFragments()
     facts = DeviceFacts(
-      name: context.device.name, kernelPath: "vulkan", coreCount: 1,
-      memoryBytes: Int(context.device.deviceLocalBytes), lastLevelCacheBytes: 64 << 20)
+      name: context.device.name, kernelPath: "vulkan",
+      coreCount: max(1, Int(context.features.multiprocessors)),
+      memoryBytes: Int(context.device.deviceLocalBytes),
+      lastLevelCacheBytes: VulkanBackend.assumedCacheBytes,
+      isGPU: context.device.kind != .cpu)
   }
+
+  /// Bytes of the last-level cache that every device is taken to have: Vulkan tells nothing of
+  /// caches. An H100 or H200 has 50 MB of second-level cache. Timing rotates through four times as
+  /// much at least.
+  public static let assumedCacheBytes = 64 << 20
 
   /// What the Khronos validation layer said, where it watches: how often it spoke, and its first
   /// message.

@@ -4,7 +4,7 @@ import Operators
 
 extension VulkanBackend {
   /// Runs one operator, whose results the host sees afterwards.
-  private func run(
+  func run(
     _ work: VulkanWork,
     _ record: (VulkanOperators, VulkanRecorder) throws(DeviceError) -> Void
   ) throws(DeviceError) {

@@ -12,29 +12,29 @@ final class VulkanContext {
   var timeout_ns: UInt64 = 60_000_000_000
   private let loader: UnsafeMutablePointer<cvulkan_loader>
   private let compute: OpaquePointer
-  private var pipelines: [PipelineKey: VkPipeline] = [:]
+  private var pipelines = PipelineCache()
+  private var constants: [VulkanShader: ShaderConstants] = [:]
   /// The largest last; the others serve commands that were recorded before it was made.
   private var scratches: [cvulkan_memory] = []
   /// Whether shaders may fill cooperative matrices by element; see ``learnFragments()``.
   var fragmentsAreKnown = false
 
-  private struct PipelineKey: Hashable {
-    let shader: String
-    let constants: [UInt32]
-  }
-
   /// The variable of the environment that switches the Khronos validation layer on.
   static let validationVariable = "KVSIM_VULKAN_VALIDATION"
 
-  /// - Parameter validates: by default whether the environment asks for it.
+  /// - Parameters:
+  ///   - validates: by default whether the environment asks for it.
+  ///   - vulkan: what all functions of Vulkan are asked of; by default that of libvulkan.so.1.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)``, ``DeviceError/failed(_:)``.
-  init(_ selection: VulkanSelection, validates: Bool? = nil) throws(DeviceError) {
+  init(
+    _ selection: VulkanSelection, validates: Bool? = nil, vulkan: PFN_vkGetInstanceProcAddr? = nil
+  ) throws(DeviceError) {
     let asked = getenv(VulkanContext.validationVariable).map { String(cString: $0) } ?? ""
     let loader = UnsafeMutablePointer<cvulkan_loader>.allocate(capacity: 1)
     loader.initialize(to: cvulkan_loader())
     do throws(DeviceError) {
       let (chosen, handle) = try VulkanContext.choose(
-        selection, loader, validates: validates ?? !["", "0"].contains(asked))
+        selection, loader, validates: validates ?? !["", "0"].contains(asked), vulkan)
       var compute: OpaquePointer?
       var reason = [CChar](repeating: 0, count: 256)
       let opened = cvulkan_compute_open(loader, handle, &compute, &reason)
@@ -58,17 +58,19 @@ final class VulkanContext {
   }
 
   deinit {
-    for pipeline in pipelines.values { cvulkan_destroy_pipeline(compute, pipeline) }
+    for pipeline in pipelines.pipelines { cvulkan_destroy_pipeline(compute, pipeline) }
     for index in scratches.indices { cvulkan_free(compute, &scratches[index]) }
-    cvulkan_compute_close(compute)
+    guard cvulkan_compute_close(compute) else { return }
     cvulkan_close(loader)
     loader.deallocate()
   }
 
   private static func choose(
-    _ selection: VulkanSelection, _ loader: UnsafeMutablePointer<cvulkan_loader>, validates: Bool
+    _ selection: VulkanSelection, _ loader: UnsafeMutablePointer<cvulkan_loader>, validates: Bool,
+    _ vulkan: PFN_vkGetInstanceProcAddr?
   ) throws(DeviceError) -> (VulkanDevice, VkPhysicalDevice) {
-    let opened = cvulkan_open(loader, nil, validates)
+    let opened =
+      vulkan.map { cvulkan_open_by(loader, $0, validates) } ?? cvulkan_open(loader, nil, validates)
     var handles = [cvulkan_device](repeating: cvulkan_device(), count: 64)
     var count: UInt32 = 0
     var listed = opened
@@ -133,19 +135,31 @@ final class VulkanContext {
 
   fileprivate func free(_ memory: inout cvulkan_memory) { cvulkan_free(compute, &memory) }
 
-  /// A shader with its constants, compiled when it is first asked for.
+  /// A shader with its constants, compiled when it is first asked for. Whoever asks for it records it
+  /// into the next list, or into the one that is being recorded: older ones may be gone.
   func pipeline(
     _ shader: VulkanShader, _ constants: [UInt32], for work: VulkanWork
   ) throws(DeviceError) -> VkPipeline {
-    let key = PipelineKey(shader: shader.rawValue, constants: constants)
-    if let known = pipelines[key] { return known }
+    let relevant = constantsOf(shader).relevant(constants)
+    let key = PipelineCache.Key(shader: shader, constants: relevant)
+    if let known = pipelines.find(key) { return known }
     let code = shader.code
     var made: VkPipeline?
     try check(
       cvulkan_make_pipeline(
-        compute, code.spirv, code.byte_count, constants, UInt32(constants.count), &made), work)
-    pipelines[key] = made!
+        compute, code.spirv, code.byte_count, relevant, UInt32(relevant.count), &made), work)
+    pipelines.keep(made!, key)
     return made!
+  }
+
+  /// Pipelines that are kept.
+  var pipelineCount: Int { pipelines.pipelines.count }
+
+  private func constantsOf(_ shader: VulkanShader) -> ShaderConstants {
+    if let known = constants[shader] { return known }
+    let read = ShaderConstants(shader.words)
+    constants[shader] = read
+    return read
   }
 
   /// Workgroups of 128 threads that run at once where a thread has 128 registers, as those of
@@ -161,6 +175,8 @@ final class VulkanContext {
   func run(
     _ work: VulkanWork, times: Int = 1, _ record: (VulkanRecorder) throws(DeviceError) -> Void
   ) throws(DeviceError) {
+    // Nothing runs now, so that what goes is in no list.
+    for old in pipelines.removeOldest() { cvulkan_destroy_pipeline(compute, old) }
     while scratches.count > 1 {
       var old = scratches.removeFirst()
       cvulkan_free(compute, &old)

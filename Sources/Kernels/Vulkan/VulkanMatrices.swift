@@ -163,4 +163,50 @@ extension VulkanOperators {
         outputs: UInt32(outputs), inputs: UInt32(inputs)),
       tile.groups(tokens: tokens, outputs: outputs))
   }
+
+  // MARK: Linear, of few tokens
+
+  private struct ActivationsPush {
+    var x, halves, factors: UInt64
+    var inputs: UInt32
+  }
+
+  /// Threads of a workgroup that fills a multiprocessor.
+  private static let fewThreads = 512
+
+  /// Whether a product for up to 16 tokens goes by products of matrices.
+  func takesMatricesInLinearOfFew(inputs: Int) -> Bool {
+    // Two tiles of partial sums, of 16 tokens and 16 outputs for each subgroup.
+    let sharedBytes = 2 * (VulkanOperators.fewThreads / 32) * 256 * 4
+    return context.fragmentsAreKnown && inputs % 8 == 0
+      && sharedBytes <= context.features.max_shared_bytes
+      && VulkanOperators.fewThreads <= context.features.max_workgroup_invocations
+  }
+
+  /// `y = x * w^T` for up to 16 tokens, by products of matrices.
+  func linearOfFew(
+    x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
+    _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let groups = tokens > 8 ? 2 : 1
+    let byteCount = (inputs + 31) / 32 * groups * 512
+    let scratch = try context.scratch(byteCount: byteCount + 64, for: work)
+    let factors = scratch + UInt64(byteCount)
+    func constants(_ threads: Int, _ own: [Int]) -> [UInt32] {
+      ([threads, 16, 128, 16, 0, 0, 1] + own).map(UInt32.init)
+    }
+    let convert = try context.pipeline(.activations, constants(256, [groups]), for: work)
+    let multiply = try context.pipeline(
+      .linearFew, constants(VulkanOperators.fewThreads, [groups, 8 / groups]), for: work)
+    recorder.dispatch(
+      convert,
+      ActivationsPush(x: x, halves: scratch, factors: factors, inputs: UInt32(inputs)), tokens)
+    recorder.barrier()
+    recorder.dispatch(
+      multiply,
+      LinearMatrixPush(
+        x: scratch, factors: factors, w: w, y: y, tokens: UInt32(tokens),
+        outputs: UInt32(outputs), inputs: UInt32(inputs)),
+      min((outputs + 15) / 16, context.slots / 4))
+  }
 }

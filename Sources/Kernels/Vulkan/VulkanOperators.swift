@@ -106,7 +106,12 @@ extension VulkanOperators {
     let push = LinearPush(
       x: x, w: w, y: y, tokens: UInt32(tokens), outputs: UInt32(outputs), inputs: UInt32(inputs))
     let threads = VulkanOperators.linearThreads
-    if tokens <= VulkanOperators.streamedTokens {
+    if tokens > 1, tokens <= VulkanOperators.streamedTokens,
+      takesMatricesInLinearOfFew(inputs: inputs)
+    {
+      try linearOfFew(
+        x: x, w: w, y: y, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
+    } else if tokens <= VulkanOperators.streamedTokens {
       var held = 1
       while held < tokens { held *= 2 }
       let each = 2

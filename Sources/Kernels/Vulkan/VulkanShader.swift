@@ -8,6 +8,8 @@ enum VulkanShader: String, CaseIterable {
   case decodeMatrix = "decode_matrix"
   case prefillMatrix = "prefill_matrix"
   case linearMatrix = "linear_matrix"
+  case linearFew = "linear_few"
+  case activations
   case linearRows = "linear_rows"
   case linearTiles = "linear_tiles"
   case rmsNorm = "rms_norm"
@@ -25,5 +27,12 @@ enum VulkanShader: String, CaseIterable {
       preconditionFailure("every shader is embedded: \(rawValue)")
     }
     return found
+  }
+
+  /// The same, word by word.
+  var words: UnsafeBufferPointer<UInt32> {
+    let code = code
+    return UnsafeBufferPointer(
+      start: code.spirv.assumingMemoryBound(to: UInt32.self), count: code.byte_count / 4)
   }
 }

@@ -1,56 +1,26 @@
 import CVulkan
 import Operators
 
-/// The memory that timings run on: a pool of pages and weights, inputs and results, all of the
-/// device, filled once.
-final class VulkanArena {
-  /// Pages and weights: larger than any cache of the device.
-  let pool: VulkanMemory
-  /// Inputs, and what comes out.
-  let inputs, results: VulkanMemory
-  private var cursor = 0
-
-  /// What the pool takes of the device's memory, at most.
-  private static let poolLimit_bytes = 24 << 30
-  private static let floatLimit_bytes = 2 << 30
-
-  init(_ context: VulkanContext) throws(DeviceError) {
-    let work = VulkanWork("timing", "its memory")
-    let local = Int(context.device.deviceLocalBytes)
-    // A device made of software shares the host's memory, and has caches of megabytes.
-    let share = context.device.kind == .cpu ? 8 : 3
-    pool = try context.memory(
-      byteCount: min(VulkanArena.poolLimit_bytes, local / share / 16 * 16), for: work)
-    let floats = min(VulkanArena.floatLimit_bytes, local / (4 * share) / 16 * 16)
-    inputs = try context.memory(byteCount: floats, for: work)
-    results = try context.memory(byteCount: floats, for: work)
-    try context.run(work) { (recorder) throws(DeviceError) in
-      // Halves of 0.15 and floats of 0.01: plausible as codes, scales and zeros too.
-      recorder.fill(pool, 0x30CD_30CD)
-      recorder.fill(inputs, 0x3C23_D70A)
-      recorder.fill(results, 0)
-      recorder.barrier()
-    }
-  }
-
-  /// Where the next `byteCount` bytes of the pool begin: pieces in turn, from the start again where
-  /// the pool ends.
-  func next(_ byteCount: Int, _ field: String) throws(DeviceError) -> UInt64 {
-    guard byteCount <= pool.byteCount else {
-      throw .unsupportedShape(
-        field: field, value: byteCount, accepted: "at most \(pool.byteCount) on this device")
-    }
-    if cursor + byteCount > pool.byteCount { cursor = 0 }
-    defer { cursor += (byteCount + 255) / 256 * 256 }
-    return pool.address + UInt64(cursor)
-  }
-}
-
 extension VulkanBackend {
-  /// Nanoseconds of `calls` runs of what `record` records, each between two timestamps, from a list
-  /// that has run once before.
+  /// What a sample takes at least, by as many calls as it needs: two timestamps add microseconds to
+  /// what lies between them, and tick in steps of up to one.
+  private static let sample_ns = 200_000.0
+  /// Calls of a sample at most, and samples of a list.
+  private static let mostReplays = 64
+  private static let samplesOfList = Int(CVULKAN_STAMPS) / 2
+  /// About how long one list of commands may run.
+  private static let list_ns = 1e9
+
+  /// Nanoseconds of `calls` samples of what `record` records for the call with a number.
+  ///
+  /// Where a call takes less than 200 µs, a sample is the mean of as many calls as come to that, 64
+  /// at most, one after the other between two timestamps, each with inputs of its own. A first list
+  /// finds out how many; it runs twice, and its first run counts nowhere. Each further list begins
+  /// with a call that does not count. What `prepare` records for a call runs before the sample's
+  /// first timestamp.
   private func timeRuns(
-    _ work: VulkanWork, calls: Int,
+    _ work: VulkanWork, calls: Int, mostReplays: Int = VulkanBackend.mostReplays,
+    prepare: (Int, VulkanRecorder) throws(DeviceError) -> Void = { _, _ in },
     _ record: (Int, VulkanRecorder) throws(DeviceError) -> Void
   ) throws(DeviceError) -> [Int64] {
     guard context.features.timestamp_ns > 0 else {
@@ -59,20 +29,49 @@ extension VulkanBackend {
           CVULKAN_MISSING_FEATURE, operation: work.operation, shape: work.shape,
           device: context.device.name, reason: "its queue has no timestamps"))
     }
-    let stamps = min(calls, Int(CVULKAN_STAMPS) - 1) + 1
-    try context.run(work, times: 2) { (recorder) throws(DeviceError) in
-      recorder.stamp(0)
-      for call in 1..<stamps {
+    guard calls > 0 else { return [] }
+    var next = 0
+    func sample(_ number: Int, replays: Int, _ recorder: VulkanRecorder) throws(DeviceError) {
+      for call in next..<next + replays { try prepare(call, recorder) }
+      recorder.barrier()
+      recorder.stamp(2 * number)
+      for call in next..<next + replays {
         try record(call, recorder)
         recorder.barrier()
-        recorder.stamp(call)
+      }
+      recorder.stamp(2 * number + 1)
+      next += replays
+    }
+    try context.run(work, times: 2) { (recorder) throws(DeviceError) in
+      try sample(0, replays: 1, recorder)
+    }
+    let trial_ns = max(1, try context.stamps_ns(2, for: work)[1])
+    let enough = Int(VulkanBackend.sample_ns / trial_ns) + 1
+    let replays = trial_ns < VulkanBackend.sample_ns ? max(1, min(mostReplays, enough)) : 1
+    var samples_ns = replays == 1 ? [Int64(trial_ns)] : []
+    let sampleOfList = Int(VulkanBackend.list_ns / (trial_ns * Double(replays)))
+    while samples_ns.count < calls {
+      let count = min(
+        calls - samples_ns.count, VulkanBackend.samplesOfList, max(1, sampleOfList))
+      try context.run(work) { (recorder) throws(DeviceError) in
+        try prepare(next, recorder)
+        recorder.barrier()
+        try record(next, recorder)
+        recorder.barrier()
+        next += 1
+        for number in 0..<count { try sample(number, replays: replays, recorder) }
+      }
+      let stamps_ns = try context.stamps_ns(2 * count, for: work)
+      for number in 0..<count {
+        let elapsed_ns = stamps_ns[2 * number + 1] - stamps_ns[2 * number]
+        samples_ns.append(Int64(max(1, elapsed_ns / Double(replays))))
       }
     }
-    let times_ns = try context.stamps_ns(stamps, for: work)
-    return zip(times_ns, times_ns.dropFirst()).map { Int64(max(1, $1 - $0)) }
+    return samples_ns
   }
 
-  /// See ``KernelBackend/time(_:blockSize:repeats:)``.
+  /// See ``KernelBackend/time(_:blockSize:repeats:)``. A sample of a short call is the mean of
+  /// several: timestamps cost microseconds.
   public func time(
     _ shape: OperatorShape, blockSize: Int, repeats: Int
   ) throws(DeviceError) -> [Int64] {
@@ -82,33 +81,35 @@ extension VulkanBackend {
     case .linear(let tokens, let outputs, let inputs):
       return try timeLinear(tokens, outputs, inputs, repeats, arena)
     case .append(let tokens, let heads, let format):
-      return try timeRows(
-        tokens, page(heads, format, blockSize), repeats, arena, isAppend: true)
+      return try timeAppend(tokens, page(heads, format, blockSize, arena), repeats, arena)
     case .gather(let tokens, let heads, let format):
-      return try timeRows(
-        tokens, page(heads, format, blockSize), repeats, arena, isAppend: false)
+      return try timeGather(tokens, page(heads, format, blockSize, arena), repeats, arena)
     case .decodeAttention(let sequences, let context, let heads, let format):
       return try timeDecode(
-        sequences, context, page(heads, format, blockSize), repeats, arena)
+        sequences, context, page(heads, format, blockSize, arena), repeats, arena)
     case .prefillAttention(let tokens, let prefix, let heads, let format):
-      return try timePrefill(tokens, prefix, page(heads, format, blockSize), repeats, arena)
+      return try timePrefill(
+        tokens, prefix, page(heads, format, blockSize, arena), repeats, arena)
     }
   }
 
   /// See ``KernelBackend/measureReadBandwidth(repeats:)``.
   public func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double {
     let arena = try timingArena()
+    let pool = arena.halves.memory
     let work = VulkanWork("read")
-    // A small pool takes fewer threads, so that each still has whole strides to go.
-    let isLarge = arena.pool.byteCount >= 16 * 8 * 256 * 8192
+    // Software reads a thousandth as fast, beyond caches of megabytes.
+    let most = min(pool.byteCount, facts.isGPU ? 2 << 30 : 128 << 20)
+    // Little memory takes fewer threads, so that each still has whole strides to go.
+    let isLarge = most >= 16 * 8 * 256 * 8192
     let (threads, groups) = isLarge ? (256, 8192) : (64, 64)
     let step = 16 * 8 * threads * groups
-    let byteCount = min(arena.pool.byteCount, 2 << 30) / step * step
-    let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
+    let byteCount = most / step * step
     let push = ReadPush(
-      memory: arena.pool.address, result: arena.results.address,
-      quads: UInt32(byteCount / 16))
-    let times_ns = try timeRuns(work, calls: max(1, repeats)) { (_, recorder) in
+      memory: pool.address, result: arena.results.address, quads: UInt32(byteCount / 16))
+    let times_ns = try timeRuns(work, calls: max(1, repeats)) {
+      (_, recorder) throws(DeviceError) in
+      let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
       recorder.dispatch(pipeline, push, groups)
     }
     .sorted()
@@ -127,22 +128,15 @@ extension VulkanBackend {
     return made
   }
 
+  /// The sizes of pages, of which the pool holds one at least.
   private func page(
-    _ heads: HeadGeometry, _ format: KVFormat, _ blockSize: Int
+    _ heads: HeadGeometry, _ format: KVFormat, _ blockSize: Int, _ arena: VulkanArena
   ) throws(DeviceError) -> PageConstants {
     let layout = PageLayout(
       format: format, blockSize: blockSize, kvHeads: heads.kvHeads, headDim: heads.headDim)
     try InputChecks.check(layout)
+    try arena.pool(layout).memory.check(holds: layout.pageBytes, "page_bytes")
     return PageConstants(layout: layout, groupSize: heads.groupSize)
-  }
-
-  /// Refuses inputs or results beyond the arena.
-  private func check(_ byteCount: Int, _ memory: VulkanMemory, _ field: String) throws(DeviceError)
-  {
-    guard byteCount <= memory.byteCount else {
-      throw .unsupportedShape(
-        field: field, value: byteCount, accepted: "at most \(memory.byteCount) on this device")
-    }
   }
 
   private func timeLinear(
@@ -151,100 +145,160 @@ extension VulkanBackend {
     try InputChecks.check(positive: tokens, "tokens")
     try InputChecks.check(positive: outputs, "outputs")
     try InputChecks.check(positive: inputs, "inputs")
-    try check(4 * tokens * inputs, arena.inputs, "activation_bytes")
-    try check(4 * tokens * outputs, arena.results, "result_bytes")
+    let activationBytes = try 4 * InputChecks.product([("tokens", tokens), ("inputs", inputs)])
+    let weightBytes = try 2 * InputChecks.product([("outputs", outputs), ("inputs", inputs)])
+    let resultBytes = try 4 * InputChecks.product([("tokens", tokens), ("outputs", outputs)])
+    try arena.inputs.memory.check(holds: activationBytes, "activation_bytes")
+    try arena.halves.memory.check(holds: weightBytes, "weight_bytes")
+    try arena.results.check(holds: resultBytes, "result_bytes")
     let work = VulkanWork("linear", "\(tokens) tokens, \(outputs) outputs, \(inputs) inputs")
     let operators = VulkanOperators(context: context, work: work)
     return try timeRuns(work, calls: repeats) { (_, recorder) throws(DeviceError) in
       try operators.linear(
-        x: arena.inputs.address, w: arena.next(2 * outputs * inputs, "weight_bytes"),
-        y: arena.results.address, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
+        x: arena.inputs.next(activationBytes, "activation_bytes"),
+        w: arena.halves.next(weightBytes, "weight_bytes"), y: arena.results.address,
+        tokens: tokens, outputs: outputs, inputs: inputs, recorder)
     }
   }
 
-  /// Append or gather of `tokens` tokens in pages at random.
-  private func timeRows(
-    _ tokens: Int, _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena, isAppend: Bool
-  ) throws(DeviceError) -> [Int64] {
+  /// Bytes of the keys of so many tokens, or of their values, as floats.
+  private func rowBytes(_ tokens: Int, _ layout: PageLayout) throws(DeviceError) -> Int {
     try InputChecks.check(positive: tokens, "tokens")
+    return try 4
+      * InputChecks.product([
+        ("tokens", tokens), ("head_dim", layout.headDim), ("kv_heads", layout.kvHeads),
+      ])
+  }
+
+  private func timeAppend(
+    _ tokens: Int, _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena
+  ) throws(DeviceError) -> [Int64] {
     let layout = page.layout, size = layout.blockSize
-    let work = VulkanWork(isAppend ? "append" : "gather", "\(tokens) tokens, \(page)")
-    let bytes = 4 * tokens * layout.kvHeads * layout.headDim
-    try check(2 * bytes, isAppend ? arena.inputs : arena.results, "row_bytes")
-    let rows = (isAppend ? arena.inputs : arena.results).address
-    let blocks = (tokens + size - 1) / size
-    let tables = try (0..<4).map { (turn) throws(DeviceError) in
-      let table = shuffledPages(blocks, layout, arena, seed: UInt64(turn))
-      let slots = (0..<tokens).map { UInt32(table[$0 / size]) * UInt32(size) + UInt32($0 % size) }
-      return isAppend
-        ? try context.memory(of: slots, for: work) : try context.memory(of: table, for: work)
+    let bytes = try rowBytes(tokens, layout)
+    try arena.inputs.memory.check(holds: 2 * bytes, "row_bytes")
+    let work = VulkanWork("append", "\(tokens) tokens, \(page)")
+    let blocks = try TimingArena.pages(tokens: tokens, of: layout)
+    let (pages, turns) = try arena.nextPages(blocks, of: layout)
+    let slots = (0..<turns * tokens).map { slot in
+      let (turn, token) = slot.quotientAndRemainder(dividingBy: tokens)
+      return UInt32(pages[turn * blocks + token / size]) * UInt32(size) + UInt32(token % size)
     }
+    let places = try context.deviceMemory(of: slots, for: work)
+    let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: context, work: work)
     return try timeRuns(work, calls: repeats) { (call, recorder) throws(DeviceError) in
-      let table = tables[call % tables.count].address
-      if isAppend {
-        try operators.append(
-          page, pages: arena.pool.address, keys: rows, values: rows + UInt64(bytes), slots: table,
-          tokens: tokens, recorder)
-      } else {
-        try operators.gather(
-          page, pages: arena.pool.address, table: table, keys: rows,
-          values: rows + UInt64(bytes), tokens: tokens, recorder)
-      }
+      let rows = try arena.inputs.next(2 * bytes, "row_bytes")
+      try operators.append(
+        page, pages: pool.address, keys: rows, values: rows + UInt64(bytes),
+        slots: places.address + UInt64(4 * (call % turns) * tokens), tokens: tokens, recorder)
+    }
+  }
+
+  private func timeGather(
+    _ tokens: Int, _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena
+  ) throws(DeviceError) -> [Int64] {
+    let layout = page.layout
+    let bytes = try rowBytes(tokens, layout)
+    try arena.results.check(holds: 2 * bytes, "row_bytes")
+    let work = VulkanWork("gather", "\(tokens) tokens, \(page)")
+    let tables = try tables(1, tokens, layout, arena, work)
+    let pool = try arena.pool(layout).memory
+    let operators = VulkanOperators(context: context, work: work)
+    return try timeRuns(work, calls: repeats) { (call, recorder) throws(DeviceError) in
+      try operators.gather(
+        page, pages: pool.address, table: tables.address(call), keys: arena.results.address,
+        values: arena.results.address + UInt64(bytes), tokens: tokens, recorder)
     }
   }
 
   private func timeDecode(
     _ sequences: Int, _ context: Int, _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena
   ) throws(DeviceError) -> [Int64] {
+    let layout = page.layout
     try InputChecks.check(positive: sequences, "sequences")
     try InputChecks.check(positive: context, "context")
+    let queryBytes =
+      try 4
+      * InputChecks.product([
+        ("sequences", sequences), ("head_dim", layout.headDim), ("kv_heads", layout.kvHeads),
+        ("group_size", page.groupSize),
+      ])
     let work = VulkanWork("decode attention", "\(sequences) sequences of \(context), \(page)")
-    let width = (context + page.layout.blockSize - 1) / page.layout.blockSize
-    let plan = VulkanDecodePlan(
-      contexts: [Int](repeating: context, count: sequences), kvHeads: page.layout.kvHeads,
-      slots: self.context.slots)
-    let buffers = try VulkanDecodeBuffers(
-      plan, page, self.context, work, isHostVisible: false)
-    let tables = try (0..<4).map { (turn) throws(DeviceError) in
-      try self.context.memory(
-        of: shuffledPages(sequences * width, page.layout, arena, seed: UInt64(turn)), for: work)
-    }
+    let tables = try tables(sequences, context, layout, arena, work)
+    try arena.results.check(holds: queryBytes, "query_bytes")
+    let buffers = try arena.decode(
+      VulkanArena.DecodeShape(
+        sequences: sequences, context: context, layout: layout, groupSize: page.groupSize),
+      for: work)
+    let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: self.context, work: work)
     return try timeRuns(work, calls: repeats) { (call, recorder) throws(DeviceError) in
       try operators.decode(
-        page, buffers, pages: arena.pool.address, tables: tables[call % tables.count].address,
-        tableStride: width, softCap: 0, recorder)
+        page, buffers, pages: pool.address, tables: tables.address(call),
+        tableStride: tables.width, softCap: 0, recorder)
     }
   }
 
   private func timePrefill(
     _ tokens: Int, _ prefix: Int, _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena
   ) throws(DeviceError) -> [Int64] {
+    let layout = page.layout
     try InputChecks.check(positive: tokens, "tokens")
-    try InputChecks.check(positive: prefix + 1, "prefix")
+    guard prefix >= 0 else {
+      throw .unsupportedShape(field: "prefix", value: prefix, accepted: "0 and more")
+    }
+    let bytes = try rowBytes(tokens, layout)
+    let queryBytes = try InputChecks.product([("bytes", bytes), ("group_size", page.groupSize)])
+    _ = try InputChecks.product([("prefix", prefix)])
+    try arena.inputs.memory.check(holds: queryBytes, "query_bytes")
+    try arena.results.check(holds: queryBytes, "output_bytes")
     let work = VulkanWork("prefill attention", "\(tokens) tokens after \(prefix), \(page)")
-    let width = (prefix + tokens + page.layout.blockSize - 1) / page.layout.blockSize
-    let bytes = 4 * tokens * page.layout.kvHeads * page.groupSize * page.layout.headDim
-    try check(bytes, arena.inputs, "query_bytes")
-    try check(bytes, arena.results, "output_bytes")
-    let table = try context.memory(
-      of: shuffledPages(width, page.layout, arena, seed: 0), for: work)
+    let tables = try tables(1, prefix + tokens, layout, arena, work)
+    let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: context, work: work)
-    return try timeRuns(work, calls: repeats) { (_, recorder) throws(DeviceError) in
+    // Queries may be turned in place, so each call gets fresh ones first.
+    let places = arena.inputs.memory.byteCount / queryBytes
+    func queries(_ call: Int) -> UInt64 {
+      arena.inputs.memory.address + UInt64(call % places * queryBytes)
+    }
+    return try timeRuns(
+      work, calls: repeats, mostReplays: min(places, VulkanBackend.mostReplays),
+      prepare: { (call, recorder) throws(DeviceError) in
+        try VulkanMemory.fill(
+          .floats, at: queries(call), byteCount: queryBytes, context, work, recorder)
+      }
+    ) { (call, recorder) throws(DeviceError) in
       try operators.prefill(
-        page, pages: arena.pool.address, table: table.address, queries: arena.inputs.address,
+        page, pages: pool.address, table: tables.address(call), queries: queries(call),
         outputs: arena.results.address, prefix: prefix, tokens: tokens, options: .plain, recorder)
     }
   }
 
-  /// Pages of the pool in a random order, again from its start where it has too few.
-  private func shuffledPages(
-    _ count: Int, _ layout: PageLayout, _ arena: VulkanArena, seed: UInt64
-  ) -> [Int32] {
-    var random = SplitMix64(seed: seed)
-    let held = arena.pool.byteCount / layout.pageBytes
-    let order = (0..<Int32(min(held, max(count, 1) * 4))).shuffled(using: &random)
-    return (0..<count).map { order[$0 % order.count] }
+  /// Block tables of calls in turn.
+  private struct Tables {
+    let memory: VulkanMemory
+    let turns: Int
+    /// Entries of a sequence, and of a call.
+    let width, count: Int
+
+    func address(_ call: Int) -> UInt64 { memory.address + UInt64(4 * (call % turns) * count) }
+  }
+
+  /// Tables of so many sequences of so many tokens, for as many calls as go through more memory
+  /// than any cache holds.
+  private func tables(
+    _ sequences: Int, _ context: Int, _ layout: PageLayout, _ arena: VulkanArena,
+    _ work: VulkanWork
+  ) throws(DeviceError) -> Tables {
+    let width = try TimingArena.pages(tokens: context, of: layout)
+    let count = try InputChecks.product([("pages", width), ("sequences", sequences)])
+    guard context <= VulkanArena.contextLimit else {
+      throw .unsupportedShape(
+        field: "tokens", value: context, accepted: "at most \(VulkanArena.contextLimit)")
+    }
+    let (pages, turns) = try arena.nextPages(count, of: layout)
+    return Tables(
+      memory: try self.context.deviceMemory(of: pages, for: work), turns: turns, width: width,
+      count: count)
   }
 }

@@ -78,6 +78,31 @@ struct VulkanContextTests {
     #expect(times_ns[0] == 0 && times_ns == times_ns.sorted() && times_ns[3] > 0)
   }
 
+  @Test("Only so many pipelines are kept, but all that one list needs, and those gone come again")
+  func pipelines() throws {
+    let context = try VulkanContext(.any, validates: true)
+    let count = PipelineCache.limit + 10
+    let memory = try context.memory(byteCount: 4 * count, isHostVisible: true, for: work)
+    for _ in 0..<2 {
+      try context.run(work) { (recorder) throws(DeviceError) in
+        for threads in 1...count {
+          recorder.dispatch(
+            try context.pipeline(.fill, [UInt32(threads)], for: work),
+            Fill(x: memory.address, count: UInt32(threads)), 1)
+          recorder.barrier()
+        }
+      }
+      #expect(context.pipelineCount == count)
+      var numbers = [Float](repeating: -1, count: count)
+      memory.read(into: &numbers, count: count)
+      #expect(numbers == (0..<count).map(Float.init))
+      #expect(try fill(context, count: 100).last == 99)
+      #expect(context.pipelineCount == PipelineCache.limit)
+    }
+    let said = try #require(context.validation)
+    #expect(said.count == 0, "\(said.first)")
+  }
+
   @Test("Memory that the device has not is an error with operator, shape and device; work goes on")
   func outOfMemory() throws {
     let context = try VulkanContext(.any)
