@@ -11,9 +11,9 @@
 // lane 4g + t holds of rows 2g and 2g + 1 the columns 8t to 8t + 3 (first sixteen) or 8t + 4 to
 // 8t + 7, as fragments.glsl wants them. Rows beyond the last are zeros, up to a multiple of 16.
 //
-// A workgroup takes two rows. Bytes per element: reads 4, writes 2; a second read where a thread has
-// more than 16 columns comes from the cache. Floor: memory; 2,048 rows of 4,096 are 50 MB, 0.011 ms
-// on an H200; measured 0.015.
+// A workgroup takes two rows. Bytes per element: reads 4, writes 2; a second read, where a thread
+// has more than 16 columns, comes from the cache. Floor: memory; 2,048 rows of 4,096 are 50 MB,
+// 0.011 ms on an H200; measured 0.015.
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Fours { vec4 at[]; };

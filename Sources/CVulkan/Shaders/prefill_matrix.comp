@@ -24,10 +24,11 @@
 //
 // Operations: 4 * HEAD_DIM per query head and attended pair. Floor on an H200: products of 16 x 8 x
 // 16 at 530 TFLOP/s, as measured without loads. Measured at 8,192 tokens of 32 query and 8 KV heads
-// of 128, without the gathering: 128 rows, 64 keys 1.90 ms (290 TFLOP/s); keys in two stages of 32
-// with one barrier 2.13; 32 rows of a subgroup, whose queries do not fit into registers, 1.99; by
-// coopMatLoad from padded rows 1.94. Loads from shared memory, 512 bytes for each pair of
-// products, bound it: they alone would take 1.0 ms.
+// of 128, with queries as halves already: 128 rows, 64 keys 1.90 ms (290 TFLOP/s); keys in two
+// stages of 32 with one barrier 2.13; 32 rows of a subgroup, whose queries do not fit into
+// registers, 1.99; by coopMatLoad from padded rows 1.94. With conversion of queries here 1.98 (278
+// TFLOP/s), in a shader of its own 0.05 more; 2.00 with gather_halves.comp. Loads from shared
+// memory, 512 bytes for each pair of products, bound it: they alone would take 1.0 ms.
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 7) const bool IS_CAPPED = false;
@@ -210,7 +211,6 @@ void main() {
   const uint first_row = (gl_NumWorkGroups.y - 1 - gl_WorkGroupID.y) * ROWS;
   const uint last_row = min(first_row + ROWS, tokens * GROUP_SIZE) - 1;
   const uint own_row = first_row + gl_SubgroupID * 16 + gl_SubgroupInvocationID / 4 * 2;
-  load_queries(kv_head, own_row, last_row);
   [[unroll]] for (uint d = 0; d < D_TILES; d++) sums[d] = RESULT(0.0);
   [[unroll]] for (uint h = 0; h < 2; h++) {
     top[h] = LOWEST;
@@ -226,6 +226,7 @@ void main() {
   const uint64_t k = keys + head * (TILE_QUADS * 16), v = values + head * (TILE_QUADS * 16);
 
   load(k + uint64_t(start) * (TILE_QUADS * 16));
+  load_queries(kv_head, own_row, last_row);
   store_keys();
   barrier();
   [[dont_unroll]] for (uint tile = start; tile < end_tile; tile++) {

@@ -44,7 +44,6 @@ extension VulkanOperators {
     let tiles = (prefix + tokens + keys - 1) / keys
     let byteCount = heads * tiles * keys * dim * 2
     let scratch = try context.scratch(byteCount: 2 * byteCount, for: work)
-    let gather = try context.pipeline(.gatherHalves, page.constants(workgroup: 128), for: work)
     // Nothing else of the pages matters to this one.
     let attend = try context.pipeline(
       .prefillMatrix,
@@ -55,12 +54,9 @@ extension VulkanOperators {
         page, order: page.keyOrder, scale: 1, from: queries, to: queries,
         rows: tokens * heads * page.groupSize, recorder)
     }
-    // Tiles of 32 tokens.
-    recorder.dispatch(
-      gather,
-      GatherHalvesPush(
-        pages: pages, table: table, keys: scratch, values: scratch + UInt64(byteCount),
-        tokens: UInt32(prefix + tokens), kvHeads: UInt32(heads)), 2 * tiles, heads, 2)
+    try gatherHalves(
+      page, pages: pages, table: table, keys: scratch, values: scratch + UInt64(byteCount),
+      tokens: prefix + tokens, tiles: keys / 32 * tiles, recorder)
     recorder.barrier()
     recorder.dispatch(
       attend,
@@ -69,6 +65,20 @@ extension VulkanOperators {
         kvHeads: UInt32(heads), prefix: UInt32(prefix), tokens: UInt32(tokens),
         window: UInt32(min(options.slidingWindow ?? 0, Int(UInt32.max))),
         softCap: options.softCap ?? 0), heads, (tokens * page.groupSize + rows - 1) / rows)
+  }
+
+  /// Reads a sequence as halves, still rotated: `tiles` of 32 tokens for each KV head, zeros where
+  /// there is no token. For the order within a tile see `gather_halves.comp`.
+  func gatherHalves(
+    _ page: PageConstants, pages: UInt64, table: UInt64, keys: UInt64, values: UInt64, tokens: Int,
+    tiles: Int, _ recorder: VulkanRecorder
+  ) throws(DeviceError) {
+    let gather = try context.pipeline(.gatherHalves, page.constants(workgroup: 256), for: work)
+    recorder.dispatch(
+      gather,
+      GatherHalvesPush(
+        pages: pages, table: table, keys: keys, values: values, tokens: UInt32(tokens),
+        kvHeads: UInt32(page.layout.kvHeads)), tiles, page.layout.kvHeads, 2)
   }
 
   // MARK: Linear
