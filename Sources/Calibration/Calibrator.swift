@@ -53,7 +53,8 @@ public struct Calibrator {
     _ = try backend.measureReadBandwidth(repeats: 1)
     let start = clock.now
     var bandwidths: [Double] = []
-    var schedule = Schedule(groups, rounds: Calibrator.rounds, seconds: seconds)
+    let pace = backend.facts.isGPU ? Schedule.Pace.gpu : .cpu
+    var schedule = Schedule(groups, rounds: Calibrator.rounds, seconds: seconds, pace: pace)
     var samples: [OperatorShape: [Int64]] = [:]
     for round in 0..<Calibrator.rounds {
       bandwidths.append(try backend.measureReadBandwidth(repeats: 7))
@@ -62,7 +63,7 @@ public struct Calibrator {
         // What one unit of work took in the group's last point predicts the next, larger one.
         var nsPerWork = 0.0
         for point in group.points {
-          let work = Schedule.nominalCallNs(point.shape)
+          let work = pace.callNs(point.shape)
           let known = samples[point.shape].map { Double($0.min()!) }
           let predictedNs = known ?? nsPerWork * work
           defer { schedule.complete(point, round: round) }

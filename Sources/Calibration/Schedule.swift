@@ -6,15 +6,37 @@ struct Schedule {
   /// Above this a point is timed in the first round only.
   static let longCallNs = 150_000_000.0
 
+  /// Roughly how fast devices of a kind are: to share time out and to draw a bar, never to price
+  /// anything.
+  struct Pace {
+    /// Bytes read and operations done in a nanosecond.
+    let bytesPerNs, operationsPerNs: Double
+    /// What a point takes before its first call.
+    let setUpNs: Double
+
+    /// A machine that reads 30 GB/s and does 200 GFLOP/s.
+    static let cpu = Pace(bytesPerNs: 30, operationsPerNs: 200, setUpNs: 5_000_000)
+    /// A device of 3 TB/s and 200 TFLOP/s, for which block tables are drawn and copied first.
+    static let gpu = Pace(bytesPerNs: 3000, operationsPerNs: 200_000, setUpNs: 25_000_000)
+
+    /// Roughly what a call takes.
+    func callNs(_ shape: OperatorShape) -> Double {
+      10_000
+        + max(Double(shape.bytes) / bytesPerNs, Double(shape.operations) / operationsPerNs)
+    }
+  }
+
+  private let pace: Pace
   private let totalNs: Double
   private let seconds: Double
   private var doneNs = 0.0
   private var enteredNs = 0.0
   private var isFirst = true
 
-  init(_ groups: [ExperimentGroup], rounds: Int, seconds: Double) {
+  init(_ groups: [ExperimentGroup], rounds: Int, seconds: Double, pace: Pace) {
+    self.pace = pace
     totalNs = (0..<rounds).reduce(0) { sum, round in
-      groups.reduce(sum) { $0 + Schedule.nominalNs($1, round: round) }
+      groups.reduce(sum) { $0 + Schedule.nominalNs($1, round: round, pace) }
     }
     self.seconds = seconds
   }
@@ -23,7 +45,7 @@ struct Schedule {
   var share: Double { min(1, doneNs / totalNs) }
 
   mutating func enter(_ group: ExperimentGroup, round: Int) {
-    enteredNs += Schedule.nominalNs(group, round: round)
+    enteredNs += Schedule.nominalNs(group, round: round, pace)
     isFirst = true
   }
 
@@ -37,7 +59,7 @@ struct Schedule {
   }
 
   mutating func complete(_ point: ExperimentPoint, round: Int) {
-    doneNs += Schedule.nominalNs(point.shape, round: round)
+    doneNs += Schedule.nominalNs(point.shape, round: round, pace)
   }
 
   /// How often a point is timed in a round: as often as 12 ms allow, within bounds.
@@ -45,20 +67,14 @@ struct Schedule {
     max(1, min(6, Int(12_000_000 / max(1, callNs))))
   }
 
-  /// Roughly what a call takes on a machine that reads 30 GB/s and does 200 GFLOP/s: to share time
-  /// out and to draw a bar, never to price anything.
-  static func nominalCallNs(_ shape: OperatorShape) -> Double {
-    10_000 + max(Double(shape.bytes) / 30, Double(shape.operations) / 200)
-  }
-
-  private static func nominalNs(_ group: ExperimentGroup, round: Int) -> Double {
-    group.points.reduce(0) { $0 + nominalNs($1.shape, round: round) }
+  private static func nominalNs(_ group: ExperimentGroup, round: Int, _ pace: Pace) -> Double {
+    group.points.reduce(0) { $0 + nominalNs($1.shape, round: round, pace) }
   }
 
   /// What a point takes in a round, with its warm-up and its setting up.
-  private static func nominalNs(_ shape: OperatorShape, round: Int) -> Double {
-    let callNs = nominalCallNs(shape)
+  private static func nominalNs(_ shape: OperatorShape, round: Int, _ pace: Pace) -> Double {
+    let callNs = pace.callNs(shape)
     guard callNs <= longCallNs else { return round == 0 ? 3 * callNs : 0 }
-    return 5_000_000 + callNs * Double(repeats(callNs: callNs) + 1)
+    return pace.setUpNs + callNs * Double(repeats(callNs: callNs) + 1)
   }
 }

@@ -113,8 +113,8 @@ extension VulkanOperators {
     ]
   }
 
-  /// Whether a product for many tokens goes by products of matrices: whole slices of inputs, rows of
-  /// results at multiples of eight bytes, and offsets of 32 bits.
+  /// Whether a product for many tokens goes by products of matrices: whole slices of inputs, rows
+  /// of results at multiples of eight bytes, and offsets of 32 bits.
   func takesMatricesInLinear(tokens: Int, outputs: Int, inputs: Int) -> Bool {
     context.fragmentsAreKnown && inputs % 32 == 0 && outputs % 2 == 0
       && max(tokens + 15, outputs) * inputs * 2 <= Int(UInt32.max)

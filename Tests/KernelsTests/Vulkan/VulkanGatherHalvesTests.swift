@@ -1,7 +1,7 @@
-import KernelStudies
 import Operators
 import Testing
 
+@testable import KernelStudies
 @testable import Kernels
 
 private var hasVulkanDevice: Bool {
