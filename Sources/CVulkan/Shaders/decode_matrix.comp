@@ -39,8 +39,8 @@
 // Slower there: products the other way round, with 16 rows of heads (twice the registers: 203 us in
 // four bits); workgroups that go on from one KV head to the next, for equal shares (neighbours then
 // read different pages: 209); scales by one load of a lane and shuffles, at once (104) or when the
-// tile is taken (116); 32 tokens in flight with the next 32 ahead (98, in two rounds). 128 registers
-// are the bound: beyond them a multiprocessor holds three workgroups and not four.
+// tile is taken (116); 32 tokens in flight and 32 ahead (98, in two rounds). 128 registers are the
+// bound: beyond them a multiprocessor holds three workgroups and not four.
 
 layout(local_size_x_id = 0) in;
 // Tokens of a subgroup in flight: 16, 32 or 64.

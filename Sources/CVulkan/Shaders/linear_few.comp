@@ -25,8 +25,8 @@
 // Bytes: 2 * outputs * inputs; x comes from the last-level cache, 2 * tokens * inputs for each
 // multiprocessor. Operations: 2 * tokens per weight. Floor on an H200: the bytes at 4.5 TB/s. With
 // activations.comp, 4, 8 and 16 tokens: 4,096 outputs and inputs 17.1, 17.2 and 19.4 us (7.4),
-// 24,576 outputs 62.7, 61.9 and 67.8 (44). Slower: 256 threads twice on a multiprocessor (19.6 for 4
-// tokens); x in floats, converted here, whose rows lie 16 KiB apart (49 for 8 tokens); a subgroup
+// 24,576 outputs 62.7, 61.9 and 67.8 (44). Slower: 256 threads twice on a multiprocessor (19.6 for
+// 4 tokens); x in floats, converted here, whose rows lie 16 KiB apart (49 for 8 tokens); a subgroup
 // for itself over all inputs (71 for 4).
 
 layout(local_size_x_id = 0) in;
