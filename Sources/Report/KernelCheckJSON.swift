@@ -4,6 +4,7 @@ import KernelStudies
 /// What `kvsim kernels check` found, for programs.
 public struct KernelCheckJSON: Encodable {
   private let seed: UInt64
+  private let device: String
   private let passed: Bool
   private let paths: [String]
   private let skippedPaths: [String]
@@ -85,6 +86,7 @@ public struct KernelCheckJSON: Encodable {
   /// The document of a report; `skippedPaths` are kernels that this machine does not run.
   public init(_ report: CheckReport, skippedPaths: [String]) {
     seed = report.seed
+    device = report.device
     passed = report.passed
     paths = report.paths
     self.skippedPaths = skippedPaths

@@ -1,6 +1,7 @@
 import Foundation
 import KernelStudies
 import Operators
+import Scenario
 
 /// What `kvsim kernels check` found, as tables for terminals.
 public struct KernelCheckTable {
@@ -26,7 +27,8 @@ public struct KernelCheckTable {
   public func rendered() -> String {
     let skipped = skippedPaths.isEmpty ? "none" : skippedPaths.joined(separator: ", ")
     return """
-      seed \(report.seed); paths: \(report.paths.joined(separator: ", ")); \
+      seed \(report.seed); \(Escaping.escaped(report.device)); \
+      paths: \(report.paths.joined(separator: ", ")); \
       skipped, as this machine does not run them (\(skippedPaths.count)): \(skipped)
 
       \(coverage())

@@ -75,7 +75,7 @@ struct KernelsCheckCommand: ParsableCommand {
     guard report.passed else { throw ExitCode.runFailed }
   }
 
-  /// The command line that runs the cases of one path again; `peer` is what they were compared with.
+  /// The command line that runs the cases of one path again; `peer` is what they were held against.
   func repeatCommand(seed: UInt64, path: String, peer: String?) -> String {
     let command = "kvsim kernels check --seed \(seed)" + (quick ? " --quick" : "")
     guard let peer else { return command + " --path \(path)" }

@@ -123,7 +123,10 @@ struct KernelsCheckCommandTests {
     let run = try CommandLineRun(
       ["kernels", "check"] + arguments + ["--format", "json"], in: folder.url)
     let json = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
-    let compared = try #require((json as? [String: Any])?["against_cpu"] as? [String: Any])
+    let report = try #require(json as? [String: Any])
+    let device = try #require(report["device"] as? String)
+    #expect(table.output.hasPrefix("seed 3; \(device); paths: vulkan;"))
+    let compared = try #require(report["against_cpu"] as? [String: Any])
     #expect(compared["path"] as? String == "scalar" && compared["cases"] as? Int == 4)
     #expect((compared["operators"] as? [Any])?.count == 4)
   }

@@ -10,17 +10,15 @@ private var hasVulkanDevice: Bool {
 /// The Vulkan kernels on whatever device there is, if only llvmpipe; CI installs one.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"))
 struct VulkanCheckTests {
-  @Test(
-    "Operators and formats, held against float64 and the CPU, without a word of the validation layer"
-  )
+  @Test("Held against float64 and the CPU, without a word of the validation layer")
   func smallPlan() throws {
     let device = try VulkanBackend(.any, validates: true)
     let plan = CheckPlan(seed: 11, extent: .quick(rounds: 3))
     let suite = CheckSuite(
       plan: plan, backends: [device], writer: try CPUBackend(path: .scalar),
       peer: try CPUBackend())
-    // llvmpipe takes seconds for each combination of sizes, and cases that share one stand together;
-    // `make test-vulkan` runs the whole plan.
+    // llvmpipe takes seconds for each combination of sizes, and cases that share one stand
+    // together; `make test-vulkan` runs the whole plan.
     let caches = plan.cases.filter { $0.operators.contains(.decode) }.prefix(60)
     let layers = plan.cases.filter { $0.operators == [.linear] }.prefix(60)
     var cases = 0, compared = 0

@@ -6,6 +6,7 @@
 #extension GL_KHR_memory_scope_semantics : require
 #pragma use_vulkan_memory_model
 #include "common.glsl"
+#include "exponentials.glsl"
 #include "fragments.glsl"
 #include "powers.glsl"
 
@@ -130,11 +131,11 @@ void score() {
 }
 
 void cap_scores() {
-  const float cap = soft_cap * LOG2_E;
   [[unroll]] for (uint j = 0; j < K_TILES; j++) {
     [[unroll]] for (uint i = 0; i < 4; i++) {
-      const float power = exp2(scores[j][i] * factor[i / 2] * (2 / soft_cap));
-      scores[j][i] = cap * (1 - 2 / (power + 1));
+      // To the base of e, and back to that of 2.
+      const float score = scores[j][i] * (factor[i / 2] * (1 / LOG2_E));
+      scores[j][i] = soft_capped(score, soft_cap) * LOG2_E;
     }
   }
 }

@@ -52,8 +52,8 @@ public struct AttentionShape: Hashable, Sendable {
     hasOutliers ? [3: 30, heads.headDim / 2 + 5: 30] : [:]
   }
 
-  /// What a device may compile attention for: bits of an element, head size, query heads per KV head
-  /// and tokens per page.
+  /// What a device may compile attention for: bits of an element, head size, query heads per KV
+  /// head and tokens per page.
   var compiledSizes: [Int] {
     [format.bitsPerElement, heads.headDim, heads.groupSize, blockSize]
   }

@@ -1,3 +1,4 @@
+import Kernels
 import Operators
 
 /// What a run of the checks found.
@@ -88,6 +89,8 @@ public struct CheckReport: Sendable {
   public let seed: UInt64
   /// How many cases were asked for.
   public let extent: CheckPlan.Extent
+  /// The device that was checked, by the name that it gives itself.
+  public let device: String
   /// The kernels that ran.
   public let paths: [String]
   /// The other kernels that every case was held against; nil where there were none.
@@ -105,11 +108,12 @@ public struct CheckReport: Sendable {
   /// Everything that is wrong.
   public internal(set) var failures: [Failure] = []
 
-  init(seed: UInt64, extent: CheckPlan.Extent, paths: [String], peer: String?) {
-    self.seed = seed
-    self.extent = extent
-    self.paths = paths
-    self.peer = peer
+  init(plan: CheckPlan, backends: [any KernelBackend], peer: (any KernelBackend)?) {
+    seed = plan.seed
+    extent = plan.extent
+    device = backends.first?.name ?? "none"
+    paths = backends.map(\.kernelPath)
+    self.peer = peer?.kernelPath
   }
 
   /// Cases that ran, over all paths.

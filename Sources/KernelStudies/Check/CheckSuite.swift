@@ -36,9 +36,7 @@ public struct CheckSuite {
     self.backends = backends
     self.writer = writer
     self.peer = peer
-    report = CheckReport(
-      seed: plan.seed, extent: plan.extent, paths: backends.map(\.kernelPath),
-      peer: peer?.kernelPath)
+    report = CheckReport(plan: plan, backends: backends, peer: peer)
   }
 
   /// Runs every case, or the one with index `only`, and the properties.

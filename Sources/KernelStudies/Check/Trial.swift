@@ -19,8 +19,8 @@ struct LinearTrial: Trial {
   private let weightBits: [UInt16]
   let format: KVFormat? = nil
 
-  /// Outputs that are judged together: one wrong one among 100,000 would not show, and one alone may
-  /// be near zero, where rounding is large beside it.
+  /// Outputs that are judged together: one wrong one among 100,000 would not show, and one alone
+  /// may be near zero, where rounding is large beside it.
   private static let part = 16
 
   init(_ shape: LinearShape, random: inout CheckRandom) {

@@ -25,8 +25,8 @@ enum Outcome {
 
 /// What an operator must come to.
 enum Expectation {
-  /// Every byte of a pool as a writer left it. `share` is how far these err, as a share of what they
-  /// may.
+  /// Every byte of a pool as a writer left it. `share` is how far these err, as a share of what
+  /// they may.
   case pages(KVPages, writer: String, share: Double)
   /// An array for each output. Of several `parts` of one size, the rest belonging to the last, each
   /// is judged by itself and the worst counts: a large one's error would hide that of a small one.

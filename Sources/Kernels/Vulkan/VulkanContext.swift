@@ -135,8 +135,8 @@ final class VulkanContext {
 
   fileprivate func free(_ memory: inout cvulkan_memory) { cvulkan_free(compute, &memory) }
 
-  /// A shader with its constants, compiled when it is first asked for. Whoever asks for it records it
-  /// into the next list, or into the one that is being recorded: older ones may be gone.
+  /// A shader with its constants, compiled when it is first asked for. Whoever asks for it records
+  /// it into the next list, or into the one that is being recorded: older ones may be gone.
   func pipeline(
     _ shader: VulkanShader, _ constants: [UInt32], for work: VulkanWork
   ) throws(DeviceError) -> VkPipeline {
