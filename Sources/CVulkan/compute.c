@@ -76,22 +76,10 @@ static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *lo
       .storageBuffer16BitAccess = VK_TRUE};
   cvulkan_optional_features optional;
   cvulkan_ask_optional(loader, device, &optional);
-  const char *extensions[2];
-  uint32_t extension_count = 0;
-  void *matrices = NULL;
-  if (optional.has_matrices) {
-    extensions[extension_count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
-    optional.matrices.pNext = NULL;
-    optional.matrices.cooperativeMatrixRobustBufferAccess = VK_FALSE;
-    matrices = &optional.matrices;
-  }
-  if (optional.has_matrices2) {
-    extensions[extension_count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
-    optional.matrices2.pNext = matrices;
-    optional.sizes.pNext = &optional.matrices2;
-    matrices = &optional.sizes;
-  }
-  v11.pNext = matrices;
+  static const char *const extensions[] = {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME};
+  optional.matrices.pNext = NULL;
+  optional.matrices.cooperativeMatrixRobustBufferAccess = VK_FALSE;
+  if (optional.has_matrices) v11.pNext = &optional.matrices;
   VkPhysicalDeviceVulkan12Features v12 = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
       .pNext = &v11,
@@ -106,7 +94,7 @@ static cvulkan_result create_device(cvulkan_compute *c, const cvulkan_loader *lo
                                           .pNext = &features,
                                           .queueCreateInfoCount = 1,
                                           .pQueueCreateInfos = &queue,
-                                          .enabledExtensionCount = extension_count,
+                                          .enabledExtensionCount = optional.has_matrices,
                                           .ppEnabledExtensionNames = extensions};
   PFN_vkCreateDevice create =
       (PFN_vkCreateDevice)cvulkan_function_of(loader, "vkCreateDevice");

@@ -77,38 +77,15 @@ void cvulkan_ask_optional(const cvulkan_loader *loader, VkPhysicalDevice device,
       (PFN_vkGetPhysicalDeviceFeatures2)cvulkan_function_of(loader, "vkGetPhysicalDeviceFeatures2");
   optional->v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
   optional->matrices.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
-  optional->matrices2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV;
-  optional->sizes.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES;
-  VkPhysicalDeviceProperties about;
-  ((PFN_vkGetPhysicalDeviceProperties)cvulkan_function_of(
-      loader, "vkGetPhysicalDeviceProperties"))(device, &about);
   const bool knows_matrices =
       has_extension(loader, device, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
-  const bool knows_matrices2 = knows_matrices && about.apiVersion >= VK_API_VERSION_1_3
-      && has_extension(loader, device, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME);
-  void *next = NULL;
-  if (knows_matrices) {
-    optional->matrices.pNext = next;
-    next = &optional->matrices;
-  }
-  if (knows_matrices2) {
-    optional->matrices2.pNext = next;
-    optional->sizes.pNext = &optional->matrices2;
-    next = &optional->sizes;
-  }
-  optional->v12.pNext = next;
+  optional->v12.pNext = knows_matrices ? &optional->matrices : NULL;
   VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                    .pNext = &optional->v12};
   ask(device, &all);
   optional->has_matrices = knows_matrices && optional->matrices.cooperativeMatrix
       && optional->v12.shaderFloat16 && optional->v12.vulkanMemoryModel
       && multiplies_16x8x16(loader, device);
-  const VkPhysicalDeviceCooperativeMatrix2FeaturesNV *two = &optional->matrices2;
-  optional->has_matrices2 = optional->has_matrices && optional->sizes.maintenance4
-      && two->cooperativeMatrixWorkgroupScope
-      && two->cooperativeMatrixFlexibleDimensions && two->cooperativeMatrixReductions
-      && two->cooperativeMatrixConversions && two->cooperativeMatrixPerElementOperations
-      && two->cooperativeMatrixTensorAddressing;
 }
 
 /* 0 where the driver does not say. */
@@ -162,7 +139,6 @@ void cvulkan_ask_features(const cvulkan_loader *loader, VkPhysicalDevice device,
   cvulkan_optional_features optional;
   cvulkan_ask_optional(loader, device, &optional);
   features->matrix_16x8x16 = optional.has_matrices;
-  features->workgroup_matrix = optional.has_matrices2;
   features->multiprocessors = multiprocessors(loader, device);
   uint32_t bits = 0;
   cvulkan_compute_family(loader, device, &bits);

@@ -10,10 +10,7 @@
 typedef struct cvulkan_optional_features {
   VkPhysicalDeviceVulkan12Features v12;
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrices;
-  VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrices2;
-  /* Sizes of workgroups by specialisation constant in SPIR-V 1.6, which matrices2 comes in. */
-  VkPhysicalDeviceMaintenance4Features sizes;
-  bool has_matrices, has_matrices2;
+  bool has_matrices;
 } cvulkan_optional_features;
 
 void cvulkan_ask_optional(const cvulkan_loader *loader, VkPhysicalDevice device,

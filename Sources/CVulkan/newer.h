@@ -37,19 +37,4 @@ typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKH
     VkPhysicalDevice device, uint32_t *count, VkCooperativeMatrixPropertiesKHR *properties);
 #endif
 
-#ifndef VK_NV_cooperative_matrix2
-#define VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME "VK_NV_cooperative_matrix2"
-#define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV \
-  ((VkStructureType)1000593000)
-
-typedef struct VkPhysicalDeviceCooperativeMatrix2FeaturesNV {
-  VkStructureType sType;
-  void *pNext;
-  VkBool32 cooperativeMatrixWorkgroupScope, cooperativeMatrixFlexibleDimensions,
-      cooperativeMatrixReductions, cooperativeMatrixConversions,
-      cooperativeMatrixPerElementOperations, cooperativeMatrixTensorAddressing,
-      cooperativeMatrixBlockLoads;
-} VkPhysicalDeviceCooperativeMatrix2FeaturesNV;
-#endif
-
 #endif

@@ -212,6 +212,7 @@ void main() {
   const uint first_row = (gl_NumWorkGroups.y - 1 - gl_WorkGroupID.y) * ROWS;
   const uint last_row = min(first_row + ROWS, tokens * GROUP_SIZE) - 1;
   const uint own_row = first_row + gl_SubgroupID * 16 + gl_SubgroupInvocationID / 4 * 2;
+  load_queries(kv_head, own_row, last_row);
   [[unroll]] for (uint d = 0; d < D_TILES; d++) sums[d] = RESULT(0.0);
   [[unroll]] for (uint h = 0; h < 2; h++) {
     top[h] = LOWEST;
@@ -227,7 +228,6 @@ void main() {
   const uint64_t k = keys + head * (TILE_QUADS * 16), v = values + head * (TILE_QUADS * 16);
 
   load(k + uint64_t(start) * (TILE_QUADS * 16));
-  load_queries(kv_head, own_row, last_row);
   store_keys();
   barrier();
   [[dont_unroll]] for (uint tile = start; tile < end_tile; tile++) {

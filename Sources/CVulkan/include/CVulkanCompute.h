@@ -11,10 +11,9 @@
 typedef struct cvulkan_features {
   /* Needed: addresses of buffers, 64-bit integers, 16-bit storage, subgroup arithmetic. */
   bool buffer_address, int64, storage_16bit, subgroup_arithmetic;
-  /* Used where present. Products of matrices of halves, added up in floats: 16 x 16 by 16 x 8 for a
-     subgroup (VK_KHR_cooperative_matrix), and of any size for a workgroup, loaded from tensors
-     (VK_NV_cooperative_matrix2). */
-  bool matrix_16x8x16, workgroup_matrix;
+  /* Used where present: products of matrices of halves, 16 x 16 by 16 x 8 for a subgroup, added up
+     in floats (VK_KHR_cooperative_matrix). */
+  bool matrix_16x8x16;
   uint32_t subgroup_size;
   /* Multiprocessors; 0 where the driver does not say. */
   uint32_t multiprocessors;
