@@ -66,9 +66,11 @@ $(AGREEMENT)/sanitized: $(AGREEMENT_SOURCES)
 
 # The Vulkan kernels on llvmpipe, a GPU made of software, under the Khronos validation layer with its
 # synchronisation checks: any message of it fails the run. Nearly all of its four minutes are
-# llvmpipe's compiling; the tests run a small part of it.
+# llvmpipe's compiling; the tests run a small part of it. Then a profile of llvmpipe, which says
+# nothing of any GPU but that one can be made.
 test-vulkan: setup-vulkan build
 	KVSIM_VULKAN_VALIDATION=1 $(KVSIM) kernels check --quick --device vulkan:llvmpipe
+	$(KVSIM) calibrate --device vulkan:llvmpipe --seconds 20 -o .build/llvmpipe.json --force
 
 # SPIR-V is checked in beside its source, so that nobody needs a compiler for it.
 shaders: setup-vulkan
