@@ -64,8 +64,8 @@ $(AGREEMENT)/arm64: $(AGREEMENT_SOURCES) | setup-arm64
 $(AGREEMENT)/sanitized: $(AGREEMENT_SOURCES)
 	$(AGREEMENT_BUILD) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 
-# The Vulkan kernels on llvmpipe, a GPU made of software, under the Khronos validation layer with its
-# synchronisation checks: any message of it fails the run. Nearly all of its four minutes are
+# The Vulkan kernels on llvmpipe, a GPU made of software, under the Khronos validation layer, with its
+# checks of how copies and fills are kept apart: any message of it fails the run. Nearly all of its four minutes are
 # llvmpipe's compiling; the tests run a small part of it. Then a profile of llvmpipe, which says
 # nothing of any GPU but that one can be made.
 test-vulkan: setup-vulkan build

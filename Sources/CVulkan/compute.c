@@ -1,6 +1,6 @@
 #include "CVulkan.h"
 
-#include "features.h"
+#include "device_features.h"
 
 #include <stdarg.h>
 #include <stdio.h>

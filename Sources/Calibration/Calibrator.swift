@@ -73,7 +73,7 @@ public struct Calibrator {
           let elapsed = (clock.now - start) / .seconds(1)
           guard schedule.allows(predictedNs * Double(repeats + 1) * 1e-9, elapsed: elapsed)
           else { continue }
-          let times = try backend.time(point.shape, blockSize: blockSize, repeats: repeats)
+          guard let times = try times(of: point.shape, repeats: repeats) else { continue }
           samples[point.shape, default: []] += times
           nsPerWork = Double(times.min()!) / work
           report(Progress(share: schedule.share, kind: point.shape.kind))
@@ -82,6 +82,20 @@ public struct Calibrator {
     }
     let bandwidth = bandwidths.sorted()[bandwidths.count / 2]
     return result(groups, samples, bandwidth: bandwidth, measuredAtUTC: measuredAtUTC)
+  }
+
+  /// The times of a shape; nil where it is more than the device holds, which leaves the point out
+  /// as what time does not allow.
+  private func times(of shape: OperatorShape, repeats: Int) throws(DeviceError) -> [Int64]? {
+    do throws(DeviceError) {
+      return try backend.time(shape, blockSize: blockSize, repeats: repeats)
+    } catch {
+      switch error {
+      case .unsupportedShape, .outOfMemory: return nil
+      case .failed(let failure) where failure.kind == .outOfMemory: return nil
+      default: throw error
+      }
+    }
   }
 
   private func result(

@@ -100,7 +100,8 @@ public enum Experiment {
     }
     let most = reach == .gpu ? [2048, 8192] : []
     return ExperimentGroup(
-      fit: ([1, 4, 16, 32, 64, 128, 256, 1024] + most).map(shape), heldOut: [48, 600].map(shape))
+      fit: ([1, 4, 16, 32, 64, 128, 256, 1024] + most).map(shape),
+      heldOut: ([48, 600] + (reach == .gpu ? [5000] : [])).map(shape))
   }
 
   /// 1 to 256 sequences (1,024 on a GPU) of 24 to 32,792 tokens (131,096), up to about 131,072

@@ -1,4 +1,3 @@
-import CAttention
 import Glibc
 
 /// How far each pair of a head's elements turns from one position to the next: the angles of a

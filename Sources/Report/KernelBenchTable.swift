@@ -2,6 +2,7 @@ import Foundation
 import KernelStudies
 import Operators
 import Planning
+import Scenario
 
 /// What `kvsim kernels bench` found, as tables for terminals.
 public struct KernelBenchTable {
@@ -77,11 +78,12 @@ public struct KernelBenchTable {
     }
     let units =
       facts.cpuFamily == nil && machine.readOneThread == nil ? "multiprocessors" : "threads"
+    let assumed = facts.kernelPath == "vulkan" ? " (assumed)" : ""
     let lines = [
       """
-      \(facts.name)\(facts.cpuFamily.map { " (CPU family \($0))" } ?? ""), \
+      \(Escaping.escaped(facts.name))\(facts.cpuFamily.map { " (CPU family \($0))" } ?? ""), \
       \(facts.coreCount) \(units), \(facts.kernelPath) kernels, memory \
-      \(Size(facts.memoryBytes)), last-level cache \(Size(facts.lastLevelCacheBytes))
+      \(Size(facts.memoryBytes)), last-level cache \(Size(facts.lastLevelCacheBytes))\(assumed)
       """,
       limits("plain read", machine.readOneThread, machine.readAllThreads, "GB/s"),
       limits("FMA peak", machine.peakOneThread, machine.peakAllThreads, "GFLOP/s"),

@@ -11,11 +11,14 @@ private final class LawfulBackend: KernelBackend {
     name: "lawful", kernelPath: "none", coreCount: 3, memoryBytes: 1 << 30,
     lastLevelCacheBytes: 1 << 20)
   var law: (OperatorShape) -> Double = { 1000 + Double($0.bytes) / 10 }
+  /// What is thrown in place of times.
+  var refusal: (OperatorShape) -> DeviceError? = { _ in nil }
   private(set) var calls: [OperatorShape] = []
 
   func time(
     _ shape: OperatorShape, blockSize: Int, repeats: Int
   ) throws(DeviceError) -> [Int64] {
+    if let refusal = refusal(shape) { throw refusal }
     calls.append(shape)
     return (0..<repeats).map { Int64(law(shape)) + Int64($0) }
   }
@@ -100,6 +103,25 @@ struct CalibratorTests {
     let measured = Set(result.profile.measurements.map(\.shape))
     for group in groups { #expect(measured.contains(group.points[0].shape)) }
     #expect(result.skippedPoints == groups.flatMap(\.points).count - groups.count)
+  }
+
+  @Test(
+    "What the device does not hold is left out, and all else is measured; other failures end it")
+  func tooLarge() throws {
+    let groups = Experiment.groups(formats: [.fp16], heads: [Experiment.standardHeads[0]])
+    let largest = Set(groups.map { $0.points.last!.shape })
+    let backend = LawfulBackend()
+    backend.refusal = {
+      largest.contains($0) ? .unsupportedShape(field: "bytes", value: 9, accepted: "8") : nil
+    }
+    let calibrator = Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 1e9)
+    let result = try calibrator.run(groups, measuredAtUTC: date) { _ in }
+    #expect(result.skippedPoints == largest.count)
+    #expect(largest.isDisjoint(with: result.profile.measurements.map(\.shape)))
+    backend.refusal = { largest.contains($0) ? .noVulkan(device: "d", reason: "gone") : nil }
+    #expect(throws: DeviceError.self) {
+      _ = try calibrator.run(groups, measuredAtUTC: date) { _ in }
+    }
   }
 
   @Test("Progress never falls and stays within 0 and 1")

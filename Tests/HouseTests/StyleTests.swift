@@ -5,7 +5,7 @@ import Testing
 @Suite("Style")
 struct StyleTests {
   private static let sources =
-    Repository.files(in: "Sources", endings: ["swift", "c", "h"])
+    Repository.files(in: "Sources", endings: ["swift", "c", "h", "comp", "glsl"])
     + Repository.files(in: "Tests", endings: ["swift", "c", "h"])
 
   @Test("No file is longer than 500 lines, no line than 100 columns")

@@ -1,11 +1,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #include "common.glsl"
 #include "groups.glsl"
+#include "powers.glsl"
 
 // Activations as linear_few.comp takes them: halves in the order of its right matrices, each token
-// scaled by a power of two so that its largest element lies in 1 ..< 2, and what products are to be
-// multiplied by for that. A workgroup takes a token.
+// scaled by a power of two as powers.glsl says, and what products are to be multiplied by for that.
+// A workgroup takes a token.
 //
 // Bytes: 6 per element. The floor is what a launch takes.
 
@@ -30,8 +32,7 @@ void main() {
   const uint64_t row = x + uint64_t(token) * inputs * 4;
   float most = 0.0;
   for (uint i = thread; i < inputs / 4; i += gl_WorkGroupSize.x) {
-    const vec4 four = abs(Fours(row).at[i]);
-    most = max(most, max(max(four.x, four.y), max(four.z, four.w)));
+    most = max(most, largest_of(Fours(row).at[i]));
   }
   largest[thread] = most;
   barrier();
@@ -39,10 +40,8 @@ void main() {
     if (thread < step) largest[thread] = max(largest[thread], largest[thread + step]);
     barrier();
   }
-  // Powers whose inverses are floats too.
-  const uint exponent = clamp(floatBitsToUint(largest[0]) >> 23, 1u, 253u);
-  const float scale = uintBitsToFloat((254 - exponent) << 23);
-  if (thread == 0) Floats(factors).at[token] = uintBitsToFloat(exponent << 23);
+  const float scale = scale_up(largest[0]);
+  if (thread == 0) Floats(factors).at[token] = scale_down(largest[0]);
   const uint pieces = (inputs + 31) / 32;
   for (uint i = thread; i < 4 * pieces; i += gl_WorkGroupSize.x) {
     vec4 a = vec4(0.0), b = vec4(0.0);

@@ -12,6 +12,8 @@
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Words { uint at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer Pairs { uvec2 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Quads { uvec4 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer Twos { vec2 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Fours { vec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Ints { int at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Floats { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 2) buffer Halves { uint16_t at[]; };

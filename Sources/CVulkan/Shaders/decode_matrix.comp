@@ -9,6 +9,7 @@
 #include "common.glsl"
 #include "groups.glsl"
 #include "exponentials.glsl"
+#include "fragments.glsl"
 
 // Paged decode attention with products of matrices: as decode.comp, whose results it leaves, with
 // 16 x 16 by 16 x 8 products of halves into floats (VK_KHR_cooperative_matrix).
@@ -94,10 +95,6 @@ const float LOWEST = -3.0e38;
 const float LOG2_E = 1.44269504;
 const float LN_2 = 0.69314718;
 
-#define LEFT coopmat<float16_t, gl_ScopeSubgroup, 16, 16, gl_MatrixUseA>
-#define RIGHT coopmat<float16_t, gl_ScopeSubgroup, 16, 8, gl_MatrixUseB>
-#define RESULT coopmat<float, gl_ScopeSubgroup, 16, 8, gl_MatrixUseAccumulator>
-
 uint first_token, last_token;
 uint64_t kv_pages;
 Ints table;
@@ -155,78 +152,7 @@ uint upper_halves(uint a, uint b) {
 // The part of x that halves hold exactly, but for what is below them all.
 float cut_to_half(float x) { return uintBitsToFloat(floatBitsToUint(x) & 0xFFFFE000u); }
 
-// Turns and scales the queries of `heads` heads, and zeros up to HEADS.
-void turn_queries(uint64_t from, uint heads) {
-  const uint thread = thread_number(), lane = thread % LANES;
-  const float factor = scale * (soft_cap > 0.0 ? 1.0 : LOG2_E);
-  for (uint next = 0; next < HEADS; next += gl_WorkGroupSize.x / LANES) {
-    const uint row = next + thread / LANES;
-    Eight x = Eight(vec4(0), vec4(0));
-    if (row < heads && lane < PARTS) x = eight_at(from + row * (4 * HEAD_DIM), lane);
-    if (key_order != 0) x = rotated(x, key_order, key_norm);
-    [[unroll]] for (uint i = 0; i < 8; i++) {
-      if (row >= HEADS || lane >= PARTS) continue;
-      turned[row * HEAD_DIM + 8 * lane + i] = factor * (i < 4 ? x.a[i % 4] : x.b[i % 4]);
-    }
-  }
-  barrier();
-}
-
-void load_queries() {
-  // Of the column's head, four elements a step, in the order of the lane's words of a key.
-  const uint column = g % HEADS;
-  float q[4 * STEPS];
-  float most = 0.0, sum = 0.0;
-  [[unroll]] for (uint step = 0; step < STEPS; step++) {
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-      uint at;
-      if (FOUR_BIT) {
-        at = nibble_dimension(key_word(step / 2), step % 2 * 2 + i / 2 + i % 2 * 4);
-      } else {
-        at = 2 * key_word(2 * step + i / 2) + i % 2;
-      }
-      const float x = turned[column * HEAD_DIM + at];
-      q[4 * step + i] = x;
-      sum += x;
-      most = max(most, abs(x));
-    }
-  }
-  sum += subgroupShuffleXor(sum, 1);
-  sum += subgroupShuffleXor(sum, 2);
-  query_sum = vec2(subgroupShuffle(sum, 4 * head), subgroupShuffle(sum, 4 * head + 4));
-  // The largest of all becomes 2^9 to 2^10.
-  [[unroll]] for (uint distance = 1; distance < 32; distance *= 2) {
-    most = max(most, subgroupShuffleXor(most, distance));
-  }
-  const uint exponent = clamp(floatBitsToUint(most) >> 23, 20u, 240u);
-  const float norm = uintBitsToFloat((263 - exponent) << 23);
-  key_factor = (FOUR_BIT ? 16777216.0 : 1.0) / norm;
-  // By way of shared memory: the compiler would keep the floats and make halves of them for every
-  // product.
-  [[unroll]] for (uint step = 0; step < STEPS; step++) {
-    [[unroll]] for (uint i = 0; i < 2; i++) {
-      // Codes four bits further up count 16 times.
-      const vec2 x = vec2(q[4 * step + 2 * i], q[4 * step + 2 * i + 1])
-          * (norm * (FOUR_BIT && i == 1 ? 0.0625 : 1.0));
-      const vec2 high = vec2(cut_to_half(x.x), cut_to_half(x.y));
-      const uint at = (2 * step + i) * 32 + 4 * g + t;
-      if (step % SUBGROUPS != gl_SubgroupID) continue;
-      packed_query[at] = packHalf2x16(!IS_SPLIT && g >= HEADS ? x - high : high);
-      if (IS_SPLIT) packed_rest[at] = packHalf2x16(x - high);
-    }
-  }
-  barrier();
-  [[unroll]] for (uint step = 0; step < STEPS; step++) {
-    [[unroll]] for (uint i = 0; i < 2; i++) {
-      const uint at = (2 * step + i) * 32 + 4 * g + t;
-      const f16vec2 two = unpackFloat2x16(packed_query[at]);
-      query[step][2 * i] = two.x, query[step][2 * i + 1] = two.y;
-      if (!IS_SPLIT) continue;
-      const f16vec2 rest = unpackFloat2x16(packed_rest[at]);
-      query_rest[step][2 * i] = rest.x, query_rest[step][2 * i + 1] = rest.y;
-    }
-  }
-}
+#include "decode_queries.glsl"
 
 uint held(uint token) { return min(token, (last_token - 1) / 16 * 16); }
 
@@ -297,15 +223,6 @@ void take_tile() {
   }
 }
 
-LEFT left_of(uvec4 words) {
-  LEFT made;
-  const f16vec2 a = unpackFloat2x16(words.x), b = unpackFloat2x16(words.y);
-  const f16vec2 c = unpackFloat2x16(words.z), d = unpackFloat2x16(words.w);
-  made[0] = a.x, made[1] = a.y, made[2] = b.x, made[3] = b.y;
-  made[4] = c.x, made[5] = c.y, made[6] = d.x, made[7] = d.y;
-  return made;
-}
-
 // Scores of 16 tokens, to the base of 2: of the lane's first token, then of the second, two heads.
 vec4 scores_of(uint b) {
   RESULT sum = RESULT(0.0), rest = RESULT(0.0);
@@ -322,7 +239,7 @@ vec4 scores_of(uint b) {
         words[2 * h + 1] = keys[at + 2 * step + 1];
       }
     }
-    const LEFT key = left_of(words);
+    const LEFT key = left_of(words.xzyw);
     sum = coopMatMulAdd(key, query[step], sum);
     if (IS_SPLIT) rest = coopMatMulAdd(key, query_rest[step], rest);
   }
@@ -347,11 +264,7 @@ RIGHT right_of(uint first_head, uint second_head) {
   const uint near = 4 * t + g / 2, far = near + 16;
   const uint a = subgroupShuffle(first_head, near), b = subgroupShuffle(second_head, near);
   const uint c = subgroupShuffle(first_head, far), d = subgroupShuffle(second_head, far);
-  const f16vec2 low = unpackFloat2x16(g % 2 == 0 ? a : b);
-  const f16vec2 high = unpackFloat2x16(g % 2 == 0 ? c : d);
-  RIGHT made;
-  made[0] = low.x, made[1] = low.y, made[2] = high.x, made[3] = high.y;
-  return made;
+  return right_of(g % 2 == 0 ? uvec2(a, c) : uvec2(b, d));
 }
 
 // Adds 16 tokens' values, whose weights are `p`, ordered as scores.
@@ -373,13 +286,13 @@ void add_values(uint b, vec4 p) {
         const uint tokens01 = (n / 2 == 0 ? low01 : high01) >> n % 2 * 8;
         const uint tokens23 = (n / 2 == 0 ? low23 : high23) >> n % 2 * 8;
         const LEFT value = left_of(uvec4(
-            tokens01 & 0x000F000F, tokens23 & 0x000F000F,
-            tokens01 & 0x00F000F0, tokens23 & 0x00F000F0));
+            tokens01 & 0x000F000F, tokens01 & 0x00F000F0,
+            tokens23 & 0x000F000F, tokens23 & 0x00F000F0));
         sums[4 * i + n] = coopMatMulAdd(value, weights, sums[4 * i + n]);
         if (IS_SPLIT) sums[4 * i + n] = coopMatMulAdd(value, weights_rest, sums[4 * i + n]);
       }
     } else {
-      const LEFT value = left_of(uvec4(low01, low23, high01, high23));
+      const LEFT value = left_of(uvec4(low01, high01, low23, high23));
       sums[i] = coopMatMulAdd(value, weights, sums[i]);
       if (IS_SPLIT) sums[i] = coopMatMulAdd(value, weights_rest, sums[i]);
     }

@@ -7,12 +7,15 @@
 #pragma use_vulkan_memory_model
 #include "common.glsl"
 
-// Which elements of matrices a lane holds: Vulkan leaves it to the device, and decode_matrix.comp
-// has to know. Loads matrices whose elements are their own numbers (row * columns + column) and
+// Which elements of matrices a lane holds: Vulkan leaves it to the device, and shaders that fill
+// them from registers have to know. Loads matrices whose elements are their own numbers (row *
+// columns + column) and
 // writes what each lane finds: eight of a left matrix, four of a right one, four of a result.
 
 layout(local_size_x = 32) in;
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer HalfNumbers { float16_t at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer HalfNumbers {
+  float16_t at[];
+};
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Numbers { float at[]; };
 layout(push_constant) uniform Push {
   // 0 to 255 as halves and as floats.

@@ -16,7 +16,6 @@
 // 0.011 ms on an H200; measured 0.015.
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer Fours { vec4 at[]; };
 layout(push_constant) uniform Push {
   uint64_t rows, halves;
   // What to multiply each row by again.

@@ -34,7 +34,6 @@ layout(constant_id = 8) const uint TILE_OUTPUTS = 128;
 // A subgroup's part.
 layout(constant_id = 9) const uint OWN_TOKENS = 64;
 layout(constant_id = 10) const uint OWN_OUTPUTS = 64;
-layout(buffer_reference, std430, buffer_reference_align = 8) buffer Twos { vec2 at[]; };
 layout(push_constant) uniform Push {
   // As halves.comp leaves them.
   uint64_t x, factors;

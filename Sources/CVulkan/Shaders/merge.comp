@@ -3,14 +3,15 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 
-// Joins what decode.comp left of the spans of a (sequence, KV head) pair: with maxima m_i, weights
-// l_i and weighted values o_i, out = sum e^(m_i - m) o_i / sum e^(m_i - m) l_i. A workgroup writes
-// the output of one query head; rotated values stay rotated.
+// Joins what decode.comp or decode_matrix.comp left of the spans of a (sequence, KV head) pair:
+// with maxima m_i, weights l_i and weighted values o_i,
+//     out = sum e^(m_i - m) o_i / sum e^(m_i - m) l_i.
+// A workgroup writes the output of one query head; rotated values stay rotated.
 //
 // Bytes per span and query head: 4 * (head_dim + 2), read once and a half: the maxima come twice.
 // Operations: 2 per element. Floor: for one sequence of 32 query heads on 8 KV heads of 128 in 64
-// spans of a KV head each, 1 MiB, 0.3 us on an H100 that reads 3.35 TB/s, less than a launch takes.
-// No times measured yet.
+// spans of a KV head each, 1 MiB, 0.3 us on an H100 that reads 3.35 TB/s, less than a launch takes;
+// 6 to 9 us on an H200, launch included.
 
 layout(local_size_x_id = 0) in;
 layout(push_constant) uniform Push {
@@ -21,7 +22,7 @@ layout(push_constant) uniform Push {
   uint64_t span_starts;
   // [pair][GROUP_SIZE][HEAD_DIM] floats.
   uint64_t outputs;
-  uint kv_heads;
+  uint kv_heads, pair_count;
 };
 
 const uint THREADS = gl_WorkGroupSize.x;
@@ -39,7 +40,7 @@ uint first_span;
 // The partial of the pair's span number `i`.
 Floats partial_of(uint i) {
   const uint64_t span = first_span + i * kv_heads;
-  return Floats(partials + (span * GROUP_SIZE + gl_WorkGroupID.y) * (4 * PARTIAL));
+  return Floats(partials + (span * GROUP_SIZE + gl_WorkGroupID.z) * (4 * PARTIAL));
 }
 
 float largest_of(uint count) {
@@ -57,7 +58,9 @@ float largest_of(uint count) {
 }
 
 void main() {
-  const uint thread = gl_LocalInvocationIndex, pair = gl_WorkGroupID.x;
+  const uint thread = gl_LocalInvocationIndex;
+  const uint pair = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+  if (pair >= pair_count) return;
   const uint first = Words(span_starts).at[pair / kv_heads];
   first_span = first + pair % kv_heads;
   const uint spans = (Words(span_starts).at[pair / kv_heads + 1] - first) / kv_heads;
@@ -88,7 +91,7 @@ void main() {
     }
     barrier();
   }
-  const uint64_t row = uint64_t(pair) * GROUP_SIZE + gl_WorkGroupID.y;
+  const uint64_t row = uint64_t(pair) * GROUP_SIZE + gl_WorkGroupID.z;
   Floats to = Floats(outputs + row * (4 * HEAD_DIM));
   [[unroll]] for (uint i = 0; i < ELEMENTS; i++) {
     const uint at = thread + i * THREADS;

@@ -1,5 +1,5 @@
 // Rows of floats as halves: scaled by a power of two, so that the largest of a row comes to lie in
-// [2^13, 2^14) and nothing overflows, whatever its size.
+// [2^13, 2^14): nothing overflows. Rows below 2^-100 come to lie lower.
 
 // What to multiply a row by whose largest magnitude is `top`; its inverse is a float too.
 float scale_up(float top) {

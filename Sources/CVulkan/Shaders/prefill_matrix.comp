@@ -33,8 +33,6 @@
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 7) const bool IS_CAPPED = false;
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer Fours { vec4 at[]; };
-layout(buffer_reference, std430, buffer_reference_align = 8) buffer Twos { vec2 at[]; };
 layout(push_constant) uniform Push {
   // Rotated, not scaled, [token][query_head][head_dim] floats; outputs alike.
   uint64_t queries, outputs;

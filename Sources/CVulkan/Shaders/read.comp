@@ -3,8 +3,8 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 
-// A plain read: what a device's memory gives a kernel that does nothing else. Threads stride through
-// it together, eight loads of 16 bytes in flight each.
+// A plain read: what a device's memory gives a kernel that does nothing else. Threads stride
+// through it together, eight loads of 16 bytes in flight each.
 //
 // Bytes: 16 * quads. Operations: a few whole ones per 16 bytes.
 layout(local_size_x_id = 0) in;

@@ -3,7 +3,7 @@ import Operators
 
 /// Runs the cases of a plan on kernels and judges what comes out.
 ///
-/// Data is made once per case and shown to every path. Attention, gather and linear are compared
+/// Data is made once per case and shown to every path. All operators but append are compared
 /// with Double on the same stored K and V (``Reference``), so that their error is the kernel's and
 /// not the format's; append is judged apart (``AppendJudge``). Outputs start as NaN with sentinels
 /// behind them, and pools start full of other data.

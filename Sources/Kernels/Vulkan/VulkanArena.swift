@@ -35,7 +35,7 @@ final class VulkanArena {
   ///
   /// More than the pages of one layer on a device that is full of them. Over 24 GiB pages at random
   /// wait for address translation, and not for memory: decode attention of 64 sequences of 4,096
-  /// tokens took an H200 512 us there in FP16, and 250 over 10 GiB.
+  /// tokens took an H200 512 us there in FP16, and 251 over 10 GiB or 8.
   private static let halvesLimit_bytes = 8 << 30
   private static let codesLimit_bytes = 8 << 30
   private static let floatsLimit_bytes = 2 << 30
@@ -189,7 +189,7 @@ enum VulkanContent {
 
   /// The shader's constants.
   var constants: [UInt32] {
-    let none: [UInt32] = [UInt32(VulkanContent.threads), 16, 128, 16, 0, 0, 1]
+    let none = PageConstants.none(workgroup: VulkanContent.threads, [])
     return switch self {
     case .floats: none + [1]
     case .halves: none + [2]

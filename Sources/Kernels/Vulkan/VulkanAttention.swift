@@ -46,7 +46,7 @@ extension VulkanOperators {
 
   private struct MergePush {
     var partials, spanStarts, outputs: UInt64
-    var kvHeads: UInt32
+    var kvHeads, pairCount: UInt32
   }
 
   /// Turns the queries, attends span by span, joins the spans, and turns outputs back.
@@ -68,12 +68,13 @@ extension VulkanOperators {
       let join = try context.pipeline(
         .merge, page.constants(workgroup: VulkanOperators.attentionThreads), for: work)
       recorder.barrier()
+      let (x, y) = VulkanOperators.spread(buffers.plan.pairCount)
       recorder.dispatch(
         join,
         MergePush(
           partials: buffers.partials.address, spanStarts: buffers.starts.address,
-          outputs: buffers.outputs.address, kvHeads: UInt32(page.layout.kvHeads)),
-        buffers.plan.pairCount, page.groupSize)
+          outputs: buffers.outputs.address, kvHeads: UInt32(page.layout.kvHeads),
+          pairCount: UInt32(buffers.plan.pairCount)), x, y, page.groupSize)
     }
     guard page.valueOrder > 0 else { return }
     recorder.barrier()

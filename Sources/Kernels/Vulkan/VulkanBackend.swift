@@ -65,6 +65,11 @@ struct PageConstants {
     ].map(UInt32.init)
   }
 
+  /// Those of a shader that has nothing to do with pages, and its own.
+  static func none(workgroup: Int, _ own: [Int]) -> [UInt32] {
+    ([workgroup, 16, 128, 16, 0, 0, 1] + own).map(UInt32.init)
+  }
+
   /// What a normalised Hadamard block of `order` multiplies by; 1 without a block.
   static func norm(_ order: Int) -> Float { order > 0 ? 1 / Float(order).squareRoot() : 1 }
 }

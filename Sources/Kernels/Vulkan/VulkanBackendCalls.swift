@@ -55,6 +55,15 @@ extension VulkanBackend {
     valueRows.read(into: &values, count: needed)
   }
 
+  /// Shaders count tokens in 32 bits.
+  private func checkContext(_ sequence: CachedSequence) throws(DeviceError) {
+    guard sequence.context <= VulkanArena.contextLimit else {
+      throw .unsupportedShape(
+        field: "context", value: sequence.context,
+        accepted: "at most \(VulkanArena.contextLimit)")
+    }
+  }
+
   /// See ``KernelBackend/decodeAttention(queries:queryHeads:sequences:pages:options:into:)``.
   public func decodeAttention(
     queries: [Float], queryHeads: Int, sequences: [CachedSequence], pages: KVPages,
@@ -64,6 +73,7 @@ extension VulkanBackend {
       queries: queries, queryHeads: queryHeads, sequences: sequences, pages, options,
       output: output)
     guard !sequences.isEmpty else { return }
+    for sequence in sequences { try checkContext(sequence) }
     let page = PageConstants(
       layout: pages.layout, groupSize: queryHeads / pages.layout.kvHeads)
     let work = VulkanWork("decode attention", "\(sequences.count) sequences, \(page)")
@@ -92,6 +102,7 @@ extension VulkanBackend {
     let needed = try InputChecks.checkPrefill(
       queries: queries, queryHeads: queryHeads, tokens: tokens, sequence, pages, options,
       output: output)
+    try checkContext(sequence)
     let page = PageConstants(
       layout: pages.layout, groupSize: queryHeads / pages.layout.kvHeads)
     let work = VulkanWork(

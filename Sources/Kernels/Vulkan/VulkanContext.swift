@@ -164,9 +164,11 @@ final class VulkanContext {
 
   /// Workgroups of 128 threads that run at once where a thread has 128 registers, as those of
   /// decode attention: four on a multiprocessor with 64 Ki of them.
-  var slots: Int {
-    let multiprocessors = Int(features.multiprocessors)
-    return 4 * (multiprocessors > 0 ? multiprocessors : VulkanContext.assumedMultiprocessors)
+  var slots: Int { 4 * multiprocessors }
+  /// Multiprocessors, or what is assumed where the driver does not say.
+  var multiprocessors: Int {
+    let known = Int(features.multiprocessors)
+    return known > 0 ? known : VulkanContext.assumedMultiprocessors
   }
   /// Where the driver does not say: enough for a large device, and no harm to a small one.
   private static let assumedMultiprocessors = 128

@@ -32,8 +32,8 @@ extension VulkanContext {
     return elements
   }
 
-  /// The elements, by row and column, that decode_matrix.comp takes lane `lane` to hold: eight of a
-  /// left matrix of 16 x 16, four of a right one of 16 x 8, and four of a result of 16 x 8.
+  /// The elements, by row and column, that shaders take lane `lane` to hold: eight of a left matrix
+  /// of 16 x 16, four of a right one of 16 x 8, and four of a result of 16 x 8.
   private static func fragments(ofLane lane: Int) -> [Int] {
     let (g, t) = (lane / 4, lane % 4)
     let depths = [2 * t, 2 * t + 1, 2 * t + 8, 2 * t + 9]

@@ -1,8 +1,8 @@
 import CVulkan
 import Operators
 
-// Operators on many tokens by products of matrices of halves. Other shaders first bring what they
-// multiply into the order that lanes fill matrices in, in scratch memory.
+// Prefill attention and dense layers by products of matrices of halves. Other shaders first bring
+// what they multiply into the order that lanes fill matrices in, in scratch memory.
 
 extension VulkanOperators {
   // MARK: Prefill attention
@@ -122,8 +122,7 @@ extension VulkanOperators {
 
   /// The first tile that occupies most of the device, or the last one.
   private func tile(tokens: Int, outputs: Int) -> Tile {
-    let known = Int(context.features.multiprocessors)
-    let wanted = (known > 0 ? known : 128) * 3 / 4
+    let wanted = context.multiprocessors * 3 / 4
     let fitting = Tile.all.filter {
       $0.sharedBytes <= Int(context.features.max_shared_bytes)
         && $0.threads <= Int(context.features.max_workgroup_invocations)
@@ -146,10 +145,9 @@ extension VulkanOperators {
     let convert = try context.pipeline(.halves, [256], for: work)
     let multiply = try context.pipeline(
       .linearMatrix,
-      [
-        tile.threads, 16, 128, 16, 0, 0, 1, tile.tokens, tile.outputs, tile.ownTokens,
-        tile.ownOutputs,
-      ].map(UInt32.init), for: work)
+      PageConstants.none(
+        workgroup: tile.threads, [tile.tokens, tile.outputs, tile.ownTokens, tile.ownOutputs]),
+      for: work)
     recorder.dispatch(
       convert,
       HalvesPush(
@@ -192,12 +190,11 @@ extension VulkanOperators {
     let byteCount = (inputs + 31) / 32 * groups * 512
     let scratch = try context.scratch(byteCount: byteCount + 64, for: work)
     let factors = scratch + UInt64(byteCount)
-    func constants(_ threads: Int, _ own: [Int]) -> [UInt32] {
-      ([threads, 16, 128, 16, 0, 0, 1] + own).map(UInt32.init)
-    }
-    let convert = try context.pipeline(.activations, constants(256, [groups]), for: work)
+    let convert = try context.pipeline(
+      .activations, PageConstants.none(workgroup: 256, [groups]), for: work)
     let multiply = try context.pipeline(
-      .linearFew, constants(VulkanOperators.fewThreads, [groups, 8 / groups]), for: work)
+      .linearFew,
+      PageConstants.none(workgroup: VulkanOperators.fewThreads, [groups, 8 / groups]), for: work)
     recorder.dispatch(
       convert,
       ActivationsPush(x: x, halves: scratch, factors: factors, inputs: UInt32(inputs)), tokens)
@@ -207,6 +204,6 @@ extension VulkanOperators {
       LinearMatrixPush(
         x: scratch, factors: factors, w: w, y: y, tokens: UInt32(tokens),
         outputs: UInt32(outputs), inputs: UInt32(inputs)),
-      min((outputs + 15) / 16, context.slots / 4))
+      min((outputs + 15) / 16, context.multiprocessors))
   }
 }

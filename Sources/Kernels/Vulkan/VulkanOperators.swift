@@ -136,6 +136,6 @@ extension VulkanOperators {
 
   /// The workgroup's size, sizes of pages that mean nothing here, and a shader's own.
   private func linearConstants(_ own: [Int]) -> [UInt32] {
-    [UInt32(VulkanOperators.linearThreads), 16, 128, 16, 0, 0, 1] + own.map(UInt32.init)
+    PageConstants.none(workgroup: VulkanOperators.linearThreads, own)
   }
 }

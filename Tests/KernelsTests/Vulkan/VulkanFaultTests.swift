@@ -66,7 +66,11 @@ struct VulkanFaultTests {
       } catch {
         let failure = try failure(error)
         #expect(failure.kind == kind && !failure.device.isEmpty, "\(error)")
-        #expect(failure.operation == (backend == nil ? "open" : "linear"), "\(error)")
+        // A device with matrices is asked for its fragments on the way.
+        let opening = ["open", "asking for fragments of matrices"]
+        let isNamed =
+          backend == nil ? opening.contains(failure.operation) : failure.operation == "linear"
+        #expect(isNamed, "\(error)")
         #expect(backend == nil || failure.shape == "3 tokens, 2 outputs, 2 inputs")
       }
       failedAt.insert(String(cString: faulty_failed()))

@@ -1,12 +1,11 @@
 /* What a device has of what kvsim asks for; shared by features.c and compute.c. */
-#ifndef CVULKAN_FEATURES_H
-#define CVULKAN_FEATURES_H
+#ifndef CVULKAN_DEVICE_FEATURES_H
+#define CVULKAN_DEVICE_FEATURES_H
 
 #include "CVulkan.h"
 #include "newer.h"
 
-/* Optional features, each with its extension where it has one, as the device has them: asked for
-   and switched on by the same chain. */
+/* Optional features, as the device has them. */
 typedef struct cvulkan_optional_features {
   VkPhysicalDeviceVulkan12Features v12;
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrices;

@@ -1,4 +1,4 @@
-#include "features.h"
+#include "device_features.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static bool has_extension(const cvulkan_loader *loader, VkPhysicalDevice device,
   return found;
 }
 
-/* Products of halves into floats for a subgroup, in the one size that decode attention uses. */
+/* Products of halves into floats for a subgroup, in the one size that shaders use. */
 static bool multiplies_16x8x16(const cvulkan_loader *loader, VkPhysicalDevice device) {
   PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR ask =
       (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)cvulkan_function_of(
@@ -125,8 +125,8 @@ void cvulkan_ask_features(const cvulkan_loader *loader, VkPhysicalDevice device,
                                    .pNext = &v12};
   ask(device, &all);
   const VkSubgroupFeatureFlags needed =
-      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT
-      | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT
+      | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
   features->buffer_address = v12.bufferDeviceAddress;
   features->int64 = all.features.shaderInt64;
   features->storage_16bit = v11.storageBuffer16BitAccess;
