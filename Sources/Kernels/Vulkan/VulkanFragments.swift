@@ -5,8 +5,12 @@ extension VulkanContext {
   /// leaves it to the device.
   func learnFragments() throws(DeviceError) {
     guard features.matrix_16x8x16, features.subgroup_size == 32 else { return }
-    let found = try findFragments()
-    fragmentsAreKnown = found == (0..<32).flatMap(VulkanContext.fragments(ofLane:)).map(Float.init)
+    fragmentsAreKnown = VulkanContext.areExpected(try findFragments())
+  }
+
+  /// Whether the elements of all lanes, 16 each, are those that shaders count on.
+  static func areExpected(_ found: [Float]) -> Bool {
+    found == (0..<32).flatMap(fragments(ofLane:)).map(Float.init)
   }
 
   private struct FragmentsPush {

@@ -127,4 +127,29 @@ struct VulkanContextTests {
       "\(error)".contains("vulkan:no such device") && "\(error)".contains("vulkan:0 is")
     }
   }
+
+  @Test(
+    "Scratch memory grows within a list, keeps what was handed out before, and then the largest")
+  func scratch() throws {
+    let context = try VulkanContext(.any, validates: true)
+    let pipeline = try context.pipeline(.fill, [64], for: work)
+    var places: [UInt64] = []
+    try context.run(work) { (recorder) throws(DeviceError) in
+      places = [
+        try context.scratch(byteCount: 64, for: work),
+        try context.scratch(byteCount: 16, for: work),
+        try context.scratch(byteCount: 16384, for: work),
+      ]
+      recorder.dispatch(pipeline, Fill(x: places[0], count: 16), 1)
+      recorder.dispatch(pipeline, Fill(x: places[2], count: 4096), 64)
+      recorder.barrier()
+    }
+    #expect(places[0] == places[1] && places[0] != places[2])
+    try context.run(work) { (recorder) throws(DeviceError) in
+      let place = try context.scratch(byteCount: 64, for: work)
+      #expect(place == places[2])
+      recorder.barrier()
+    }
+    #expect(context.validation?.count == 0)
+  }
 }

@@ -44,6 +44,18 @@ struct VulkanFaultTests {
     return failure
   }
 
+  @Test("A pool that is not to be had is asked for at half its size, and timing goes on")
+  func halvedPool() throws {
+    let whole = try open()
+    _ = try whole.measureReadBandwidth(repeats: 1)
+    let cramped = try open()
+    faulty_arm("vkAllocateMemory", 1, VK_ERROR_OUT_OF_DEVICE_MEMORY)
+    defer { faulty_arm(nil, 0, VK_SUCCESS) }
+    #expect(try cramped.measureReadBandwidth(repeats: 1) > 0)
+    let bytes = [whole, cramped].map { $0.arena!.halves.memory.byteCount }
+    #expect(bytes[1] == bytes[0] / 2)
+  }
+
   @Test(
     "Each call fails once: an error of its kind with operator, shape and device, and work goes on",
     arguments: [
