@@ -70,7 +70,8 @@ public enum Experiment {
   /// tiles.
   static func linear(_ reach: Reach) -> ExperimentGroup {
     let few = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64], more = [128, 256, 512, 1024]
-    let most = reach == .gpu ? [2048, 4096, 8192] : []
+    // A GPU's kernels for many tokens begin at 17.
+    let most = reach == .gpu ? [17, 2048, 4096, 8192] : []
     let grids = [
       (2048, 1024, few + more + most), (4096, 2048, few + more + most),
       (8192, 4096, few + more + most), (24576, 4096, few + more + most),
