@@ -216,9 +216,6 @@ public struct CheckPlan: Sendable {
     shapes.shuffle(using: &random)
     if case .quick(let rounds) = extent { shapes.removeLast(shapes.count - 25 * rounds) }
     shapes += [
-      LinearShape(tokens: 1, outputs: 1024, inputs: 2048),
-      LinearShape(tokens: 96, outputs: 256, inputs: 1024),
-      LinearShape(tokens: 256, outputs: 128, inputs: 256),
       // On a device with 132 multiprocessors: each tile of linear_matrix.comp, and a second band;
       // several tiles and blocks of linear_few.comp; rows that halves.comp reads twice.
       LinearShape(tokens: 2200, outputs: 1410, inputs: 64),
@@ -227,6 +224,9 @@ public struct CheckPlan: Sendable {
       LinearShape(tokens: 4, outputs: 4260, inputs: 4104),
       LinearShape(tokens: 12, outputs: 4260, inputs: 2056),
       LinearShape(tokens: 20, outputs: 64, inputs: 4128),
+      LinearShape(tokens: 1, outputs: 1024, inputs: 2048),
+      LinearShape(tokens: 96, outputs: 256, inputs: 1024),
+      LinearShape(tokens: 256, outputs: 128, inputs: 256),
     ]
     guard extent == .full else { return shapes }
     // Chunks of a prompt: as many tokens as prefill takes, on widths that the reference can pay.
