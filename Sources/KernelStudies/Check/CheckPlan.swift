@@ -178,10 +178,6 @@ public struct CheckPlan: Sendable {
     shapes += formats.map {
       shape($0, max(64, $0.rotation?.order ?? 0), group: 1, block: 32, [1024, 1700], bent)
     }
-    // Head sizes at the ends of what kernels take, and on both sides of where some of them end.
-    shapes += [16, 32, 48, 320, 512].flatMap { headDim in
-      [KVFormat.fp16, .int4].map { shape($0, headDim, group: 3, block: 16, [300, 17]) }
-    }
     // Long enough that spans keep their KV heads together.
     shapes += formats.map {
       shape(
