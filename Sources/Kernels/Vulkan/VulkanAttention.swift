@@ -97,14 +97,12 @@ extension VulkanOperators {
     _ page: PageConstants, _ buffers: VulkanDecodeBuffers, pages: UInt64, tables: UInt64,
     tableStride: Int, softCap: Float, _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    // Rotations are no constants of this shader: one pipeline serves them all.
-    var constants = page.constants(workgroup: VulkanOperators.attentionThreads)
-    constants[4] = 0
-    constants[5] = 0
     // Four-bit tiles leave room in registers for the next one; a tile of halves does not.
     let (tile, isAhead) = (UInt32(16), page.layout.format.bitsPerElement == 4)
     let attend = try context.pipeline(
-      .decodeMatrix, constants + [tile, isAhead ? 1 : 0], for: work)
+      .decodeMatrix,
+      page.constants(workgroup: VulkanOperators.attentionThreads) + [tile, isAhead ? 1 : 0],
+      for: work)
     let (x, y) = VulkanOperators.spread(buffers.plan.spanCount)
     recorder.dispatch(
       attend,

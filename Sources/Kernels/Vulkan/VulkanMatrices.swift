@@ -44,10 +44,9 @@ extension VulkanOperators {
     let tiles = (prefix + tokens + keys - 1) / keys
     let byteCount = heads * tiles * keys * dim * 2
     let scratch = try context.scratch(byteCount: 2 * byteCount, for: work)
-    // Nothing else of the pages matters to this one.
     let attend = try context.pipeline(
       .prefillMatrix,
-      [VulkanOperators.prefillThreads, 16, dim, 16, 0, 0, page.groupSize].map(UInt32.init)
+      page.constants(workgroup: VulkanOperators.prefillThreads)
         + [options.softCap == nil ? 0 : 1], for: work)
     if page.keyOrder > 0 {
       try rotate(
