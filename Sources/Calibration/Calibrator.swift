@@ -90,11 +90,9 @@ public struct Calibrator {
     do throws(DeviceError) {
       return try backend.time(shape, blockSize: blockSize, repeats: repeats)
     } catch {
-      switch error {
-      case .unsupportedShape, .outOfMemory: return nil
-      case .failed(let failure) where failure.kind == .outOfMemory: return nil
-      default: throw error
-      }
+      if error.exceedsDevice { return nil }
+      if case .outOfMemory = error { return nil }
+      throw error
     }
   }
 

@@ -84,6 +84,17 @@ public struct DeviceFailure: Hashable, Sendable {
   }
 }
 
+extension DeviceError {
+  /// Whether a shape is more than the device takes or holds, while smaller ones may go on.
+  public var exceedsDevice: Bool {
+    switch self {
+    case .unsupportedShape: true
+    case .failed(let failure): failure.kind == .outOfMemory
+    default: false
+    }
+  }
+}
+
 extension DeviceError: CustomStringConvertible {
   /// One sentence for the person who asked.
   public var description: String {

@@ -39,8 +39,7 @@ struct BenchSession {
       }
     } catch {
       switch error {
-      case .unsupportedShape: break
-      case .failed(let failed) where failed.kind == .outOfMemory: break
+      case let beyond where beyond.exceedsDevice: break
       case .failed(let failed) where failed.kind == .lost || failed.kind == .timedOut:
         failure = error
       default: throw error
