@@ -80,7 +80,9 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Kernels"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     .testTarget(name: "OperatorsTests", dependencies: ["Operators"], swiftSettings: strict),
     .target(
       name: "FaultyVulkan", dependencies: ["CVulkan"], path: "Tests/FaultyVulkan",
@@ -89,6 +91,7 @@ let package = Package(
       name: "KernelsTests",
       dependencies: [
         "Operators", "Kernels", "KernelStudies", "CAttention", "CVulkan", "FaultyVulkan",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -2,12 +2,8 @@ import KernelStudies
 import Kernels
 import Operators
 import Report
+import TestSupport
 import Testing
-
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
 
 /// A graphics processor whose times are made up: by default such that every goal is just met.
 private final class ScriptedGPU: BenchDevice {

@@ -1,11 +1,7 @@
 import KernelStudies
 import Kernels
+import TestSupport
 import Testing
-
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
 
 /// The Vulkan kernels on whatever device there is, if only llvmpipe; CI installs one.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"))

@@ -4,11 +4,6 @@ import Testing
 
 @testable import KernelStudies
 
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
-
 /// The small operators on whatever Vulkan device there is, if only llvmpipe; CI installs one.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"))
 struct VulkanSmallOperatorCheckTests {

@@ -1,14 +1,10 @@
 import CVulkan
 import FaultyVulkan
 import Operators
+import TestSupport
 import Testing
 
 @testable import Kernels
-
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
 
 /// Vulkan fails at every call that can fail, on purpose; see FaultyVulkan.h.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"), .serialized)

@@ -1,13 +1,9 @@
 import Operators
+import TestSupport
 import Testing
 
 @testable import KernelStudies
 @testable import Kernels
-
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
 
 /// What prefill attention by matrices reads, whose own shader runs where there are matrices alone.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"), .serialized)

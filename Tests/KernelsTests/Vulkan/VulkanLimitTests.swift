@@ -1,12 +1,8 @@
 import Operators
+import TestSupport
 import Testing
 
 @testable import Kernels
-
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
 
 /// Batches at the ends of what Vulkan counts.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"), .serialized)

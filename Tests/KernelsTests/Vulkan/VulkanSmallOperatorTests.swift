@@ -1,11 +1,7 @@
+import TestSupport
 import Testing
 
 @testable import Kernels
-
-private var hasVulkanDevice: Bool {
-  if case .devices = VulkanListing.list() { return true }
-  return false
-}
 
 /// What the check cannot see of the small operators: memory behind an output on the device.
 @Suite(.enabled(if: hasVulkanDevice, "no Vulkan device here"), .serialized)
