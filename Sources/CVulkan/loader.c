@@ -195,6 +195,27 @@ static bool stores_16bit(const cvulkan_loader *loader, VkPhysicalDevice device, 
   return storage.storageBuffer16BitAccess == VK_TRUE;
 }
 
+/* The driver's name and its version as it writes them itself, which Vulkan 1.2 asks of it; of an
+   older device nothing. */
+static void name_driver(const cvulkan_loader *loader, cvulkan_device *device) {
+  PFN_vkGetPhysicalDeviceProperties2 properties =
+      (PFN_vkGetPhysicalDeviceProperties2)function(loader, "vkGetPhysicalDeviceProperties2");
+  if (loader->api_version < VK_API_VERSION_1_1 || device->api_version < VK_API_VERSION_1_2
+      || !properties) {
+    return;
+  }
+  VkPhysicalDeviceDriverProperties driver = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES,
+  };
+  VkPhysicalDeviceProperties2 all = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+      .pNext = &driver,
+  };
+  properties(device->handle, &all);
+  snprintf(device->driver, sizeof device->driver, "%.*s %.*s", VK_MAX_DRIVER_NAME_SIZE - 1,
+           driver.driverName, VK_MAX_DRIVER_INFO_SIZE - 1, driver.driverInfo);
+}
+
 cvulkan_result cvulkan_list_devices(cvulkan_loader *loader, cvulkan_device *devices,
                                     uint32_t capacity, uint32_t *count) {
   *count = 0;
@@ -235,9 +256,9 @@ cvulkan_result cvulkan_list_devices(cvulkan_loader *loader, cvulkan_device *devi
     device->type = about.deviceType;
     device->vendor_id = about.vendorID;
     device->api_version = about.apiVersion;
-    device->driver_version = about.driverVersion;
     device->device_local_bytes = largest_local_heap(&heaps);
     device->has_16bit_storage = stores_16bit(loader, handles[i], about.apiVersion);
+    name_driver(loader, device);
   }
   free(handles);
   *count = found;

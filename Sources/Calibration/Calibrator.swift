@@ -28,16 +28,21 @@ public struct Calibrator {
 
   private let backend: any KernelBackend
   private let kind: String
+  private let version: String
   private let blockSize: Int
   private let seconds: Double
 
   /// A calibrator that takes about `seconds` at most.
   /// - Parameters:
   ///   - kind: of the device, for the profile: `cpu`.
+  ///   - version: of the program, for the profile: `kvsim 0.1.0`.
   ///   - blockSize: tokens per page.
-  public init(backend: any KernelBackend, kind: String, blockSize: Int, seconds: Double) {
+  public init(
+    backend: any KernelBackend, kind: String, version: String, blockSize: Int, seconds: Double
+  ) {
     self.backend = backend
     self.kind = kind
+    self.version = version
     self.blockSize = blockSize
     self.seconds = seconds
   }
@@ -112,7 +117,9 @@ public struct Calibrator {
       provenance: .measured,
       device: Device(
         name: facts.name, kind: kind, kernelPath: facts.kernelPath, threads: facts.coreCount,
-        memoryBytes: facts.memoryBytes, lastLevelCacheBytes: facts.lastLevelCacheBytes),
+        memoryBytes: facts.memoryBytes, lastLevelCacheBytes: facts.lastLevelCacheBytes,
+        driver: facts.driver,
+        kernelVersion: version + (facts.kernelDigest.map { ", SPIR-V \($0)" } ?? "")),
       measuredAtUTC: measuredAtUTC, blockSize: blockSize, readBytesPerSecond: Int(bandwidth),
       measurements: measurements)
     return Result(

@@ -12,11 +12,15 @@ public struct Device: Hashable, Sendable {
   public let memoryBytes: Int
   /// Last-level cache, in bytes; 0 if unknown.
   public let lastLevelCacheBytes: Int
+  /// The driver's name and version; nil where none was at work or the profile does not say.
+  public let driver: String?
+  /// Which kernels they were, to tell versions apart; nil where the profile does not say.
+  public let kernelVersion: String?
 
   /// A device, complete.
   public init(
     name: String, kind: String, kernelPath: String, threads: Int, memoryBytes: Int,
-    lastLevelCacheBytes: Int
+    lastLevelCacheBytes: Int, driver: String? = nil, kernelVersion: String? = nil
   ) {
     self.name = name
     self.kind = kind
@@ -24,5 +28,7 @@ public struct Device: Hashable, Sendable {
     self.threads = threads
     self.memoryBytes = memoryBytes
     self.lastLevelCacheBytes = lastLevelCacheBytes
+    self.driver = driver
+    self.kernelVersion = kernelVersion
   }
 }

@@ -17,15 +17,22 @@ public struct DeviceFacts: Hashable, Sendable {
   /// An x86 CPU's family, which tells generations apart where the name does not (a virtual machine
   /// calls every EPYC so): 25 is Zen 3 and 4, 26 Zen 5. Nil elsewhere.
   public let cpuFamily: Int?
+  /// The driver's name and version; nil where there is none.
+  public let driver: String?
+  /// A digest of the kernels where they are code for a device of their own; nil for those of the
+  /// CPU, which are part of the program.
+  public let kernelDigest: String?
   /// Whether it is a graphics processor; one made of software is none: its times say nothing.
   public let isGPU: Bool
 
   /// Facts from elsewhere: another backend, a test.
   public init(
     name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int,
-    cpuFamily: Int? = nil, isGPU: Bool = false
+    cpuFamily: Int? = nil, driver: String? = nil, kernelDigest: String? = nil, isGPU: Bool = false
   ) {
     self.isGPU = isGPU
+    self.driver = driver
+    self.kernelDigest = kernelDigest
     self.cpuFamily = cpuFamily
     self.name = name
     self.kernelPath = kernelPath

@@ -28,14 +28,18 @@ struct CalibrateCommand: ParsableCommand {
   @Flag(help: "Overwrite the profile if it exists.")
   var force = false
 
-  @Option(help: "About how long to measure at most; a slow device leaves its largest points out.")
-  var seconds = 50.0
+  @Option(
+    help: """
+      About how long to measure at most; a slow device leaves its largest points out. (default: 50, \
+      on a GPU 120)
+      """)
+  var seconds: Double?
 
   @Option(help: "Threads that the kernels use; by default one for each processor.")
   var threads: Int?
 
   func validate() throws {
-    guard (20...3600).contains(seconds) else {
+    if let seconds, !(20...3600).contains(seconds) {
       throw ValidationError("--seconds takes a number from 20 to 3600.")
     }
     if let threads, !(1...1024).contains(threads) {
@@ -73,7 +77,8 @@ struct CalibrateCommand: ParsableCommand {
     do throws(DeviceError) {
       let backend = try device.backend(threads: threads)
       let calibrator = Calibrator(
-        backend: backend, kind: device.kind, blockSize: 16, seconds: seconds)
+        backend: backend, kind: device.kind, version: "kvsim \(KVSim.version)", blockSize: 16,
+        seconds: seconds ?? (backend.facts.isGPU ? 120 : 50))
       let result = try calibrator.run(
         Experiment.groups(reach: backend.facts.isGPU ? .gpu : .cpu),
         measuredAtUTC: Date.now.formatted(.iso8601)

@@ -34,7 +34,8 @@ struct DevicesCommand: ParsableCommand {
       for (index, device) in devices.enumerated() {
         print(
           """
-          vulkan:\(index)  \(device.name), \(device.kind.rawValue), Vulkan \(device.apiVersion)
+          vulkan:\(index)  \(device.name), \(device.kind.rawValue), Vulkan \(device.apiVersion)\
+          \(device.driver.isEmpty ? "" : ", driver \(device.driver)")
                     device-local memory \(Size(Int(device.deviceLocalBytes))), 16-bit storage \
           \(device.has16BitStorage ? "yes" : "no")
           """)

@@ -9,7 +9,7 @@ import Testing
 private final class LawfulBackend: KernelBackend {
   let facts = DeviceFacts(
     name: "lawful", kernelPath: "none", coreCount: 3, memoryBytes: 1 << 30,
-    lastLevelCacheBytes: 1 << 20)
+    lastLevelCacheBytes: 1 << 20, driver: "lawyer 2", kernelDigest: "0123")
   var law: (OperatorShape) -> Double = { 1000 + Double($0.bytes) / 10 }
   /// What is thrown in place of times.
   var refusal: (OperatorShape) -> DeviceError? = { _ in nil }
@@ -65,9 +65,9 @@ struct CalibratorTests {
     let backend = LawfulBackend()
     let groups = Experiment.groups(formats: [.fp16, .int4], heads: [Experiment.standardHeads[0]])
     let points = groups.flatMap(\.points)
-    let result = try Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 1e9).run(
-      groups, measuredAtUTC: date
-    ) { _ in }
+    let result = try Calibrator(
+      backend: backend, kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
+    ).run(groups, measuredAtUTC: date) { _ in }
     #expect(result.skippedPoints == 0)
     #expect(result.profile.measurements.map(\.shape) == points.map(\.shape))
     #expect(result.profile.measurements.map(\.isHeldOut) == points.map(\.isHeldOut))
@@ -76,7 +76,9 @@ struct CalibratorTests {
       #expect(rounds == 3 || backend.law(measurement.shape) > 150_000_000)
       #expect(measurement.timesNs.count >= 2)
     }
-    #expect(result.profile.device.name == "lawful" && result.profile.device.threads == 3)
+    let device = result.profile.device
+    #expect(device.name == "lawful" && device.threads == 3 && device.driver == "lawyer 2")
+    #expect(device.kernelVersion == "kvsim 0, SPIR-V 0123")
     #expect(result.profile.readBytesPerSecond == 10_000_000_000)
     #expect(result.profile.measuredAtUTC == date)
   }
@@ -86,9 +88,9 @@ struct CalibratorTests {
     let backend = LawfulBackend()
     backend.law = { 20_000 + Double($0.operations) / 50 + Double($0.bytes) / 10 }
     let groups = Experiment.groups(formats: [.int4], heads: [Experiment.standardHeads[1]])
-    let profile = try Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 1e9).run(
-      groups, measuredAtUTC: date
-    ) { _ in }.profile
+    let profile = try Calibrator(
+      backend: backend, kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
+    ).run(groups, measuredAtUTC: date) { _ in }.profile
     for residual in try profile.residuals() {
       #expect(residual.medianError < 0.02, "\(residual)")
     }
@@ -98,7 +100,7 @@ struct CalibratorTests {
   func shortTime() throws {
     let groups = Experiment.groups(formats: [.fp16], heads: [Experiment.standardHeads[0]])
     let result = try Calibrator(
-      backend: LawfulBackend(), kind: "cpu", blockSize: 16, seconds: 0
+      backend: LawfulBackend(), kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 0
     ).run(groups, measuredAtUTC: date) { _ in }
     let measured = Set(result.profile.measurements.map(\.shape))
     for group in groups { #expect(measured.contains(group.points[0].shape)) }
@@ -114,7 +116,8 @@ struct CalibratorTests {
     backend.refusal = {
       largest.contains($0) ? .unsupportedShape(field: "bytes", value: 9, accepted: "8") : nil
     }
-    let calibrator = Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 1e9)
+    let calibrator = Calibrator(
+      backend: backend, kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9)
     let result = try calibrator.run(groups, measuredAtUTC: date) { _ in }
     #expect(result.skippedPoints == largest.count)
     #expect(largest.isDisjoint(with: result.profile.measurements.map(\.shape)))
@@ -128,7 +131,7 @@ struct CalibratorTests {
   func progress() throws {
     var last = 0.0
     _ = try Calibrator(
-      backend: LawfulBackend(), kind: "cpu", blockSize: 16, seconds: 1e9
+      backend: LawfulBackend(), kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
     ).run(measuredAtUTC: date) {
       #expect($0.share >= last && $0.share <= 1)
       last = $0.share
@@ -179,9 +182,9 @@ struct CalibratorTests {
         ]
       } + [ExperimentGroup(fit: [.linear(tokens: 2, outputs: 64, inputs: 64)], heldOut: [])]
     let backend = try CPUBackend()
-    let result = try Calibrator(backend: backend, kind: "cpu", blockSize: 16, seconds: 1e9).run(
-      groups, measuredAtUTC: date
-    ) { _ in }
+    let result = try Calibrator(
+      backend: backend, kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
+    ).run(groups, measuredAtUTC: date) { _ in }
     #expect(result.skippedPoints == 0)
     #expect(result.profile.readBytesPerSecond > 100_000_000)
     #expect(result.profile.device.kernelPath == backend.kernelPath)

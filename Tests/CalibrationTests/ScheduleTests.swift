@@ -31,11 +31,11 @@ struct ScheduleTests {
   }
 
   @Test(
-    "A GPU whose points take little but their setting up leaves none out in a minute and a half")
+    "A GPU whose points take little but their setting up leaves none out in two minutes")
   func gpu() {
     let groups = Experiment.groups(reach: .gpu)
-    let missing = leftOut(groups, pace: .gpu, seconds: 90) {
-      25_000_000 + 7 * Schedule.Pace.gpu.callNs($0.shape)
+    let missing = leftOut(groups, pace: .gpu, seconds: 120) {
+      35_000_000 + 7 * Schedule.Pace.gpu.callNs($0.shape)
     }
     #expect(missing.allSatisfy { $0 == 0 }, "\(missing)")
   }
@@ -43,7 +43,7 @@ struct ScheduleTests {
   @Test("By a CPU's pace the same device would lose attention, whose operations a GPU does at once")
   func paceMatters() {
     let groups = Experiment.groups(reach: .gpu)
-    let missing = leftOut(groups, pace: .cpu, seconds: 40) { _ in 25_000_000 }
+    let missing = leftOut(groups, pace: .cpu, seconds: 60) { _ in 35_000_000 }
     #expect(missing.reduce(0, +) > 100)
   }
 }

@@ -26,7 +26,7 @@ import Testing
     #expect(
       lines[27]
         == "    {\"operator\": \"append\", \"format\": \"fp16\", \"points\": 1, "
-        + "\"median_error\": 0.012500, \"p95_error\": 0.500000},")
+        + "\"median_error\": 0.012500, \"p95_error\": 0.500000, \"median_spread\": 0.100000},")
     #expect(lines.last == "}")
     #expect(Fixture.profile.hasSuffix("\"\n}\n"))
   }
@@ -40,7 +40,7 @@ import Testing
     let good = Fixture.syntheticProfile
     let device = Device(
       name: name, kind: "vulkan", kernelPath: "x", threads: 1, memoryBytes: 1,
-      lastLevelCacheBytes: 5)
+      lastLevelCacheBytes: 5, driver: name, kernelVersion: name)
     let profile = Profile(
       provenance: .measured, device: device, measuredAtUTC: "2026-01-01T00:00:00.5Z",
       blockSize: 1, readBytesPerSecond: 1, measurements: good.measurements)

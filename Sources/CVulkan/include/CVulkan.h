@@ -58,15 +58,16 @@ typedef struct cvulkan_loader {
   char reason[256];
 } cvulkan_loader;
 
-/* A physical device. Versions are packed as by VK_MAKE_API_VERSION, but the driver's is packed as
-   its vendor likes. */
+/* A physical device. */
 typedef struct cvulkan_device {
   VkPhysicalDevice handle;
   char name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
   VkPhysicalDeviceType type;
   uint32_t vendor_id;
+  /* As VK_MAKE_API_VERSION packs it. */
   uint32_t api_version;
-  uint32_t driver_version;
+  /* Name and version; empty where the device does not say. */
+  char driver[VK_MAX_DRIVER_NAME_SIZE + VK_MAX_DRIVER_INFO_SIZE];
   /* The largest heap of memory local to the device, in bytes; 0 if it reports none. */
   uint64_t device_local_bytes;
   /* Whether storage buffers may hold 16-bit values. */

@@ -31,6 +31,8 @@ public final class VulkanBackend: KernelBackend {
       coreCount: max(1, Int(context.features.multiprocessors)),
       memoryBytes: Int(context.device.deviceLocalBytes),
       lastLevelCacheBytes: VulkanBackend.assumedCacheBytes,
+      driver: context.device.driver.isEmpty ? nil : context.device.driver,
+      kernelDigest: VulkanShader.digest,
       isGPU: context.device.kind != .cpu)
   }
 

@@ -49,8 +49,9 @@ public struct VulkanDevice: Hashable, Sendable {
   public let vendorID: UInt32
   /// The newest version of Vulkan that it supports.
   public let apiVersion: Version
-  /// The driver's version, packed as its maker likes: good for telling drivers apart.
-  public let driverVersion: UInt32
+  /// The driver's name and version as it writes them, such as "NVIDIA 580.159.04"; empty where it
+  /// does not say.
+  public let driver: String
   /// Its largest heap of local memory; 0 if it reports none.
   public let deviceLocalBytes: UInt64
   /// Whether storage buffers may hold 16-bit values, which the kernels for half precision need.
@@ -68,7 +69,7 @@ public struct VulkanDevice: Hashable, Sendable {
       }
     vendorID = device.vendor_id
     apiVersion = Version(packed: device.api_version)
-    driverVersion = device.driver_version
+    driver = withUnsafeBytes(of: device.driver, String.init(zeroTerminated:))
     deviceLocalBytes = device.device_local_bytes
     has16BitStorage = device.has_16bit_storage
   }

@@ -1,4 +1,5 @@
 import CVulkan
+import Operators
 
 /// The embedded shaders, by the names of their files in `Sources/CVulkan/Shaders`.
 enum VulkanShader: String, CaseIterable {
@@ -34,5 +35,15 @@ enum VulkanShader: String, CaseIterable {
     let code = code
     return UnsafeBufferPointer(
       start: code.spirv.assumingMemoryBound(to: UInt32.self), count: code.byte_count / 4)
+  }
+
+  /// Tells one set of shaders from another: ``FNV1a`` of all SPIR-V in the order of `allCases`.
+  static var digest: String {
+    var hash = FNV1a()
+    for shader in allCases {
+      let code = shader.code
+      hash.combine(UnsafeRawBufferPointer(start: code.spirv, count: code.byte_count))
+    }
+    return hash.digits
   }
 }

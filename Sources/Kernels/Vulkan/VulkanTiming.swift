@@ -10,14 +10,19 @@ extension VulkanBackend {
   private static let samplesOfList = Int(CVULKAN_STAMPS) / 2
   /// About how long one list of commands may run.
   private static let list_ns = 1e9
+  /// How long a GPU works before its time counts. An idle one lowers its clock (an H200 from 1,980 to
+  /// 345 MHz within three seconds of light load) and raises it within milliseconds of work.
+  private static let warmUp_ns: Int64 = 20_000_000
+  /// About how long one of the lists may run by which it warms up.
+  private static let warmUpList_ns = 5e6
 
   /// Nanoseconds of `calls` samples of what `record` records for the call with a number.
   ///
   /// Where a call takes less than 200 µs, a sample is the mean of as many calls as come to that, 64
-  /// at most, one after the other between two timestamps, each with inputs of its own. A first list
-  /// finds out how many; it runs twice, and its first run counts nowhere. Each further list begins
-  /// with a call that does not count. What `prepare` records for a call runs before the sample's
-  /// first timestamp.
+  /// at most, one after the other between two timestamps, each with inputs of its own. First lists
+  /// find out how many, and let a GPU raise its clock; they count nowhere. Each further list begins
+  /// with a call that does not count either. What `prepare` records for a call runs before the
+  /// sample's first timestamp.
   private func timeRuns(
     _ work: VulkanWork, calls: Int, mostReplays: Int = VulkanBackend.mostReplays,
     prepare: (Int, VulkanRecorder) throws(DeviceError) -> Void = { _, _ in },
@@ -31,43 +36,49 @@ extension VulkanBackend {
     }
     guard calls > 0 else { return [] }
     var next = 0
-    func sample(_ number: Int, replays: Int, _ recorder: VulkanRecorder) throws(DeviceError) {
-      for call in next..<next + replays { try prepare(call, recorder) }
-      recorder.barrier()
-      recorder.stamp(2 * number)
-      for call in next..<next + replays {
-        try record(call, recorder)
-        recorder.barrier()
-      }
-      recorder.stamp(2 * number + 1)
-      next += replays
-    }
-    try context.run(work, times: 2) { (recorder) throws(DeviceError) in
-      try sample(0, replays: 1, recorder)
-    }
-    let trial_ns = max(1, try context.stamps_ns(2, for: work)[1])
-    let enough = Int(VulkanBackend.sample_ns / trial_ns) + 1
-    let replays = trial_ns < VulkanBackend.sample_ns ? max(1, min(mostReplays, enough)) : 1
-    var samples_ns = replays == 1 ? [Int64(trial_ns)] : []
-    let sampleOfList = Int(VulkanBackend.list_ns / (trial_ns * Double(replays)))
-    while samples_ns.count < calls {
-      let count = min(
-        calls - samples_ns.count, VulkanBackend.samplesOfList, max(1, sampleOfList))
-      try context.run(work) { (recorder) throws(DeviceError) in
-        try prepare(next, recorder)
-        recorder.barrier()
-        try record(next, recorder)
-        recorder.barrier()
-        next += 1
-        for number in 0..<count { try sample(number, replays: replays, recorder) }
+    /// Nanoseconds of a call in each of `count` samples of a list, which runs so many times.
+    func list(
+      _ count: Int, replays: Int, times: Int = 1, after warmUps: Int
+    ) throws(DeviceError) -> [Double] {
+      try context.run(work, times: times) { (recorder) throws(DeviceError) in
+        for number in 0..<warmUps + count {
+          let first = next, calls = number < warmUps ? 1 : replays
+          next += calls
+          for call in first..<next { try prepare(call, recorder) }
+          recorder.barrier()
+          if number >= warmUps { recorder.stamp(2 * (number - warmUps)) }
+          for call in first..<next {
+            try record(call, recorder)
+            recorder.barrier()
+          }
+          if number >= warmUps { recorder.stamp(2 * (number - warmUps) + 1) }
+        }
       }
       let stamps_ns = try context.stamps_ns(2 * count, for: work)
-      for number in 0..<count {
-        let elapsed_ns = stamps_ns[2 * number + 1] - stamps_ns[2 * number]
-        samples_ns.append(Int64(max(1, elapsed_ns / Double(replays))))
+      return (0..<count).map {
+        max(1, (stamps_ns[2 * $0 + 1] - stamps_ns[2 * $0]) / Double(replays))
       }
     }
-    return samples_ns
+    /// Calls of a sample, and samples of a list that takes so long.
+    func lengths(_ call_ns: Double, _ list_ns: Double) -> (replays: Int, samples: Int) {
+      let enough = Int(VulkanBackend.sample_ns / call_ns) + 1
+      let replays = call_ns < VulkanBackend.sample_ns ? max(1, min(mostReplays, enough)) : 1
+      let samples = Int(list_ns / (call_ns * Double(replays)))
+      return (replays, max(1, min(VulkanBackend.samplesOfList, samples)))
+    }
+    let begun_ns = MonotonicClock.now_ns
+    var trial_ns = try list(1, replays: 1, times: 2, after: 0)[0]
+    while facts.isGPU, MonotonicClock.now_ns - begun_ns < VulkanBackend.warmUp_ns {
+      let (replays, samples) = lengths(trial_ns, VulkanBackend.warmUpList_ns)
+      trial_ns = try list(samples, replays: replays, after: 0).last!
+    }
+    let (replays, samples) = lengths(trial_ns, VulkanBackend.list_ns)
+    // Software has no clock to raise, and its long calls are not made more often than need be.
+    var calls_ns = replays == 1 && !facts.isGPU ? [trial_ns] : []
+    while calls_ns.count < calls {
+      calls_ns += try list(min(calls - calls_ns.count, samples), replays: replays, after: 1)
+    }
+    return calls_ns.map { Int64($0) }
   }
 
   /// See ``KernelBackend/time(_:blockSize:repeats:)``. A sample of a short call is the mean of

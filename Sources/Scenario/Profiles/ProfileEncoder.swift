@@ -13,7 +13,7 @@ struct ProfileEncoder {
     encoder.writeList("measurements", profile.measurements.map(measurement))
     if !residuals.isEmpty { encoder.writeList("residuals", residuals.map(residual)) }
     let covered = encoder.lines.joined(separator: "\n") + "\n"
-    return covered + "  \"checksum\": \"\(ProfileChecksum.digits(covered.utf8))\"\n}\n"
+    return covered + "  \"checksum\": \"\(FNV1a.digits(covered.utf8))\"\n}\n"
   }
 
   private mutating func writeHead(_ profile: Profile) {
@@ -27,6 +27,11 @@ struct ProfileEncoder {
       "    \"name\": \(quoted(device.name)),",
       "    \"kind\": \(quoted(device.kind)),",
       "    \"kernel_path\": \(quoted(device.kernelPath)),",
+    ]
+    for (key, text) in [("kernel_version", device.kernelVersion), ("driver", device.driver)] {
+      if let text { lines.append("    \"\(key)\": \(quoted(text)),") }
+    }
+    lines += [
       "    \"threads\": \(device.threads),",
       "    \"memory_bytes\": \(device.memoryBytes),",
       "    \"last_level_cache_bytes\": \(device.lastLevelCacheBytes)",
@@ -77,7 +82,8 @@ struct ProfileEncoder {
     let format = residual.format.map { ", \"format\": \(quoted($0.name))" } ?? ""
     return "{\"operator\": \(quoted(residual.kind.rawValue))\(format), "
       + "\"points\": \(residual.points), \"median_error\": \(decimal(residual.medianError)), "
-      + "\"p95_error\": \(decimal(residual.p95Error))}"
+      + "\"p95_error\": \(decimal(residual.p95Error)), "
+      + "\"median_spread\": \(decimal(residual.medianSpread))}"
   }
 
   /// Six decimals, built from whole numbers: the same digits on every machine and no exponent.

@@ -61,7 +61,7 @@ struct ProfileReader {
     }
     let covered = ProfileChecksum.covered(bytes, beforeLine: member.keyPosition.line)
     let isLast = (file.members.dropLast().last?.keyPosition.line ?? 0) < member.keyPosition.line
-    guard given == ProfileChecksum.digits(covered), isLast else {
+    guard given == FNV1a.digits(covered), isLast else {
       cursor.refuse(
         "\(Escaping.quoted(given)) does not match the file: it was edited or damaged; measure "
           + "anew with `kvsim calibrate`")
@@ -89,6 +89,11 @@ struct ProfileReader {
       .choice(of: ["cpu", "vulkan"])
     let kernelPath = device.required("kernel_path", accepted: "a name such as `avx512`")?
       .nonEmptyText(accepted: "a name such as `avx512`")
+    // Older profiles have neither.
+    let kernelVersion = device.optional("kernel_version")?
+      .nonEmptyText(accepted: "which kernels they were")
+    let driver = device.optional("driver")?
+      .nonEmptyText(accepted: "the driver's name and version")
     let threads = device.required("threads", accepted: "a whole number of threads")?
       .integer(in: 1...Limits.threads, unit: "threads")
     let memoryBytes = device.required("memory_bytes", accepted: "a whole number of bytes")?
@@ -101,7 +106,7 @@ struct ProfileReader {
     }
     return Device(
       name: name, kind: kind, kernelPath: kernelPath, threads: threads, memoryBytes: memoryBytes,
-      lastLevelCacheBytes: cacheBytes)
+      lastLevelCacheBytes: cacheBytes, driver: driver, kernelVersion: kernelVersion)
   }
 
   private func measurements(_ file: MappingCursor) -> [Measurement]? {
@@ -131,9 +136,10 @@ struct ProfileReader {
       _ = residual.optional("format")?.text()
       _ = residual.required("points", accepted: "a whole number of points")?
         .integer(in: 0...Limits.measurements)
-      for key in ["median_error", "p95_error"] {
-        _ = residual.required(key, accepted: "a share, such as 0.01")?
-          .number(in: { $0 >= 0 }, accepted: "a share, such as 0.01")
+      let share = "a share, such as 0.01"
+      let errors = ["median_error", "p95_error"].map { residual.required($0, accepted: share) }
+      for cursor in errors + [residual.optional("median_spread")] {
+        _ = cursor?.number(in: { $0 >= 0 }, accepted: share)
       }
     }
   }

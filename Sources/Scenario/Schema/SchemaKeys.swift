@@ -35,9 +35,12 @@ enum SchemaKeys {
     "read_bytes_per_second", "measurements", "residuals", "checksum",
   ]
   static let profileDevice = [
-    "name", "kind", "kernel_path", "threads", "memory_bytes", "last_level_cache_bytes",
+    "name", "kind", "kernel_path", "kernel_version", "driver", "threads", "memory_bytes",
+    "last_level_cache_bytes",
   ]
-  static let residual = ["operator", "format", "points", "median_error", "p95_error"]
+  static let residual = [
+    "operator", "format", "points", "median_error", "p95_error", "median_spread",
+  ]
   private static let heads = ["query_heads", "kv_heads", "head_dim", "format"]
   /// Keys of a measurement beside those of ``anyMeasurement``, by operator.
   static let operators: [(name: String, keys: [String])] = [

@@ -17,6 +17,9 @@ import Testing
         #expect(!device.name.isEmpty)
         #expect(device.apiVersion >= VulkanDevice.Version(packed: 1 << 22))
         #expect(device.vendorID != 0)
+        #expect(
+          !device.driver.isEmpty
+            || device.apiVersion < VulkanDevice.Version(packed: 1 << 22 | 2 << 12))
         #expect(device.deviceLocalBytes > 0)
       }
     }
