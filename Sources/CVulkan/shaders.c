@@ -42,6 +42,9 @@ SHADER(linear_matrix) = {
 SHADER(linear_rows) = {
 #embed "Shaders/linear_rows.spv"
 };
+SHADER(linear_stream) = {
+#embed "Shaders/linear_stream.spv"
+};
 SHADER(linear_tiles) = {
 #embed "Shaders/linear_tiles.spv"
 };
@@ -75,9 +78,9 @@ SHADER(silu_multiply) = {
 static const cvulkan_shader shaders[] = {
     SHADER(activations), SHADER(add), SHADER(append), SHADER(decode), SHADER(decode_matrix),
     SHADER(fill), SHADER(fragments), SHADER(gather), SHADER(gather_halves), SHADER(halves),
-    SHADER(linear_few), SHADER(linear_matrix), SHADER(linear_rows), SHADER(linear_tiles),
-    SHADER(merge), SHADER(prefill), SHADER(prefill_matrix), SHADER(read), SHADER(rms_norm),
-    SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
+    SHADER(linear_few), SHADER(linear_matrix), SHADER(linear_rows), SHADER(linear_stream),
+    SHADER(linear_tiles), SHADER(merge), SHADER(prefill), SHADER(prefill_matrix), SHADER(read),
+    SHADER(rms_norm), SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
 };
 #undef SHADER
 

@@ -64,18 +64,19 @@ public enum Experiment {
     return groups
   }
 
-  /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens (8,192
-  /// on a GPU); and 268 million, as a language-model head has, for up to 64 (256). Steps are finer
-  /// up to 64 tokens, where kernels pass from memory's bound to arithmetic's by whole register
-  /// tiles.
+  /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens; and
+  /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens, where
+  /// kernels pass from memory's bound to arithmetic's by whole register tiles. On a GPU all of them
+  /// go to 8,192 tokens, with points on both sides of each number of tokens at which kernels change.
   static func linear(_ reach: Reach) -> ExperimentGroup {
-    let few = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64], more = [128, 256, 512, 1024]
-    // A GPU's kernels for many tokens begin at 17.
-    let most = reach == .gpu ? [17, 2048, 4096, 8192] : []
+    let isGPU = reach == .gpu
+    let tokens =
+      isGPU
+      ? [1, 2, 8, 9, 16, 17, 32, 33, 64, 65, 128, 129, 256, 257, 512, 513, 1024, 2048, 4096, 8192]
+      : [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024]
     let grids = [
-      (2048, 1024, few + more + most), (4096, 2048, few + more + most),
-      (8192, 4096, few + more + most), (24576, 4096, few + more + most),
-      (65536, 4096, [1, 4, 16, 64] + (reach == .gpu ? [256] : [])),
+      (2048, 1024, tokens), (4096, 2048, tokens), (8192, 4096, tokens), (24576, 4096, tokens),
+      (65536, 4096, isGPU ? tokens : [1, 4, 16, 64]),
     ]
     let fit = grids.flatMap { outputs, inputs, tokens in
       tokens.map { OperatorShape.linear(tokens: $0, outputs: outputs, inputs: inputs) }
@@ -86,7 +87,12 @@ public enum Experiment {
       (96, 19456, 2560), (96, 12288, 4096), (192, 6144, 1024), (384, 4096, 4096),
       (700, 6144, 1024), (1, 36864, 4096),
     ]
-    if reach == .gpu { heldOut += [(1500, 6144, 4096), (3000, 4096, 12288), (6000, 4096, 4096)] }
+    if isGPU {
+      heldOut += [
+        (48, 51200, 5120), (200, 51200, 5120), (200, 5120, 25600), (1500, 6144, 4096),
+        (3000, 4096, 12288), (6000, 4096, 4096), (6000, 51200, 5120),
+      ]
+    }
     return ExperimentGroup(
       fit: fit,
       heldOut: heldOut.map { OperatorShape.linear(tokens: $0.0, outputs: $0.1, inputs: $0.2) })

@@ -217,12 +217,18 @@ public struct CheckPlan: Sendable {
     if case .quick(let rounds) = extent { shapes.removeLast(shapes.count - 25 * rounds) }
     shapes += [
       // On a device with 132 multiprocessors: each tile of linear_matrix.comp, and a second band;
-      // several tiles and blocks of linear_few.comp; rows that halves.comp reads twice.
+      // several tiles and blocks of linear_few.comp; tiles of linear_stream.comp whole and cut in
+      // two and more, one and several of them over tokens; rows that halves.comp reads twice.
       LinearShape(tokens: 2200, outputs: 1410, inputs: 64),
       LinearShape(tokens: 1200, outputs: 1282, inputs: 64),
       LinearShape(tokens: 600, outputs: 1282, inputs: 64),
       LinearShape(tokens: 4, outputs: 4260, inputs: 4104),
       LinearShape(tokens: 12, outputs: 4260, inputs: 2056),
+      LinearShape(tokens: 20, outputs: 34_000, inputs: 128),
+      LinearShape(tokens: 24, outputs: 4260, inputs: 1024),
+      LinearShape(tokens: 60, outputs: 1410, inputs: 2048),
+      LinearShape(tokens: 100, outputs: 2600, inputs: 320),
+      LinearShape(tokens: 200, outputs: 150, inputs: 2048),
       LinearShape(tokens: 20, outputs: 64, inputs: 4128),
       LinearShape(tokens: 1, outputs: 1024, inputs: 2048),
       LinearShape(tokens: 96, outputs: 256, inputs: 1024),

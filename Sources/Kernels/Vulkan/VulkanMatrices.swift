@@ -1,12 +1,10 @@
 import CVulkan
 import Operators
 
-// Prefill attention and dense layers by products of matrices of halves. Other shaders first bring
-// what they multiply into the order that lanes fill matrices in, in scratch memory.
+// Prefill attention by products of matrices of halves. Another shader first brings what they multiply
+// into the order that lanes fill matrices in, in scratch memory.
 
 extension VulkanOperators {
-  // MARK: Prefill attention
-
   private struct GatherHalvesPush {
     var pages, table, keys, values: UInt64
     var tokens, kvHeads: UInt32
@@ -78,131 +76,5 @@ extension VulkanOperators {
       GatherHalvesPush(
         pages: pages, table: table, keys: keys, values: values, tokens: UInt32(tokens),
         kvHeads: UInt32(page.layout.kvHeads)), tiles, page.layout.kvHeads, 2)
-  }
-
-  // MARK: Linear
-
-  private struct HalvesPush {
-    var rows, halves, factors: UInt64
-    var rowCount, columns: UInt32
-  }
-
-  private struct LinearMatrixPush {
-    var x, factors, w, y: UInt64
-    var tokens, outputs, inputs: UInt32
-  }
-
-  /// What a workgroup and its subgroups take of a product.
-  private struct Tile {
-    let threads, tokens, outputs, ownTokens, ownOutputs: Int
-
-    /// Bytes that a workgroup shares: two slices of 32 inputs.
-    var sharedBytes: Int { 2 * (tokens + outputs) * 64 }
-
-    func groups(tokens: Int, outputs: Int) -> Int {
-      ((tokens + self.tokens - 1) / self.tokens) * ((outputs + self.outputs - 1) / self.outputs)
-    }
-
-    /// From the fastest on large products to the one that gives small ones the most workgroups.
-    static let all = [
-      Tile(threads: 256, tokens: 256, outputs: 128, ownTokens: 64, ownOutputs: 64),
-      Tile(threads: 256, tokens: 128, outputs: 128, ownTokens: 64, ownOutputs: 32),
-      Tile(threads: 256, tokens: 128, outputs: 64, ownTokens: 64, ownOutputs: 16),
-      Tile(threads: 128, tokens: 64, outputs: 32, ownTokens: 64, ownOutputs: 8),
-    ]
-  }
-
-  /// Whether a product for many tokens goes by products of matrices: whole slices of inputs, rows
-  /// of results at multiples of eight bytes, and offsets of 32 bits.
-  func takesMatricesInLinear(tokens: Int, outputs: Int, inputs: Int) -> Bool {
-    context.fragmentsAreKnown && inputs % 32 == 0 && outputs % 2 == 0
-      && max(tokens + 15, outputs) * inputs * 2 <= Int(UInt32.max)
-  }
-
-  /// The first tile that occupies most of the device, or the last one.
-  private func tile(tokens: Int, outputs: Int) -> Tile {
-    let wanted = context.multiprocessors * 3 / 4
-    let fitting = Tile.all.filter {
-      $0.sharedBytes <= Int(context.features.max_shared_bytes)
-        && $0.threads <= Int(context.features.max_workgroup_invocations)
-    }
-    return fitting.first {
-      $0.tokens < 2 * tokens && $0.groups(tokens: tokens, outputs: outputs) >= wanted
-    } ?? Tile.all[Tile.all.count - 1]
-  }
-
-  /// `y = x * w^T` by products of matrices.
-  func linearByMatrices(
-    x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
-    _ recorder: VulkanRecorder
-  ) throws(DeviceError) {
-    let padded = (tokens + 15) / 16 * 16
-    let byteCount = padded * inputs * 2
-    let scratch = try context.scratch(byteCount: byteCount + 4 * padded, for: work)
-    let factors = scratch + UInt64(byteCount)
-    let tile = tile(tokens: tokens, outputs: outputs)
-    let convert = try context.pipeline(.halves, [256], for: work)
-    let multiply = try context.pipeline(
-      .linearMatrix,
-      PageConstants.none(
-        workgroup: tile.threads, [tile.tokens, tile.outputs, tile.ownTokens, tile.ownOutputs]),
-      for: work)
-    recorder.dispatch(
-      convert,
-      HalvesPush(
-        rows: x, halves: scratch, factors: factors, rowCount: UInt32(tokens),
-        columns: UInt32(inputs)), padded / 2)
-    recorder.barrier()
-    recorder.dispatch(
-      multiply,
-      LinearMatrixPush(
-        x: scratch, factors: factors, w: w, y: y, tokens: UInt32(tokens),
-        outputs: UInt32(outputs), inputs: UInt32(inputs)),
-      tile.groups(tokens: tokens, outputs: outputs))
-  }
-
-  // MARK: Linear, of few tokens
-
-  private struct ActivationsPush {
-    var x, halves, factors: UInt64
-    var inputs: UInt32
-  }
-
-  /// Threads of a workgroup that fills a multiprocessor.
-  private static let fewThreads = 512
-
-  /// Whether a product for up to 16 tokens goes by products of matrices.
-  func takesMatricesInLinearOfFew(inputs: Int) -> Bool {
-    // Two tiles of partial sums, of 16 tokens and 16 outputs for each subgroup.
-    let sharedBytes = 2 * (VulkanOperators.fewThreads / 32) * 256 * 4
-    return context.fragmentsAreKnown && inputs % 8 == 0
-      && sharedBytes <= context.features.max_shared_bytes
-      && VulkanOperators.fewThreads <= context.features.max_workgroup_invocations
-  }
-
-  /// `y = x * w^T` for up to 16 tokens, by products of matrices.
-  func linearOfFew(
-    x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
-    _ recorder: VulkanRecorder
-  ) throws(DeviceError) {
-    let groups = tokens > 8 ? 2 : 1
-    let byteCount = (inputs + 31) / 32 * groups * 512
-    let scratch = try context.scratch(byteCount: byteCount + 64, for: work)
-    let factors = scratch + UInt64(byteCount)
-    let convert = try context.pipeline(
-      .activations, PageConstants.none(workgroup: 256, [groups]), for: work)
-    let multiply = try context.pipeline(
-      .linearFew,
-      PageConstants.none(workgroup: VulkanOperators.fewThreads, [groups, 8 / groups]), for: work)
-    recorder.dispatch(
-      convert,
-      ActivationsPush(x: x, halves: scratch, factors: factors, inputs: UInt32(inputs)), tokens)
-    recorder.barrier()
-    recorder.dispatch(
-      multiply,
-      LinearMatrixPush(
-        x: scratch, factors: factors, w: w, y: y, tokens: UInt32(tokens),
-        outputs: UInt32(outputs), inputs: UInt32(inputs)),
-      min((outputs + 15) / 16, context.multiprocessors))
   }
 }

@@ -120,6 +120,9 @@ extension VulkanOperators {
         .linearRows, linearConstants([held, each, outputsOfGroup]), for: work)
       recorder.dispatch(
         pipeline, push, min(65535, (outputs + outputsOfGroup - 1) / outputsOfGroup))
+    } else if streamsWeights(tokens: tokens, outputs: outputs, inputs: inputs) {
+      try linearByStreaming(
+        x: x, w: w, y: y, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
     } else if takesMatricesInLinear(tokens: tokens, outputs: outputs, inputs: inputs) {
       try linearByMatrices(
         x: x, w: w, y: y, tokens: tokens, outputs: outputs, inputs: inputs, recorder)

@@ -10,6 +10,7 @@ enum VulkanShader: String, CaseIterable {
   case prefillMatrix = "prefill_matrix"
   case linearMatrix = "linear_matrix"
   case linearFew = "linear_few"
+  case linearStream = "linear_stream"
   case activations
   case linearRows = "linear_rows"
   case linearTiles = "linear_tiles"
