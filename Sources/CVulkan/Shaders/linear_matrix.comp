@@ -18,15 +18,19 @@
 // makes of both operands in shared memory plain copies without conflicts of banks. Tokens 2g and
 // 2g + 1 are the matrix's rows g and g + 8.
 //
+// Rows of w come by whole lines of the cache, so by two slices at a time: each thread holds quads
+// of the first or of the second, and stores them when that slice's turn comes.
+//
 // Operations: 2 * tokens * outputs * inputs. Floor on an H200: products of 16 x 8 x 16, as Vulkan
 // has them, at 530 TFLOP/s measured without loads (its tensor cores reach 990 by other
-// instructions). 2,048 tokens, 4,096 outputs and inputs, without halves.comp: 256 tokens by 128
-// outputs 0.218 ms (316 TFLOP/s), 128 by 256 0.243; of the former 0.129 are the products, 0.032
-// waiting for each other at barriers, 0.005 writing to shared memory, and 0.050 loads from the L2
-// cache: rows of w come by 64 bytes, which cost twice as much as whole lines. Slower: fragments
-// straight from memory 0.245 to 0.320, coopMatLoad 0.306 and more, two workgroups of 128 threads
-// 0.250, fragments of the next slice during the products of this one 0.220. 24,576 outputs reach
-// 316 TFLOP/s, 8,192 tokens the same.
+// instructions). 2,048 tokens, 4,096 outputs and inputs, with halves.comp: 0.229 ms (300 TFLOP/s),
+// 0.015 of them halves.comp; 0.244 where rows of w come by 64 bytes. 8,192 tokens and 24,576 outputs
+// reach 331 TFLOP/s (315). Of the latter kernel's 0.218 ms without halves.comp 0.129 were the
+// products, 0.032 waiting for each other at barriers, 0.005 writing to shared memory, and 0.050
+// loads from the L2 cache. Slower still: 128 tokens by 256 outputs 0.243, fragments straight from
+// memory 0.245 to 0.320, coopMatLoad 0.306 and more, two workgroups of 128 threads 0.250, fragments
+// of the next slice during the products of this one 0.220; and the loop unrolled by two slices,
+// which makes the kernel above a seventh slower.
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 7) const uint TILE_TOKENS = 256;
@@ -45,7 +49,8 @@ layout(push_constant) uniform Push {
 // Tiles of tokens that go over the same outputs one after the other, w still being in the cache.
 const uint BAND = 8;
 const uint X_QUADS = TILE_TOKENS * 4, W_QUADS = TILE_OUTPUTS * 4, STAGE = X_QUADS + W_QUADS;
-const uint X_EACH = X_QUADS / gl_WorkGroupSize.x, W_EACH = W_QUADS / gl_WorkGroupSize.x;
+// Of a thread: x of one slice, w of two.
+const uint X_EACH = X_QUADS / gl_WorkGroupSize.x, W_EACH = 2 * W_QUADS / gl_WorkGroupSize.x;
 const uint M_COUNT = OWN_TOKENS / 16, N_COUNT = OWN_OUTPUTS / 8;
 shared uvec4 stage[2 * STAGE];
 
@@ -57,17 +62,28 @@ LEFT low[M_COUNT], high[M_COUNT];
 uvec4 right[N_COUNT];
 RESULT sums[M_COUNT * N_COUNT];
 
-void load(uint slice) {
-  const uint64_t x_from = x + slice * 1024ul, w_from = w + slice * 64ul;
+void load_x(uint slice) {
+  const uint64_t x_from = x + slice * 1024ul;
   [[unroll]] for (uint i = 0; i < X_EACH; i++) x_ahead[i] = Quads(x_from).at[x_at[i]];
+}
+
+// Of w, `slice` and the next; this thread's quads are all of one of them.
+void load_w(uint slice, uint last) {
+  const uint64_t w_from = w + min(slice + gl_LocalInvocationIndex / 4 % 2, last) * 64ul;
   [[unroll]] for (uint i = 0; i < W_EACH; i++) w_ahead[i] = Quads(w_from).at[w_at[i]];
 }
 
-void store(uint to) {
-  to += gl_LocalInvocationIndex;
-  [[unroll]] for (uint i = 0; i < X_EACH; i++) stage[to + i * gl_WorkGroupSize.x] = x_ahead[i];
-  to += X_QUADS;
-  [[unroll]] for (uint i = 0; i < W_EACH; i++) stage[to + i * gl_WorkGroupSize.x] = w_ahead[i];
+void store(uint to, uint slice) {
+  const uint local = gl_LocalInvocationIndex;
+  [[unroll]] for (uint i = 0; i < X_EACH; i++) {
+    stage[to + local + i * gl_WorkGroupSize.x] = x_ahead[i];
+  }
+  if (local / 4 % 2 == slice % 2) {
+    to += X_QUADS + local / 8 * 4 + local % 4;
+    [[unroll]] for (uint i = 0; i < W_EACH; i++) {
+      stage[to + i * gl_WorkGroupSize.x / 2] = w_ahead[i];
+    }
+  }
 }
 
 void fetch(uint from) {
@@ -104,7 +120,7 @@ void find(uint first_token, uint first_output) {
   }
   [[unroll]] for (uint i = 0; i < W_EACH; i++) {
     const uint at = i * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
-    w_at[i] = min(first_output + at / 4, outputs - 1) * (inputs / 8) + at % 4;
+    w_at[i] = min(first_output + at / 8, outputs - 1) * (inputs / 8) + at % 4;
   }
 }
 
@@ -140,9 +156,10 @@ void main() {
   [[unroll]] for (uint i = 0; i < M_COUNT * N_COUNT; i++) sums[i] = RESULT(0.0);
 
   const uint last = inputs / 32 - 1;
-  load(0);
-  store(0);
-  load(min(1, last));
+  load_x(0);
+  load_w(0, last);
+  store(0, 0);
+  load_x(min(1, last));
   barrier();
   uint turn = 0;
   // The last slice comes after the loop: sums that leave a loop are copied in each turn of it.
@@ -150,10 +167,11 @@ void main() {
     fetch(turn);
     multiply_low();
     turn = STAGE - turn;
-    store(turn);
+    store(turn, slice + 1);
     barrier();
     // After the barrier, or the compiler would move it up and copy what it brings.
-    load(min(slice + 2, last));
+    load_x(min(slice + 2, last));
+    if (slice % 2 == 0) load_w(slice + 2, last);
     multiply_high();
   }
   fetch(turn);
