@@ -24,17 +24,26 @@
 //     row 2g is the matrix's row g, row 2g + 1 its row g + 8.
 //
 // Operations: 4 * HEAD_DIM per query head and attended pair. Floor on an H200: products of 16 x 8 x
-// 16 at 530 TFLOP/s, as measured without loads. Measured at 8,192 tokens of 32 query and 8 KV heads
-// of 128, with queries as halves already: 128 rows, 64 keys 1.90 ms (290 TFLOP/s); keys in two
-// stages of 32 with one barrier 2.13; 32 rows of a subgroup, whose queries do not fit into
-// registers, 1.99; by coopMatLoad from padded rows 1.94. With conversion of queries here 1.98 (278
-// TFLOP/s), in a shader of its own 0.05 more; 2.00 with gather_halves.comp. Loads from shared
-// memory, 512 bytes for each pair of products, bound it: they alone would take 1.0 ms.
+// 16 at 530 TFLOP/s, as measured without loads. Loads from shared memory, 512 bytes for each pair
+// of products, would take 1.0 ms alone at 8,192 tokens, products 1.04. Measured there (32 query and
+// 8 KV heads of 128, with gather_halves.comp, whose pass takes 0.023 ms):
+//     2.01 ms  queries turned in a pass before, 2.11 where keys are rotated
+//     1.93 ms  without a branch around the loads of keys, and queries as halves by way of shared
+//              memory (285 TFLOP/s; 295 at 16,384); 2.03 turned here. Turning takes 0.01 of it; the
+//              rest is the loop, whose moves the compiler gives to other units where a shader adds
+//              as much as turning does
+// A workgroup's beginning and end take some 4 us, at 8,192 tokens 0.06 ms. Softmax takes 0.22.
+// Slower: keys in two stages of 32 with one barrier (2.13 against 1.90); coopMatLoad from padded
+// rows (1.94); a pass that makes halves of queries (by 0.05); 32 rows of a subgroup, also with
+// queries in shared memory and two workgroups of 128 threads on a multiprocessor (2.57); 64 rows in
+// a workgroup (2.76); rescaling only where the largest score rises by 8 (2.04); scores of the next
+// tile during the softmax of this one (2.09); two tiles in a turn of the loop (1.99); a loop for
+// masked tiles within one around both kinds (2.10).
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 7) const bool IS_CAPPED = false;
 layout(push_constant) uniform Push {
-  // Rotated, not scaled, [token][query_head][head_dim] floats; outputs alike.
+  // Neither turned nor scaled, [token][query_head][head_dim] floats; outputs alike.
   uint64_t queries, outputs;
   uint64_t keys, values;
   uint kv_heads, prefix, tokens;
@@ -50,12 +59,14 @@ const uint ROWS = gl_WorkGroupSize.x / 2;
 // Keys of a tile, and of a tile of the gathered ones.
 const uint TILE = 64, PART = 32;
 const uint SLICES = HEAD_DIM / 32, D_TILES = HEAD_DIM / 8, K_TILES = TILE / 8;
+const uint QUARTETS = HEAD_DIM / 16;
 const uint PART_QUADS = PART * HEAD_DIM / 8, TILE_QUADS = TILE * HEAD_DIM / 8;
+const uint TILE_BYTES = TILE_QUADS * 16;
 const uint EACH = TILE_QUADS / gl_WorkGroupSize.x;
 shared uvec4 key_stage[TILE_QUADS];
 shared uvec4 value_stage[TILE_QUADS];
 
-LEFT q[2 * SLICES];
+LEFT q[QUARTETS];
 RESULT scores[K_TILES], sums[D_TILES];
 // Of each of the lane's two rows: what makes of a product its score in powers of two; the largest
 // score so far; and the lane's share of the sum of weights.
@@ -77,24 +88,73 @@ uint64_t vector_of(uint kv_head, uint row) {
   return (head * GROUP_SIZE + row % GROUP_SIZE) * (HEAD_DIM * 4);
 }
 
-void load_queries(uint kv_head, uint first, uint last) {
-  vec4 x[2][2 * SLICES];
-  float up[2];
-  [[unroll]] for (uint h = 0; h < 2; h++) {
-    Fours from = Fours(queries + vector_of(kv_head, min(first + h, last)));
-    float most = 0;
-    [[unroll]] for (uint i = 0; i < 2 * SLICES; i++) {
-      x[h][i] = from.at[i / 2 * 8 + gl_SubgroupInvocationID % 4 * 2 + i % 2];
-      most = max(most, largest_of(x[h][i]));
+void butterfly(inout vec4 a, inout vec4 b) {
+  const vec4 c = a;
+  a = c + b;
+  b = c - b;
+}
+// Of the row's elements `8 * distance` apart.
+void butterflies_of_lanes(inout vec4 x[QUARTETS], uint distance) {
+  const float sign = (gl_SubgroupInvocationID & distance) == 0 ? 1.0 : -1.0;
+  [[unroll]] for (uint i = 0; i < QUARTETS; i++) {
+    x[i] = subgroupShuffleXor(x[i], distance) + sign * x[i];
+  }
+}
+// Multiplies a row by the block-diagonal Hadamard matrix of KEY_ORDER, whose norm it leaves out.
+void turn(inout vec4 x[QUARTETS]) {
+  [[unroll]] for (uint i = 0; i < QUARTETS; i++) {
+    const vec4 v = x[i];
+    const vec4 w = vec4(v.x + v.y, v.x - v.y, v.z + v.w, v.z - v.w);
+    x[i] = vec4(w.xy + w.zw, w.xy - w.zw);
+  }
+  [[unroll]] for (uint s = 0; s < SLICES; s++) butterfly(x[2 * s], x[2 * s + 1]);
+  butterflies_of_lanes(x, 1);
+  if (KEY_ORDER >= 32) butterflies_of_lanes(x, 2);
+  if (KEY_ORDER >= 64) {
+    [[unroll]] for (uint s = 0; s + 1 < SLICES; s += 2) {
+      butterfly(x[2 * s], x[2 * s + 2]);
+      butterfly(x[2 * s + 1], x[2 * s + 3]);
     }
+  }
+  if (KEY_ORDER >= 128) {
+    [[unroll]] for (uint i = 0; i + 4 < QUARTETS; i++) butterfly(x[i], x[i + 4]);
+  }
+}
+
+void load_queries(uint kv_head, uint first, uint last) {
+  vec4 x[2][QUARTETS];
+  float up[2];
+  const float norm = KEY_ORDER > 0 ? inversesqrt(float(KEY_ORDER)) : 1.0;
+  [[unroll]] for (uint h = 0; h < 2; h++) {
+    float most = 0;
+    Fours from = Fours(queries + vector_of(kv_head, min(first + h, last)));
+    [[unroll]] for (uint i = 0; i < QUARTETS; i++) {
+      x[h][i] = from.at[i / 2 * 8 + gl_SubgroupInvocationID % 4 * 2 + i % 2];
+    }
+    if (KEY_ORDER > 0) turn(x[h]);
+    [[unroll]] for (uint i = 0; i < QUARTETS; i++) most = max(most, largest_of(x[h][i]));
     most = quad_max(most);
     up[h] = scale_up(most);
-    factor[h] = scale_down(most) * (LOG2_E * inversesqrt(float(HEAD_DIM)));
+    factor[h] = scale_down(most) * (LOG2_E * inversesqrt(float(HEAD_DIM)) * norm);
   }
-  [[unroll]] for (uint i = 0; i < 2 * SLICES; i++) {
+  // By way of shared memory, for which keys and values wait: the compiler would keep floats, and
+  // make halves of them for every tile.
+  [[unroll]] for (uint i = 0; i < QUARTETS; i++) {
     const vec4 a = x[0][i] * up[0], b = x[1][i] * up[1];
-    q[i] = left_of(uvec4(halves_of(a.xy), halves_of(b.xy), halves_of(a.zw), halves_of(b.zw)));
+    const uvec4 words = uvec4(halves_of(a.xy), halves_of(b.xy), halves_of(a.zw), halves_of(b.zw));
+    const uint at = i % SLICES * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
+    if (i < SLICES) {
+      key_stage[at] = words;
+    } else {
+      value_stage[at] = words;
+    }
   }
+  barrier();
+  [[unroll]] for (uint i = 0; i < QUARTETS; i++) {
+    const uint at = i % SLICES * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
+    q[i] = left_of(i < SLICES ? key_stage[at] : value_stage[at]);
+  }
+  barrier();
 }
 
 void load(uint64_t tile) {
@@ -210,7 +270,6 @@ void main() {
   const uint first_row = (gl_NumWorkGroups.y - 1 - gl_WorkGroupID.y) * ROWS;
   const uint last_row = min(first_row + ROWS, tokens * GROUP_SIZE) - 1;
   const uint own_row = first_row + gl_SubgroupID * 16 + gl_SubgroupInvocationID / 4 * 2;
-  load_queries(kv_head, own_row, last_row);
   [[unroll]] for (uint d = 0; d < D_TILES; d++) sums[d] = RESULT(0.0);
   [[unroll]] for (uint h = 0; h < 2; h++) {
     top[h] = LOWEST;
@@ -223,24 +282,26 @@ void main() {
   // Where the last row's window begins: tiles from there on are seen whole, up to the diagonal.
   const uint last_begin = window == 0 || window >= end ? 0 : end - window;
   const uint64_t head = uint64_t(kv_head) * ((prefix + tokens + TILE - 1) / TILE);
-  const uint64_t k = keys + head * (TILE_QUADS * 16), v = values + head * (TILE_QUADS * 16);
+  const uint64_t k = keys + head * TILE_BYTES, v = values + head * TILE_BYTES;
 
-  load(k + uint64_t(start) * (TILE_QUADS * 16));
+  load(k + uint64_t(start) * TILE_BYTES);
+  load_queries(kv_head, own_row, last_row);
   store_keys();
   barrier();
   [[dont_unroll]] for (uint tile = start; tile < end_tile; tile++) {
     const uint first = tile * TILE;
-    load(v + uint64_t(tile) * (TILE_QUADS * 16));
+    load(v + uint64_t(tile) * TILE_BYTES);
     score();
     store_values();
     barrier();
-    const bool has_more = tile + 1 < end_tile;
-    if (has_more) load(k + uint64_t(tile + 1) * (TILE_QUADS * 16));
+    // Behind the last tile once more, as branches cost more: where they join, the compiler moves
+    // numbers from register to register.
+    load(k + uint64_t(min(tile + 1, end_tile - 1)) * TILE_BYTES);
     if (IS_CAPPED) cap_scores();
     if (first + TILE > first_seen || first < last_begin) mask(first, own_row, last_row);
     rescale();
     add_values();
-    if (has_more) store_keys();
+    store_keys();
     barrier();
   }
   write_outputs(kv_head, own_row, last_row);

@@ -145,7 +145,7 @@ extension VulkanOperators {
     var softCap: Float
   }
 
-  /// Attends a chunk; `queries` are turned in place.
+  /// Attends a chunk; without matrices, `queries` are turned in place.
   func prefill(
     _ page: PageConstants, pages: UInt64, table: UInt64, queries: UInt64, outputs: UInt64,
     prefix: Int, tokens: Int, options: AttentionOptions, _ recorder: VulkanRecorder

@@ -32,7 +32,7 @@ extension VulkanOperators {
       && tokens * page.groupSize / VulkanOperators.prefillRows < 65535
   }
 
-  /// Attends a chunk; `queries` are turned in place, and outputs are left to be turned back.
+  /// Attends a chunk; outputs are left to be turned back.
   func prefillByMatrices(
     _ page: PageConstants, pages: UInt64, table: UInt64, queries: UInt64, outputs: UInt64,
     prefix: Int, tokens: Int, options: AttentionOptions, _ recorder: VulkanRecorder
@@ -46,11 +46,6 @@ extension VulkanOperators {
       .prefillMatrix,
       page.constants(workgroup: VulkanOperators.prefillThreads)
         + [options.softCap == nil ? 0 : 1], for: work)
-    if page.keyOrder > 0 {
-      try rotate(
-        page, order: page.keyOrder, scale: 1, from: queries, to: queries,
-        rows: tokens * heads * page.groupSize, recorder)
-    }
     try gatherHalves(
       page, pages: pages, table: table, keys: scratch, values: scratch + UInt64(byteCount),
       tokens: prefix + tokens, tiles: keys / 32 * tiles, recorder)

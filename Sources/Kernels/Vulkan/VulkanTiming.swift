@@ -267,7 +267,7 @@ extension VulkanBackend {
     let tables = try tables(1, prefix + tokens, layout, arena, work)
     let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: context, work: work)
-    // Queries may be turned in place, so each call gets fresh ones first.
+    // Without matrices queries are turned in place, so each call gets fresh ones first.
     let places = arena.inputs.memory.byteCount / queryBytes
     func queries(_ call: Int) -> UInt64 {
       arena.inputs.memory.address + UInt64(call % places * queryBytes)

@@ -10,7 +10,7 @@ import Testing
     arguments: [
       (.append, [1, 2, 3, 4, 5]), (.gather, [1, 2, 3, 4, 5]), (.rotate, [2]),
       (.decode, [1, 2, 3, 6]), (.prefill, [1, 2, 3, 6]), (.merge, [2, 6]), (.linearTiles, []),
-      (.linearRows, []), (.gatherHalves, [1, 2, 3]), (.prefillMatrix, [2, 6]), (.halves, []),
+      (.linearRows, []), (.gatherHalves, [1, 2, 3]), (.prefillMatrix, [2, 4, 6]), (.halves, []),
       (.linearMatrix, []), (.decodeMatrix, [1, 2, 3, 6]), (.linearFew, []), (.linearStream, []),
       (.activations, []),
       (.fill, [1, 2, 3]),
