@@ -2,8 +2,7 @@
 // 1, 2 and 4) and go on between lanes. A row has LANES lanes, of which the first PARTS hold
 // elements; 128 elements take 16 lanes, two rows to a subgroup of 32.
 //
-// Lanes hand each other values by shuffles where a row fits into a subgroup, and through shared
-// memory elsewhere. The workgroup is a multiple of LANES; 64 is one for all head dimensions.
+// The workgroup is a multiple of LANES; 64 is one for all head dimensions.
 //
 // Rotation is exact in the sense that all devices that round additions and products to nearest give
 // the bits of the CPU kernels: butterflies run from stride 1 up, and then comes the norm.
@@ -15,37 +14,8 @@ const uint LANES =
 // Elements 8 * lane to 8 * lane + 3, and the four after them.
 struct Eight { vec4 a, b; };
 
-shared uvec4 passed[gl_WorkGroupSize.x];
-
-// Whether subgroups are full, so that their lanes are numbered without gaps.
-bool is_packed() { return gl_NumSubgroups * gl_SubgroupSize == gl_WorkGroupSize.x; }
-
-uint thread_number() {
-  return is_packed() ? gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID
-                     : gl_LocalInvocationIndex;
-}
-
-// What another thread of the same row holds. Every thread of the workgroup must call it.
-uvec4 of_thread(uvec4 mine, uint other) {
-  if (is_packed() && LANES <= gl_SubgroupSize) {
-    return subgroupShuffle(mine, other % gl_SubgroupSize);
-  }
-  passed[thread_number()] = mine;
-  barrier();
-  const uvec4 theirs = passed[other];
-  barrier();
-  return theirs;
-}
-vec4 of_thread(vec4 mine, uint other) {
-  return uintBitsToFloat(of_thread(floatBitsToUint(mine), other));
-}
-
-// Strides 1 and 2 of four neighbours.
-vec4 butterflies_of_four(vec4 x) {
-  precise const vec4 y = vec4(x.x + x.y, x.x - x.y, x.z + x.w, x.z - x.w);
-  precise const vec4 z = vec4(y.xy + y.zw, y.xy - y.zw);
-  return z;
-}
+#include "lanes.glsl"
+#include "butterflies.glsl"
 
 // Multiplies a row by the block-diagonal Hadamard matrix of an order of 16 or more, times `norm`.
 // Every thread of the workgroup must call it.

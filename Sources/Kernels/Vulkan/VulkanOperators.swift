@@ -10,6 +10,10 @@ struct VulkanOperators {
 
   /// Threads of the shaders that go over rows: a multiple of every row's lanes.
   private static let rowThreads = 64
+  /// From so many rows to a multiprocessor on append goes the way for many rows: the threads of few
+  /// would no longer all fit at once.
+  private static let manyRows = 64
+  private static let manyRowsThreads = 128
 
   // MARK: Rows
 
@@ -25,7 +29,22 @@ struct VulkanOperators {
     _ page: PageConstants, pages: UInt64, keys: UInt64, values: UInt64, slots: UInt64, tokens: Int,
     _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    try moveRows(.append, page, (pages, keys, values, slots), tokens: tokens, recorder)
+    let layout = page.layout
+    let isMany =
+      layout.format.bitsPerElement == 4
+      && tokens * layout.kvHeads >= VulkanOperators.manyRows * context.multiprocessors
+    let (threads, most) =
+      isMany ? (VulkanOperators.manyRowsThreads, 8) : (VulkanOperators.rowThreads, 16)
+    // A power of two, so that an element and its partner of the row's other half are in one lane.
+    let halfQuads = layout.headDim / 8
+    let lanes = min(most, halfQuads & -halfQuads)
+    let pipeline = try context.pipeline(
+      .append, page.constants(workgroup: threads) + [UInt32(lanes), isMany ? 1 : 0], for: work)
+    let tokensTogether = isMany ? 8 : 1
+    let rows = (tokens + tokensTogether - 1) / tokensTogether * tokensTogether * layout.kvHeads
+    let (x, y) = VulkanOperators.spread((rows * lanes + threads - 1) / threads)
+    recorder.dispatch(
+      pipeline, rowsPush(page, (pages, keys, values, slots), tokens: tokens), x, y, isMany ? 1 : 2)
   }
 
   /// Reads `tokens` tokens back, dequantised and turned back.
@@ -33,22 +52,19 @@ struct VulkanOperators {
     _ page: PageConstants, pages: UInt64, table: UInt64, keys: UInt64, values: UInt64, tokens: Int,
     _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    try moveRows(.gather, page, (pages, table, keys, values), tokens: tokens, recorder)
-  }
-
-  private func moveRows(
-    _ shader: VulkanShader, _ page: PageConstants, _ addresses: (UInt64, UInt64, UInt64, UInt64),
-    tokens: Int, _ recorder: VulkanRecorder
-  ) throws(DeviceError) {
     let pipeline = try context.pipeline(
-      shader, page.constants(workgroup: VulkanOperators.rowThreads), for: work)
+      .gather, page.constants(workgroup: VulkanOperators.rowThreads), for: work)
     let (x, y) = groups(rows: tokens * page.layout.kvHeads, page)
     recorder.dispatch(
-      pipeline,
-      RowsPush(
-        addresses: addresses, tokens: UInt32(tokens), kvHeads: UInt32(page.layout.kvHeads),
-        keyNorm: PageConstants.norm(page.keyOrder),
-        valueNorm: PageConstants.norm(page.valueOrder)), x, y, 2)
+      pipeline, rowsPush(page, (pages, table, keys, values), tokens: tokens), x, y, 2)
+  }
+
+  private func rowsPush(
+    _ page: PageConstants, _ addresses: (UInt64, UInt64, UInt64, UInt64), tokens: Int
+  ) -> RowsPush {
+    RowsPush(
+      addresses: addresses, tokens: UInt32(tokens), kvHeads: UInt32(page.layout.kvHeads),
+      keyNorm: PageConstants.norm(page.keyOrder), valueNorm: PageConstants.norm(page.valueOrder))
   }
 
   private struct RotatePush {

@@ -21,7 +21,7 @@ import Testing
 
   @Test("Defaults are those of common.glsl, and the workgroup's size counts")
   func defaults() {
-    let constants = ShaderConstants(VulkanShader.append.words)
+    let constants = ShaderConstants(VulkanShader.gather.words)
     #expect(constants.defaults == [0: 1, 1: 16, 2: 128, 3: 16, 4: 0, 5: 0, 6: 1])
     #expect(constants.used.contains(0))
   }
