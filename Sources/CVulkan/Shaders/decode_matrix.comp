@@ -7,7 +7,7 @@
 #extension GL_KHR_shader_subgroup_vote : require
 #pragma use_vulkan_memory_model
 #include "common.glsl"
-#include "groups.glsl"
+#include "butterflies.glsl"
 #include "exponentials.glsl"
 #include "fragments.glsl"
 
@@ -32,15 +32,18 @@
 // bits further up c * 2^-20, below the normal halves, and exact. x = zero + scale * code, so
 //     q . k = scale * (q . codes) + zero * sum(q),    sum p v = sum (p scale) codes + sum p zero
 //
-// Bytes per token and KV head at head_dim 128: 512 (FP16), 136 (four bits). Instructions of a
-// subgroup per 16 tokens in four bits: some 365, of which 16 are products, 90 unpack, 60 are the
-// softmax and 32 rescale sums. 64 sequences of 4,096 tokens, 32 query heads on 8 KV heads, on an
-// H200 (a plain read takes 236 and 63 us): FP16 251 us, four bits 96.5; the loads alone 80.
+// Bytes per token and KV head at head_dim 128: 512 (FP16), 136 (four bits). Of a subgroup's
+// instructions per 16 tokens in four bits 16 are products, 90 unpack, 60 are the softmax and 32
+// rescale sums. 64 sequences of 4,096 tokens, 32 query heads on 8 KV heads, on an H200 (a plain
+// read takes 236 and 63 us): FP16 248 us, four bits 91.5, both before a lane's tokens were
+// neighbours; loads alone 80; all from one page 10 us less: arithmetic bounds more than memory.
 //
-// Slower there: products the other way round, with 16 rows of heads (twice the registers: 203 us in
-// four bits); workgroups that go on from one KV head to the next, for equal shares (neighbours then
-// read different pages: 209); scales by one load of a lane and shuffles, at once (104) or when the
-// tile is taken (116); 32 tokens in flight and 32 ahead (98, in two rounds). 128 registers are the
+// Slower there in four bits: products the other way round, with 16 rows of heads (twice the
+// registers: 203 us); workgroups that go on from one KV head to the next, for equal shares
+// (neighbours then read different pages: 209); scales by one load of a lane and shuffles, at once
+// (104) or when the tile is taken (116); 32 tokens in flight and 32 ahead (98); queries from shared
+// memory (100), with pages touched three tiles ahead besides (105); sums rescaled only in a loop of
+// none or one round (103); joining subgroups one after the other (95.5). 128 registers are the
 // bound: beyond them a multiprocessor holds three workgroups and not four.
 
 layout(local_size_x_id = 0) in;
@@ -75,8 +78,6 @@ layout(push_constant) uniform Push {
   float soft_cap;
 };
 
-#include "rows.glsl"
-
 const bool FOUR_BIT = BITS == 4;
 const uint SUBGROUPS = gl_WorkGroupSize.x / 32;
 const bool IS_SPLIT = GROUP_SIZE > 4;
@@ -103,11 +104,11 @@ Ints table;
 // and head + 1.
 uint g, t, head;
 
-// Which tokens of 16: chosen so that the lanes of a load cover whole lines of 128 bytes, where four
-// bits have two rows to a line, and scales of two tokens come by one load. In a product with values
-// rows 2t, 2t + 1, 2t + 8 and 2t + 9 are what lanes of rows t and t + 4 brought.
-uint key_token(uint i) { return g / 2 * 4 + g % 2 + 2 * i; }
-uint value_token(uint i) { return i / 2 * 8 + t / 2 * 4 + t % 2 + i % 2 * 2; }
+// Which tokens of 16: a lane's two keys lie side by side, so that a word holds both their scales,
+// as it comes. In a product with values rows 2t, 2t + 1, 2t + 8 and 2t + 9 are what lanes of rows t
+// and t + 4 brought.
+uint key_token(uint i) { return 2 * g + i; }
+uint value_token(uint i) { return i / 2 * 8 + 2 * t + i % 2; }
 
 RIGHT query[STEPS], query_rest[IS_SPLIT ? STEPS : 1];
 RESULT sums[STEPS];
@@ -126,12 +127,16 @@ uint values[4 * BLOCKS * VALUE_WORDS], values_ahead[4 * BLOCKS * VALUE_WORDS];
 uint metadata[4 * BLOCKS], metadata_ahead[4 * BLOCKS];
 uint64_t slabs[BLOCKS];
 
-// The turned and scaled queries; then, two words a step and lane, their halves.
-shared float turned[HEADS * HEAD_DIM];
-shared uint packed_query[STEPS * 64], packed_rest[IS_SPLIT ? STEPS * 64 : 1];
+// At the end the sums of all subgroups. Before the first tile the turned and scaled queries, from
+// PACKED on, two words a step and lane, their halves, and from PACKED_REST on what those leave out.
+// One array for all: at 12.5 KiB the driver expects fewer workgroups on a multiprocessor, and gives
+// a lane more registers (141) than let four be there. Longer rows put heads into different banks.
+const uint SCRATCH_ROW = HEAD_DIM + 4;
+const uint PACKED = HEADS * SCRATCH_ROW, PACKED_REST = PACKED + STEPS * 64;
+shared uint scratch[SUBGROUPS * HEADS * SCRATCH_ROW];
+shared float head_sum[HEADS], head_most[HEADS];
 shared float subgroup_largest[SUBGROUPS * HEADS];
-shared float joined[HEADS * HEAD_DIM];
-shared float joined_weight[HEADS], joined_zeros[HEADS];
+shared float joined_weight[SUBGROUPS * HEADS], joined_zeros[SUBGROUPS * HEADS];
 
 // Where word i of a lane's part of a row lies among the row's words.
 uint key_word(uint i) { return (i / KEY_RUN * 4 + t) * KEY_RUN + i % KEY_RUN; }
@@ -148,9 +153,6 @@ uint lower_halves(uint a, uint b) {
 uint upper_halves(uint a, uint b) {
   return packFloat2x16(f16vec2(unpackFloat2x16(a).y, unpackFloat2x16(b).y));
 }
-
-// The part of x that halves hold exactly, but for what is below them all.
-float cut_to_half(float x) { return uintBitsToFloat(floatBitsToUint(x) & 0xFFFFE000u); }
 
 #include "decode_queries.glsl"
 
@@ -171,7 +173,7 @@ void load_tile(uint base) {
     const uint64_t key_rows = rows + (key_token(0) * ROW_BYTES + t * (4 * KEY_RUN));
     [[unroll]] for (uint h = 0; h < 2; h++) {
       [[unroll]] for (uint i = 0; i < KEY_WORDS; i += KEY_RUN) {
-        const uint64_t at = key_rows + uint64_t(2 * h * ROW_BYTES + 16 * i);
+        const uint64_t at = key_rows + uint64_t(h * ROW_BYTES + 16 * i);
         const uint to = (2 * b + h) * KEY_WORDS + i;
         if (KEY_RUN == 4) {
           const uvec4 x = Quads(at).at[0];
@@ -189,7 +191,7 @@ void load_tile(uint base) {
         rows + ((BLOCK_SIZE + value_token(0)) * ROW_BYTES + g * (4 * VALUE_RUN));
     [[unroll]] for (uint k = 0; k < 4; k++) {
       [[unroll]] for (uint i = 0; i < VALUE_WORDS; i += VALUE_RUN) {
-        const uint64_t at = value_rows + uint64_t((k / 2 * 8 + k % 2 * 2) * ROW_BYTES + 32 * i);
+        const uint64_t at = value_rows + uint64_t((k / 2 * 8 + k % 2) * ROW_BYTES + 32 * i);
         const uint to = (4 * b + k) * VALUE_WORDS + i;
         if (VALUE_RUN == 4) {
           const uvec4 x = Quads(at).at[0];
@@ -204,11 +206,9 @@ void load_tile(uint base) {
       }
     }
     if (FOUR_BIT) {
-      const uint64_t of = slabs[b] + (2 * BLOCK_SIZE * ROW_BYTES + 2 * offset + g / 2 * 8);
+      const uint64_t of = slabs[b] + (2 * BLOCK_SIZE * ROW_BYTES + 2 * offset + 4 * g);
       [[unroll]] for (uint i = 0; i < 4; i++) {
-        const uvec2 four = Pairs(of + uint64_t(i * (2 * BLOCK_SIZE))).at[0];
-        metadata_ahead[4 * b + i] =
-            g % 2 == 0 ? lower_halves(four.x, four.y) : upper_halves(four.x, four.y);
+        metadata_ahead[4 * b + i] = Words(of + uint64_t(i * (2 * BLOCK_SIZE))).at[0];
       }
     }
   }
@@ -269,13 +269,16 @@ RIGHT right_of(uint first_head, uint second_head) {
 
 // Adds 16 tokens' values, whose weights are `p`, ordered as scores.
 void add_values(uint b, vec4 p) {
-  const vec4 high =
-      vec4(cut_to_half(p.x), cut_to_half(p.y), cut_to_half(p.z), cut_to_half(p.w));
-  const vec4 rest = p - high;
-  const vec4 first = !IS_SPLIT && t >= 2 ? rest : high;
-  const RIGHT weights = right_of(packHalf2x16(first.xz), packHalf2x16(first.yw));
+  uvec2 words = uvec2(packHalf2x16(p.xz), packHalf2x16(p.yw));
+  const vec2 first = unpackHalf2x16(words.x), second = unpackHalf2x16(words.y);
+  const vec4 high = vec4(first.x, second.x, first.y, second.y);
+  // Columns of few heads hold one of both.
+  const vec4 rest = fma(high, vec4(IS_SPLIT || t >= 2 ? -1.0 : 0.0), p);
+  const uvec2 rest_words = uvec2(packHalf2x16(rest.xz), packHalf2x16(rest.yw));
+  if (!IS_SPLIT) words = rest_words;
+  const RIGHT weights = right_of(words.x, words.y);
   RIGHT weights_rest;
-  if (IS_SPLIT) weights_rest = right_of(packHalf2x16(rest.xz), packHalf2x16(rest.yw));
+  if (IS_SPLIT) weights_rest = right_of(rest_words.x, rest_words.y);
   [[unroll]] for (uint i = 0; i < VALUE_WORDS; i++) {
     uint v[4];
     [[unroll]] for (uint k = 0; k < 4; k++) v[k] = values[(4 * b + k) * VALUE_WORDS + i];
@@ -406,44 +409,45 @@ void join(uint64_t to, uint64_t row, uint heads) {
     top = max(top, vec2(subgroup_largest[at], subgroup_largest[at + 1]));
   }
   const vec2 share = exp2(largest - top);
-  for (uint turn = 0; turn < SUBGROUPS; turn++) {
-    if (gl_SubgroupID == turn && 2 * t < HEADS) {
-      [[unroll]] for (uint i = 0; i < STEPS; i++) {
-        [[unroll]] for (uint j = 0; j < 4; j++) {
-          uint at;
-          float factor = share[j % 2];
-          if (FOUR_BIT) {
-            at = nibble_dimension(value_word(i / 4), i % 4 * 2 + j / 2);
-            factor *= (j / 2 == 0 ? 16777216.0 : 1048576.0) / unit;
-          } else {
-            at = 2 * value_word(i) + j / 2;
-          }
-          const uint place = (head + j % 2) * HEAD_DIM + at;
-          const float sum = sums[i][j] * factor;
-          joined[place] = turn == 0 ? sum : joined[place] + sum;
+  if (2 * t < HEADS) {
+    const uint first = gl_SubgroupID * HEADS + head;
+    [[unroll]] for (uint i = 0; i < STEPS; i++) {
+      [[unroll]] for (uint j = 0; j < 4; j++) {
+        uint at;
+        float factor = share[j % 2];
+        if (FOUR_BIT) {
+          at = nibble_dimension(value_word(i / 4), i % 4 * 2 + j / 2);
+          factor *= (j / 2 == 0 ? 16777216.0 : 1048576.0) / unit;
+        } else {
+          at = 2 * value_word(i) + j / 2;
         }
-      }
-      [[unroll]] for (uint j = 0; g == 0 && j < 2; j++) {
-        const uint at = head + j;
-        joined_weight[at] = (turn == 0 ? 0.0 : joined_weight[at]) + weight[j] * share[j];
-        joined_zeros[at] = (turn == 0 ? 0.0 : joined_zeros[at]) + zeros[j] * share[j];
+        scratch[(first + j % 2) * SCRATCH_ROW + at] = floatBitsToUint(sums[i][j] * factor);
       }
     }
-    barrier();
+    [[unroll]] for (uint j = 0; g == 0 && j < 2; j++) {
+      joined_weight[first + j] = weight[j] * share[j];
+      joined_zeros[first + j] = zeros[j] * share[j];
+    }
   }
+  barrier();
   for (uint i = gl_LocalInvocationIndex; i < heads * HEAD_DIM; i += gl_WorkGroupSize.x) {
-    const uint of = i / HEAD_DIM;
-    const float sum = joined[i] + joined_zeros[of];
+    const uint of = i / HEAD_DIM, at = i % HEAD_DIM;
+    float sum = 0.0, weights = 0.0;
+    [[unroll]] for (uint j = 0; j < SUBGROUPS; j++) {
+      const uint from = j * HEADS + of;
+      sum += uintBitsToFloat(scratch[from * SCRATCH_ROW + at]) + joined_zeros[from];
+      weights += joined_weight[from];
+    }
     if (outputs != 0) {
-      Floats(outputs + row * (4 * HEAD_DIM)).at[i] = sum / joined_weight[of];
+      Floats(outputs + row * (4 * HEAD_DIM)).at[i] = sum / weights;
     } else {
-      Floats(to).at[of * (HEAD_DIM + 2) + 2 + i % HEAD_DIM] = sum;
+      Floats(to).at[of * (HEAD_DIM + 2) + 2 + at] = sum;
+      if (at == 0) Floats(to).at[of * (HEAD_DIM + 2) + 1] = weights;
     }
   }
   [[unroll]] for (uint j = 0; j < 2; j++) {
     if (outputs == 0 && gl_SubgroupID == 0 && g == 0 && 2 * t < HEADS && head + j < heads) {
       Floats(to).at[(head + j) * (HEAD_DIM + 2)] = top[j] * LN_2;
-      Floats(to).at[(head + j) * (HEAD_DIM + 2) + 1] = joined_weight[head + j];
     }
   }
   // The next heads use the same memory.
@@ -474,6 +478,7 @@ void main() {
   for (uint first = 0; first < GROUP_SIZE; first += HEADS) {
     const uint heads = min(HEADS, GROUP_SIZE - first);
     const uint64_t row = (uint64_t(span.x) * kv_heads + span.y) * GROUP_SIZE + first;
+    fetch_queries(queries + row * (4 * HEAD_DIM), heads);
     find_slabs(start);
     if (AHEAD) {
       // Queries are prepared while the first tile is on its way.
@@ -481,7 +486,7 @@ void main() {
       find_slabs(start + step);
     }
     begin_softmax();
-    turn_queries(queries + row * (4 * HEAD_DIM), heads);
+    turn_queries(heads);
     load_queries();
     for (uint base = start; base < last_token; base += step) {
       if (!AHEAD) load_tile(base);
