@@ -65,9 +65,10 @@ public enum Experiment {
   }
 
   /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens; and
-  /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens, where
-  /// kernels pass from memory's bound to arithmetic's by whole register tiles. On a GPU all of them
-  /// go to 8,192 tokens, with points on both sides of each number of tokens at which kernels change.
+  /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens,
+  /// where kernels pass from memory's bound to arithmetic's by whole register tiles. On a GPU all
+  /// of them go to 8,192 tokens, with points on both sides of each number of tokens at which
+  /// kernels change.
   static func linear(_ reach: Reach) -> ExperimentGroup {
     let isGPU = reach == .gpu
     let tokens =

@@ -30,8 +30,8 @@ struct CalibrateCommand: ParsableCommand {
 
   @Option(
     help: """
-      About how long to measure at most; a slow device leaves its largest points out. (default: 50, \
-      on a GPU 120)
+      About how long to measure at most; a slow device leaves its largest points out. (default: \
+      50, on a GPU 120)
       """)
   var seconds: Double?
 

@@ -7,8 +7,9 @@ struct KVSim: ParsableCommand {
     commandName: "kvsim",
     abstract: "Simulates LLM serving, with FP16, INT4 and rotated INT4 KV caches side by side.",
     discussion: """
-      Start with `kvsim calibrate --device cpu -o cpu.json`, which measures this machine, and \
-      `kvsim run Scenarios/quickstart.yaml --profile cpu.json`.
+      Start with `kvsim run Scenarios/quickstart.yaml`, which plays requests on an H200 as it was \
+      measured. `kvsim calibrate --device cpu -o mine.json` measures this machine (with \
+      `--device vulkan` its GPU), and `kvsim run … --profile mine.json` plays them on that.
       """,
     version: version,
     subcommands: [

@@ -17,10 +17,10 @@ struct CommandLineTests {
     Repository.root.appendingPathComponent("Scenarios/quickstart.yaml").path
   }
 
-  /// The quickstart with some text replaced, its files named by whole paths.
+  /// The scenario of two cores with some text replaced, its files named by whole paths.
   private func variant(_ replacements: [(String, String)]) throws -> String {
     let scenarios = Repository.root.appendingPathComponent("Scenarios").path
-    var text = try String(contentsOfFile: quickstart, encoding: .utf8)
+    var text = try String(contentsOfFile: scenarios + "/two-cores.yaml", encoding: .utf8)
       .replacingOccurrences(of: "model: models/", with: "model: \(scenarios)/models/")
       .replacingOccurrences(of: "profile: devices/", with: "profile: \(scenarios)/devices/")
     for (old, new) in replacements {

@@ -34,8 +34,25 @@ enum Shipped {
     let scenario = try load("quickstart")
     #expect(scenario.name == "quickstart")
     #expect(scenario.seed == 1)
-    #expect(scenario.model.name == "Qwen3-0.6B")
+    #expect(scenario.model.name == "Qwen3-32B")
     #expect(scenario.formats.map(\.name) == ["fp16", "int4", "int4-rotated"])
+    #expect(
+      scenario.engine
+        == EngineOptions(
+          maxNumSeqs: 256, maxNumBatchedTokens: 8192, blockSize: 16,
+          kvCacheMemory: .utilization(0.9)))
+    #expect(
+      scenario.workload
+        == Workload(
+          arrivals: .closedLoop(concurrency: 256), promptTokens: .uniform(256...1024),
+          outputTokens: .uniform(1024...4096), requests: 2000))
+  }
+
+  @Test("The scenario of two cores asks what its comments say")
+  func twoCores() throws {
+    let scenario = try load("two-cores")
+    #expect(scenario.name == "two-cores")
+    #expect(scenario.model.name == "Qwen3-0.6B")
     #expect(
       scenario.engine
         == EngineOptions(
@@ -47,19 +64,19 @@ enum Shipped {
           outputTokens: .uniform(128...384), requests: 400))
   }
 
-  @Test("the replay of Azure's trace plays all of it at one 300th of the rate")
+  @Test("the replay of Azure's trace plays all of it at its own rate")
   func azure() throws {
     let scenario = try load("azure-conversation")
-    #expect(scenario.model.name == "Qwen3-4B")
+    #expect(scenario.model.name == "Qwen3-8B")
     #expect(scenario.engine.kvCacheMemory == .utilization(0.9))
-    #expect(scenario.engine.maxNumBatchedTokens == 1024)
+    #expect(scenario.engine.maxNumBatchedTokens == 8192)
     #expect(scenario.workload.requests == 19_366)
     #expect(scenario.workload.promptTokens == .fromTrace)
     guard case .replay(let trace, let timeScale) = scenario.workload.arrivals else {
       Issue.record("not a replay")
       return
     }
-    #expect(trace.count == 19_366 && timeScale == 300)
+    #expect(trace.count == 19_366 && timeScale == 1)
   }
 
   /// A shipped scenario with a synthetic profile in place of the measured one.

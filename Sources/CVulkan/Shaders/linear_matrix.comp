@@ -24,9 +24,9 @@
 // Operations: 2 * tokens * outputs * inputs. Floor on an H200: products of 16 x 8 x 16, as Vulkan
 // has them, at 530 TFLOP/s measured without loads (its tensor cores reach 990 by other
 // instructions). 2,048 tokens, 4,096 outputs and inputs, with halves.comp: 0.229 ms (300 TFLOP/s),
-// 0.015 of them halves.comp; 0.244 where rows of w come by 64 bytes. 8,192 tokens and 24,576 outputs
-// reach 331 TFLOP/s (315). Of the latter kernel's 0.218 ms without halves.comp 0.129 were the
-// products, 0.032 waiting for each other at barriers, 0.005 writing to shared memory, and 0.050
+// 0.015 of them halves.comp; 0.244 where rows of w come by 64 bytes. 8,192 tokens and 24,576
+// outputs reach 331 TFLOP/s (315). Of the latter kernel's 0.218 ms without halves.comp 0.129 were
+// the products, 0.032 waiting for each other at barriers, 0.005 writing to shared memory, and 0.050
 // loads from the L2 cache. Slower still: 128 tokens by 256 outputs 0.243, fragments straight from
 // memory 0.245 to 0.320, coopMatLoad 0.306 and more, two workgroups of 128 threads 0.250, fragments
 // of the next slice during the products of this one 0.220; and the loop unrolled by two slices,

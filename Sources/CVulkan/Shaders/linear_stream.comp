@@ -8,9 +8,9 @@
 #include "common.glsl"
 #include "fragments.glsl"
 
-// y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T by products of matrices, for so many
-// tokens that a tile of them is worth sharing and so few that reading w is what takes the time. x
-// comes from halves.comp, as for linear_matrix.comp; w is as models store it.
+// y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T by products of matrices, for so
+// many tokens that a tile of them is worth sharing and so few that reading w is what takes the
+// time. x comes from halves.comp, as for linear_matrix.comp; w is as models store it.
 //
 // The work is tiles of tokens and outputs, each of slices of inputs. All slices of all tiles stand
 // in one row, of which each workgroup takes an equal part, so that the device is full whatever the
@@ -19,13 +19,13 @@
 // leave their sums in memory, and the last to come adds all of them up, in the order of the inputs.
 //
 // Bytes: 2 * outputs * inputs for each tile of tokens. Operations: 2 * tokens * outputs * inputs.
-// Floor on an H200: the bytes at 4.5 TB/s, the operations at the 530 TFLOP/s of these products. With
-// halves.comp, 32 / 64 / 128 / 256 tokens: 4,096 outputs and inputs 26 / 33 / 46 / 53 us (7.4), where
-// linear_matrix.comp takes 89 to 101; 24,576 outputs 68 / 80 / 112 / 216 us (45), where it takes 186
-// to 252. Between them lie 5 us of halves.comp and, where tiles are cut, 3 to 10 us of leaving sums
-// and adding them up: so fewer workgroups are better than two on a multiprocessor from 64 tokens on
-// (42 in place of 31 us). A subgroup's 32 outputs beat 16 for many outputs (80 and 91 us), not for
-// few (33 and 29 us).
+// Floor on an H200: the bytes at 4.5 TB/s, the operations at the 530 TFLOP/s of these products.
+// With halves.comp, 32 / 64 / 128 / 256 tokens: 4,096 outputs and inputs 26 / 33 / 46 / 53 us
+// (7.4), where linear_matrix.comp takes 89 to 101; 24,576 outputs 68 / 80 / 112 / 216 us (45),
+// where it takes 186 to 252. Between them lie 5 us of halves.comp and, where tiles are cut, 3 to 10
+// us of leaving sums and adding them up: so fewer workgroups are better than two on a
+// multiprocessor from 64 tokens on (42 in place of 31 us). A subgroup's 32 outputs beat 16 for many
+// outputs (80 and 91 us), not for few (33 and 29 us).
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 // Tokens of a tile, a multiple of 16.

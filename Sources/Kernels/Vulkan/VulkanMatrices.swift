@@ -1,8 +1,8 @@
 import CVulkan
 import Operators
 
-// Prefill attention by products of matrices of halves. Another shader first brings what they multiply
-// into the order that lanes fill matrices in, in scratch memory.
+// Prefill attention by products of matrices of halves. Another shader first brings what they
+// multiply into the order that lanes fill matrices in, in scratch memory.
 
 extension VulkanOperators {
   private struct GatherHalvesPush {

@@ -10,8 +10,8 @@ extension VulkanBackend {
   private static let samplesOfList = Int(CVULKAN_STAMPS) / 2
   /// About how long one list of commands may run.
   private static let list_ns = 1e9
-  /// How long a GPU works before its time counts. An idle one lowers its clock (an H200 from 1,980 to
-  /// 345 MHz within three seconds of light load) and raises it within milliseconds of work.
+  /// How long a GPU works before its time counts. An idle one lowers its clock (an H200 from 1,980
+  /// to 345 MHz within three seconds of light load) and raises it within milliseconds of work.
   private static let warmUp_ns: Int64 = 20_000_000
   /// About how long one of the lists may run by which it warms up.
   private static let warmUpList_ns = 5e6
