@@ -33,6 +33,9 @@ struct KernelsBenchCommand: ParsableCommand {
     help: ArgumentHelp("Cached tokens per sequence, 1 to 1048576 each.", valueName: "n,n,…"))
   var context: NumberList?
 
+  @Option(help: ArgumentHelp("Tokens of dense layers, 1 to 65536 each.", valueName: "n,n,…"))
+  var tokens: NumberList?
+
   @Option(
     help: ArgumentHelp(
       "Query heads, KV heads and head dimension, such as 32/8/128.", valueName: "q/kv/dim"))
@@ -66,6 +69,7 @@ struct KernelsBenchCommand: ParsableCommand {
     }
     if let batch { plan.batches = batch.numbers }
     if let context { plan.contexts = context.numbers }
+    if let tokens { plan.linearTokens = tokens.numbers }
     if let heads { plan.heads = heads.geometry }
     if let only { plan.kinds = only.kinds }
     if let blockSize { plan.blockSize = blockSize }

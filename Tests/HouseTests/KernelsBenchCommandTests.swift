@@ -6,7 +6,8 @@ struct KernelsBenchCommandTests {
     "A bad value is one clear error and exit code 64",
     arguments: [
       ["--batch", "0"], ["--batch", "1,,2"], ["--batch", "x"], ["--batch", ""],
-      ["--context", "2000000"], ["--context", "1k"], ["--heads", "32/7/128"],
+      ["--context", "2000000"], ["--context", "1k"], ["--tokens", "0"], ["--tokens", "70000"],
+      ["--heads", "32/7/128"],
       ["--heads", "32/8/120"], ["--heads", "32/8"], ["--block-size", "0"],
       ["--block-size", "2000"], ["--repeats", "2"], ["--format", "yaml"],
       ["--only", "decode,nothing"], ["--threads", "0"], ["--device", "gpu"],

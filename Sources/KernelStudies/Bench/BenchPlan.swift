@@ -163,6 +163,9 @@ public struct BenchPlan: Hashable, Sendable {
     for context in contexts where !(1...most).contains(context) {
       return "a context has 1 to \(most) tokens, not \(context)"
     }
+    for tokens in linearTokens where !(1...1 << 16).contains(tokens) {
+      return "a dense layer has 1 to \(1 << 16) tokens, not \(tokens)"
+    }
     guard !decodes.isEmpty, !kinds.isEmpty else {
       return "a plan has at least one batch, one context and one kind of operator"
     }

@@ -14,6 +14,7 @@ final class VulkanContext {
   private let compute: OpaquePointer
   private var pipelines = PipelineCache()
   private var constants: [VulkanShader: ShaderConstants] = [:]
+  private let substitutes: [VulkanShader: [UInt32]]
   /// The largest last; the others serve commands that were recorded before it was made.
   private var scratches: [cvulkan_memory] = []
   /// Whether shaders may fill cooperative matrices by element; see ``learnFragments()``.
@@ -25,10 +26,14 @@ final class VulkanContext {
   /// - Parameters:
   ///   - validates: by default whether the environment asks for it.
   ///   - vulkan: what all functions of Vulkan are asked of; by default that of libvulkan.so.1.
+  ///   - substitutes: SPIR-V in place of what is embedded.
+  ///   - adjust: makes of the device's features those that kernels are chosen by.
   /// - Throws: ``DeviceError/noVulkan(device:reason:)``, ``DeviceError/failed(_:)``.
   init(
-    _ selection: VulkanSelection, validates: Bool? = nil, vulkan: PFN_vkGetInstanceProcAddr? = nil
+    _ selection: VulkanSelection, validates: Bool? = nil, vulkan: PFN_vkGetInstanceProcAddr? = nil,
+    substitutes: [VulkanShader: [UInt32]] = [:], adjust: (inout cvulkan_features) -> Void = { _ in }
   ) throws(DeviceError) {
+    self.substitutes = substitutes
     let asked = getenv(VulkanContext.validationVariable).map { String(cString: $0) } ?? ""
     let loader = UnsafeMutablePointer<cvulkan_loader>.allocate(capacity: 1)
     loader.initialize(to: cvulkan_loader())
@@ -46,6 +51,7 @@ final class VulkanContext {
       }
       var features = cvulkan_features()
       cvulkan_ask_features(loader, handle, &features)
+      adjust(&features)
       self.device = chosen
       self.features = features
       self.compute = compute
@@ -143,11 +149,12 @@ final class VulkanContext {
     let relevant = constantsOf(shader).relevant(constants)
     let key = PipelineCache.Key(shader: shader, constants: relevant)
     if let known = pipelines.find(key) { return known }
-    let code = shader.code
     var made: VkPipeline?
-    try check(
+    let result = withWords(of: shader) { words in
       cvulkan_make_pipeline(
-        compute, code.spirv, code.byte_count, relevant, UInt32(relevant.count), &made), work)
+        compute, words.baseAddress, words.count * 4, relevant, UInt32(relevant.count), &made)
+    }
+    try check(result, work)
     pipelines.keep(made!, key)
     return made!
   }
@@ -157,9 +164,16 @@ final class VulkanContext {
 
   private func constantsOf(_ shader: VulkanShader) -> ShaderConstants {
     if let known = constants[shader] { return known }
-    let read = ShaderConstants(shader.words)
+    let read = withWords(of: shader) { ShaderConstants($0) }
     constants[shader] = read
     return read
+  }
+
+  private func withWords<Result>(
+    of shader: VulkanShader, _ body: (UnsafeBufferPointer<UInt32>) -> Result
+  ) -> Result {
+    guard let substitute = substitutes[shader] else { return body(shader.words) }
+    return substitute.withUnsafeBufferPointer(body)
   }
 
   /// Workgroups of 128 threads that run at once where a thread has 128 registers, as those of
