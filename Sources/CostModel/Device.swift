@@ -6,8 +6,10 @@ public struct Device: Hashable, Sendable {
   public let kind: String
   /// The kernels that ran: such as `avx512`.
   public let kernelPath: String
-  /// Threads that worked together.
+  /// Threads that worked together; of a GPU its multiprocessors.
   public let threads: Int
+  /// The same, for people: `2 threads`.
+  public var workers: String { "\(threads) \(kind == "vulkan" ? "multiprocessors" : "threads")" }
   /// Physical memory, in bytes.
   public let memoryBytes: Int
   /// Last-level cache, in bytes; 0 if unknown.

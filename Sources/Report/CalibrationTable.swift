@@ -43,7 +43,7 @@ public struct CalibrationTable {
       \(skippedPoints) points were left out for lack of time: predictions there are extrapolated
       """
     return """
-      \(device.name), \(device.threads) threads, \(device.kernelPath) kernels, memory \
+      \(device.name), \(device.workers), \(device.kernelPath) kernels, memory \
       \(Size(device.memoryBytes))
       plain read \(Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)) GB/s
 

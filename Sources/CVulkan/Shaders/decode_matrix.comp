@@ -35,8 +35,8 @@
 // Bytes per token and KV head at head_dim 128: 512 (FP16), 136 (four bits). Of a subgroup's
 // instructions per 16 tokens in four bits 16 are products, 90 unpack, 60 are the softmax and 32
 // rescale sums. 64 sequences of 4,096 tokens, 32 query heads on 8 KV heads, on an H200 (a plain
-// read takes 236 and 63 us): FP16 248 us, four bits 91.5, both before a lane's tokens were
-// neighbours; loads alone 80; all from one page 10 us less: arithmetic bounds more than memory.
+// read takes 236 and 63 us): FP16 250 us, four bits 88.9 (247.5 and 89.7 where a lane's tokens are
+// no neighbours); loads alone 80; all from one page 10 us less: arithmetic bounds more than memory.
 //
 // Slower there in four bits: products the other way round, with 16 rows of heads (twice the
 // registers: 203 us); workgroups that go on from one KV head to the next, for equal shares
