@@ -14,7 +14,7 @@ struct EmulatedMatricesTests {
 
   init() throws {
     let context = try VulkanContext(
-      .any, substitutes: try EmulatedMatricesTests.compiled(),
+      .any, substitutes: try EmulatedMatricesTests.shaders.get(),
       adjust: {
         // Room for the largest tiles, of which a few keep so small a device busy.
         $0.max_shared_bytes = 48 << 10
@@ -84,7 +84,10 @@ struct EmulatedMatricesTests {
     #expect(error <= CheckReport.aim)
   }
 
-  /// The shaders' SPIR-V, compiled by a script.
+  /// Compiled once for all cases.
+  private static let shaders = Result { try compiled() }
+
+  /// The shaders' SPIR-V, by a script.
   private static func compiled() throws -> [VulkanShader: [UInt32]] {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("kvsim-matrices-\(UUID().uuidString)")
