@@ -3,9 +3,6 @@
 /* SPIR-V is made of words. C23 has #embed; clang has it in every mode, and says so. */
 #pragma clang diagnostic ignored "-Wc23-extensions"
 #define SHADER(name) _Alignas(4) static const unsigned char name##_spirv[]
-SHADER(activations) = {
-#embed "Shaders/activations.spv"
-};
 SHADER(add) = {
 #embed "Shaders/add.spv"
 };
@@ -76,11 +73,11 @@ SHADER(silu_multiply) = {
 
 #define SHADER(name) {#name, name##_spirv, sizeof name##_spirv}
 static const cvulkan_shader shaders[] = {
-    SHADER(activations), SHADER(add), SHADER(append), SHADER(decode), SHADER(decode_matrix),
-    SHADER(fill), SHADER(fragments), SHADER(gather), SHADER(gather_halves), SHADER(halves),
-    SHADER(linear_few), SHADER(linear_matrix), SHADER(linear_rows), SHADER(linear_stream),
-    SHADER(linear_tiles), SHADER(merge), SHADER(prefill), SHADER(prefill_matrix), SHADER(read),
-    SHADER(rms_norm), SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
+    SHADER(add), SHADER(append), SHADER(decode), SHADER(decode_matrix), SHADER(fill),
+    SHADER(fragments), SHADER(gather), SHADER(gather_halves), SHADER(halves), SHADER(linear_few),
+    SHADER(linear_matrix), SHADER(linear_rows), SHADER(linear_stream), SHADER(linear_tiles),
+    SHADER(merge), SHADER(prefill), SHADER(prefill_matrix), SHADER(read), SHADER(rms_norm),
+    SHADER(rotary), SHADER(rotate), SHADER(silu_multiply),
 };
 #undef SHADER
 

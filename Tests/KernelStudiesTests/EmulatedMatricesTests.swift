@@ -28,6 +28,7 @@ struct EmulatedMatricesTests {
     "Dense layers by matrices give what float64 gives",
     arguments: [
       // linear_few.comp: one group of tokens and two, several tiles and blocks of inputs.
+      LinearShape(tokens: 2, outputs: 33, inputs: 5120),
       LinearShape(tokens: 3, outputs: 20, inputs: 264),
       LinearShape(tokens: 8, outputs: 100, inputs: 4104),
       LinearShape(tokens: 13, outputs: 36, inputs: 2056),

@@ -7,139 +7,193 @@
 #pragma use_vulkan_memory_model
 #include "common.glsl"
 #include "fragments.glsl"
+#include "powers.glsl"
 
 // y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T for few tokens, with products of
-// matrices: w in IEEE half, x and y in FP32. Inputs are a multiple of 8.
+// matrices: w in IEEE half, x and y in FP32. Inputs are a multiple of 8, and not fewer than a
+// subgroup's.
 //
 // Weights, sixteen outputs to a product, are the left matrix, and eight tokens the right one, both
 // filled from registers as in decode_matrix.comp: the order of inputs in a product is free, so that
-// a lane's 16 bytes of a row serve two products.
+// a lane's two loads of a row serve four products.
 //
 // A workgroup fills a multiprocessor. Each of its subgroups has inputs of its own, whose
-// activations stay in registers, so that a multiprocessor reads x once, while tiles of sixteen
-// outputs stream by; sums of the subgroups meet in shared memory. Half a tile is always on its way.
+// activations stay in registers as halves, so that a multiprocessor reads x once, while tiles of
+// sixteen outputs stream by; sums of the subgroups meet in shared memory. Where inputs end within a
+// block, subgroups begin earlier than their turn, and what they take twice counts as zeros.
 //
-// x comes as halves in the order of right matrices, each token scaled by a power of two
-// (activations.comp).
+// A subgroup's part of a token is scaled by a power of two, as powers.glsl says.
 //
-// Bytes: 2 * outputs * inputs; x comes from the last-level cache, 2 * tokens * inputs for each
-// multiprocessor. Operations: 2 * tokens per weight. Floor on an H200: the bytes at 4.5 TB/s. With
-// activations.comp, 4, 8 and 16 tokens: 4,096 outputs and inputs 17.1, 17.2 and 19.4 us (7.4),
-// 24,576 outputs 62.7, 61.9 and 67.8 (44). Slower: 256 threads twice on a multiprocessor (19.6 for
-// 4 tokens); x in floats, converted here, whose rows lie 16 KiB apart (49 for 8 tokens); a subgroup
-// for itself over all inputs (71 for 4).
+// Bytes: 2 * outputs * inputs; x comes from the last-level cache, 4 * tokens * inputs for each
+// multiprocessor. Operations: 2 * tokens per weight. Floor on an H200: the bytes at 4.5 TB/s. A
+// launch that does nothing but read the weights takes 10.4 us for 4,096 outputs and inputs (7.4),
+// 46.8 for 24,576 outputs (44) and 25.2 for 4,096 x 12,288 (22): beginning and ending cost 3 us.
+// Here 4, 8 and 16 tokens take 12.6, 13.4 and 15.1; 52, 53 and 63; 32, 34 and 37.
+// Reading needs no more than 32 KiB on their way to a multiprocessor, so that what counts is to do
+// little else: offsets that instructions hold, and registers that are not spilled. Slower: halves
+// of x made by a launch of their own (17.5 for 4 tokens), twice the weights on their way (14 to 17),
+// x read twice to save registers (16), sums of two tiles met at once (15), 256 threads twice on a
+// multiprocessor (17), one subgroup for all inputs of an output.
 
 layout(local_size_x_id = 0) in;
 // Groups of eight tokens: 1 or 2.
 layout(constant_id = 7) const uint GROUPS = 1;
-// Pieces of 32 inputs of a subgroup, an even number; registers hold 8 / GROUPS.
-layout(constant_id = 8) const uint PIECES = 8;
+// Chunks of 64 inputs of a subgroup, a multiple of SLOTS.
+layout(constant_id = 8) const uint CHUNKS = 4;
 
 layout(push_constant) uniform Push {
-  // [piece of 32 inputs][group][lane] quads of eight halves.
-  uint64_t x;
-  // What products of a token are multiplied by.
-  uint64_t factors;
-  uint64_t w, y;
+  uint64_t x, w, y;
   uint tokens, outputs, inputs;
 };
 
 const uint SUBGROUPS = gl_WorkGroupSize.x / 32;
+const uint OWN = 64 * CHUNKS;
 // Inputs of all subgroups together.
-const uint BLOCK = 32 * PIECES * SUBGROUPS;
+const uint BLOCK = OWN * SUBGROUPS;
+// Chunks whose weights are in registers: that in use, and the next where there is room.
+const uint SLOTS = 2 / GROUPS;
+// A lane's two quads of a row's chunk lie side by side for one group, so that a subgroup asks for
+// whole lines of w, and half a line apart for two, so that it asks for fewer lines of x.
+const uint FIRST = 2 / GROUPS, APART = GROUPS == 1 ? 1 : 4;
 const uint TOKENS = 8 * GROUPS;
-const uint SUMS = 16 * TOKENS;
+// Sums of a token in shared memory lie so far apart that a subgroup writes to all banks.
+const uint STRIDE = 20;
 
 // Lane 4g + t.
 uint g, t;
-// The subgroup's first input.
-uint first_input;
-RIGHT activations[2 * PIECES * GROUPS];
+RIGHT activations[4 * CHUNKS * GROUPS];
+// What sums of columns 2t and 2t + 1 are to be multiplied by.
+vec2 factors[GROUPS];
 RESULT sums[GROUPS];
-// Half a tile each, of rows g and g + 8.
-uvec4 near[PIECES], far[PIECES];
+// Two quads each of rows g and g + 8.
+uvec4 weights[4 * SLOTS];
+shared float scales[SUBGROUPS * TOKENS];
 // Of two tiles in turn.
-shared float partials[2 * SUBGROUPS * SUMS];
+shared float partials[2 * SUBGROUPS * TOKENS * STRIDE];
 
-void load_activations() {
-  [[unroll]] for (uint p = 0; p < PIECES; p++) {
-    const uint piece = first_input / 32 + p;
-    const bool exists = piece < (inputs + 31) / 32;
-    [[unroll]] for (uint i = 0; i < GROUPS; i++) {
-      const uint at = ((exists ? piece : 0) * GROUPS + i) * 32 + 4 * g + t;
-      const uvec4 words = exists ? Quads(x).at[at] : uvec4(0);
-      const uint to = (p * GROUPS + i) * 2;
-      activations[to] = right_of(words.xy);
-      activations[to + 1] = right_of(words.zw);
+// Vector i of a lane's in a token's inputs.
+uint vector_at(uint i) { return i / 4 * 16 + i / 2 % 2 * 2 * APART + i % 2; }
+
+// Activations from an input on. Those before `from` are another subgroup's, and zeros here.
+void load_activations(uint first_input, uint from) {
+  const uint first = first_input + FIRST * t * 8;
+  [[unroll]] for (uint k = 0; k < GROUPS; k++) {
+    const uint token = min(8 * k + g, tokens - 1);
+    Fours row = Fours(x + (uint64_t(token) * inputs + first) * 4);
+    vec4 read[4 * CHUNKS];
+    [[unroll]] for (uint i = 0; i < 4 * CHUNKS; i++) read[i] = row.at[vector_at(i)];
+    if (first_input < from) {
+      [[unroll]] for (uint i = 0; i < 4 * CHUNKS; i++) {
+        if (first + vector_at(i) * 4 < from) read[i] = vec4(0.0);
+      }
+    }
+    float top = 0.0;
+    [[unroll]] for (uint i = 0; i < 4 * CHUNKS; i++) top = max(top, largest_of(read[i]));
+    top = max(top, subgroupShuffleXor(top, 1));
+    top = max(top, subgroupShuffleXor(top, 2));
+    if (t == 0) scales[gl_SubgroupID * TOKENS + 8 * k + g] = scale_down(top);
+    const float up = scale_up(top);
+    [[unroll]] for (uint i = 0; i < 4 * CHUNKS; i++) {
+      const vec4 v = read[i] * up;
+      activations[i * GROUPS + k] = right_of(uvec2(halves_of(v.xy), halves_of(v.zw)));
+    }
+  }
+  subgroupBarrier();
+  [[unroll]] for (uint k = 0; k < GROUPS; k++) {
+    const uint at = gl_SubgroupID * TOKENS + 8 * k + 2 * t;
+    factors[k] = vec2(scales[at], scales[at + 1]);
+  }
+}
+
+// A lane's inputs of rows g and g + 8 of a tile.
+struct Rows { uint64_t one, two; };
+Rows rows_of(uint tile, uint first_input) {
+  const uint row = 16 * tile + g;
+  const uint64_t from = w + (first_input + FIRST * t * 8) * 2;
+  return Rows(from + uint64_t(min(row, outputs - 1)) * (inputs * 2),
+              from + uint64_t(min(row + 8, outputs - 1)) * (inputs * 2));
+}
+
+void load(uint chunk, Rows rows) {
+  const uint to = chunk % SLOTS * 4;
+  [[unroll]] for (uint i = 0; i < 2; i++) {
+    weights[to + i] = Quads(rows.one).at[8 * chunk + i * APART];
+    weights[to + 2 + i] = Quads(rows.two).at[8 * chunk + i * APART];
+  }
+}
+
+void multiply(uint chunk) {
+  [[unroll]] for (uint i = 0; i < 2; i++) {
+    const uint from = chunk % SLOTS * 4 + i;
+    const uvec4 one = weights[from], two = weights[from + 2];
+    const LEFT low = left_of(uvec4(one.x, two.x, one.y, two.y));
+    const LEFT high = left_of(uvec4(one.z, two.z, one.w, two.w));
+    [[unroll]] for (uint k = 0; k < GROUPS; k++) {
+      const uint at = (4 * chunk + 2 * i) * GROUPS + k;
+      sums[k] = coopMatMulAdd(low, activations[at], sums[k]);
+      sums[k] = coopMatMulAdd(high, activations[at + GROUPS], sums[k]);
     }
   }
 }
 
-// Row g + 8 * i of a tile, for the subgroup's piece p.
-uvec4 weights_at(uint tile, uint i, uint p) {
-  const uint row = min(16 * tile + 8 * i + g, outputs - 1);
-  const uint at = min(first_input + 32 * p + 8 * t, inputs - 8);
-  return Quads(w + (uint64_t(row) * inputs + at) * 2).at[0];
-}
-
-void multiply(uint p, uvec4 first, uvec4 second) {
-  const LEFT low = left_of(uvec4(first.x, second.x, first.y, second.y));
-  const LEFT high = left_of(uvec4(first.z, second.z, first.w, second.w));
-  [[unroll]] for (uint i = 0; i < GROUPS; i++) {
-    const uint at = (p * GROUPS + i) * 2;
-    sums[i] = coopMatMulAdd(low, activations[at], sums[i]);
-    sums[i] = coopMatMulAdd(high, activations[at + 1], sums[i]);
-  }
-}
-
-// Adds the subgroups' sums of a tile up, and to what earlier inputs gave.
-void add_up(uint tile, uint turn, bool is_first) {
-  const uint base = turn % 2 * SUBGROUPS * SUMS;
-  [[unroll]] for (uint i = 0; i < GROUPS; i++) {
+// The subgroups' sums of a token's output, which is this thread's; all threads leave theirs.
+float add_up(uint turn) {
+  const uint base = turn % 2 * SUBGROUPS * TOKENS * STRIDE;
+  [[unroll]] for (uint k = 0; k < GROUPS; k++) {
     [[unroll]] for (uint j = 0; j < 4; j++) {
-      const uint token = 8 * i + 2 * t + j % 2, row = g + j / 2 * 8;
-      partials[base + gl_SubgroupID * SUMS + token * 16 + row] = sums[i][j];
+      const uint token = 8 * k + 2 * t + j % 2, row = g + j / 2 * 8;
+      partials[base + (gl_SubgroupID * TOKENS + token) * STRIDE + row] =
+          sums[k][j] * factors[k][j % 2];
     }
   }
   barrier();
-  for (uint i = gl_LocalInvocationIndex; i < SUMS; i += gl_WorkGroupSize.x) {
-    float sum = 0.0;
-    [[unroll]] for (uint k = 0; k < SUBGROUPS; k++) sum += partials[base + k * SUMS + i];
-    const uint token = i / 16, row = 16 * tile + i % 16;
-    if (token >= tokens || row >= outputs) continue;
-    sum *= Floats(factors).at[token];
-    Floats to = Floats(y + (uint64_t(token) * outputs + row) * 4);
-    to.at[0] = is_first ? sum : to.at[0] + sum;
-  }
+  const uint i = gl_LocalInvocationIndex, from = base + i / 16 % TOKENS * STRIDE + i % 16;
+  float sum = 0.0;
+  if (i >= 16 * tokens) return sum;
+  [[unroll]] for (uint k = 0; k < SUBGROUPS; k++) sum += partials[from + k * TOKENS * STRIDE];
+  return sum;
 }
 
 void main() {
   g = gl_SubgroupInvocationID / 4;
   t = gl_SubgroupInvocationID % 4;
-  const uint tiles = (outputs + 15) / 16;
+  const uint tiles = (outputs + 15) / 16, step = gl_NumWorkGroups.x;
+  const uint token = gl_LocalInvocationIndex / 16;
+  uint turn = 0, first = min(gl_SubgroupID * OWN, inputs - OWN);
+  // Of the tile after the present one, be it of the same block of inputs or of the next.
+  Rows next = rows_of(gl_WorkGroupID.x, first);
+  load(0, next);
   for (uint block = 0; block < inputs; block += BLOCK) {
-    first_input = block + gl_SubgroupID * 32 * PIECES;
-    load_activations();
-    uint turn = 0;
-    [[unroll]] for (uint i = 0; i < PIECES; i++) {
-      near[i] = weights_at(gl_WorkGroupID.x, i % 2, i / 2);
+    load_activations(first, block + gl_SubgroupID * OWN);
+    for (uint tile = gl_WorkGroupID.x; tile < tiles; tile += step) {
+      const uint row = 16 * tile + gl_LocalInvocationIndex % 16;
+      const bool is_mine = token < tokens && row < outputs;
+      Floats to = Floats(y + (uint64_t(token) * outputs + row) * 4);
+      // What earlier inputs gave, by this very thread; asked for long before it is needed.
+      float before = 0.0;
+      if (block > 0 && is_mine) before = to.at[0];
+      const Rows rows = next;
+      bool exists = true;
+      if (tile + step < tiles) {
+        next = rows_of(tile + step, first);
+      } else {
+        exists = block + BLOCK < inputs;
+        first = min(block + BLOCK + gl_SubgroupID * OWN, inputs - OWN);
+        next = rows_of(gl_WorkGroupID.x, first);
+      }
+      [[unroll]] for (uint k = 0; k < GROUPS; k++) sums[k] = RESULT(0.0);
+      [[unroll]] for (uint chunk = 0; chunk < CHUNKS; chunk++) {
+        // With one slot it is used before it is filled anew.
+        if (SLOTS == 1) multiply(chunk);
+        if (chunk + 1 < CHUNKS) {
+          load(chunk + 1, rows);
+        } else if (exists) {
+          load(0, next);
+        }
+        if (SLOTS == 2) multiply(chunk);
+      }
+      const float sum = add_up(turn++);
+      if (is_mine) to.at[0] = before + sum;
     }
-    for (uint tile = gl_WorkGroupID.x; tile < tiles; tile += gl_NumWorkGroups.x) {
-      [[unroll]] for (uint i = 0; i < PIECES; i++) {
-        far[i] = weights_at(tile, i % 2, PIECES / 2 + i / 2);
-      }
-      [[unroll]] for (uint i = 0; i < GROUPS; i++) sums[i] = RESULT(0.0);
-      [[unroll]] for (uint p = 0; p < PIECES / 2; p++) {
-        multiply(p, near[2 * p], near[2 * p + 1]);
-      }
-      const uint next = min(tile + gl_NumWorkGroups.x, tiles - 1);
-      [[unroll]] for (uint i = 0; i < PIECES; i++) near[i] = weights_at(next, i % 2, i / 2);
-      [[unroll]] for (uint p = 0; p < PIECES / 2; p++) {
-        multiply(PIECES / 2 + p, far[2 * p], far[2 * p + 1]);
-      }
-      add_up(tile, turn++, block == 0);
-    }
-    // The next inputs begin with the same half of the partials.
-    barrier();
   }
 }

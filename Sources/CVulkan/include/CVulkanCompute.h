@@ -63,8 +63,9 @@ void cvulkan_destroy_pipeline(cvulkan_compute *compute, VkPipeline pipeline);
 /* Bytes of push constants that every device has. */
 enum { CVULKAN_PUSH_BYTES = 128, CVULKAN_STAMPS = 512 };
 
-/* Recording: begin, any of the others, then submit. What follows a barrier sees what was written
-   before it. */
+/* Recording: begin, any of the others, then submit. Shaders after a barrier see what shaders before
+   it wrote. Copies and fills see all that was written before them, and what they write is seen by
+   all after them; the host sees everything when submit returns. */
 cvulkan_result cvulkan_begin(cvulkan_compute *compute);
 void cvulkan_dispatch(cvulkan_compute *compute, VkPipeline pipeline, const void *push,
                       uint32_t push_bytes, uint32_t x, uint32_t y, uint32_t z);

@@ -61,7 +61,6 @@ final class VulkanArena {
       try halves.memory.fill(.halves, context, work, recorder)
       try inputs.memory.fill(.floats, context, work, recorder)
       recorder.fill(results, 0)
-      recorder.barrier()
     }
   }
 
@@ -102,7 +101,6 @@ final class VulkanArena {
     }
     try context.run(work) { (recorder) throws(DeviceError) in
       try region.memory.fill(.pages(page), context, work, recorder)
-      recorder.barrier()
     }
     codes = (region, slab)
     return region
@@ -153,7 +151,6 @@ final class VulkanArena {
       isHostVisible: false)
     try context.run(work) { (recorder) throws(DeviceError) in
       try buffers.queries.fill(.floats, context, work, recorder)
-      recorder.barrier()
     }
     decodes.append((shape, buffers))
     return buffers
@@ -226,7 +223,6 @@ extension VulkanContext {
     let made = try memory(byteCount: staged.byteCount, for: work)
     try run(work) { (recorder) throws(DeviceError) in
       recorder.copy(staged, to: made, byteCount: staged.byteCount)
-      recorder.barrier()
     }
     return made
   }

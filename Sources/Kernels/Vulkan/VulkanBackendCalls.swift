@@ -11,7 +11,6 @@ extension VulkanBackend {
     let operators = VulkanOperators(context: context, work: work)
     try context.run(work) { (recorder) throws(DeviceError) in
       try record(operators, recorder)
-      recorder.barrier()
     }
   }
 

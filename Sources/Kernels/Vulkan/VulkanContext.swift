@@ -288,7 +288,8 @@ struct VulkanRecorder {
     }
   }
 
-  /// What follows sees what was written before.
+  /// Shaders that follow see what shaders before wrote. Copies and fills need none, nor does the
+  /// host.
   func barrier() { cvulkan_barrier(compute) }
 
   /// Copies bytes from the start of one buffer into another.

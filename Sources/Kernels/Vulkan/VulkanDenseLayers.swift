@@ -1,8 +1,8 @@
 import CVulkan
 import Operators
 
-// Dense layers by products of matrices of halves. Other shaders first bring activations into the
-// order that lanes fill matrices in, in scratch memory.
+// Dense layers by products of matrices of halves. For more than 16 tokens another shader first
+// brings activations into the order that lanes fill matrices in, in scratch memory.
 
 extension VulkanOperators {
   // MARK: Many tokens
@@ -122,10 +122,11 @@ extension VulkanOperators {
     }
 
     /// As many workgroups as the device holds; a few less where all tiles are then cut in as many
-    /// parts, so that no workgroup begins twice.
+    /// parts, so that no workgroup begins twice; and not so many that a part of less than four
+    /// slices costs more to join than it saves.
     func groups(tiles: Int, slices: Int, multiprocessors: Int) -> Int {
       let held = groupsHeld * multiprocessors, even = held / tiles * tiles
-      return min(tiles * slices, 10 * even >= 9 * held ? even : held)
+      return min(tiles * max(1, slices / 4), 10 * even >= 9 * held ? even : held)
     }
 
     static func of(tokens: Int) -> Stream {
@@ -137,11 +138,12 @@ extension VulkanOperators {
 
   /// Whether a product goes by streamed weights: where one tile has all tokens, or where the tiles
   /// that are fastest on large products would not keep the device busy; if the inputs are whole
-  /// slices.
+  /// slices, and for many tokens so many that what reads them alone takes longer than joining parts.
   func streamsWeights(tokens: Int, outputs: Int, inputs: Int) -> Bool {
     let stream = Stream.of(tokens: tokens)
     let large = Tile.all[0].groups(tokens: tokens, outputs: outputs)
     return (tokens <= Stream.mostTokens || 2 * large <= 3 * context.multiprocessors)
+      && (tokens <= 64 || inputs >= 2048)
       && inputs % stream.slice == 0 && stream.sharedBytes <= context.features.max_shared_bytes
       && Stream.threads <= context.features.max_workgroup_invocations
       && takesMatricesInLinear(tokens: tokens, outputs: outputs, inputs: inputs)
@@ -179,46 +181,57 @@ extension VulkanOperators {
 
   // MARK: Few tokens
 
-  private struct ActivationsPush {
-    var x, halves, factors: UInt64
-    var inputs: UInt32
+  private struct LinearFewPush {
+    var x, w, y: UInt64
+    var tokens, outputs, inputs: UInt32
   }
 
-  /// Threads of a workgroup that fills a multiprocessor.
-  private static let fewThreads = 512
+  /// How a product goes by `linear_few.comp`.
+  private struct Few {
+    /// Threads of a workgroup that fills a multiprocessor.
+    static let threads = 512
+    /// Groups of eight tokens.
+    let groups: Int
+    /// Chunks of 64 inputs of a subgroup.
+    let chunks: Int
 
-  /// Whether a product for up to 16 tokens goes by products of matrices.
-  func takesMatricesInLinearOfFew(inputs: Int) -> Bool {
-    // Two tiles of partial sums, of 16 tokens and 16 outputs for each subgroup.
-    let sharedBytes = 2 * (VulkanOperators.fewThreads / 32) * 256 * 4
-    return context.fragmentsAreKnown && inputs % 8 == 0
-      && sharedBytes <= context.features.max_shared_bytes
-      && VulkanOperators.fewThreads <= context.features.max_workgroup_invocations
+    /// The longest blocks of inputs that registers hold, or half as long ones where fewer subgroups
+    /// are idle in the last block for it: beginning a block takes the time of half a chunk.
+    init(tokens: Int, inputs: Int) {
+      groups = tokens > 8 ? 2 : 1
+      func cost(_ chunks: Int) -> Int {
+        let block = Few.threads / 32 * 64 * chunks
+        return (inputs + block - 1) / block * (2 * chunks + 1)
+      }
+      let most = 4 / groups
+      chunks = cost(most) < cost(most / 2) ? most : most / 2
+    }
+
+    /// Scales of all subgroups' tokens, and two tiles of their sums of 16 outputs, in rows of 20.
+    var sharedBytes: Int { Few.threads / 32 * 8 * groups * (1 + 2 * 20) * 4 }
   }
 
-  /// `y = x * w^T` for up to 16 tokens, by products of matrices.
+  /// Whether a product for up to 16 tokens goes by products of matrices: for more than one, where a
+  /// subgroup has all of its inputs.
+  func takesMatricesInLinearOfFew(tokens: Int, inputs: Int) -> Bool {
+    let few = Few(tokens: tokens, inputs: inputs)
+    return context.fragmentsAreKnown && tokens > 1 && inputs % 8 == 0 && inputs >= 64 * few.chunks
+      && few.sharedBytes <= context.features.max_shared_bytes
+      && Few.threads <= context.features.max_workgroup_invocations
+  }
+
+  /// `y = x * w^T` for 2 to 16 tokens, by products of matrices.
   func linearOfFew(
     x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
     _ recorder: VulkanRecorder
   ) throws(DeviceError) {
-    let groups = tokens > 8 ? 2 : 1
-    let byteCount = (inputs + 31) / 32 * groups * 512
-    let scratch = try context.scratch(byteCount: byteCount + 64, for: work)
-    let factors = scratch + UInt64(byteCount)
-    let convert = try context.pipeline(
-      .activations, PageConstants.none(workgroup: 256, [groups]), for: work)
-    let multiply = try context.pipeline(
-      .linearFew,
-      PageConstants.none(workgroup: VulkanOperators.fewThreads, [groups, 8 / groups]), for: work)
+    let few = Few(tokens: tokens, inputs: inputs)
+    let pipeline = try context.pipeline(
+      .linearFew, PageConstants.none(workgroup: Few.threads, [few.groups, few.chunks]), for: work)
     recorder.dispatch(
-      convert,
-      ActivationsPush(x: x, halves: scratch, factors: factors, inputs: UInt32(inputs)), tokens)
-    recorder.barrier()
-    recorder.dispatch(
-      multiply,
-      LinearMatrixPush(
-        x: scratch, factors: factors, w: w, y: y, tokens: UInt32(tokens),
-        outputs: UInt32(outputs), inputs: UInt32(inputs)),
+      pipeline,
+      LinearFewPush(
+        x: x, w: w, y: y, tokens: UInt32(tokens), outputs: UInt32(outputs), inputs: UInt32(inputs)),
       min((outputs + 15) / 16, context.multiprocessors))
   }
 }

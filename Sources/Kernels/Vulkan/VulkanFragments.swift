@@ -29,7 +29,6 @@ extension VulkanContext {
         pipeline,
         FragmentsPush(
           halves: halves.address, floats: floats.address, found: found.address), 1)
-      recorder.barrier()
     }
     var elements = [Float](repeating: 0, count: 32 * 16)
     found.read(into: &elements, count: elements.count)

@@ -122,16 +122,17 @@ extension VulkanOperators {
     let push = LinearPush(
       x: x, w: w, y: y, tokens: UInt32(tokens), outputs: UInt32(outputs), inputs: UInt32(inputs))
     let threads = VulkanOperators.linearThreads
-    if tokens > 1, tokens <= VulkanOperators.streamedTokens,
-      takesMatricesInLinearOfFew(inputs: inputs)
+    if tokens <= VulkanOperators.streamedTokens,
+      takesMatricesInLinearOfFew(tokens: tokens, inputs: inputs)
     {
       try linearOfFew(
         x: x, w: w, y: y, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
     } else if tokens <= VulkanOperators.streamedTokens {
       var held = 1
       while held < tokens { held *= 2 }
-      let each = 2
-      let outputsOfGroup = each * max(1, threads / Int(context.features.subgroup_size))
+      let subgroups = max(1, threads / Int(context.features.subgroup_size))
+      let each = outputsOfSubgroup(tokens: tokens, outputs: outputs, subgroups: subgroups)
+      let outputsOfGroup = each * subgroups
       let pipeline = try context.pipeline(
         .linearRows, linearConstants([held, each, outputsOfGroup]), for: work)
       recorder.dispatch(
@@ -151,6 +152,15 @@ extension VulkanOperators {
         pipeline, push, (outputs + tileOutputs - 1) / tileOutputs,
         (tokens + tileTokens - 1) / tileTokens)
     }
+  }
+
+  /// Outputs that a subgroup of `linear_rows.comp` takes at a time. For one token so few that the
+  /// device is full, and so many that it holds all workgroups at once: 2,048 threads to a
+  /// multiprocessor.
+  private func outputsOfSubgroup(tokens: Int, outputs: Int, subgroups: Int) -> Int {
+    guard tokens == 1 else { return 2 }
+    let held = 2048 / VulkanOperators.linearThreads * context.multiprocessors * subgroups
+    return [1, 2].first { outputs <= $0 * held } ?? 4
   }
 
   /// The workgroup's size, sizes of pages that mean nothing here, and a shader's own.

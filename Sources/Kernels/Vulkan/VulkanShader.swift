@@ -11,7 +11,6 @@ enum VulkanShader: String, CaseIterable {
   case linearMatrix = "linear_matrix"
   case linearFew = "linear_few"
   case linearStream = "linear_stream"
-  case activations
   case linearRows = "linear_rows"
   case linearTiles = "linear_tiles"
   case rmsNorm = "rms_norm"

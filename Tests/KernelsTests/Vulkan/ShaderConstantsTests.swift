@@ -12,7 +12,6 @@ import Testing
       (.decode, [1, 2, 3, 6]), (.prefill, [1, 2, 3, 6]), (.merge, [2, 6]), (.linearTiles, []),
       (.linearRows, []), (.gatherHalves, [1, 2, 3]), (.prefillMatrix, [2, 4, 6]), (.halves, []),
       (.linearMatrix, []), (.decodeMatrix, [1, 2, 3, 6]), (.linearFew, []), (.linearStream, []),
-      (.activations, []),
       (.fill, [1, 2, 3]),
     ] as [(VulkanShader, Set<Int>)])
   func used(_ shader: VulkanShader, _ numbers: Set<Int>) {
