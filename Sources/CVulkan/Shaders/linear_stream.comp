@@ -20,9 +20,9 @@
 //
 // Bytes: 2 * outputs * inputs for each tile of tokens. Operations: 2 * tokens * outputs * inputs.
 // Floor on an H200: the bytes at 4.5 TB/s, the operations at the 530 TFLOP/s of these products.
-// With halves.comp, 32 / 64 / 128 / 256 tokens: 4,096 outputs and inputs 26 / 33 / 46 / 53 us
-// (7.4), where linear_matrix.comp takes 89 to 101; 24,576 outputs 68 / 80 / 112 / 216 us (45),
-// where it takes 186 to 252. Between them lie 5 us of halves.comp and, where tiles are cut, 3 to 10
+// With halves.comp, 32 / 64 / 128 / 256 tokens: 4,096 outputs and inputs 25 / 32 / 44 / 51 us
+// (7.4), where linear_matrix.comp takes 89 to 101; 24,576 outputs 67 / 79 / 112 / 217 us (45),
+// where it takes 186 to 252. Between them lie 4 us of halves.comp and, where tiles are cut, 3 to 10
 // us of leaving sums and adding them up: so fewer workgroups are better than two on a
 // multiprocessor from 64 tokens on (42 in place of 31 us). A subgroup's 32 outputs beat 16 for many
 // outputs (80 and 91 us), not for few (33 and 29 us).
