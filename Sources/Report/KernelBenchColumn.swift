@@ -23,7 +23,8 @@ struct KernelBenchColumn: Sendable {
     case .prefill: [chunk, format] + time + arithmetic(result) + [overFP16, overINT4] + end
     case .append, .gather:
       [moved, format] + time + [bytes, ofRead, overFP16, overINT4] + end
-    case .linear: [layer, incoming] + time + [bytes, ofRead] + arithmetic(result) + end
+    case .linear:
+      [layer, incoming] + time + [bytes, ofRead] + arithmetic(result) + [readAlone] + end
     }
   }
 
@@ -79,7 +80,7 @@ struct KernelBenchColumn: Sendable {
     Figures.percent($0.shareOfRead($1).median)
   }
   private static let ofPages = KernelBenchColumn("of pages") { samples, index in
-    samples.shareOfPageRead(index).map { Figures.percent($0.median) }
+    samples.shareOfCaseRead(index).map { Figures.percent($0.median) }
   }
   private static func arithmetic(_ result: BenchResult) -> [KernelBenchColumn] {
     let (unit, scale) = result.machine.facts.isGPU ? ("TFLOP/s", 1e-12) : ("GFLOP/s", 1e-9)
@@ -107,6 +108,9 @@ struct KernelBenchColumn: Sendable {
 
   // MARK: What stands beside them
 
+  private static let readAlone = KernelBenchColumn("read alone µs") { samples, index in
+    samples.caseRead_ns(index).map { Figures.decimal($0 * 1e-3) }
+  }
   private static let floorOfBytes = KernelBenchColumn("floor of bytes µs") {
     Figures.decimal($0.floorOfBytes_ns($1) * 1e-3)
   }

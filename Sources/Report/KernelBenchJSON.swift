@@ -133,7 +133,7 @@ public struct KernelBenchJSON: Encodable {
     let timeNs: Spread
     let bytesPerS: Double
     let shareOfRead: Spread
-    let shareOfPageRead: Nullable<Spread>
+    let shareOfCaseRead: Nullable<Spread>
     let flopPerS: Double
     let shareOfPeak: Nullable<Spread>
     let tokensPerS: Double
@@ -170,7 +170,7 @@ public struct KernelBenchJSON: Encodable {
       timeNs = Spread(samples.time(index))
       bytesPerS = samples.bytesPerSecond(index)
       shareOfRead = Spread(samples.shareOfRead(index))
-      shareOfPageRead = Nullable(samples.shareOfPageRead(index).map(Spread.init))
+      shareOfCaseRead = Nullable(samples.shareOfCaseRead(index).map(Spread.init))
       flopPerS = samples.operationsPerSecond(index)
       shareOfPeak = Nullable(samples.shareOfPeak(index).map(Spread.init))
       tokensPerS = samples.tokensPerSecond(index)

@@ -56,6 +56,7 @@ public struct KernelBenchTable {
       "\($0.key.rawValue) \(Figures.decimal($0.value * 1e-12)) TFLOP/s"
     }
     return common + """
+      read alone: one call that does nothing but read as many bytes as the weights have
       published: other kernels on an NVIDIA \(published.device), not measured here; no other device
       is held against them; of operations, of rate: as fast as the best of those kernels, which
       reach: \(rates.joined(separator: ", "))

@@ -20,7 +20,7 @@ struct BenchRunnerTests {
     #expect(result.samples[0].reads == [2e9, 2e9, 2e9])
     #expect(result.samples[0].timesNs.map(\.count) == [3, 3, 3])
     // The scripted kernels run at half the read's rate, pages at three quarters.
-    let share = try #require(result.samples[0].shareOfPageRead(0))
+    let share = try #require(result.samples[0].shareOfCaseRead(0))
     #expect(abs(share.median - 2.0 / 3) < 1e-6)
   }
 
@@ -109,7 +109,7 @@ struct BenchRunnerTests {
     #expect(result.cachedAppends.map(\.rowNs.median) == [5, 10, 15, 20])
     #expect(result.cachedAppends.map(\.ratioToPlain.median) == [0.5, 1, 1.5, 2])
     #expect(result.cachedDecodes.map(\.bytesPerSecond.median) == [4e9, 2e9, 2e9])
-    #expect(result.samples(of: .gather).allSatisfy { $0.shareOfPageRead(0) == nil })
+    #expect(result.samples(of: .gather).allSatisfy { $0.shareOfCaseRead(0) == nil })
   }
 
   @Test("Every path has a peak; rows from cache take time, and odd ones are refused")

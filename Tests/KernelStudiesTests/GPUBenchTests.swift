@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A graphics processor whose times are made up: by default such that every goal is just met.
-private final class ScriptedGPU: BenchDevice {
+private final class ScriptedGPU: GPUBenchDevice {
   let facts: DeviceFacts
   /// How many times as long as by default a shape takes.
   var slowness: (OperatorShape) -> Double = { _ in 1 }
@@ -39,6 +39,11 @@ private final class ScriptedGPU: BenchDevice {
   }
 
   func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double { ScriptedGPU.readRate }
+
+  /// A launch takes a microsecond.
+  func measureRead(ofBytes byteCount: Int, repeats: Int) throws(DeviceError) -> Double {
+    Double(byteCount) / (Double(byteCount) / ScriptedGPU.readRate + 1e-6)
+  }
 }
 
 @Suite("Benchmark of a graphics processor")
@@ -76,6 +81,18 @@ struct GPUBenchTests {
     #expect(shapes["linear M<=16, of read bandwidth"] == 12)
     #expect(shapes["linear M>=2048, of the published rate"] == 8)
     #expect(shapes["fp16 prefill 8192 to 16384, of the published rate"] == 2)
+  }
+
+  @Test("Beside a dense layer stands what one launch takes to read its weights")
+  func readAlone() throws {
+    let result = try run(kinds: [.linear, .append])
+    let o = try #require(result.samples.first { $0.group.name == "o" })
+    let weights_ns = 2 * 4096.0 * 4096 / 4.2e12 * 1e9
+    #expect(abs(try #require(o.caseRead_ns(0)) / (weights_ns + 1000) - 1) < 1e-9)
+    let share = try #require(o.shareOfCaseRead(0))
+    #expect(abs(share.median / (0.85 * (weights_ns + 1000) / weights_ns) - 1) < 1e-3)
+    #expect(result.samples(of: .append).allSatisfy { $0.caseRead_ns(0) == nil })
+    #expect(KernelBenchTable(result).rendered().contains("read alone µs"))
   }
 
   @Test("Elsewhere what rests on an H200's figures is not judged; shares of the read are")

@@ -31,9 +31,9 @@
 // Here 4, 8 and 16 tokens take 12.9, 13.6 and 15.1; 52, 54 and 62; 33, 35 and 38.
 // Reading needs no more than 32 KiB on their way to a multiprocessor, so that what counts is to do
 // little else: offsets that instructions hold, and registers that are not spilled. Slower: halves
-// of x made by a launch of their own (17.5 for 4 tokens), twice the weights on their way (14 to 17),
-// x read twice to save registers (16), sums of two tiles met at once (15), 256 threads twice on a
-// multiprocessor (17), one subgroup for all inputs of an output.
+// of x made by a launch of their own (17.5 for 4 tokens), twice as many weights on their way (14 to
+// 17), x read twice to save registers (16), sums of two tiles met at once (15), 256 threads twice
+// on a multiprocessor (17), one subgroup for all inputs of an output.
 
 layout(local_size_x_id = 0) in;
 // Groups of eight tokens: 1 or 2.

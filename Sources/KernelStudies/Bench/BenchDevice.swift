@@ -33,5 +33,11 @@ public protocol CPUBenchDevice: BenchDevice {
   func clearCache() throws(DeviceError)
 }
 
+/// What it asks of a graphics processor besides.
+public protocol GPUBenchDevice: BenchDevice {
+  /// Bytes per second of one call that does nothing but read so many bytes.
+  func measureRead(ofBytes byteCount: Int, repeats: Int) throws(DeviceError) -> Double
+}
+
 extension CPUBackend: CPUBenchDevice {}
-extension VulkanBackend: BenchDevice {}
+extension VulkanBackend: GPUBenchDevice {}

@@ -12,22 +12,23 @@ public struct BenchSamples: Hashable, Sendable {
   /// Floating-point operations per second of fused multiply-adds on the same threads; empty on
   /// devices that measure none.
   public let peaks: [Double]
-  /// Of decode attention, bytes per second of a plain read of such pages as a case reads, in the
-  /// order of a block table, `[case][round]`; else empty.
-  public let pageReads: [[Double]]
+  /// Bytes per second of a plain read that is as a case's own, `[case][round]`: on a CPU of decode
+  /// attention's pages, in the order of a block table; on a GPU of as many bytes as a dense layer's
+  /// weights in one call. Else empty.
+  public let caseReads: [[Double]]
 
   /// Samples of whole rounds.
   public init(
     group: BenchGroup, timesNs: [[Double]], reads: [Double], peaks: [Double] = [],
-    pageReads: [[Double]] = []
+    caseReads: [[Double]] = []
   ) {
     precondition(timesNs.count == group.cases.count, "each case has times")
-    precondition(pageReads.isEmpty || pageReads.count == group.cases.count, "all cases or none")
+    precondition(caseReads.isEmpty || caseReads.count == group.cases.count, "all cases or none")
     precondition(
-      (timesNs + pageReads + (peaks.isEmpty ? [] : [peaks])).allSatisfy {
+      (timesNs + caseReads + (peaks.isEmpty ? [] : [peaks])).allSatisfy {
         $0.count == reads.count
       } && !reads.isEmpty, "each round has everything")
-    self.pageReads = pageReads
+    self.caseReads = caseReads
     self.group = group
     self.timesNs = timesNs
     self.reads = reads
@@ -53,12 +54,18 @@ public struct BenchSamples: Hashable, Sendable {
     return SampleSpread(zip(timesNs[index], reads).map { bytes / $0 * 1e9 / $1 })
   }
 
-  /// Those bytes' rate over the plain read of such pages in the same round; nil where none was
+  /// Those bytes' rate over the plain read as the case's own in the same round; nil where none was
   /// taken.
-  public func shareOfPageRead(_ index: Int) -> SampleSpread? {
-    guard !pageReads.isEmpty else { return nil }
+  public func shareOfCaseRead(_ index: Int) -> SampleSpread? {
+    guard !caseReads.isEmpty else { return nil }
     let bytes = Double(group.cases[index].ratedBytes)
-    return SampleSpread(zip(timesNs[index], pageReads[index]).map { bytes / $0 * 1e9 / $1 })
+    return SampleSpread(zip(timesNs[index], caseReads[index]).map { bytes / $0 * 1e9 / $1 })
+  }
+
+  /// Nanoseconds that its rated bytes take in such a read, at its median; nil where none was taken.
+  public func caseRead_ns(_ index: Int) -> Double? {
+    guard !caseReads.isEmpty else { return nil }
+    return Double(group.cases[index].ratedBytes) / SampleSpread(caseReads[index]).median * 1e9
   }
 
   /// Floating-point operations per second at the median time.

@@ -1,4 +1,5 @@
 import Kernels
+import Operators
 
 /// What a run has measured so far, and how it measures the next group.
 struct BenchSession {
@@ -87,11 +88,10 @@ struct BenchSession {
   ) throws(DeviceError) -> BenchSamples {
     let calls = callsNs.map { min(15, max(1, Int(BenchSession.turnNs / $0))) }
     let cpu = device as? any CPUBenchDevice
-    let readsPages = cpu != nil && (group.kind == .decode || group.kind == .decodeOneThread)
     var reads: [Double] = []
     var peaks: [Double] = []
     var timesNs = [[Double]](repeating: [], count: group.cases.count)
-    var pageReads = [[Double]](repeating: [], count: readsPages ? group.cases.count : 0)
+    var caseReads = [[Double]](repeating: [], count: group.cases.count)
     let clock = ContinuousClock()
     let start = clock.now
     while reads.count < plan.repeats {
@@ -101,10 +101,8 @@ struct BenchSession {
       reads.append(try device.measureReadBandwidth(repeats: 1))
       if let cpu { peaks.append(try cpu.measureFMAPeak(repeats: 1)) }
       for (index, shape) in group.cases.enumerated() {
-        if readsPages, let cpu, let format = shape.kvFormat {
-          pageReads[index].append(
-            try cpu.measurePageRead(
-              heads: plan.heads, format: format, blockSize: plan.blockSize, repeats: 1))
+        if let read = try readAlone(shape, of: group.kind, device, calls: calls[index]) {
+          caseReads[index].append(read)
         }
         try cpu?.clearCache()
         let times = try device.time(shape, blockSize: plan.blockSize, repeats: calls[index])
@@ -112,6 +110,24 @@ struct BenchSession {
       }
     }
     return BenchSamples(
-      group: group, timesNs: timesNs, reads: reads, peaks: peaks, pageReads: pageReads)
+      group: group, timesNs: timesNs, reads: reads, peaks: peaks,
+      caseReads: caseReads.allSatisfy(\.isEmpty) ? [] : caseReads)
+  }
+
+  /// Bytes per second of a plain read that is as the case's own; nil where that says no more than
+  /// the read of the round.
+  private func readAlone(
+    _ shape: OperatorShape, of kind: BenchGroup.Kind, _ device: any BenchDevice, calls: Int
+  ) throws(DeviceError) -> Double? {
+    switch kind {
+    case .decode, .decodeOneThread:
+      guard let cpu = device as? any CPUBenchDevice, let format = shape.kvFormat else { return nil }
+      return try cpu.measurePageRead(
+        heads: plan.heads, format: format, blockSize: plan.blockSize, repeats: 1)
+    case .linear:
+      guard let gpu = device as? any GPUBenchDevice else { return nil }
+      return try gpu.measureRead(ofBytes: shape.ratedBytes, repeats: calls)
+    case .prefill, .append, .gather: return nil
+    }
   }
 }

@@ -138,7 +138,7 @@ extension VulkanOperators {
 
   /// Whether a product goes by streamed weights: where one tile has all tokens, or where the tiles
   /// that are fastest on large products would not keep the device busy; if the inputs are whole
-  /// slices, and for many tokens so many that what reads them alone takes longer than joining parts.
+  /// slices, and for more than 64 tokens so many that cutting them pays for joining the parts.
   func streamsWeights(tokens: Int, outputs: Int, inputs: Int) -> Bool {
     let stream = Stream.of(tokens: tokens)
     let large = Tile.all[0].groups(tokens: tokens, outputs: outputs)

@@ -106,22 +106,44 @@ extension VulkanBackend {
 
   /// See ``KernelBackend/measureReadBandwidth(repeats:)``.
   public func measureReadBandwidth(repeats: Int) throws(DeviceError) -> Double {
-    let arena = try timingArena()
-    let pool = arena.halves.memory
-    let work = VulkanWork("read")
     // Software reads a thousandth as fast, beyond caches of megabytes.
-    let most = min(pool.byteCount, facts.isGPU ? 2 << 30 : 128 << 20)
+    let most = min(
+      try timingArena().halves.memory.byteCount, facts.isGPU ? 2 << 30 : 128 << 20)
     // Little memory takes fewer threads, so that each still has whole strides to go.
-    let isLarge = most >= 16 * 8 * 256 * 8192
+    let isLarge = most >= VulkanBackend.bytesOfReader * 256 * 8192
     let (threads, groups) = isLarge ? (256, 8192) : (64, 64)
-    let step = 16 * 8 * threads * groups
-    let byteCount = most / step * step
-    let push = ReadPush(
-      memory: pool.address, result: arena.results.address, quads: UInt32(byteCount / 16))
+    return try measureRead(
+      threads: threads, groups: groups,
+      turns: most / (VulkanBackend.bytesOfReader * threads * groups), repeats)
+  }
+
+  /// Bytes per second of one call that does nothing but read so many bytes of weights, to within
+  /// 32 KiB in each 256 MiB, after others of its kind: what launching leaves of
+  /// ``measureReadBandwidth(repeats:)``. A device that holds fewer bytes for weights is an error.
+  public func measureRead(ofBytes byteCount: Int, repeats: Int) throws(DeviceError) -> Double {
+    let threads = 256, mostGroups = 8192
+    let groups = max(1, byteCount / (VulkanBackend.bytesOfReader * threads))
+    let turns = (groups + mostGroups - 1) / mostGroups
+    return try measureRead(threads: threads, groups: groups / turns, turns: turns, repeats)
+  }
+
+  /// What a thread of `read.comp` reads at once.
+  private static let bytesOfReader = 8 * 16
+
+  private func measureRead(
+    threads: Int, groups: Int, turns: Int, _ repeats: Int
+  ) throws(DeviceError) -> Double {
+    let arena = try timingArena()
+    let work = VulkanWork("read")
+    let byteCount = VulkanBackend.bytesOfReader * threads * groups * turns
     let times_ns = try timeRuns(work, calls: max(1, repeats)) {
       (_, recorder) throws(DeviceError) in
       let pipeline = try context.pipeline(.read, [UInt32(threads)], for: work)
-      recorder.dispatch(pipeline, push, groups)
+      recorder.dispatch(
+        pipeline,
+        ReadPush(
+          memory: try arena.halves.next(byteCount, "read_bytes"), result: arena.results.address,
+          quads: UInt32(byteCount / 16)), groups)
     }
     .sorted()
     return Double(byteCount) / Double(times_ns[times_ns.count / 2]) * 1e9

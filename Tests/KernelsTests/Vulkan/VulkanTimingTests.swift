@@ -27,6 +27,9 @@ struct VulkanTimingTests {
     }
     #expect(try backend.time(shapes[0], blockSize: 16, repeats: 0).isEmpty)
     #expect(try backend.measureReadBandwidth(repeats: 1) > 0)
+    #expect(try backend.measureRead(ofBytes: 1 << 20, repeats: 2) > 0)
+    // More than a workgroup for each 32 KiB, which go round twice.
+    #expect(try backend.measureRead(ofBytes: 300 << 20, repeats: 1) > 0)
     let said = try #require(backend.validation)
     #expect(said.count == 0, "\(said.first)")
   }
