@@ -27,7 +27,7 @@
 // Bytes: 2 * outputs * inputs; x comes from the last-level cache, 4 * tokens * inputs for each
 // multiprocessor. Operations: 2 * tokens per weight. Floor on an H200: the bytes at 4.5 TB/s. A
 // launch that does nothing but read the weights takes 10.4 us for 4,096 outputs and inputs (7.4),
-// 46.8 for 24,576 outputs (44) and 25.2 for 4,096 x 12,288 (22): beginning and ending cost 3 us.
+// 47 for 24,576 outputs (44) and 25 for 4,096 x 12,288 (22): beginning and ending cost 3 us.
 // Here 4, 8 and 16 tokens take 12.9, 13.6 and 15.1; 52, 54 and 62; 33, 35 and 38.
 // Reading needs no more than 32 KiB on their way to a multiprocessor, so that what counts is to do
 // little else: offsets that instructions hold, and registers that are not spilled. Slower: halves

@@ -15,7 +15,7 @@
 // 14 tokens on the operations at 60 TFLOP/s of FP32 take longer than the weights; x comes from the
 // first-level cache, 32 * TOKENS bytes for 16 * EACH of weights. One token takes an H200 13.5
 // us for 4,096 x 4,096 weights and 50.5 for 24,576 x 4,096, where a launch that reads them alone
-// takes 10.4 and 46.8. No faster: two, four or eight loads ahead by hand.
+// takes 10.4 and 47. No faster: two, four or eight loads ahead by hand.
 
 layout(local_size_x = 128, local_size_x_id = 0) in;
 // Tokens that registers hold, 1 to 16: the call's tokens or more.
