@@ -68,17 +68,20 @@ public enum Experiment {
   /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens,
   /// where kernels pass from memory's bound to arithmetic's by whole register tiles. On a GPU all
   /// of them go to 8,192 tokens, with points on both sides of each number of tokens at which
-  /// kernels change.
+  /// kernels change, and 778 million weights go to 1,024: the head of Qwen3-32B.
   static func linear(_ reach: Reach) -> ExperimentGroup {
     let isGPU = reach == .gpu
     let tokens =
       isGPU
-      ? [1, 2, 8, 9, 16, 17, 32, 33, 64, 65, 128, 129, 256, 257, 512, 513, 1024, 2048, 4096, 8192]
-      : [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024]
-    let grids = [
+      ? [
+        1, 2, 8, 9, 16, 17, 32, 33, 64, 65, 96, 128, 129, 192, 256, 257, 384, 512, 513, 768, 1024,
+        1536, 2048, 3072, 4096, 6144, 8192,
+      ] : [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024]
+    var grids = [
       (2048, 1024, tokens), (4096, 2048, tokens), (8192, 4096, tokens), (24576, 4096, tokens),
       (65536, 4096, isGPU ? tokens : [1, 4, 16, 64]),
     ]
+    if isGPU { grids.append((151_936, 5120, [1, 16, 17, 64, 65, 128, 256, 512, 1024])) }
     let fit = grids.flatMap { outputs, inputs, tokens in
       tokens.map { OperatorShape.linear(tokens: $0, outputs: outputs, inputs: inputs) }
     }
@@ -91,7 +94,10 @@ public enum Experiment {
     if isGPU {
       heldOut += [
         (48, 51200, 5120), (200, 51200, 5120), (200, 5120, 25600), (1500, 6144, 4096),
-        (3000, 4096, 12288), (6000, 4096, 4096), (6000, 51200, 5120),
+        (3000, 4096, 12288), (6000, 4096, 4096), (6000, 51200, 5120), (2, 128_256, 4096),
+        (50, 128_256, 4096), (300, 151_936, 4096), (6, 5120, 8192), (12, 10240, 5120),
+        (24, 5120, 25600), (80, 10240, 5120), (450, 12288, 4096), (900, 51200, 5120),
+        (1200, 5120, 8192), (2500, 28672, 8192),
       ]
     }
     return ExperimentGroup(
@@ -122,19 +128,27 @@ public enum Experiment {
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
     }
     let isGPU = reach == .gpu
-    let batches = [1, 4, 16, 64, 256] + (isGPU ? [1024] : [])
+    let batches =
+      isGPU
+      ? [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024] : [1, 4, 16, 64, 256]
     let contexts = [0, 128, 512, 2048, 8192, 32768] + (isGPU ? [131_072] : [])
     let fit = batches.flatMap { sequences in
       contexts.filter { sequences * $0 <= 1 << (isGPU ? 20 : 17) }
         .map { shape(sequences, $0 + 24) }
     }
     var heldOut = [(2, 300), (8, 1000), (32, 700), (3, 5000), (24, 3000), (100, 200)]
-    if isGPU { heldOut += [(40, 12000), (500, 1000), (10, 60000)] }
+    if isGPU {
+      heldOut += [
+        (40, 12000), (500, 1000), (10, 60000), (5, 90), (6, 20000), (7, 1300), (12, 700),
+        (20, 2500), (28, 9000), (36, 350), (56, 1500), (80, 4000), (112, 6000), (160, 900),
+        (224, 3000), (300, 400), (384, 1500), (700, 300),
+      ]
+    }
     return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
   }
 
   /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,096; on a GPU of up to 8,192 after up to
-  /// 32,768.
+  /// 32,768, in finer steps.
   static func prefill(
     _ heads: HeadGeometry, _ format: KVFormat, _ reach: Reach
   ) -> ExperimentGroup {
@@ -142,11 +156,16 @@ public enum Experiment {
       .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
     }
     let isGPU = reach == .gpu
-    let fit = ([0, 512, 4096] + (isGPU ? [32768] : [])).flatMap { prefix in
-      ([1, 16, 64, 256, 1024] + (isGPU ? [8192] : [])).map { shape($0, prefix) }
-    }
-    var heldOut = [(32, 1000), (128, 256), (400, 0), (512, 2048)]
-    if isGPU { heldOut += [(3000, 0), (2048, 12000)] }
+    let prefixes = isGPU ? [0, 512, 2048, 8192, 32768] : [0, 512, 4096]
+    let chunks =
+      isGPU ? [1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192] : [1, 16, 64, 256, 1024]
+    let fit = prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } }
+    let heldOut =
+      isGPU
+      ? [
+        (32, 1000), (128, 256), (400, 0), (3000, 0), (2048, 12000), (700, 1500), (24, 20000),
+        (300, 5000), (5000, 3000), (6, 700), (6000, 0), (1000, 100),
+      ] : [(32, 1000), (128, 256), (400, 0), (512, 2048)]
     return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
   }
 }

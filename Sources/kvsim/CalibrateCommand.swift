@@ -31,7 +31,7 @@ struct CalibrateCommand: ParsableCommand {
   @Option(
     help: """
       About how long to measure at most; a slow device leaves its largest points out. (default: \
-      50, on a GPU 120)
+      50, on a GPU 240)
       """)
   var seconds: Double?
 
@@ -78,7 +78,7 @@ struct CalibrateCommand: ParsableCommand {
       let backend = try device.backend(threads: threads)
       let calibrator = Calibrator(
         backend: backend, kind: device.kind, version: "kvsim \(KVSim.version)", blockSize: 16,
-        seconds: seconds ?? (backend.facts.isGPU ? 120 : 50))
+        seconds: seconds ?? (backend.facts.isGPU ? 240 : 50))
       let result = try calibrator.run(
         Experiment.groups(reach: backend.facts.isGPU ? .gpu : .cpu),
         measuredAtUTC: Date.now.formatted(.iso8601)

@@ -31,10 +31,10 @@ struct ScheduleTests {
   }
 
   @Test(
-    "A GPU whose points take little but their setting up leaves none out in two minutes")
+    "A GPU whose points take little but their setting up leaves none out in four minutes")
   func gpu() {
     let groups = Experiment.groups(reach: .gpu)
-    let missing = leftOut(groups, pace: .gpu, seconds: 120) {
+    let missing = leftOut(groups, pace: .gpu, seconds: 240) {
       35_000_000 + 7 * Schedule.Pace.gpu.callNs($0.shape)
     }
     #expect(missing.allSatisfy { $0 == 0 }, "\(missing)")
