@@ -118,7 +118,9 @@ let package = Package(
     .testTarget(
       name: "PlanningTests", dependencies: ["Planning", "Scenario", "Simulator", "Trace"],
       swiftSettings: strict),
-    .testTarget(name: "ReportTests", dependencies: ["Report", "Planning"], swiftSettings: strict),
+    .testTarget(
+      name: "ReportTests", dependencies: ["Report", "Planning", "CostModel", "Operators"],
+      swiftSettings: strict),
     // What the whole house keeps to: imports, style, shipped scenarios, the command line.
     .testTarget(
       name: "HouseTests", dependencies: ["kvsim"], exclude: ["Expected"], swiftSettings: strict),

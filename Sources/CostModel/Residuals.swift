@@ -30,29 +30,65 @@ public struct Residuals: Hashable, Sendable {
   }
 }
 
+/// A point held out of the fit, and what the fit predicts there.
+public struct HeldOutPoint: Hashable, Sendable {
+  /// What was measured.
+  public let measurement: Measurement
+  /// The predicted time, in nanoseconds.
+  public let predictedNs: Double
+
+  /// (predicted − measured) / measured.
+  public var error: Double { predictedNs / Double(measurement.medianNs) - 1 }
+
+  /// A point, complete.
+  public init(measurement: Measurement, predictedNs: Double) {
+    self.measurement = measurement
+    self.predictedNs = predictedNs
+  }
+}
+
 extension Profile {
+  /// Every point that is held out, in the order in which they were taken, with its prediction.
+  /// - Throws: ``ProfileError`` where an operator has held-out points and none to fit.
+  public func heldOutPoints() throws(ProfileError) -> [HeldOutPoint] {
+    struct Key: Hashable {
+      let kind: OperatorKind
+      let format: KVFormat?
+      let heads: HeadGeometry?
+    }
+    var models: [Key: OperatorModel] = [:]
+    var all: [HeldOutPoint] = []
+    for point in measurements where point.isHeldOut {
+      let shape = point.shape
+      let key = Key(kind: shape.kind, format: shape.format, heads: shape.heads)
+      let known = models[key]
+      let model =
+        if let known { known } else {
+          try OperatorModel(key.kind, format: key.format, heads: key.heads, profile: self)
+        }
+      models[key] = model
+      all.append(HeldOutPoint(measurement: point, predictedNs: model.predict(shape).ns))
+    }
+    return all
+  }
+
   /// The residuals of each operator and format that has points held out, in the order in which
   /// operators are named.
   /// - Throws: ``ProfileError`` where an operator has held-out points and none to fit.
   public func residuals() throws(ProfileError) -> [Residuals] {
+    let heldOut = try heldOutPoints()
     var all: [Residuals] = []
     for kind in OperatorKind.allCases {
       for format in kind == .linear ? [nil] : KVFormat.named.map(Optional.some) {
-        let own = measurements.filter { $0.shape.kind == kind && $0.shape.format == format }
-        let heldOut = own.filter(\.isHeldOut)
-        guard !heldOut.isEmpty else { continue }
-        var errors: [Double] = []
-        for point in heldOut {
-          let model = try OperatorModel(
-            kind, format: format, heads: point.shape.heads, profile: self)
-          let measured = Double(point.medianNs)
-          errors.append(abs(model.predict(point.shape).ns - measured) / measured)
-        }
+        func isOwn(_ shape: OperatorShape) -> Bool { shape.kind == kind && shape.format == format }
+        let errors = heldOut.filter { isOwn($0.measurement.shape) }.map { abs($0.error) }
+        guard !errors.isEmpty else { continue }
+        let spreads = measurements.filter { isOwn($0.shape) }.map(\.spread)
         all.append(
           Residuals(
-            kind: kind, format: format, points: heldOut.count,
+            kind: kind, format: format, points: errors.count,
             medianError: nearestRank(errors, 0.5), p95Error: nearestRank(errors, 0.95),
-            medianSpread: nearestRank(own.map(\.spread), 0.5)))
+            medianSpread: nearestRank(spreads, 0.5)))
       }
     }
     return all

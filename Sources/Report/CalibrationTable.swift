@@ -17,6 +17,35 @@ public struct CalibrationTable {
 
   /// A row an operator and format.
   public func rendered() -> String {
+    let skipped =
+      skippedPoints == 0
+      ? ""
+      : """
+
+      \(skippedPoints) points were left out for lack of time: predictions there are extrapolated
+      """
+    return """
+      \(CalibrationTable.machine(profile))
+
+      \(CalibrationTable.errors(profile, residuals))\(skipped)
+      error: |predicted − measured| / measured at points held out of the fit
+      spread: interquartile range over median of a point's repeats
+
+      """
+  }
+
+  /// What was measured, in two lines.
+  static func machine(_ profile: Profile) -> String {
+    let device = profile.device
+    return """
+      \(device.name), \(device.workers), \(device.kernelPath) kernels, memory \
+      \(Size(device.memoryBytes))
+      plain read \(Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)) GB/s
+      """
+  }
+
+  /// A row an operator and format: points, errors, and what the largest point came to.
+  static func errors(_ profile: Profile, _ residuals: [Residuals]) -> String {
     var table = TextTable()
     table.add([
       "operator", "format", "points", "held out", "error p50", "error p95", "spread p50",
@@ -34,24 +63,7 @@ public struct CalibrationTable {
         CalibrationTable.rate(own),
       ])
     }
-    let device = profile.device
-    let skipped =
-      skippedPoints == 0
-      ? ""
-      : """
-
-      \(skippedPoints) points were left out for lack of time: predictions there are extrapolated
-      """
-    return """
-      \(device.name), \(device.workers), \(device.kernelPath) kernels, memory \
-      \(Size(device.memoryBytes))
-      plain read \(Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)) GB/s
-
-      \(table.rendered())\(skipped)
-      error: |predicted − measured| / measured at points held out of the fit
-      spread: interquartile range over median of a point's repeats
-
-      """
+    return table.rendered()
   }
 
   /// What the point with the most work came to, in the resource that it needs most.

@@ -90,6 +90,24 @@ struct OperatorModelTests {
     #expect(abs(residuals.medianError - 2.0 / 3) < 1e-3)
   }
 
+  @Test("Held-out points come in the order of measuring, their errors with a sign")
+  func heldOutPoints() throws {
+    let doubled = Profile(
+      provenance: profile.provenance, device: profile.device,
+      measuredAtUTC: profile.measuredAtUTC, blockSize: profile.blockSize,
+      readBytesPerSecond: profile.readBytesPerSecond,
+      measurements: profile.measurements.map {
+        $0.isHeldOut
+          ? Measurement(shape: $0.shape, isHeldOut: true, timesNs: [$0.medianNs * 2]) : $0
+      })
+    let points = try doubled.heldOutPoints()
+    #expect(points.map(\.measurement) == doubled.measurements.filter(\.isHeldOut))
+    #expect(points.allSatisfy { abs($0.error + 0.5) < 1e-3 })
+    let model = try OperatorModel(.linear, format: nil, heads: nil, profile: doubled)
+    let first = try #require(points.first { $0.measurement.shape.kind == .linear })
+    #expect(first.predictedNs == model.predict(first.measurement.shape).ns)
+  }
+
   @Test("Residuals of a law that the model follows are near nothing, per operator and format")
   func residuals() throws {
     let residuals = try profile.residuals()

@@ -179,6 +179,20 @@ struct CommandLineTests {
     }
   }
 
+  @Test("profile show prints a shipped profile's grids and errors, and refuses what is none")
+  func profileShow() throws {
+    let shipped = Repository.root.appendingPathComponent("Scenarios/devices/nvidia-h200.json").path
+    let run = try kvsim("profile", "show", shipped, "--worst", "3")
+    #expect(run.status == 0 && run.errors.isEmpty)
+    #expect(run.output.contains("NVIDIA H200") && run.output.contains("int4-rotated"))
+    #expect(run.output.contains("the 3 of 367 held-out points"))
+    let all = try kvsim("profile", "show", shipped, "--points")
+    #expect(all.output.count > 2 * run.output.count)
+    let wrong = try kvsim("profile", "show", quickstart)
+    #expect(wrong.status == 65 && wrong.output.isEmpty && wrong.errors.contains("error: "))
+    #expect(try kvsim("profile", "show", shipped, "--worst", "-1").status == 64)
+  }
+
   @Test("devices lists the CPU with its kernels, and Vulkan devices or why there are none")
   func devices() throws {
     let run = try kvsim("devices")
