@@ -72,16 +72,21 @@ struct OperatorModelTests {
     #expect(asked.ns == 2 * measured.ns)
   }
 
-  @Test("Held-out points change no prediction")
-  func heldOutPointsAreNotSeen() throws {
-    let damaged = Profile(
+  /// The profile with held-out points that took so many times as long.
+  private func heldOutTimes(times factor: Int64) -> Profile {
+    Profile(
       provenance: profile.provenance, device: profile.device,
       measuredAtUTC: profile.measuredAtUTC, blockSize: profile.blockSize,
       readBytesPerSecond: profile.readBytesPerSecond,
       measurements: profile.measurements.map {
         $0.isHeldOut
-          ? Measurement(shape: $0.shape, isHeldOut: true, timesNs: [$0.medianNs * 3]) : $0
+          ? Measurement(shape: $0.shape, isHeldOut: true, timesNs: [$0.medianNs * factor]) : $0
       })
+  }
+
+  @Test("Held-out points change no prediction")
+  func heldOutPointsAreNotSeen() throws {
+    let damaged = heldOutTimes(times: 3)
     let shape = OperatorShape.linear(tokens: 100, outputs: 4608, inputs: 4096)
     let before = try OperatorModel(.linear, format: nil, heads: nil, profile: profile)
     let after = try OperatorModel(.linear, format: nil, heads: nil, profile: damaged)
@@ -92,14 +97,7 @@ struct OperatorModelTests {
 
   @Test("Held-out points come in the order of measuring, their errors with a sign")
   func heldOutPoints() throws {
-    let doubled = Profile(
-      provenance: profile.provenance, device: profile.device,
-      measuredAtUTC: profile.measuredAtUTC, blockSize: profile.blockSize,
-      readBytesPerSecond: profile.readBytesPerSecond,
-      measurements: profile.measurements.map {
-        $0.isHeldOut
-          ? Measurement(shape: $0.shape, isHeldOut: true, timesNs: [$0.medianNs * 2]) : $0
-      })
+    let doubled = heldOutTimes(times: 2)
     let points = try doubled.heldOutPoints()
     #expect(points.map(\.measurement) == doubled.measurements.filter(\.isHeldOut))
     #expect(points.allSatisfy { abs($0.error + 0.5) < 1e-3 })
