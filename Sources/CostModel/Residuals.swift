@@ -76,7 +76,11 @@ extension Profile {
   /// operators are named.
   /// - Throws: ``ProfileError`` where an operator has held-out points and none to fit.
   public func residuals() throws(ProfileError) -> [Residuals] {
-    let heldOut = try heldOutPoints()
+    residuals(of: try heldOutPoints())
+  }
+
+  /// The same, of points that ``heldOutPoints()`` gave.
+  public func residuals(of heldOut: [HeldOutPoint]) -> [Residuals] {
     var all: [Residuals] = []
     for kind in OperatorKind.allCases {
       for format in kind == .linear ? [nil] : KVFormat.named.map(Optional.some) {

@@ -17,8 +17,8 @@ public struct ProfileTable {
   public init(_ profile: Profile, worst: Int?) throws(ProfileError) {
     self.profile = profile
     self.worst = worst
-    residuals = try profile.residuals()
     heldOut = try profile.heldOutPoints()
+    residuals = profile.residuals(of: heldOut)
   }
 
   /// All tables.
