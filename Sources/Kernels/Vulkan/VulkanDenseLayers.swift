@@ -181,11 +181,6 @@ extension VulkanOperators {
 
   // MARK: Few tokens
 
-  private struct LinearFewPush {
-    var x, w, y: UInt64
-    var tokens, outputs, inputs: UInt32
-  }
-
   /// How a product goes by `linear_few.comp`.
   private struct Few {
     /// Threads of a workgroup that fills a multiprocessor.
@@ -222,16 +217,11 @@ extension VulkanOperators {
 
   /// `y = x * w^T` for 2 to 16 tokens, by products of matrices.
   func linearOfFew(
-    x: UInt64, w: UInt64, y: UInt64, tokens: Int, outputs: Int, inputs: Int,
-    _ recorder: VulkanRecorder
+    _ push: LinearPush, tokens: Int, outputs: Int, inputs: Int, _ recorder: VulkanRecorder
   ) throws(DeviceError) {
     let few = Few(tokens: tokens, inputs: inputs)
     let pipeline = try context.pipeline(
       .linearFew, PageConstants.none(workgroup: Few.threads, [few.groups, few.chunks]), for: work)
-    recorder.dispatch(
-      pipeline,
-      LinearFewPush(
-        x: x, w: w, y: y, tokens: UInt32(tokens), outputs: UInt32(outputs), inputs: UInt32(inputs)),
-      min((outputs + 15) / 16, context.multiprocessors))
+    recorder.dispatch(pipeline, push, min((outputs + 15) / 16, context.multiprocessors))
   }
 }

@@ -105,7 +105,8 @@ struct VulkanOperators {
 }
 
 extension VulkanOperators {
-  private struct LinearPush {
+  /// Of `linear_rows.comp`, `linear_tiles.comp` and `linear_few.comp`.
+  struct LinearPush {
     var x, w, y: UInt64
     var tokens, outputs, inputs: UInt32
   }
@@ -125,8 +126,7 @@ extension VulkanOperators {
     if tokens <= VulkanOperators.streamedTokens,
       takesMatricesInLinearOfFew(tokens: tokens, inputs: inputs)
     {
-      try linearOfFew(
-        x: x, w: w, y: y, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
+      try linearOfFew(push, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
     } else if tokens <= VulkanOperators.streamedTokens {
       var held = 1
       while held < tokens { held *= 2 }
