@@ -99,7 +99,8 @@ let package = Package(
       dependencies: ["Operators", "Kernels", "KernelStudies", "Report", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "CostModelTests", dependencies: ["Operators", "CostModel"], swiftSettings: strict),
+      name: "CostModelTests", dependencies: ["Operators", "CostModel", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "CalibrationTests",
       dependencies: ["Operators", "Kernels", "CostModel", "Calibration"],

@@ -11,7 +11,7 @@ enum Plausibility {
       findings.append(
         """
         \(tooFast.count) points read their operands faster than memory was measured to be read \
-        (\(worst.shape.kind.rawValue) first): the caches were not cold
+        (\(worst.shape.kind.name) first): the caches were not cold
         """)
     }
     let noisy = profile.measurements.filter { $0.spread > 0.25 }
@@ -32,7 +32,7 @@ enum Plausibility {
       let measured = profile.measurements.filter { $0.shape.kind == kind }.count
       guard measured * 3 < planned * 2 else { return nil }
       return """
-        only \(measured) of \(planned) points of \(kind.rawValue) were measured in the time given: \
+        only \(measured) of \(planned) points of \(kind.name) were measured in the time given: \
         larger shapes will be priced in proportion to their work, which may be far off; give it \
         more with --seconds
         """

@@ -2,14 +2,17 @@
 public struct Device: Hashable, Sendable {
   /// What the device calls itself, e.g. `AMD EPYC 9755`.
   public let name: String
-  /// `cpu` or `vulkan`.
+  /// How it was reached: `cpu` and `vulkan` by the bundled kernels, `gpu` by other software.
   public let kind: String
-  /// The kernels that ran: such as `avx512`.
+  /// The kernels that ran: such as `avx512`, or the software whose kernels they were.
   public let kernelPath: String
-  /// Threads that worked together; of a GPU its multiprocessors.
+  /// Threads that worked together; of a GPU its multiprocessors; 0 where nobody said.
   public let threads: Int
-  /// The same, for people: `2 threads`.
-  public var workers: String { "\(threads) \(kind == "vulkan" ? "multiprocessors" : "threads")" }
+  /// What worked there, for people: `2 threads, avx512 kernels`.
+  public var workers: String {
+    let what = kind == "cpu" ? "threads" : "multiprocessors"
+    return (threads > 0 ? "\(threads) \(what), " : "") + "\(kernelPath) kernels"
+  }
   /// Physical memory, in bytes.
   public let memoryBytes: Int
   /// Last-level cache, in bytes; 0 if unknown.

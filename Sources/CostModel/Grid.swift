@@ -16,12 +16,20 @@ struct Grid: Sendable {
     let isOutside: Bool
   }
 
-  /// - Precondition: there is a point; no two agree in both coordinates.
+  /// Points that agree in both coordinates, such as layers with as many weights in another shape,
+  /// count with their mean.
+  /// - Precondition: there is a point.
   init(points: [(y: Double, x: Double, ns: Double)]) {
     precondition(!points.isEmpty)
     let rows = Dictionary(grouping: points, by: \.y).sorted { $0.key < $1.key }
     y = rows.map(\.key)
-    curves = rows.map { Curve(points: $0.value.map { (x: $0.x, ns: $0.ns) }) }
+    curves = rows.map { _, row in
+      let columns = Dictionary(grouping: row, by: \.x)
+      return Curve(
+        points: columns.map { x, same in
+          (x: x, ns: same.reduce(0) { $0 + $1.ns } / Double(same.count))
+        })
+    }
   }
 
   /// Which curves make the value at `query`. O(curves).

@@ -1,7 +1,7 @@
 import Operators
 
-/// The operators that profiles hold, as they are named in files and tables.
-public enum OperatorKind: String, Hashable, Sendable, CaseIterable {
+/// The operators that profiles hold, in the order in which tables show them.
+public enum OperatorKind: Hashable, Sendable, CaseIterable {
   /// A dense projection.
   case linear
   /// Writing K and V into pages.
@@ -9,9 +9,31 @@ public enum OperatorKind: String, Hashable, Sendable, CaseIterable {
   /// Reading K and V back from pages.
   case gather
   /// Attention of single query tokens.
-  case decodeAttention = "decode_attention"
+  case decodeAttention
   /// Attention of a prompt's chunk.
-  case prefillAttention = "prefill_attention"
+  case prefillAttention
+  /// Attention of a chunk and of single query tokens in one launch.
+  case mixedAttention
+  /// One of the small operators.
+  case elementwise(ElementwiseOperator)
+
+  /// All of them.
+  public static let allCases: [OperatorKind] =
+    [.linear, .append, .gather, .decodeAttention, .prefillAttention, .mixedAttention]
+    + ElementwiseOperator.allCases.map(OperatorKind.elementwise)
+
+  /// Its name in files and tables.
+  public var name: String {
+    switch self {
+    case .linear: "linear"
+    case .append: "append"
+    case .gather: "gather"
+    case .decodeAttention: "decode_attention"
+    case .prefillAttention: "prefill_attention"
+    case .mixedAttention: "mixed_attention"
+    case .elementwise(let kind): kind.rawValue
+    }
+  }
 }
 
 extension OperatorShape {
@@ -23,16 +45,18 @@ extension OperatorShape {
     case .gather: .gather
     case .decodeAttention: .decodeAttention
     case .prefillAttention: .prefillAttention
+    case .mixedAttention: .mixedAttention
+    case .elementwise(let kind, _, _): .elementwise(kind)
     }
   }
 
   /// The KV format, for operators that have one.
   public var format: KVFormat? {
     switch self {
-    case .linear: nil
+    case .linear, .elementwise: nil
     case .append(_, _, let format), .gather(_, _, let format),
-      .decodeAttention(_, _, _, let format),
-      .prefillAttention(_, _, _, let format):
+      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
+      .mixedAttention(_, _, _, _, _, let format):
       format
     }
   }
@@ -40,10 +64,10 @@ extension OperatorShape {
   /// The attention heads, for operators that have any.
   public var heads: HeadGeometry? {
     switch self {
-    case .linear: nil
+    case .linear, .elementwise: nil
     case .append(_, let heads, _), .gather(_, let heads, _),
-      .decodeAttention(_, _, let heads, _),
-      .prefillAttention(_, _, let heads, _):
+      .decodeAttention(_, _, let heads, _), .prefillAttention(_, _, let heads, _),
+      .mixedAttention(_, _, _, _, let heads, _):
       heads
     }
   }
@@ -51,7 +75,7 @@ extension OperatorShape {
   /// The same operator and size on other heads.
   func with(heads: HeadGeometry) -> OperatorShape {
     switch self {
-    case .linear: self
+    case .linear, .elementwise: self
     case .append(let tokens, _, let format):
       .append(tokens: tokens, heads: heads, format: format)
     case .gather(let tokens, _, let format):
@@ -60,6 +84,10 @@ extension OperatorShape {
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
     case .prefillAttention(let tokens, let prefix, _, let format):
       .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, _, let format):
+      .mixedAttention(
+        tokens: tokens, prefix: prefix, sequences: sequences, context: context, heads: heads,
+        format: format)
     }
   }
 }

@@ -13,8 +13,9 @@ public enum Basis: String, Hashable, Sendable, CaseIterable {
 /// The time of one operator at any shape, from a profile's measurements.
 ///
 /// Between points the time is linear in the quantity that drives it: tokens for `linear` and
-/// `append`, cached tokens for decode attention, query–key pairs for prefill attention. Points held
-/// out of the fit are never looked at.
+/// `append`, cached tokens for decode attention, query–key pairs for prefill attention, elements
+/// for the small operators. Points held out of the fit are never looked at. Attention of prompts
+/// and single tokens in one launch has a model of its own, ``LaunchedAttentionModel``.
 public struct OperatorModel: Sendable {
   /// A time, in nanoseconds, and how it was arrived at.
   public struct Prediction: Hashable, Sendable {
@@ -31,7 +32,7 @@ public struct OperatorModel: Sendable {
   /// Whether the heads asked for were not measured.
   public let isDerived: Bool
 
-  /// The model of one operator, for one format and shape of heads (nil, nil for `linear`).
+  /// The model of one operator, for one format and shape of heads; nil, nil where it has neither.
   ///
   /// Where the heads were not measured, those with the nearest group size stand in, scaled by the
   /// larger of the ratios of operations and of bytes.
@@ -49,23 +50,14 @@ public struct OperatorModel: Sendable {
       grid = Grid(points: fit.map(OperatorModel.point))
       return
     }
-    let candidates = fit.compactMap(\.shape.heads)
-    let measured = candidates.min {
-      OperatorModel.distance($0, heads) < OperatorModel.distance($1, heads)
-    }!
-    isDerived = measured != heads
-    // Ratios are taken at one shape; sizes cancel in both.
-    let example = fit.first { $0.shape.heads == measured }!.shape
-    let asked = example.with(heads: heads)
-    let bytes = Double(asked.bytes) / Double(example.bytes)
-    let operations =
-      example.operations > 0 ? Double(asked.operations) / Double(example.operations) : 0
-    scale = isDerived ? max(bytes, operations) : 1
-    grid = Grid(points: fit.filter { $0.shape.heads == measured }.map(OperatorModel.point))
+    let measured = MeasuredHeads(nearestTo: heads, in: fit)
+    (scale, isDerived) = (measured.scale, measured.isDerived)
+    grid = Grid(
+      points: fit.filter { $0.shape.heads == measured.heads }.map(OperatorModel.point))
   }
 
   /// The time of the operator at one shape.
-  /// - Precondition: `shape` is of this model's operator.
+  /// - Precondition: `shape` is of this model's operator, which is not mixed attention.
   public func predict(_ shape: OperatorShape) -> Prediction {
     precondition(shape.kind == kind)
     let (y, measuredX): (Double, (Double) -> Double)
@@ -82,6 +74,11 @@ public struct OperatorModel: Sendable {
     case .prefillAttention(let tokens, let prefix, _, _):
       y = Double(prefix)
       measuredX = { OperatorModel.pairs(tokens: Double(tokens), prefix: $0) }
+    case .elementwise(_, let rows, let width):
+      y = Double(width)
+      measuredX = { _ in Double(rows) }
+    case .mixedAttention:
+      preconditionFailure("attention in one launch has a model of its own")
     }
     let blend = grid.blend(at: y)
     let value = grid.value(blend, x: measuredX)
@@ -147,16 +144,14 @@ public struct OperatorModel: Sendable {
       return (Double(sequences), Double(context), ns)
     case .prefillAttention(let tokens, let prefix, _, _):
       return (Double(prefix), pairs(tokens: Double(tokens), prefix: Double(prefix)), ns)
+    case .elementwise(_, let rows, let width):
+      return (Double(width), Double(rows), ns)
+    case .mixedAttention:
+      preconditionFailure("attention in one launch has a model of its own")
     }
   }
 
   private static func pairs(tokens: Double, prefix: Double) -> Double {
     tokens * (prefix + (tokens + 1) / 2)
-  }
-
-  /// How unlike two shapes of heads are: first by group size, then by width.
-  private static func distance(_ a: HeadGeometry, _ b: HeadGeometry) -> (Double, Double) {
-    func ratio(_ a: Int, _ b: Int) -> Double { Double(max(a, b)) / Double(min(a, b)) }
-    return (ratio(a.groupSize, b.groupSize), ratio(a.kvHeads * a.headDim, b.kvHeads * b.headDim))
   }
 }

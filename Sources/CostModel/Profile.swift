@@ -37,6 +37,8 @@ public struct Profile: Hashable, Sendable {
   public enum Provenance: String, Sendable, CaseIterable {
     /// By running the bundled kernels.
     case measured
+    /// By other software, whose table of operator times was read.
+    case imported
   }
 
   /// How the times came about.
@@ -47,7 +49,8 @@ public struct Profile: Hashable, Sendable {
   public let measuredAtUTC: String
   /// Tokens per page while measuring.
   public let blockSize: Int
-  /// Bytes per second of a plain read by all threads, from memory larger than the caches.
+  /// Bytes per second of a plain read by all threads, from memory larger than the caches; of an
+  /// imported profile what the memory is specified for.
   public let readBytesPerSecond: Int
   /// Every point, in the order in which it was taken.
   public let measurements: [Measurement]

@@ -9,7 +9,7 @@ public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notMeasured(let kind, let format):
-      let what = format.map { "\(kind.rawValue) in format \($0.name)" } ?? kind.rawValue
+      let what = format.map { "\(kind.name) in format \($0.name)" } ?? kind.name
       return "the profile holds no measurement of \(what); measure again with `kvsim calibrate`"
     }
   }

@@ -6,12 +6,16 @@ import Operators
 /// Floating point ends here: every table entry is rounded once to nanoseconds, and none exceeds
 /// three years, so that sums stay within 64 bits whatever a profile says.
 public struct StepPricer: StepPricing {
-  /// The share of the time that was derived from other shapes or from bytes, by operator.
+  /// Operators whose time is derived from that of other heads.
   public let derivedOperators: Set<OperatorKind>
+  /// Whether small operators are priced by the bytes that they move.
+  public let derivesElementwise: Bool
 
   private let model: ModelArchitecture
   private let format: KVFormat
   private let prefill: OperatorModel
+  /// Where all attention of a step is one launch.
+  private let launched: LaunchedAttentionModel?
   /// By the number of tokens in the step.
   private let byTokens: [StepCost]
   /// By the number of sequences that get a token.
@@ -38,22 +42,26 @@ public struct StepPricer: StepPricing {
     self.format = format
     let heads = model.heads
     let linear = try OperatorModel(.linear, format: nil, heads: nil, profile: profile)
-    let append = try OperatorModel(.append, format: format, heads: heads, profile: profile)
+    launched = try LaunchedAttentionModel(format: format, heads: heads, profile: profile)
+    let append = try StepPricer.append(format, heads, profile, isOptional: launched != nil)
     let decode = try OperatorModel(
       .decodeAttention, format: format, heads: heads, profile: profile)
     prefill = try OperatorModel(.prefillAttention, format: format, heads: heads, profile: profile)
-    let attention: [(OperatorKind, OperatorModel)] = [
-      (.append, append), (.decodeAttention, decode), (.prefillAttention, prefill),
+    let attention: [(OperatorKind, Bool?)] = [
+      (.append, append?.isDerived), (.decodeAttention, decode.isDerived),
+      (.prefillAttention, prefill.isDerived),
     ]
-    derivedOperators = Set(attention.filter(\.1.isDerived).map(\.0))
+    derivedOperators = Set(attention.filter { $0.1 == true }.map(\.0))
 
-    let traffic = ElementwiseTraffic(model: model, profile: profile)
+    let elementwise = ElementwisePrices(model: model, profile: profile)
+    derivesElementwise = elementwise.isDerived
     byTokens = (0...maxTokens).map { tokens in
       StepPricer.tokenCost(
-        tokens, model: model, format: format, linear: linear, append: append, traffic: traffic)
+        tokens, model: model, format: format, linear: linear, append: append,
+        elementwise: elementwise)
     }
     byOutputs = (0...maxSequences).map { sequences in
-      StepPricer.outputCost(sequences, model: model, linear: linear, traffic: traffic)
+      StepPricer.outputCost(sequences, model: model, linear: linear, elementwise: elementwise)
     }
     var pieces: [Piece] = []
     var starts = [0]
@@ -75,28 +83,57 @@ public struct StepPricer: StepPricing {
 
   /// The time of one step. O(chunks).
   public func cost(of batch: BatchShape) -> StepCost {
-    var tokens = batch.decodeSequences
-    var outputs = batch.decodeSequences
+    let chunkTokens = batch.chunks.reduce(0) { $0 + $1.tokens }
+    let outputs = batch.chunks.count { $0.endsPrompt } + batch.decodeSequences
+    var cost = byTokens[batch.decodeSequences + chunkTokens]
+    cost += byOutputs[outputs]
+    if let launched, !batch.chunks.isEmpty {
+      addLaunch(of: batch, launched, to: &cost)
+      return cost
+    }
+    addChunks(batch.chunks, to: &cost)
+    if batch.decodeSequences > 0 {
+      let (index, context) = piece(batch.decodeSequences, contextTokens: batch.contextTokens)
+      add(pieces[index], context: context, to: &cost)
+    }
+    return cost
+  }
+
+  /// Attention of prompts, a launch each.
+  private func addChunks(_ chunks: [PrefillChunk], to cost: inout StepCost) {
     var prefillNs = 0.0
     var extrapolatedNs = 0.0
-    for chunk in batch.chunks {
-      tokens += chunk.tokens
-      outputs += chunk.endsPrompt ? 1 : 0
+    for chunk in chunks {
       let time = prefill.predict(
         .prefillAttention(
           tokens: chunk.tokens, prefix: chunk.prefix, heads: model.heads, format: format))
       prefillNs += time.ns
       if time.basis == .extrapolated { extrapolatedNs += time.ns }
     }
-    var cost = byTokens[tokens]
-    cost += byOutputs[outputs]
     cost.prefillAttentionNs = nanoseconds(Double(model.layers) * prefillNs)
     cost.extrapolatedNs += nanoseconds(Double(model.layers) * extrapolatedNs)
+  }
+
+  /// Attention of prompts and single tokens in one launch. What it takes is shared out as if either
+  /// ran alone.
+  private func addLaunch(
+    of batch: BatchShape, _ launched: LaunchedAttentionModel, to cost: inout StepCost
+  ) {
+    let time = launched.predict(
+      batch.chunks, sequences: batch.decodeSequences, contextTokens: batch.contextTokens)
+    let total = nanoseconds(Double(model.layers) * time.ns)
     if batch.decodeSequences > 0 {
       let (index, context) = piece(batch.decodeSequences, contextTokens: batch.contextTokens)
-      add(pieces[index], context: context, to: &cost)
+      var decodes = StepCost()
+      add(pieces[index], context: context, to: &decodes)
+      let decodesNs = Double(decodes.decodeAttentionNs)
+      let prompts = launched.predict(batch.chunks, sequences: 0, contextTokens: 0)
+      let promptsNs = Double(model.layers) * prompts.ns
+      cost.decodeAttentionNs = nanoseconds(
+        Double(total) * decodesNs / max(1, decodesNs + promptsNs))
     }
-    return cost
+    cost.prefillAttentionNs = total - cost.decodeAttentionNs
+    if time.basis == .extrapolated { cost.extrapolatedNs += total }
   }
 
   /// The times of decode steps in a row. O(log n) in the measured contexts.
@@ -112,10 +149,10 @@ public struct StepPricer: StepPricing {
       isExtrapolated: pieces[index].isExtrapolated)
   }
 
-  /// The part of a cost that was not measured at the model's own shapes: elementwise work, priced
-  /// by its bytes, and operators whose heads the profile has not measured.
+  /// The part of a cost that was not measured at the model's own shapes: small operators that are
+  /// priced by their bytes, and operators whose heads the profile has not measured.
   public func derivedNs(of cost: StepCost) -> Int64 {
-    var ns = cost.elementwiseNs
+    var ns = derivesElementwise ? cost.elementwiseNs : 0
     if derivedOperators.contains(.append) { ns += cost.appendNs }
     if derivedOperators.contains(.decodeAttention) { ns += cost.decodeAttentionNs }
     if derivedOperators.contains(.prefillAttention) { ns += cost.prefillAttentionNs }
@@ -141,9 +178,21 @@ public struct StepPricer: StepPricing {
     if piece.isExtrapolated { cost.extrapolatedNs += ns }
   }
 
+  /// Where attention is one launch, an engine may write the cache as part of it.
+  private static func append(
+    _ format: KVFormat, _ heads: HeadGeometry, _ profile: Profile, isOptional: Bool
+  ) throws(ProfileError) -> OperatorModel? {
+    do throws(ProfileError) {
+      return try OperatorModel(.append, format: format, heads: heads, profile: profile)
+    } catch {
+      if isOptional { return nil }
+      throw error
+    }
+  }
+
   private static func tokenCost(
     _ tokens: Int, model: ModelArchitecture, format: KVFormat, linear: OperatorModel,
-    append: OperatorModel, traffic: ElementwiseTraffic
+    append: OperatorModel?, elementwise: ElementwisePrices
   ) -> StepCost {
     guard tokens > 0 else { return StepCost() }
     let layers = Double(model.layers)
@@ -155,17 +204,18 @@ public struct StepPricer: StepPricing {
       linearNs += layers * time.ns
       if time.basis == .extrapolated { extrapolatedNs += layers * time.ns }
     }
-    let write = append.predict(.append(tokens: tokens, heads: model.heads, format: format))
-    if write.basis == .extrapolated { extrapolatedNs += layers * write.ns }
+    let write = append?.predict(.append(tokens: tokens, heads: model.heads, format: format))
+    let writeNs = layers * (write?.ns ?? 0)
+    if write?.basis == .extrapolated { extrapolatedNs += writeNs }
     return StepCost(
-      linearNs: nanoseconds(linearNs), appendNs: nanoseconds(layers * write.ns),
-      elementwiseNs: nanoseconds(traffic.ns(tokens: tokens)),
+      linearNs: nanoseconds(linearNs), appendNs: nanoseconds(writeNs),
+      elementwiseNs: nanoseconds(elementwise.ns(tokens: tokens)),
       extrapolatedNs: nanoseconds(extrapolatedNs))
   }
 
   private static func outputCost(
     _ sequences: Int, model: ModelArchitecture, linear: OperatorModel,
-    traffic: ElementwiseTraffic
+    elementwise: ElementwisePrices
   ) -> StepCost {
     guard sequences > 0 else { return StepCost() }
     let head = linear.predict(
@@ -173,7 +223,7 @@ public struct StepPricer: StepPricing {
         tokens: sequences, outputs: model.outputHead.outputs, inputs: model.outputHead.inputs))
     return StepCost(
       linearNs: nanoseconds(head.ns),
-      elementwiseNs: nanoseconds(traffic.ns(outputs: sequences)),
+      elementwiseNs: nanoseconds(elementwise.ns(outputs: sequences)),
       extrapolatedNs: head.basis == .extrapolated ? nanoseconds(head.ns) : 0)
   }
 }

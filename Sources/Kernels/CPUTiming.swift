@@ -24,6 +24,10 @@ extension CPUBackend {
             sequences, context, heads, try layout(heads, format, blockSize), arena)
         case .prefillAttention(let tokens, let prefix, let heads, let format):
           try timePrefill(tokens, prefix, heads, try layout(heads, format, blockSize), arena)
+        case .mixedAttention:
+          throw .noKernel(operation: "attention of prompts and single tokens in one launch")
+        case .elementwise(let kind, _, _):
+          throw .noKernel(operation: kind.rawValue)
         }
       if call > 0 { samples.append(sample_ns) }
     }

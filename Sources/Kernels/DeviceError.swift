@@ -6,6 +6,8 @@ public enum DeviceError: Error, Hashable, Sendable {
   case unknownPath(name: String, accepted: [String])
   /// The path exists, but this CPU or its operating system does not run it.
   case pathUnavailable(name: String, available: [String])
+  /// An operator that no bundled kernel computes, by its name.
+  case noKernel(operation: String)
   /// A size that the kernels do not support.
   case unsupportedShape(field: String, value: Int, accepted: String)
   /// Entry `index` of a sequence's block table is no page of the pool.
@@ -104,6 +106,8 @@ extension DeviceError: CustomStringConvertible {
     case .pathUnavailable(let name, let available):
       return "this CPU does not run the kernel path '\(name)' "
         + "(available: \(available.joined(separator: ", ")))"
+    case .noKernel(let operation):
+      return "no bundled kernel computes \(operation)"
     case .unsupportedShape(let field, let value, let accepted):
       return "\(field) is \(value), but the kernels accept \(accepted)"
     case .badBlock(let sequence, let index, let block, let pageCount):

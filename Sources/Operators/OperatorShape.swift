@@ -11,6 +11,12 @@ public enum OperatorShape: Hashable, Sendable {
   case decodeAttention(sequences: Int, context: Int, heads: HeadGeometry, format: KVFormat)
   /// `tokens` query tokens of one sequence, causal, over `prefix` cached tokens and themselves.
   case prefillAttention(tokens: Int, prefix: Int, heads: HeadGeometry, format: KVFormat)
+  /// Both in one launch, as engines with variable-length kernels do it: a chunk of `tokens` after
+  /// `prefix`, and `sequences` single tokens over `context` cached tokens each.
+  case mixedAttention(
+    tokens: Int, prefix: Int, sequences: Int, context: Int, heads: HeadGeometry, format: KVFormat)
+  /// One of the small operators over `rows` rows of `width` elements (see ``ElementwiseOperator``).
+  case elementwise(ElementwiseOperator, rows: Int, width: Int)
 
   /// Bytes that the operator has to read and write at least: each operand once.
   public var bytes: Int {
@@ -26,6 +32,15 @@ public enum OperatorShape: Hashable, Sendable {
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       return (prefix + tokens) * heads.kvBytesPerToken(format)
         + 8 * tokens * heads.queryHeads * heads.headDim
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, let format):
+      return OperatorShape.prefillAttention(
+        tokens: tokens, prefix: prefix, heads: heads, format: format
+      ).bytes
+        + OperatorShape.decodeAttention(
+          sequences: sequences, context: context, heads: heads, format: format
+        ).bytes
+    case .elementwise(let kind, let rows, let width):
+      return rows * width * kind.bytesPerElement
     }
   }
 
@@ -35,13 +50,16 @@ public enum OperatorShape: Hashable, Sendable {
     switch self {
     case .linear(let tokens, let outputs, let inputs):
       return 2 * tokens * outputs * inputs
-    case .append, .gather:
+    case .append, .gather, .elementwise:
       return 0
     case .decodeAttention(let sequences, let context, let heads, _):
       return 4 * sequences * context * heads.queryHeads * heads.headDim
     case .prefillAttention(let tokens, let prefix, let heads, _):
       return 4 * OperatorShape.attendedPairs(tokens: tokens, prefix: prefix)
         * heads.queryHeads * heads.headDim
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, _):
+      let pairs = OperatorShape.attendedPairs(tokens: tokens, prefix: prefix) + sequences * context
+      return 4 * pairs * heads.queryHeads * heads.headDim
     }
   }
 

@@ -135,15 +135,31 @@ public struct ComparisonPlan: Sendable {
     return outcomes
   }
 
-  private func play(
-    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder
-  ) throws(TraceError) -> FormatOutcome {
-    let summary = try simulate(
+  /// How the memory is divided in the first format.
+  var firstPool: PoolPlan { entries[0].pool }
+
+  /// Runs the first format alone, every step by itself.
+  func playFirst<Records: Recorder>(
+    recordingInto recorder: inout Records
+  ) throws(Records.Failure) -> RunSummary {
+    try play(entries[0], usesExactSteps: true, recordingInto: &recorder)
+  }
+
+  private func play<Records: Recorder>(
+    _ entry: Entry, usesExactSteps: Bool, recordingInto recorder: inout Records
+  ) throws(Records.Failure) -> RunSummary {
+    try simulate(
       scenario.workload, seed: scenario.seed,
       configuration: EngineConfiguration(
         options: scenario.engine, poolBlocks: entry.pool.blocks,
         maxPositions: scenario.model.maxPositions, usesExactSteps: usesExactSteps),
       pricer: entry.pricer, recorder: &recorder)
+  }
+
+  private func play(
+    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder
+  ) throws(TraceError) -> FormatOutcome {
+    let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
     let derivedNs = entry.pricer.derivedNs(of: summary.cost)
     let digest = try recorder.base.endRun(
       metrics: RunFigures(summary: summary, pool: entry.pool, derivedNs: derivedNs).metrics)

@@ -9,6 +9,10 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
     deviceBytes: Int)
   /// The pool does not hold a single block. Bytes.
   case poolTooSmall(format: String, poolBytes: Int, blockBytes: Int)
+  /// The scenario names no run of a real engine.
+  case noReference
+  /// Requests that the real engine served do not fit the pool or the model's context.
+  case rejectedRequests(Int)
   /// Time ran on to the simulator's horizon before all requests had left.
   case beyondHorizon(format: String)
   /// The profile cannot price the model.
@@ -34,6 +38,16 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
       return """
         the KV pool of \(Size(poolBytes)) does not hold one block of \(Size(blockBytes)) in format \
         \(format); raise kv_cache_memory_bytes or gpu_memory_utilization
+        """
+    case .noReference:
+      return """
+        it names no run of a real engine to compare with; give it `reference` with `requests` (see \
+        docs/scenarios.md)
+        """
+    case .rejectedRequests(let count):
+      return """
+        \(count) requests that the real engine served are too long for the pool or the model's \
+        context; check kv_cache_memory_bytes and the model
         """
     case .beyondHorizon(let format):
       return """

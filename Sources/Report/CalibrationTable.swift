@@ -38,8 +38,7 @@ public struct CalibrationTable {
   static func machine(_ profile: Profile) -> String {
     let device = profile.device
     return """
-      \(device.name), \(device.workers), \(device.kernelPath) kernels, memory \
-      \(Size(device.memoryBytes))
+      \(device.name), \(device.workers), memory \(Size(device.memoryBytes))
       plain read \(Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)) GB/s
       """
   }
@@ -57,13 +56,18 @@ public struct CalibrationTable {
         $0.shape.kind == row.kind && $0.shape.format == row.format
       }
       table.add([
-        row.kind.rawValue, row.format?.name ?? "fp16 weights", Figures.count(own.count),
+        row.kind.name, format(row.kind, row.format), Figures.count(own.count),
         Figures.count(row.points), Figures.percent(row.medianError),
         Figures.percent(row.p95Error), Figures.percent(row.medianSpread),
         CalibrationTable.rate(own),
       ])
     }
     return table.rendered()
+  }
+
+  /// The format of pages, or of weights.
+  static func format(_ kind: OperatorKind, _ format: KVFormat?) -> String {
+    format?.name ?? (kind == .linear ? "fp16 weights" : "")
   }
 
   /// What the point with the most work came to, in the resource that it needs most.
@@ -75,9 +79,9 @@ public struct CalibrationTable {
     else { return "" }
     let ns = Double(largest.medianNs)
     switch largest.shape.kind {
-    case .linear, .prefillAttention:
+    case .linear, .prefillAttention, .mixedAttention:
       return "\(Figures.decimal(Double(largest.shape.operations) / ns)) GFLOP/s"
-    case .append, .gather, .decodeAttention:
+    case .append, .gather, .decodeAttention, .elementwise:
       return "\(Figures.decimal(Double(largest.shape.bytes) / ns)) GB/s"
     }
   }

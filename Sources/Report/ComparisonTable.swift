@@ -31,8 +31,7 @@ public struct ComparisonTable {
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      on \(Escaping.escaped(device.name)), \(device.workers), \
-      \(Escaping.escaped(device.kernelPath)) kernels, \
+      on \(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
       \(scenario.profile.provenance.rawValue) \(scenario.profile.measuredAtUTC)
       memory: \(memory)
 

@@ -73,13 +73,15 @@ public struct ProfileTable {
     groups = OperatorKind.allCases.flatMap { kind in groups.filter { $0.kind == kind } }
     var last: OperatorKind?
     for group in groups {
-      if group.kind != last { table.addRule() }
+      if group.kind != last, !(isSmall(group.kind) && last.map(isSmall) ?? false) {
+        table.addRule()
+      }
       last = group.kind
       let own = members[group]!
       let bytesPerNs = own.map { Double($0.shape.bytes) / Double($0.medianNs) }.max()!
       let operationsPerNs = own.map { Double($0.shape.operations) / Double($0.medianNs) }.max()!
       table.add([
-        group.kind.rawValue, group.format?.name ?? "fp16 weights",
+        group.kind.name, CalibrationTable.format(group.kind, group.format),
         group.heads.map { heads(of: group.kind, $0) } ?? "",
         Figures.count(own.count), ProfileTable.extent(own.map(\.shape)),
         Figures.decimal(bytesPerNs),
@@ -88,6 +90,10 @@ public struct ProfileTable {
       ])
     }
     return table.rendered()
+  }
+
+  private func isSmall(_ kind: OperatorKind) -> Bool {
+    if case .elementwise = kind { true } else { false }
   }
 
   private func heads(of kind: OperatorKind, _ heads: HeadGeometry) -> String {
@@ -122,6 +128,14 @@ public struct ProfileTable {
         first.append(prefix)
         second.append(tokens)
         names = ("prefix", "tokens")
+      case .mixedAttention(let tokens, _, let sequences, _, _, _):
+        first.append(sequences)
+        second.append(tokens)
+        names = ("sequences", "tokens")
+      case .elementwise(_, let rows, let width):
+        first.append(width)
+        second.append(rows)
+        names = ("wide", "rows")
       }
     }
     let tokens = range(second, names.1)
@@ -143,7 +157,7 @@ public struct ProfileTable {
     for point in shown {
       let shape = point.measurement.shape
       table.add([
-        shape.kind.rawValue, shape.format?.name ?? "fp16 weights",
+        shape.kind.name, CalibrationTable.format(shape.kind, shape.format),
         shape.heads.map { heads(of: shape.kind, $0) } ?? "", ProfileTable.text(shape),
         Figures.decimal(Double(point.measurement.medianNs) * 1e-3),
         Figures.decimal(point.predictedNs * 1e-3),
@@ -168,6 +182,11 @@ public struct ProfileTable {
       "\(Figures.count(sequences)) x \(Figures.count(context))"
     case .prefillAttention(let tokens, let prefix, _, _):
       "\(Figures.count(tokens)) after \(Figures.count(prefix))"
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):
+      "\(Figures.count(tokens)) after \(Figures.count(prefix)), "
+        + "\(Figures.count(sequences)) x \(Figures.count(context))"
+    case .elementwise(_, let rows, let width):
+      "\(Figures.count(rows)) x \(Figures.count(width))"
     }
   }
 }

@@ -20,8 +20,12 @@ struct EngineReader {
     let maxNumBatchedTokens = integer(
       "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
     let blockSize = integer("block_size", upTo: Limits.blockSize, default: 16)
+    // `.some(nil)` is a value that was refused.
+    let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
     let memory = memory(engine)
-    guard let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory else { return nil }
+    guard let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
+      let enablePrefixCaching = caching ?? true
+    else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
       let place = budget ?? engine?.optional("max_num_seqs")
@@ -32,7 +36,7 @@ struct EngineReader {
     }
     return EngineOptions(
       maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens, blockSize: blockSize,
-      kvCacheMemory: memory)
+      enablePrefixCaching: enablePrefixCaching, kvCacheMemory: memory)
   }
 
   private func memory(_ engine: MappingCursor?) -> EngineOptions.KVCacheMemory? {

@@ -11,6 +11,8 @@ public enum Limits {
   public static let profileBytes = 16 << 20
   /// Bytes of a request trace.
   public static let traceBytes = 1 << 30
+  /// Bytes of a recorded run.
+  public static let recordedRunBytes = 64 << 20
   /// Levels of nesting in YAML and JSON.
   public static let nesting = 32
   /// Anchor references in a YAML file before it is refused unread: comparing keys built of

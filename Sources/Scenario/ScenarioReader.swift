@@ -40,6 +40,8 @@ struct ScenarioReader {
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
     let workload = workloadReader.workload(file)
     diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
+    let reference = reference(file)
+    if let reference, let workload { checkReference(file, reference, workload) }
     if let profile {
       checkBlockSize(file, engine, profile, at: profileCursor)
       checkFormats(file, formats, profile)
@@ -52,7 +54,7 @@ struct ScenarioReader {
       modelText: model.text, modelPath: model.path, profile: profile.profile,
       profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
       engine: engine, formats: formats,
-      workload: workload, text: text, path: path)
+      workload: workload, reference: reference, text: text, path: path)
   }
 
   // MARK: What stands in the file
@@ -170,6 +172,27 @@ struct ScenarioReader {
     }
   }
 
+  /// Nil where there is none, or it is refused with an error.
+  private mutating func reference(_ file: MappingCursor) -> RecordedRun? {
+    guard let mapping = file.optional("reference")?.mapping(keys: SchemaKeys.reference) else {
+      return nil
+    }
+    let accepted = "the path of a recorded run, relative to this file"
+    let log = mapping.optional("timeseries")
+    let timeseries = log?.nonEmptyText(accepted: "the path of its log, relative to this file")
+    guard let cursor = mapping.required("requests", accepted: accepted),
+      let requests = cursor.nonEmptyText(accepted: accepted), log == nil || timeseries != nil
+    else { return nil }
+    do throws(ScenarioError) {
+      return try RecordedRunFile.read(
+        requests: SourceFile.path(requests, in: folder),
+        timeseries: timeseries.map { SourceFile.path($0, in: folder) })
+    } catch {
+      keep(error, at: cursor, advice: "")
+      return nil
+    }
+  }
+
   private func profileCursor(_ file: MappingCursor) -> Cursor? {
     let accepted = "a mapping with `profile`"
     // With a profile on the command line, a scenario need not name a device.
@@ -225,6 +248,16 @@ struct ScenarioReader {
     let key = file.optional("engine")?.anyMapping(keys: SchemaKeys.engine)?.optional("block_size")
     let place = key ?? cursor
     log.report(at: place?.node.position ?? file.position, key: "engine.block_size", message)
+  }
+
+  private func checkReference(
+    _ file: MappingCursor, _ reference: RecordedRun, _ workload: Workload
+  ) {
+    guard reference.requests.count != workload.requests else { return }
+    log.report(
+      at: file.optional("reference")?.node.position ?? file.position, key: "reference.requests",
+      "has \(reference.requests.count) requests, but the workload has \(workload.requests); "
+        + "accepted: the run whose requests are replayed")
   }
 
   private func checkFormats(

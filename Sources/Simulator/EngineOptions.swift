@@ -14,17 +14,21 @@ public struct EngineOptions: Hashable, Sendable {
   public let maxNumBatchedTokens: Int
   /// `block_size`: tokens per page.
   public let blockSize: Int
+  /// `enable_prefix_caching`: whether a preempted request finds again what is left of its blocks.
+  public let enablePrefixCaching: Bool
   /// Where the size of the KV pool comes from.
   public let kvCacheMemory: KVCacheMemory
 
   /// - Precondition: all are positive, and every sequence can decode in one step.
   public init(
-    maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int, kvCacheMemory: KVCacheMemory
+    maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int, enablePrefixCaching: Bool,
+    kvCacheMemory: KVCacheMemory
   ) {
     precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
     self.maxNumSeqs = maxNumSeqs
     self.maxNumBatchedTokens = maxNumBatchedTokens
     self.blockSize = blockSize
+    self.enablePrefixCaching = enablePrefixCaching
     self.kvCacheMemory = kvCacheMemory
   }
 }

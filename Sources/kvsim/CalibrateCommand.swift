@@ -48,21 +48,9 @@ struct CalibrateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let isTaken = FileManager.default.fileExists(atPath: output)
-    guard force || !isTaken else {
-      throw failure("\(output) exists; pass --force to overwrite it", .runFailed)
-    }
-    let folder = URL(fileURLWithPath: output).deletingLastPathComponent().path
-    guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw failure("\(output): the folder \(folder) does not exist or is read-only", .runFailed)
-    }
+    try OutputFile.check(output, overwrites: force)
     let (result, residuals) = try measure()
-    do {
-      let text = ProfileFile.encode(result.profile, residuals: residuals)
-      try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-    } catch {
-      throw failure("\(output): \(error.localizedDescription)", .runFailed)
-    }
+    try OutputFile.write(ProfileFile.encode(result.profile, residuals: residuals), to: output)
     try printResult(
       CalibrationTable(
         result.profile, residuals: residuals, skippedPoints: result.skippedPoints
@@ -83,7 +71,7 @@ struct CalibrateCommand: ParsableCommand {
         Experiment.groups(reach: backend.facts.isGPU ? .gpu : .cpu),
         measuredAtUTC: Date.now.formatted(.iso8601)
       ) {
-        bar.show($0.share, $0.kind.rawValue)
+        bar.show($0.share, $0.kind.name)
       }
       return (result, try residuals(result.profile))
     } catch {

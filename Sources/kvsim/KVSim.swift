@@ -13,8 +13,8 @@ struct KVSim: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, CalibrateCommand.self, ProfileCommand.self,
-      KernelsCommand.self, AccuracyCommand.self, DevicesCommand.self,
+      RunCommand.self, CheckCommand.self, ValidateCommand.self, CalibrateCommand.self,
+      ProfileCommand.self, KernelsCommand.self, AccuracyCommand.self, DevicesCommand.self,
     ])
 
   static let version = "0.1.0"

@@ -7,8 +7,8 @@ import Scenario
 struct ProfileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile",
-    abstract: "Shows what a device profile holds.",
-    subcommands: [ProfileShowCommand.self])
+    abstract: "Shows what a device profile holds, or makes one of other software's measurements.",
+    subcommands: [ProfileShowCommand.self, ProfileImportCommand.self])
 }
 
 /// `kvsim profile show`.
@@ -50,5 +50,56 @@ struct ProfileShowCommand: ParsableCommand {
       throw failure("\(file): \(error)", .badInput)
     }
     try printResult(table.rendered())
+  }
+}
+
+/// `kvsim profile import`.
+struct ProfileImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Make a profile of operator times that other software measured.",
+    discussion: """
+      Reads a folder of LLMServingSim 2.0, profiled inside vLLM: profile-meta.yaml, cluster.json, \
+      dense.csv, per_sequence.csv and attention.csv (see docs/cost-model.md). What a result rests \
+      on stays visible: the profile says `imported` wherever it shows.
+      """)
+
+  /// The forms that can be read.
+  enum Form: String, ExpressibleByArgument, CaseIterable {
+    case llmservingsim
+  }
+
+  @Argument(help: ArgumentHelp("The folder to read.", valueName: "folder"))
+  var folder: String
+
+  @Option(help: "The form of the files: \(Form.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var from: Form
+
+  @Option(help: "The config.json of the model whose layers were timed.")
+  var model: String
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("The profile to write.", valueName: "file"))
+  var output: String
+
+  @Flag(help: "Overwrite the profile if it exists.")
+  var force = false
+
+  func run() throws {
+    try OutputFile.check(output, overwrites: force)
+    let imported: LLMServingSimImport
+    do throws(ScenarioError) {
+      let model = try ModelFile.read(path: model).architecture
+      switch from {
+      case .llmservingsim: imported = try LLMServingSimImport(folder: folder, model: model)
+      }
+    } catch {
+      printError("\(error)")
+      throw ExitCode.badInput
+    }
+    try OutputFile.write(ProfileFile.encode(imported.profile), to: output)
+    for note in imported.notes { printError("kvsim: warning: \(note)") }
+    printError("profile: \(output)")
   }
 }

@@ -110,7 +110,7 @@ struct OperatorModelTests {
   func residuals() throws {
     let residuals = try profile.residuals()
     #expect(
-      residuals.map { "\($0.kind.rawValue) \($0.format?.name ?? "-") \($0.points)" } == [
+      residuals.map { "\($0.kind.name) \($0.format?.name ?? "-") \($0.points)" } == [
         "linear - 3", "decode_attention fp16 4", "decode_attention int4 4",
         "decode_attention int4-rotated 4",
       ])

@@ -24,6 +24,12 @@ enum SyntheticProfile {
       return 5_000
         + 0.05 * Double(OperatorShape.attendedPairs(tokens: tokens, prefix: prefix))
         * Double(heads.queryHeads)
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):
+      // Linear in each of the four.
+      return 6_000 + 20 * Double(tokens) + 0.5 * Double(tokens * prefix)
+        + 400 * Double(sequences) + 3 * Double(sequences * context)
+    case .elementwise(_, let rows, let width):
+      return 1_000 + 0.01 * Double(rows * width)
     }
   }
 

@@ -30,9 +30,9 @@ import Testing
     BadInput("provenance", "\"measured\"", "\"guessed\"", "3:17", "accepted: `measured`"),
     BadInput("date", "23T21", "23 21", "4:22", "a date and time in UTC"),
     BadInput("no such day", "2026-11-23", "2026-11-31", "4:22", "a date and time in UTC"),
-    BadInput("device kind", "\"cpu\"", "\"gpu\"", "7:13", "mean `cpu`?", "`vulkan`"),
+    BadInput("device kind", "\"cpu\"", "\"cpus\"", "7:13", "mean `cpu`?", "`vulkan`"),
     BadInput("empty path", "\"scalar\"", "\"\"", "8:20", "empty text is not accepted"),
-    BadInput("no threads", "threads\": 2", "threads\": 0", "9:16", "threads from 1"),
+    BadInput("no threads", "threads\": 2", "threads\": -1", "9:16", "threads from 0"),
     BadInput("block size", "block_size\": 16", "block_size\": -16", "13:17", "out of range"),
     BadInput(
       "bandwidth missing", "  \"read_bytes_per_second\": 42000000000,\n", "", "1:1",

@@ -60,7 +60,7 @@ import Testing
       scenario.engine
         == EngineOptions(
           maxNumSeqs: 256, maxNumBatchedTokens: 2048, blockSize: 16,
-          kvCacheMemory: .utilization(0.9)))
+          enablePrefixCaching: true, kvCacheMemory: .utilization(0.9)))
   }
 
   @Test(

@@ -40,7 +40,7 @@ enum Shipped {
       scenario.engine
         == EngineOptions(
           maxNumSeqs: 256, maxNumBatchedTokens: 8192, blockSize: 16,
-          kvCacheMemory: .utilization(0.9)))
+          enablePrefixCaching: true, kvCacheMemory: .utilization(0.9)))
     #expect(
       scenario.workload
         == Workload(
@@ -56,7 +56,8 @@ enum Shipped {
     #expect(
       scenario.engine
         == EngineOptions(
-          maxNumSeqs: 64, maxNumBatchedTokens: 512, blockSize: 16, kvCacheMemory: .bytes(2 << 30)))
+          maxNumSeqs: 64, maxNumBatchedTokens: 512, blockSize: 16,
+          enablePrefixCaching: true, kvCacheMemory: .bytes(2 << 30)))
     #expect(
       scenario.workload
         == Workload(

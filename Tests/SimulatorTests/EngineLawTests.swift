@@ -15,6 +15,7 @@ struct EngineLawTests {
     var maxNumBatchedTokens: Int
     var blockSize: Int
     var poolBlocks: Int
+    var enablePrefixCaching: Bool
     var pricer: SyntheticPricer
 
     init(_ number: Int) {
@@ -49,6 +50,7 @@ struct EngineLawTests {
       pricer = SyntheticPricer(
         perStepNs: 50, perPromptTokenNs: Int64(draw(0...3)), perDecodeNs: Int64(draw(0...2)),
         perContextTokenNs: Int64(draw(0...3)), spanSteps: draw(1...50))
+      enablePrefixCaching = number % 4 < 2
       // Half the worlds have steps as long as real ones, whose gaps fill several buckets of the
       // histogram; the others meet arrivals at step boundaries often.
       if number % 2 == 1 {
@@ -60,8 +62,8 @@ struct EngineLawTests {
     func play(exact: Bool, checks: Bool = false) -> Played {
       Played(
         workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
-        blockSize: blockSize, poolBlocks: poolBlocks, exact: exact, checks: checks,
-        pricer: pricer)
+        blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: enablePrefixCaching,
+        exact: exact, checks: checks, pricer: pricer)
     }
   }
 

@@ -19,7 +19,8 @@ struct QueueingTheoryTests {
       workload, seed: 11,
       configuration: EngineConfiguration(
         options: EngineOptions(
-          maxNumSeqs: 1, maxNumBatchedTokens: 4096, blockSize: 16, kvCacheMemory: .bytes(0)),
+          maxNumSeqs: 1, maxNumBatchedTokens: 4096, blockSize: 16,
+          enablePrefixCaching: true, kvCacheMemory: .bytes(0)),
         poolBlocks: 4096, maxPositions: 8192),
       pricer: SyntheticPricer(perPromptTokenNs: perTokenNs), recorder: &recorder)
     let waits = recorder.requests.dropFirst(40_000).map { Double($0.queueNs!) }

@@ -48,7 +48,8 @@ struct Played {
   init(
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
     blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
-    exact: Bool = false, checks: Bool = false, pricer: SyntheticPricer
+    enablePrefixCaching: Bool = false, exact: Bool = false, checks: Bool = false,
+    pricer: SyntheticPricer
   ) {
     var recorder = MemoryRecorder()
     summary = simulate(
@@ -56,7 +57,8 @@ struct Played {
       configuration: EngineConfiguration(
         options: EngineOptions(
           maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
-          blockSize: blockSize, kvCacheMemory: .bytes(0)),
+          blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
+          kvCacheMemory: .bytes(0)),
         poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
         checksInvariants: checks),
       pricer: pricer, recorder: &recorder)

@@ -43,31 +43,37 @@ public struct BenchGroup: Hashable, Sendable {
     case .decodeAttention(let sequences, let context, _, _):
       return "\(what) \(sequences) x \(context)"
     case .prefillAttention(let tokens, let prefix, _, _): return "\(what) \(tokens) after \(prefix)"
+    case .mixedAttention, .elementwise: return what
     }
   }
 }
 
 extension OperatorShape {
-  /// The format of the pages; nil for `linear`.
+  /// The format of the pages; nil where there are none.
   public var kvFormat: KVFormat? {
     switch self {
-    case .linear: nil
+    case .linear, .elementwise: nil
     case .append(_, _, let format), .gather(_, _, let format),
-      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format):
+      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
+      .mixedAttention(_, _, _, _, _, let format):
       format
     }
   }
 
-  /// The same with pages of another format; `linear` has none.
+  /// The same with pages of another format, where it has pages.
   public func with(_ format: KVFormat) -> OperatorShape {
     switch self {
-    case .linear: self
+    case .linear, .elementwise: self
     case .append(let tokens, let heads, _): .append(tokens: tokens, heads: heads, format: format)
     case .gather(let tokens, let heads, _): .gather(tokens: tokens, heads: heads, format: format)
     case .decodeAttention(let sequences, let context, let heads, _):
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
     case .prefillAttention(let tokens, let prefix, let heads, _):
       .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, _):
+      .mixedAttention(
+        tokens: tokens, prefix: prefix, sequences: sequences, context: context, heads: heads,
+        format: format)
     }
   }
 
@@ -76,7 +82,7 @@ extension OperatorShape {
   public var ratedBytes: Int {
     switch self {
     case .linear(_, let outputs, let inputs): 2 * outputs * inputs
-    case .append, .gather: bytes
+    case .append, .gather, .mixedAttention, .elementwise: bytes
     case .decodeAttention(let sequences, let context, let heads, let format):
       sequences * context * heads.kvBytesPerToken(format)
     case .prefillAttention(let tokens, let prefix, let heads, let format):

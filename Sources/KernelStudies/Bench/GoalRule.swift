@@ -47,6 +47,8 @@ public struct GoalRule: Hashable, Sendable {
       case .linear(let count, _, _), .gather(let count, _, _),
         .prefillAttention(let count, _, _, _):
         return tokens?.contains(count) ?? true
+      case .mixedAttention, .elementwise:
+        return false
       }
     }
   }

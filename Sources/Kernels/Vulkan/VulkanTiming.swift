@@ -101,6 +101,10 @@ extension VulkanBackend {
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       return try timePrefill(
         tokens, prefix, page(heads, format, blockSize, arena), repeats, arena)
+    case .mixedAttention:
+      throw .noKernel(operation: "attention of prompts and single tokens in one launch")
+    case .elementwise(let kind, _, _):
+      throw .noKernel(operation: kind.rawValue)
     }
   }
 

@@ -46,13 +46,41 @@ struct MeasurementReader {
       return checked(
         .decodeAttention(sequences: sequences, context: context, heads: heads, format: format),
         16, sequences, context, heads.queryHeads, heads.headDim)
-    default:
+    case "mixed_attention":
+      return mixedAttention(point, size: size)
+    case "prefill_attention":
       let parts = (size("tokens"), size("prefix", from: 0), heads(point), format(point))
       guard let tokens = parts.0, let prefix = parts.1, let heads = parts.2, let format = parts.3
       else { return nil }
       return checked(
         .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format),
         16, tokens, tokens + prefix, heads.queryHeads, heads.headDim)
+    default:
+      guard let kind = ElementwiseOperator(rawValue: name), let rows = size("rows"),
+        let width = point.required("width", accepted: "elements of a row")?
+          .integer(in: 1...Limits.vocabSize)
+      else { return nil }
+      return checked(.elementwise(kind, rows: rows, width: width), 32, rows, width)
+    }
+  }
+
+  private func mixedAttention(
+    _ point: MappingCursor, size: (_ key: String, _ least: Int) -> Int?
+  ) -> OperatorShape? {
+    let sizes = (
+      size("tokens", 1), size("prefix", 0), size("sequences", 1), size("context", 1)
+    )
+    let parts = (heads(point), format(point))
+    guard let tokens = sizes.0, let prefix = sizes.1, let sequences = sizes.2,
+      let context = sizes.3, let heads = parts.0, let format = parts.1
+    else { return nil }
+    let shape = OperatorShape.mixedAttention(
+      tokens: tokens, prefix: prefix, sequences: sequences, context: context, heads: heads,
+      format: format)
+    // Twice the larger of both parts bounds their sum.
+    let work = (tokens, tokens + prefix, heads.queryHeads, heads.headDim)
+    return checked(shape, 32, work.0, work.1, work.2, work.3).flatMap {
+      checked($0, 32, sequences, context, heads.queryHeads, heads.headDim)
     }
   }
 

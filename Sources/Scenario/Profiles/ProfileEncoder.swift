@@ -70,6 +70,12 @@ struct ProfileEncoder {
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       return "\"operator\": \"prefill_attention\", \"tokens\": \(tokens), "
         + "\"prefix\": \(prefix), \(self.heads(heads, format))"
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, let format):
+      return "\"operator\": \"mixed_attention\", \"tokens\": \(tokens), "
+        + "\"prefix\": \(prefix), \"sequences\": \(sequences), \"context\": \(context), "
+        + self.heads(heads, format)
+    case .elementwise(let kind, let rows, let width):
+      return "\"operator\": \"\(kind.rawValue)\", \"rows\": \(rows), \"width\": \(width)"
     }
   }
 
@@ -80,7 +86,7 @@ struct ProfileEncoder {
 
   private static func residual(_ residual: Residuals) -> String {
     let format = residual.format.map { ", \"format\": \(quoted($0.name))" } ?? ""
-    return "{\"operator\": \(quoted(residual.kind.rawValue))\(format), "
+    return "{\"operator\": \(quoted(residual.kind.name))\(format), "
       + "\"points\": \(residual.points), \"median_error\": \(decimal(residual.medianError)), "
       + "\"p95_error\": \(decimal(residual.p95Error)), "
       + "\"median_spread\": \(decimal(residual.medianSpread))}"

@@ -15,7 +15,7 @@ struct ProfileReader {
     _ = file.required(
       "kvsim_profile", accepted: "\(Profile.schemaVersion), the version of this form")
     checkChecksum(file)
-    let provenance = file.required("provenance", accepted: "`measured`")?
+    let provenance = file.required("provenance", accepted: "how the times came about")?
       .choice(of: Profile.Provenance.allCases.map(\.rawValue))
       .flatMap(Profile.Provenance.init(rawValue:))
     let device = file.required("device", accepted: "a mapping that names the machine")
@@ -85,8 +85,8 @@ struct ProfileReader {
     guard let device = cursor.mapping(keys: SchemaKeys.profileDevice) else { return nil }
     let name = device.required("name", accepted: "the device's name")?
       .nonEmptyText(accepted: "the device's name")
-    let kind = device.required("kind", accepted: "`cpu` or `vulkan`")?
-      .choice(of: ["cpu", "vulkan"])
+    let kind = device.required("kind", accepted: "`cpu`, `vulkan` or `gpu`")?
+      .choice(of: ["cpu", "vulkan", "gpu"])
     let kernelPath = device.required("kernel_path", accepted: "a name such as `avx512`")?
       .nonEmptyText(accepted: "a name such as `avx512`")
     // Older profiles have neither.
@@ -94,8 +94,8 @@ struct ProfileReader {
       .nonEmptyText(accepted: "which kernels they were")
     let driver = device.optional("driver")?
       .nonEmptyText(accepted: "the driver's name and version")
-    let threads = device.required("threads", accepted: "a whole number of threads")?
-      .integer(in: 1...Limits.threads, unit: "threads")
+    let threads = device.required("threads", accepted: "a whole number of threads, 0 if unknown")?
+      .integer(in: 0...Limits.threads, unit: "threads")
     let memoryBytes = device.required("memory_bytes", accepted: "a whole number of bytes")?
       .integer(in: 1...Limits.memoryBytes, unit: "bytes")
     let cacheBytes = device.required(

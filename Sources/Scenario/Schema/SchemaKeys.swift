@@ -1,3 +1,5 @@
+import Operators
+
 /// Every key that a file from outside may have, in the order in which messages list them.
 ///
 /// `docs/scenarios.md` explains each; a test holds the two together.
@@ -5,12 +7,13 @@ enum SchemaKeys {
   /// The root of a scenario.
   static let scenario = [
     "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "workload",
+    "reference",
   ]
   static let device = ["profile"]
   static let kvCache = ["format"]
   static let engine = [
-    "max_num_seqs", "max_num_batched_tokens", "block_size", "gpu_memory_utilization",
-    "kv_cache_memory_bytes",
+    "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
+    "gpu_memory_utilization", "kv_cache_memory_bytes",
   ]
   static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens"]
   /// Keys of `arrivals` beside `process`, by the process they go with.
@@ -19,6 +22,7 @@ enum SchemaKeys {
   ]
   static let arrivals = ["process"] + processes.flatMap(\.keys)
   static let lengths = ["uniform"]
+  static let reference = ["requests", "timeseries"]
   static let uniform = ["min", "max"]
 
   /// What is read of a model's `config.json`; it may have other keys too.
@@ -43,16 +47,19 @@ enum SchemaKeys {
   ]
   private static let heads = ["query_heads", "kv_heads", "head_dim", "format"]
   /// Keys of a measurement beside those of ``anyMeasurement``, by operator.
-  static let operators: [(name: String, keys: [String])] = [
-    ("linear", ["tokens", "outputs", "inputs"]),
-    ("append", ["tokens"] + heads),
-    ("decode_attention", ["sequences", "context"] + heads),
-    ("prefill_attention", ["tokens", "prefix"] + heads),
-  ]
+  static let operators: [(name: String, keys: [String])] =
+    [
+      ("linear", ["tokens", "outputs", "inputs"]),
+      ("append", ["tokens"] + heads),
+      ("decode_attention", ["sequences", "context"] + heads),
+      ("prefill_attention", ["tokens", "prefix"] + heads),
+      ("mixed_attention", ["tokens", "prefix", "sequences", "context"] + heads),
+    ] + ElementwiseOperator.allCases.map { ($0.rawValue, ["rows", "width"]) }
   static let anyMeasurement = ["operator", "held_out", "times_ns"]
 
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + kvCache + engine + workload + arrivals + lengths + uniform + model
+    scenario + device + kvCache + engine + workload + arrivals + lengths + uniform + reference
+      + model
       + profile + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
 }

@@ -44,6 +44,28 @@ struct JSONSource {
     }
   }
 
+  /// The values of a text in JSON Lines, one after the other; nil with an error in `log` where one
+  /// is malformed. Linear in the text's length.
+  static func parseLines(_ text: String, into log: DiagnosticLog) -> [SourceNode]? {
+    var source = JSONSource(bytes: Array(text.utf8), log: log)
+    var values: [SourceNode] = []
+    do throws(SyntaxError) {
+      source.skipSpace()
+      while source.index < source.bytes.count {
+        let line = source.line
+        if let last = values.last, last.position.line == line {
+          throw source.error("a second value on one line")
+        }
+        values.append(try source.value(depth: 1))
+        source.skipSpace()
+      }
+      return values
+    } catch {
+      log.report(at: error.position, "this is not JSON: \(error.message)")
+      return nil
+    }
+  }
+
   // MARK: Values
 
   private mutating func value(depth: Int) throws(SyntaxError) -> SourceNode {

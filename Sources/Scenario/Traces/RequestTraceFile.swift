@@ -1,6 +1,7 @@
 import Simulator
 
-/// Reads a request trace in the form of the Azure Public Dataset.
+/// Reads a request trace in the form of the Azure Public Dataset, or as ``RecordedRunFile`` does
+/// where the file starts with a brace.
 ///
 ///     TIMESTAMP,ContextTokens,GeneratedTokens
 ///     2023-11-16 18:15:46.6805900,374,44
@@ -16,6 +17,7 @@ public enum RequestTraceFile {
   /// rows the first ``Limits/diagnosticsPerTrace`` are reported and the rest counted.
   public static func read(path: String) throws(ScenarioError) -> RequestTrace {
     let file = try SourceFile.read(path: path, limit: Limits.traceBytes)
+    if file.bytes.first == UInt8(ascii: "{") { return try RecordedRunFile.trace(file) }
     return try parse(file.bytes, path: path)
   }
 

@@ -55,11 +55,23 @@ struct Replica: Sendable {
   }
 
   /// Admits the first waiting request if blocks for its whole prompt are free; whether it did.
+  ///
+  /// A preempted one begins behind the tokens whose blocks nobody has taken meanwhile. At least one
+  /// token is computed: the next one comes of it.
   mutating func admitFirst(now: Int64) -> Bool {
     guard let slot = waiting.first else { return false }
-    guard pool.allocate(pool.blocks(forTokens: sequences[slot].prefillTarget)) else {
-      return false
+    let target = sequences[slot].prefillTarget
+    let blocks = pool.blocks(forTokens: target)
+    guard blocks <= pool.free else { return false }
+    var found = 0
+    if sequences[slot].retiredBlocks > 0 {
+      let limit = min(sequences[slot].retiredBlocks, (target - 1) / pool.blockSize)
+      found = pool.reclaim(for: slot, limit: limit)
+      sequences[slot].retiredBlocks = 0
     }
+    sequences[slot].prefilled = found * pool.blockSize
+    let isAllocated = pool.allocate(blocks - found)
+    precondition(isAllocated)
     waiting.removeFirst()
     sequences[slot].state = .prefilling
     if sequences[slot].scheduledNs < 0 { sequences[slot].scheduledNs = now }
@@ -73,16 +85,20 @@ struct Replica: Sendable {
   }
 
   /// Takes the blocks of the youngest running sequence and puts it at the head of the queue, to be
-  /// computed again: its prompt and what it has produced.
+  /// computed again: its prompt and what it has produced, as far as its blocks are lost.
   /// - Precondition: something runs.
   mutating func preemptYoungest(now: Int64) {
     precondition(youngest >= 0)
     let slot = youngest
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
+    let cached = sequences[slot].cachedTokens(step: decodes.step)
     // Steps follow one another without a gap: what decodes had its latest token just now.
     if sequences[slot].state == .decoding { sequences[slot].lastTokenNs = now }
-    withdraw(slot)
+    withdraw(slot, keepsContent: options.enablePrefixCaching)
     sequences[slot].state = .waiting
+    // Only whole blocks are found again.
+    sequences[slot].retiredBlocks =
+      options.enablePrefixCaching ? cached / pool.blockSize : 0
     sequences[slot].emitted = emitted
     sequences[slot].preemptions += 1
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
@@ -92,9 +108,14 @@ struct Replica: Sendable {
   }
 
   /// Takes a running sequence out of every sum and gives its blocks back.
-  private mutating func withdraw(_ slot: Int) {
+  private mutating func withdraw(_ slot: Int, keepsContent: Bool) {
     let sequence = sequences[slot]
-    pool.release(pool.blocks(forTokens: sequence.ownedTokens(step: decodes.step)))
+    let blocks = pool.blocks(forTokens: sequence.ownedTokens(step: decodes.step))
+    if keepsContent {
+      pool.retire(blocks, of: slot)
+    } else {
+      pool.release(blocks)
+    }
     if sequence.state == .decoding {
       decodes.leave(cached: sequence.cachedTokens(step: decodes.step))
     } else if let index = prefilling.firstIndex(of: slot) {
@@ -208,7 +229,7 @@ struct Replica: Sendable {
   }
 
   private mutating func remove(_ slot: Int) {
-    withdraw(slot)
+    withdraw(slot, keepsContent: false)
     sequences[slot].state = .vacant
     vacantSlots.append(slot)
   }

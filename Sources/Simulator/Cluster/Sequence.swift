@@ -28,6 +28,8 @@ struct Sequence: Sendable {
   var prefillTarget = 0
   /// Of these, tokens in the cache.
   var prefilled = 0
+  /// While it waits to be computed again, whole blocks that it had filled.
+  var retiredBlocks = 0
   /// Decode steps that the replica had done when this one joined.
   var joinedStep: Int64 = 0
   /// The decode step with which it ends.

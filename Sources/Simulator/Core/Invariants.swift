@@ -21,6 +21,7 @@ extension Replica {
     }
     // Between a plan and its end the blocks of the planned steps are owned ahead of their tokens.
     precondition(owned <= pool.used && pool.free >= 0 && pool.used <= pool.capacity)
+    precondition(pool.queuedBlocks == pool.free, "each free block stands in the queue once")
     if runningCount == 0 { precondition(pool.used == 0, "an empty replica owns no block") }
     precondition(decodes.contextTokens == contextTokens && decodes.phases == phases)
     precondition(decodes.count == counts[.decoding, default: 0])

@@ -9,7 +9,8 @@ struct InvariantTests {
   /// A replica in which two sequences decode and one waits.
   private static func busyReplica() -> Replica {
     let options = EngineOptions(
-      maxNumSeqs: 2, maxNumBatchedTokens: 64, blockSize: 4, kvCacheMemory: .bytes(0))
+      maxNumSeqs: 2, maxNumBatchedTokens: 64, blockSize: 4,
+      enablePrefixCaching: true, kvCacheMemory: .bytes(0))
     var replica = Replica(options: options, poolBlocks: 20)
     var scheduler = ContinuousBatching()
     for id in Int64(0)..<3 {
@@ -34,7 +35,8 @@ struct InvariantTests {
   func leak() async {
     await #expect(processExitsWith: .failure) {
       let options = EngineOptions(
-        maxNumSeqs: 2, maxNumBatchedTokens: 64, blockSize: 4, kvCacheMemory: .bytes(0))
+        maxNumSeqs: 2, maxNumBatchedTokens: 64, blockSize: 4,
+        enablePrefixCaching: true, kvCacheMemory: .bytes(0))
       var replica = Replica(options: options, poolBlocks: 20)
       _ = replica.pool.allocate(1)
       replica.checkInvariants()

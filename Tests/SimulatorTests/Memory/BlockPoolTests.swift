@@ -31,6 +31,49 @@ struct BlockPoolTests {
     }
   }
 
+  @Test("Owners find again the first blocks that nobody took, as in a queue of single blocks")
+  func agreesWithNaiveQueue() {
+    var random = SeededRandom(4)
+    var pool = BlockPool(capacity: 60, blockSize: 16)
+    // The naive queue: each block's owner and number, the longest free first.
+    var queue = [(owner: Int, number: Int)](repeating: (-1, 0), count: 60)
+    var held: [Int] = []
+    var retired = Set<Int>()
+    var found = 0
+    for turn in 0..<100_000 {
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0, 1:
+        let wanted = Int.random(in: 0...12, using: &random)
+        #expect(pool.allocate(wanted) == (wanted <= queue.count))
+        guard wanted <= queue.count else { continue }
+        queue.removeFirst(wanted)
+        held.append(wanted)
+      case 2:
+        guard let blocks = held.popLast() else { continue }
+        if Bool.random(using: &random) {
+          pool.release(blocks)
+          queue += Array(repeating: (-1, 0), count: blocks)
+        } else {
+          pool.retire(blocks, of: turn)
+          queue += (0..<blocks).reversed().map { (turn, $0) }
+          retired.insert(turn)
+        }
+      default:
+        guard let owner = retired.min() else { continue }
+        retired.remove(owner)
+        let limit = Int.random(in: 0...8, using: &random)
+        let left = queue.filter { $0.owner == owner && $0.number < limit }.count
+        #expect(pool.reclaim(for: owner, limit: limit) == left)
+        queue.removeAll { $0.owner == owner && $0.number < limit }
+        queue = queue.map { $0.owner == owner ? (-1, 0) : $0 }
+        held.append(left)
+        found += left
+      }
+      #expect(pool.free == queue.count && pool.queuedBlocks == queue.count)
+    }
+    #expect(found > 1_000)
+  }
+
   @Test("Blocks for tokens are rounded up")
   func rounding() {
     let pool = BlockPool(capacity: 1, blockSize: 16)
@@ -55,7 +98,8 @@ struct BlockPoolTests {
       name: "d", kind: "cpu", kernelPath: "scalar", threads: 1, memoryBytes: 16 << 30,
       lastLevelCacheBytes: 0)
     let options = EngineOptions(
-      maxNumSeqs: 64, maxNumBatchedTokens: 512, blockSize: 16, kvCacheMemory: .utilization(0.5))
+      maxNumSeqs: 64, maxNumBatchedTokens: 512, blockSize: 16,
+      enablePrefixCaching: true, kvCacheMemory: .utilization(0.5))
     for format in KVFormat.named {
       let plan = PoolPlan(model: model, device: device, format: format, options: options)
       #expect(plan.usableBytes == 8 << 30)

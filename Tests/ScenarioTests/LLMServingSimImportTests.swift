@@ -1,0 +1,182 @@
+import CostModel
+import Foundation
+import Operators
+import Testing
+
+@testable import Scenario
+
+@Suite("Import of LLMServingSim's operator times")
+final class LLMServingSimImportTests {
+  private let folder: String
+
+  init() throws {
+    folder = NSTemporaryDirectory() + "kvsim-import-\(UUID().uuidString)/"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    for (name, text) in LLMServingSimImportTests.files { try write(name, text) }
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// 4 query heads and 2 KV heads of 16, hidden size 64, MLP 128, vocabulary 1000.
+  private static let model = ModelArchitecture(
+    name: "m", hiddenSize: 64, intermediateSize: 128, layers: 2,
+    heads: HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16), vocabSize: 1000,
+    maxPositions: 4096, tiesEmbeddings: false)
+
+  private static let files = [
+    "profile-meta.yaml": """
+    vllm_version: 0.19.0
+    cuda_version: '12.8'
+    gpu: Some GPU
+    profiled_at: '2026-08-17T19:43:32+00:00'
+    tp_degrees: [1]
+    engine_effective:
+      block_size: 16
+
+    """,
+    "cluster.json": """
+    {"nodes": [{"instances": [{"npu_mem": {"mem_size": 24, "mem_bw": 1008}}]}]}
+    """,
+    "dense.csv": """
+    layer,tokens,time_us
+    qkv_proj,1,10.5
+    o_proj,1,4.0004
+    gate_up_proj,2,20
+    down_proj,2,11
+    layernorm,1,1.5
+    final_layernorm,1,1.25
+    rotary_emb,1,2
+    act_fn,1,3
+    embedding,1,2.5
+
+    """,
+    "per_sequence.csv": "layer,sequences,time_us\r\nlm_head,3,30\r\nsampler,3,7\r\n",
+    "attention.csv": """
+    prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
+    0,0,1,16,9.31067
+    16,0,0,0,9.546
+    16,32,4,64,12
+
+    """,
+  ]
+
+  private func write(_ name: String, _ text: String) throws {
+    try Data(text.utf8).write(to: URL(fileURLWithPath: folder + name))
+  }
+
+  private func errors() -> [String] {
+    do throws(ScenarioError) {
+      _ = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
+      return []
+    } catch {
+      return error.diagnostics.map {
+        $0.description.replacingOccurrences(of: folder, with: "")
+      }
+    }
+  }
+
+  @Test("Each row becomes an operator of the model's shapes, its time in nanoseconds")
+  func rows() throws {
+    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
+    let heads = LLMServingSimImportTests.model.heads
+    let expected: [(OperatorShape, Int64)] = [
+      // Q, K and V: (4 + 2 · 2) · 16 = 128 rows; output: 64 of 4 · 16.
+      (.linear(tokens: 1, outputs: 128, inputs: 64), 10_500),
+      (.linear(tokens: 1, outputs: 64, inputs: 64), 4_000),
+      (.linear(tokens: 2, outputs: 256, inputs: 64), 20_000),
+      (.linear(tokens: 2, outputs: 64, inputs: 128), 11_000),
+      (.elementwise(.norm, rows: 1, width: 64), 1_500),
+      (.elementwise(.finalNorm, rows: 1, width: 64), 1_250),
+      (.elementwise(.rotary, rows: 1, width: 96), 2_000),
+      (.elementwise(.activation, rows: 1, width: 128), 3_000),
+      (.elementwise(.embedding, rows: 1, width: 64), 2_500),
+      (.linear(tokens: 3, outputs: 1000, inputs: 64), 30_000),
+      (.elementwise(.sampling, rows: 3, width: 1000), 7_000),
+      (.decodeAttention(sequences: 1, context: 16, heads: heads, format: .fp16), 9_311),
+      (.prefillAttention(tokens: 16, prefix: 0, heads: heads, format: .fp16), 9_546),
+      (
+        .mixedAttention(
+          tokens: 16, prefix: 32, sequences: 4, context: 64, heads: heads, format: .fp16), 12_000
+      ),
+    ]
+    #expect(result.profile.measurements.map(\.shape) == expected.map(\.0))
+    #expect(result.profile.measurements.map(\.timesNs) == expected.map { [$0.1] })
+    #expect(result.notes.isEmpty)
+    let device = result.profile.device
+    #expect(result.profile.provenance == .imported && device.name == "Some GPU")
+    #expect(device.kernelPath == "vLLM 0.19.0" && device.workers == "vLLM 0.19.0 kernels")
+    #expect(device.memoryBytes == 24 << 30)
+    #expect(result.profile.readBytesPerSecond == 1_008_000_000_000)
+    #expect(result.profile.measuredAtUTC == "2026-08-17T19:43:32Z")
+  }
+
+  @Test("The profile survives its file, and prices the model")
+  func roundTrip() throws {
+    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
+    try write("profile.json", ProfileFile.encode(result.profile))
+    let loaded = try ProfileFile.read(path: folder + "profile.json")
+    #expect(loaded.profile == result.profile)
+    let pricer = try StepPricer(
+      model: LLMServingSimImportTests.model, format: .fp16, profile: loaded.profile,
+      maxSequences: 4, maxTokens: 32)
+    let cost = pricer.cost(
+      of: BatchShape(
+        chunks: [PrefillChunk(tokens: 16, prefix: 32, endsPrompt: false)], decodeSequences: 4,
+        contextTokens: 4 * 64))
+    // Two layers of the mixed launch; nothing is derived.
+    #expect(cost.decodeAttentionNs + cost.prefillAttentionNs == 24_000)
+    #expect(pricer.derivedNs(of: cost) == 0)
+  }
+
+  @Test("A layer that no operator stands for is left out with a note")
+  func unknownLayer() throws {
+    let dense = LLMServingSimImportTests.files["dense.csv"]!
+    try write("dense.csv", dense + "wobble,1,2\nwobble,2,3\n")
+    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
+    #expect(result.notes.count == 1 && result.notes[0].hasPrefix("wobble: left out"))
+    #expect(result.profile.measurements.count == 14)
+  }
+
+  @Test(
+    "A malformed file is refused at its place",
+    arguments: [
+      (
+        "dense.csv", "layer,tokens\nqkv_proj,1\n",
+        "dense.csv:1:1: error: the header lacks `time_us`"
+      ),
+      ("dense.csv", "layer,tokens,time_us\nqkv_proj,1\n", "dense.csv:2:1: error: 2 fields"),
+      (
+        "dense.csv", "layer,tokens,time_us\nqkv_proj,0,1\n",
+        "dense.csv:2:10: error: tokens: `0` is not accepted here"
+      ),
+      (
+        "dense.csv", "layer,tokens,time_us\nqkv_proj,1,-3\n",
+        "dense.csv:2:12: error: time_us: `-3` is not accepted here"
+      ),
+      (
+        "dense.csv", "layer,tokens,time_us\nqkv_proj,1,nan\n",
+        "dense.csv:2:12: error: time_us: `nan` is not accepted here"
+      ),
+      (
+        "attention.csv", "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,0,0,1\n",
+        "attention.csv:2:5: error: n_decode: `0` is not accepted here"
+      ),
+      ("cluster.json", "{\"nodes\": []}", "cluster.json:1:1: error: no instance with `npu_mem`"),
+      (
+        "profile-meta.yaml", "gpu: G\nvllm_version: 1\nprofiled_at: today\n",
+        "profile-meta.yaml:3:14: error: profiled_at: `today` is not accepted here"
+      ),
+      (
+        "profile-meta.yaml",
+        files["profile-meta.yaml"]!.replacingOccurrences(of: "[1]", with: "[1, 2]"),
+        "profile-meta.yaml:5:17: error: tp_degrees[1]: tensor parallelism is not covered yet"
+      ),
+    ])
+  func malformed(name: String, text: String, error: String) throws {
+    try write(name, text)
+    let errors = errors()
+    #expect(errors.contains { $0.hasPrefix(error) }, "\(errors)")
+  }
+}
