@@ -10,13 +10,15 @@ struct ElementwiseTraffic: Sendable {
   init(model: ModelArchitecture, profile: Profile) {
     let hidden = model.hiddenSize
     let rotated = (model.heads.queryHeads + model.heads.kvHeads) * model.heads.headDim
-    let norms = 2 * (2 * hidden)
+    let norms = model.normsPerLayer * (2 * hidden)
     let residuals = 2 * (3 * hidden)
     let rotary = 2 * rotated
-    let activation = 3 * model.intermediateSize
-    let layer = 4 * (norms + residuals + rotary + activation)
+    let layers = model.layerGroups.reduce(0) { sum, group in
+      let activation = group.feedForward.activationElements
+      return sum + group.count * 4 * (norms + residuals + rotary + activation)
+    }
     // The embedding's row is read in FP16 and written in FP32; a final norm follows the layers.
-    bytesPerToken = model.layers * layer + (2 + 4) * hidden + 4 * 2 * hidden
+    bytesPerToken = layers + (2 + 4) * hidden + 4 * 2 * hidden
     // Greedy sampling reads each logit once.
     bytesPerOutput = 4 * model.vocabSize
     nsPerByte = 1e9 / Double(profile.readBytesPerSecond)
