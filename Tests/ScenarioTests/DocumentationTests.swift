@@ -11,6 +11,7 @@ import Testing
     let words =
       SchemaKeys.all.sorted() + SchemaKeys.processes.map(\.process)
       + SchemaKeys.operators.map(\.name) + KVFormat.named.map(\.name) + ModelFamily.acceptedTypes
+      + WeightFormatReader.methods
       + Quantity.sizes.map(\.unit) + Quantity.rates.map(\.unit)
     let missing = words.filter { !text.contains("`\($0)`") }
     #expect(missing.isEmpty)

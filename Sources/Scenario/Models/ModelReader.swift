@@ -22,15 +22,16 @@ struct ModelReader {
       .groups(maxPositions: maxPositions)
     let ties = fields.value("tie_word_embeddings") ?? file.value("tie_word_embeddings")
     let tiesEmbeddings = ties.map { $0.boolean() } ?? family.tiesEmbeddings
-    refuseOtherWeights([file, fields])
+    let weightFormat = weightFormat([file, fields])
     let name = name(file) ?? fileName
     guard log.isEmpty, let hiddenSize, let layerGroups, let heads, let vocabSize,
-      let maxPositions, let tiesEmbeddings
+      let maxPositions, let tiesEmbeddings, let weightFormat
     else { return nil }
     return ModelArchitecture(
       name: name, hiddenSize: hiddenSize, layerGroups: layerGroups,
       normsPerLayer: family.normsPerLayer, heads: heads, vocabSize: vocabSize,
-      maxPositions: maxPositions, tiesEmbeddings: tiesEmbeddings)
+      maxPositions: maxPositions, tiesEmbeddings: tiesEmbeddings,
+      weightFormat: weightFormat)
   }
 
   // MARK: The family
@@ -146,15 +147,15 @@ struct ModelReader {
     return headDim
   }
 
-  /// Quantised weights would be counted as ones of 16 bits.
-  private func refuseOtherWeights(_ places: [ModelFields]) {
+  /// The format that the first of these states; 16 bits where none does, nil where it is refused.
+  private func weightFormat(_ places: [ModelFields]) -> WeightFormat? {
     for place in places {
       for key in ["quantization_config", "compression_config"] {
         guard let cursor = place.value(key) else { continue }
-        cursor.refuse("quantised weights are not covered; accepted: null, or a model of 16 bits")
-        return
+        return WeightFormatReader(log: log).format(cursor)
       }
     }
+    return .sixteenBit
   }
 
   private func name(_ fields: ModelFields) -> String? {

@@ -32,6 +32,14 @@ enum SchemaKeys {
     "quantization_config", "compression_config", "_name_or_path", "kv_lora_rank",
     "is_encoder_decoder",
   ]
+  /// What is read of its `quantization_config`.
+  static let quantization = [
+    "quant_method", "bits", "group_size", "zero_point", "sym", "lm_head",
+    "modules_to_not_convert", "ignored_layers", "ignore", "dynamic", "config_groups",
+    "sparsity_config",
+  ]
+  static let quantizationGroup = ["targets", "weights"]
+  static let quantizationWeights = ["num_bits", "type", "symmetric", "group_size"]
 
   /// The root of a profile.
   static let profile = [
@@ -58,5 +66,6 @@ enum SchemaKeys {
   /// All of them.
   static let all: Set<String> = Set(
     scenario + device + kvCache + engine + workload + arrivals + lengths + uniform + model
-      + profile + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
+      + quantization + quantizationGroup + quantizationWeights + profile
+      + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
 }
