@@ -19,13 +19,16 @@ struct ElementwisePrices: Sendable {
 
   init(model: ModelArchitecture, profile: Profile) {
     let heads = model.heads
-    let tokens: [(ElementwiseOperator, width: Int, count: Int)] = [
-      (.norm, model.hiddenSize, 2 * model.layers),
-      (.rotary, (heads.queryHeads + heads.kvHeads) * heads.headDim, model.layers),
-      (.activation, model.intermediateSize, model.layers),
-      (.embedding, model.hiddenSize, 1),
-      (.finalNorm, model.hiddenSize, 1),
-    ]
+    // Two norms of a layer follow a residual addition; those that Gemma has besides do not.
+    let norms = min(2, model.normsPerLayer)
+    let tokens: [(ElementwiseOperator, width: Int, count: Int)] =
+      [
+        (.norm, model.hiddenSize, norms * model.layers),
+        (.rotary, (heads.queryHeads + heads.kvHeads) * heads.headDim, model.layers),
+        (.embedding, model.hiddenSize, 1),
+        (.finalNorm, model.hiddenSize, 1 + (model.normsPerLayer - norms) * model.layers),
+      ]
+      + model.layerGroups.map { (.activation, $0.feedForward.activationElements / 3, $0.count) }
     perToken = ElementwisePrices.rows(tokens, profile)
     perOutput = ElementwisePrices.rows([(.sampling, model.vocabSize, 1)], profile)
     isDerived = perToken.bytes > 0 || perOutput.bytes > 0

@@ -33,11 +33,18 @@ public struct StepPricer: StepPricing {
   }
 
   /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences.
-  /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
+  /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`, or the model has
+  ///   experts or weights of other than 16 bits.
   public init(
     model: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
     maxTokens: Int
   ) throws(ProfileError) {
+    guard model.weightFormat == .sixteenBit else {
+      throw .weightsNotMeasured(model.weightFormat)
+    }
+    guard model.layerGroups.allSatisfy({ $0.feedForward.expertCount == 0 }) else {
+      throw .expertsNotMeasured
+    }
     self.model = model
     self.format = format
     let heads = model.heads
@@ -198,11 +205,13 @@ public struct StepPricer: StepPricing {
     let layers = Double(model.layers)
     var linearNs = 0.0
     var extrapolatedNs = 0.0
-    for projection in model.layerProjections {
-      let time = linear.predict(
-        .linear(tokens: tokens, outputs: projection.outputs, inputs: projection.inputs))
-      linearNs += layers * time.ns
-      if time.basis == .extrapolated { extrapolatedNs += layers * time.ns }
+    for group in model.layerGroups {
+      for projection in model.projections(of: group) {
+        let time = linear.predict(
+          .linear(tokens: tokens, outputs: projection.outputs, inputs: projection.inputs))
+        linearNs += Double(group.count) * time.ns
+        if time.basis == .extrapolated { extrapolatedNs += Double(group.count) * time.ns }
+      }
     }
     let write = append?.predict(.append(tokens: tokens, heads: model.heads, format: format))
     let writeNs = layers * (write?.ns ?? 0)

@@ -1,7 +1,7 @@
 /// What input may make large, and how large. Every limit on a file from outside stands here.
 ///
 /// The limits of model sizes are chosen so that no product of them leaves 64 bits: a layer has
-/// fewer than 2^45 weights, and the cache of the longest request fewer than 2^60 bytes.
+/// fewer than 2^46 weights, and the cache of the longest request fewer than 2^60 bytes.
 public enum Limits {
   /// Bytes of a scenario file.
   public static let scenarioBytes = 1 << 20
@@ -55,6 +55,10 @@ public enum Limits {
   public static let hiddenSize = 1 << 20
   /// `intermediate_size`.
   public static let intermediateSize = 1 << 22
+  /// `num_experts` and `num_experts_per_tok`.
+  public static let experts = 1 << 14
+  /// The widths of a layer's experts together.
+  public static let expertWidth = 1 << 24
   /// `num_attention_heads`.
   public static let heads = 1 << 10
   /// `head_dim`.

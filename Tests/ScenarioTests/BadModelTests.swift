@@ -17,7 +17,20 @@ import Testing
     BadInput("layers are text", "layers\": 2", "layers\": \"2\"", "5:24", "without quotes"),
     BadInput("layers are null", "layers\": 2", "layers\": null", "5:24", "`null` is not accepted"),
     BadInput("too many layers", "layers\": 2", "layers\": 5000", "5:24", "from 1 to 4096"),
-    BadInput("experts", "\"llama\"", "\"qwen3_moe\"", "2:17", "routes tokens to experts"),
+    BadInput(
+      "no experts", "\"llama\"", "\"mixtral\", \"num_experts_per_tok\": 2", "1:1",
+      "num_local_experts: missing"),
+    BadInput(
+      "foreign experts", "\"rope_theta\"", "\"num_experts\": 8, \"rope_theta\"", "12:18",
+      "`llama` has no experts"),
+    BadInput("recurrent layers", "\"llama\"", "\"mamba2\"", "2:17", "recurrent"),
+    BadInput("encoder", "\"llama\"", "\"t5\"", "2:17", "has an encoder"),
+    BadInput(
+      "an unknown encoder and decoder", "\"llama\"", "\"x\", \"is_encoder_decoder\": true", "2:17",
+      "`x` is not covered: it has an encoder"),
+    BadInput(
+      "an unknown latent attention", "\"llama\"", "\"x\", \"kv_lora_rank\": 512", "2:17",
+      "latent attention"),
     BadInput("latent attention", "\"llama\"", "\"deepseek_v3\"", "2:17", "latent attention"),
     BadInput("unknown type", "\"llama\"", "\"lama\"", "2:17", "mean `llama`?", "`mistral`"),
     BadInput("type missing", "  \"model_type\": \"llama\",\n", "", "1:1", "model_type: missing"),
@@ -25,9 +38,6 @@ import Testing
     BadInput("KV heads do not divide", "heads\": 2", "heads\": 3", "7:26", "3 does not divide"),
     BadInput("odd heads", "dim\": 16", "dim\": 17", "8:15", "17 is odd"),
     BadInput("tie is text", "true", "\"yes\"", "11:26", "true or false"),
-    BadInput(
-      "sliding window", "\"rope_theta\"", "\"sliding_window\": 4096, \"rope_theta\"", "12:21",
-      "sliding window is not covered"),
     BadInput("key twice", "\"rope_theta\"", "\"head_dim\"", "12:3", "head_dim: stands twice"),
     BadInput("no JSON", "\"hidden_size\": 64,", "\"hidden_size\": 64", "4:3", "`,` or `}`"),
     BadInput("a comment", "true", "true // tied", "11:31", "`,` or `}` is wanted"),

@@ -10,7 +10,8 @@ import Testing
     let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
     let words =
       SchemaKeys.all.sorted() + SchemaKeys.processes.map(\.process)
-      + SchemaKeys.operators.map(\.name) + KVFormat.named.map(\.name) + ModelFile.coveredTypes
+      + SchemaKeys.operators.map(\.name) + KVFormat.named.map(\.name) + ModelFamily.acceptedTypes
+      + WeightFormatReader.methods
       + Quantity.sizes.map(\.unit) + Quantity.rates.map(\.unit)
     let missing = words.filter { !text.contains("`\($0)`") }
     #expect(missing.isEmpty)
@@ -22,8 +23,12 @@ import Testing
     #expect(Limits.scenarioBytes == 1 << 20 && Limits.modelBytes == 1 << 20)
     #expect(Limits.profileBytes == 16 << 20 && Limits.traceBytes == 1 << 30)
     #expect(Limits.layers == 4_096 && Limits.heads == 1_024 && Limits.headDim == 1_024)
+    #expect(Limits.experts == 16_384 && Limits.expertWidth == 1 << 24)
     #expect(Limits.vocabSize == 1 << 26 && Limits.intermediateSize == 1 << 22)
-    let stated = [Limits.requests, Limits.tokens, Limits.sequences, Limits.descriptionCharacters]
+    let stated = [
+      Limits.requests, Limits.tokens, Limits.sequences, Limits.descriptionCharacters,
+      Limits.experts,
+    ]
     let missing = stated.map(grouped).filter { !text.contains($0) }
     #expect(missing.isEmpty)
   }
@@ -40,10 +45,13 @@ import Testing
   @Test("the largest model that limits allow keeps its products within 64 bits")
   func largestModel() {
     let queryWidth = Limits.heads * Limits.headDim
-    let projections =
-      4 * queryWidth * Limits.hiddenSize + 3 * Limits.intermediateSize * Limits.hiddenSize
-    let weights = projections.multipliedReportingOverflow(by: Limits.layers)
-    #expect(!weights.overflow && !weights.partialValue.multipliedReportingOverflow(by: 2).overflow)
+    let feedForward = 3 * max(Limits.intermediateSize, Limits.expertWidth) + Limits.experts + 1
+    let layer = (4 * queryWidth + feedForward) * Limits.hiddenSize
+    let weights = layer.multipliedReportingOverflow(by: Limits.layers)
+    // In groups of one, a weight of four bits has a scale of two bytes and a zero of half a one.
+    #expect(!weights.overflow && !weights.partialValue.multipliedReportingOverflow(by: 3).overflow)
+    let rows = Limits.experts * Limits.hiddenSize + 4 * Limits.expertWidth
+    #expect(!rows.multipliedReportingOverflow(by: 4 * Limits.batchedTokens).overflow)
     let kvBytes = (4 * queryWidth + 8 * Limits.heads) * Limits.layers
     #expect(!kvBytes.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
     #expect(!Limits.requests.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)

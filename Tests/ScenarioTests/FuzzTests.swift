@@ -25,6 +25,13 @@ import Testing
     }
   }
 
+  @Test("mutated models of experts with windows parse or are refused at a place inside the file")
+  func modelsOfExperts() throws {
+    try check(BadLayerTests.model, seed: 5) { bytes throws(ScenarioError) in
+      _ = try ModelFile.parse(SourceFile(path: "model.json", bytes: bytes))
+    }
+  }
+
   @Test("mutated profiles parse or are refused at a place inside the file")
   func profiles() throws {
     try check(Fixture.profile, seed: 3) { bytes throws(ScenarioError) in

@@ -15,18 +15,37 @@ enum Shipped {
 
 @Suite struct ShippedTests {
   @Test(
-    "a shipped model has the published number of parameters within 0.3 %",
+    "a shipped model has the published number of parameters within 0.1 %",
     arguments: [
-      ("Qwen3-0.6B", 0.596e9), ("Qwen3-4B", 4.02e9), ("Qwen3-8B", 8.19e9), ("Qwen3-32B", 32.8e9),
-      ("Llama-3.1-8B", 8.03e9), ("Llama-3.1-70B", 70.6e9),
+      ("Gemma-2-9B", 9.2417e9), ("Llama-3.1-8B", 8.0303e9), ("Llama-3.1-70B", 70.554e9),
+      ("Mistral-7B-v0.3", 7.2480e9), ("Mixtral-8x7B-v0.1", 46.703e9), ("Phi-4", 14.6595e9),
+      ("Qwen2.5-7B", 7.6156e9), ("Qwen3-0.6B", 0.59605e9), ("Qwen3-4B", 4.0225e9),
+      ("Qwen3-8B", 8.1907e9), ("Qwen3-30B-A3B", 30.532e9), ("Qwen3-32B", 32.762e9),
     ])
   func parameters(name: String, published: Double) throws {
     let path = Shipped.folder + "models/\(name)/config.json"
     let model = try ModelFile.read(path: path).architecture
     #expect(model.name == name)
-    #expect(model.heads.headDim == 128)
+    #expect(model.heads.headDim == (name.hasPrefix("Gemma") ? 256 : 128))
+    #expect(model.weightFormat == .sixteenBit && model.weightBytes == 2 * model.parameters)
     let error = Double(model.parameters) / published - 1
-    #expect(abs(error) < 0.003, "\(model.parameters) parameters")
+    #expect(abs(error) < 0.001, "\(model.parameters) parameters")
+  }
+
+  @Test("a token uses the published share of a shipped model of experts")
+  func active() throws {
+    let shipped = [("Mixtral-8x7B-v0.1", 12.9e9, 0.005), ("Qwen3-30B-A3B", 3.3e9, 0.02)]
+    for (name, published, tolerance) in shipped {
+      let model = try ModelFile.read(path: Shipped.folder + "models/\(name)/config.json")
+      let error = Double(model.architecture.activeParameters) / published - 1
+      #expect(abs(error) < tolerance, "\(name): \(error)")
+    }
+  }
+
+  @Test("every shipped model is held against its published size")
+  func everyModel() throws {
+    let folders = try FileManager.default.contentsOfDirectory(atPath: Shipped.folder + "models")
+    #expect(folders.count == 12)
   }
 
   @Test("the quickstart asks what its comments say")

@@ -22,6 +22,12 @@ public struct LLMServingSimImport {
   /// Reads a folder; every error of every file comes out at once.
   public init(folder: String, model: ModelArchitecture) throws(ScenarioError) {
     let folder = folder.hasSuffix("/") ? folder : folder + "/"
+    guard model.layerGroups.count == 1, model.layerGroups[0].feedForward.expertCount == 0 else {
+      throw .unreadable(
+        path: folder,
+        reason: "cannot be read for \(model.name): layers that differ and experts are not covered "
+          + "yet; a dense model is")
+    }
     var reader = FolderReader(folder: folder, model: model)
     let software = try reader.read("profile-meta.yaml", .yaml) { $0.software($1) }
     let memory = try reader.read("cluster.json", .json) { $0.memory($1) }
@@ -174,7 +180,8 @@ private struct FolderReader {
   mutating func dense(_ file: File) -> [Measurement]? {
     layers(file, rows: "tokens") { name, tokens, model in
       let heads = model.heads
-      let projections = model.layerProjections
+      let group = model.layerGroups[0]
+      let projections = model.projections(of: group)
       func linear(_ index: Int) -> OperatorShape {
         .linear(
           tokens: tokens, outputs: projections[index].outputs, inputs: projections[index].inputs)
@@ -190,7 +197,7 @@ private struct FolderReader {
       case "layernorm": small(.norm, model.hiddenSize)
       case "final_layernorm": small(.finalNorm, model.hiddenSize)
       case "rotary_emb": small(.rotary, (heads.queryHeads + heads.kvHeads) * heads.headDim)
-      case "act_fn": small(.activation, model.intermediateSize)
+      case "act_fn": small(.activation, group.feedForward.activationElements / 3)
       case "embedding": small(.embedding, model.hiddenSize)
       default: nil
       }

@@ -27,11 +27,23 @@ enum SchemaKeys {
 
   /// What is read of a model's `config.json`; it may have other keys too.
   static let model = [
-    "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-    "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings",
-    "tie_word_embeddings", "sliding_window", "use_sliding_window", "_name_or_path",
-    "quantization_config", "num_experts", "num_local_experts",
+    "model_type", "text_config", "hidden_size", "intermediate_size", "num_hidden_layers",
+    "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+    "max_position_embeddings", "tie_word_embeddings", "sliding_window", "use_sliding_window",
+    "max_window_layers", "sliding_window_pattern", "layer_types", "num_experts",
+    "num_local_experts", "num_experts_per_tok", "moe_intermediate_size",
+    "shared_expert_intermediate_size", "decoder_sparse_step", "mlp_only_layers",
+    "quantization_config", "compression_config", "_name_or_path", "kv_lora_rank",
+    "is_encoder_decoder",
   ]
+  /// What is read of its `quantization_config`.
+  static let quantization = [
+    "quant_method", "bits", "group_size", "zero_point", "sym", "lm_head",
+    "modules_to_not_convert", "ignored_layers", "ignore", "dynamic", "config_groups",
+    "sparsity_config",
+  ]
+  static let quantizationGroup = ["targets", "weights"]
+  static let quantizationWeights = ["num_bits", "type", "symmetric", "group_size"]
 
   /// The root of a profile.
   static let profile = [
@@ -60,6 +72,6 @@ enum SchemaKeys {
   /// All of them.
   static let all: Set<String> = Set(
     scenario + device + kvCache + engine + workload + arrivals + lengths + uniform + reference
-      + model
-      + profile + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
+      + model + quantization + quantizationGroup + quantizationWeights + profile
+      + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
 }

@@ -7,7 +7,7 @@ public struct PoolPlan: Hashable, Sendable {
   public let deviceBytes: Int
   /// The share of it that the engine may use.
   public let usableBytes: Int
-  /// FP16 weights.
+  /// The model's weights, in their format.
   public let weightBytes: Int
   /// Activations at their largest: see ``init(model:device:format:options:)``.
   public let activationBytes: Int
@@ -27,12 +27,18 @@ public struct PoolPlan: Hashable, Sendable {
   ///
   /// Activations, FP32 as in the bundled kernels: for each token of the largest step the residual
   /// stream, its normed copy and the wider of the attention's rows and the MLP's, of one layer at
-  /// a time; and a row of logits for each sequence.
+  /// a time; and a row of logits for each sequence. Where tokens go to experts, a token has the
+  /// rows and the output of each of its experts at once, and a router's row.
   public init(
     model: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions
   ) {
     let attention = 2 * (model.heads.queryHeads + model.heads.kvHeads) * model.heads.headDim
-    let widest = 2 * model.hiddenSize + max(attention, 3 * model.intermediateSize)
+    let feedForward = model.layerGroups.map { group in
+      let layer = group.feedForward
+      return layer.activationElements + layer.expertCount
+        + layer.expertsPerToken * model.hiddenSize
+    }
+    let widest = 2 * model.hiddenSize + max(attention, feedForward.max() ?? 0)
     activationBytes =
       4 * (options.maxNumBatchedTokens * widest + options.maxNumSeqs * model.vocabSize)
     deviceBytes = device.memoryBytes

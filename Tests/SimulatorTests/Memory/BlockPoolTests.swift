@@ -114,4 +114,33 @@ struct BlockPoolTests {
     }
     #expect(plans.map(\.kvBytesPerToken) == [114_688, 30_464, 30_464])
   }
+
+  @Test("Activations are those of the widest layer, experts' rows and outputs included")
+  func activations() {
+    let heads = HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16)
+    func bytes(_ layers: [FeedForward]) -> Int {
+      let model = ModelArchitecture(
+        name: "m", hiddenSize: 64,
+        layerGroups: layers.map { LayerGroup(count: 1, feedForward: $0) },
+        heads: heads, vocabSize: 1000, maxPositions: 512, tiesEmbeddings: true)
+      let device = Device(
+        name: "d", kind: "cpu", kernelPath: "scalar", threads: 1, memoryBytes: 1 << 30,
+        lastLevelCacheBytes: 0)
+      let options = EngineOptions(
+        maxNumSeqs: 2, maxNumBatchedTokens: 10, blockSize: 16, enablePrefixCaching: true,
+        kvCacheMemory: .utilization(0.5))
+      return PoolPlan(model: model, device: device, format: .fp16, options: options)
+        .activationBytes
+    }
+    func rows(_ width: Int) -> Int { 4 * (10 * (2 * 64 + width) + 2 * 1000) }
+    let narrow = FeedForward.dense(intermediateSize: 10, isGated: true)
+    let noGate = FeedForward.dense(intermediateSize: 200, isGated: false)
+    let experts = FeedForward.experts(
+      count: 8, perToken: 2, intermediateSize: 100, sharedIntermediateSize: 10)
+    // Attention: Q, K, V and its output, 2 · (4 + 2) · 16.
+    #expect(bytes([narrow]) == rows(192))
+    #expect(bytes([narrow, noGate]) == rows(400))
+    // Two experts' rows of 3 · 100 and outputs of 64, the shared one's, and the router's 8.
+    #expect(bytes([experts, narrow, noGate]) == rows(2 * 364 + 30 + 8))
+  }
 }
