@@ -3,9 +3,6 @@ import Operators
 /// The time of a step's small operators: measured where the profile has them, else derived from
 /// the bytes that they move at the device's measured read bandwidth.
 struct ElementwisePrices: Sendable {
-  /// Whether any of them is derived.
-  let isDerived: Bool
-
   private let perToken: Rows
   private let perOutput: Rows
   private let nsPerByte: Double
@@ -31,7 +28,6 @@ struct ElementwisePrices: Sendable {
       + model.layerGroups.map { (.activation, $0.feedForward.activationElements / 3, $0.count) }
     perToken = ElementwisePrices.rows(tokens, profile)
     perOutput = ElementwisePrices.rows([(.sampling, model.vocabSize, 1)], profile)
-    isDerived = perToken.bytes > 0 || perOutput.bytes > 0
     nsPerByte = 1e9 / Double(profile.readBytesPerSecond)
   }
 
@@ -51,14 +47,19 @@ struct ElementwisePrices: Sendable {
     return rows
   }
 
-  func ns(tokens: Int) -> Double { ns(perToken, tokens) }
-  func ns(outputs: Int) -> Double { ns(perOutput, outputs) }
+  /// All layers' operators of a step of so many tokens.
+  func time(tokens: Int) -> PricedTime { time(perToken, tokens) }
+  /// Sampling for so many sequences.
+  func time(outputs: Int) -> PricedTime { time(perOutput, outputs) }
 
-  private func ns(_ rows: Rows, _ count: Int) -> Double {
-    guard count > 0 else { return 0 }
-    return rows.measured.reduce(Double(count * rows.bytes) * nsPerByte) {
-      let shape = OperatorShape.elementwise($1.kind, rows: count, width: $1.width)
-      return $0 + Double($1.count) * $1.model.predict(shape).ns
+  private func time(_ rows: Rows, _ count: Int) -> PricedTime {
+    var time = PricedTime()
+    guard count > 0 else { return time }
+    time.add(Double(count * rows.bytes) * nsPerByte, .derived)
+    for part in rows.measured {
+      let shape = OperatorShape.elementwise(part.kind, rows: count, width: part.width)
+      time.add(part.model.predict(shape), times: Double(part.count))
     }
+    return time
   }
 }
