@@ -91,6 +91,49 @@ struct AttentionPrices: Sendable {
     cost.prefillAttentionNs -= cost.decodeAttentionNs
   }
 
+  /// Attention of a step, for people to read: what ``add(_:decodes:to:)`` adds up.
+  func parts(_ batch: BatchShape) -> [StepPart] {
+    let sequences = batch.decodeSequences
+    let context = sequences > 0 ? batch.contextTokens / sequences : 0
+    guard let launched, !batch.chunks.isEmpty else {
+      return windows.flatMap { window, layers in
+        var parts = batch.chunks.map { chunk in
+          let seen = chunk.seen(through: window)
+          let shape = OperatorShape.prefillAttention(
+            tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format)
+          return StepPart(
+            name: "prefill attention", shape: shape, count: layers * seen.share,
+            prediction: prefill.predict(shape))
+        }
+        if sequences > 0 {
+          let shape = OperatorShape.decodeAttention(
+            sequences: sequences, context: min(context, window ?? .max), heads: heads,
+            format: format)
+          parts.append(
+            StepPart(
+              name: "decode attention", shape: shape, count: layers,
+              prediction: decode.predict(shape)))
+        }
+        return parts
+      }
+    }
+    let tokens = batch.chunks.reduce(0) { $0 + $1.tokens }
+    return windows.map { window, layers in
+      let pairs = batch.chunks.reduce(0) { $0 + $1.pairs(through: window) }
+      let prefix = max(0, (pairs - tokens * (tokens + 1) / 2) / tokens)
+      let shape: OperatorShape =
+        sequences == 0
+        ? .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+        : .mixedAttention(
+          tokens: tokens, prefix: prefix, sequences: sequences,
+          context: min(context, window ?? .max), heads: heads, format: format)
+      return StepPart(
+        name: "attention", shape: shape, count: layers,
+        prediction: launched.predict(
+          batch.chunks, sequences: sequences, contextTokens: batch.contextTokens, window: window))
+    }
+  }
+
   /// Attention of prompts, a launch each.
   private func chunks(_ chunks: [PrefillChunk]) -> PricedTime {
     var time = PricedTime()

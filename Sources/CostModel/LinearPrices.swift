@@ -20,32 +20,48 @@ struct LinearPrices: Sendable {
   }
 
   /// All layers' projections of a step of so many tokens.
-  func layers(tokens: Int) -> PricedTime {
-    var time = PricedTime()
-    guard tokens > 0 else { return time }
-    for group in model.layerGroups {
+  func parts(tokens: Int) -> [StepPart] {
+    guard tokens > 0 else { return [] }
+    return model.layerGroups.flatMap { group in
       let count = Double(group.count)
-      for projection in model.projections(of: group) {
-        time.add(dense(projection, tokens: Double(tokens)), times: count)
+      let names = ["qkv", "output", "gate and up", "down"]
+      var parts = zip(names, model.projections(of: group)).map { name, projection in
+        let weights = Double(projection.weights)
+        return StepPart(
+          name: name, shape: LinearPrices.shape(projection, tokens: tokens), count: count,
+          prediction: narrowed(projection, weights: weights, tokens: Double(tokens)))
       }
       if let router = model.router(of: group) {
-        time.add(
-          linear.linear(tokens: Double(tokens), weights: Double(router.weights)), times: count)
+        let weights = Double(router.weights)
+        parts.append(
+          StepPart(
+            name: "router", shape: LinearPrices.shape(router, tokens: tokens), count: count,
+            prediction: linear.linear(tokens: Double(tokens), weights: weights)))
       }
-      for projection in model.expertProjections(of: group) {
-        time.add(experts(projection, of: group.feedForward, tokens: tokens), times: count)
-      }
+      parts += zip(["experts: gate and up", "experts: down"], model.expertProjections(of: group))
+        .map { name, projection in
+          experts(name, projection, of: group.feedForward, tokens: tokens, count: count)
+        }
+      return parts
     }
-    return time
   }
 
   /// The language-model head over so many sequences; its weights have 16 bits.
-  func head(sequences: Int) -> PricedTime {
-    var time = PricedTime()
-    guard sequences > 0 else { return time }
-    time.add(
-      linear.linear(tokens: Double(sequences), weights: Double(model.outputHead.weights)))
-    return time
+  func headParts(sequences: Int) -> [StepPart] {
+    guard sequences > 0 else { return [] }
+    let head = model.outputHead
+    let time = linear.linear(tokens: Double(sequences), weights: Double(head.weights))
+    return [
+      StepPart(
+        name: "head", shape: LinearPrices.shape(head, tokens: sequences), count: 1,
+        prediction: time)
+    ]
+  }
+
+  private static func shape(
+    _ projection: ModelArchitecture.Projection, tokens: Int
+  ) -> OperatorShape {
+    .linear(tokens: tokens, outputs: projection.outputs, inputs: projection.inputs)
   }
 
   /// The experts that some token is sent to, as one dense layer of all their weights in which each
@@ -53,14 +69,20 @@ struct LinearPrices: Sendable {
   /// them has. Where `perToken` of `count` experts are drawn alike, an expert is left out by all of
   /// n tokens with probability (1 − perToken/count)ⁿ.
   private func experts(
-    _ projection: ModelArchitecture.Projection, of layer: FeedForward, tokens: Int
-  ) -> OperatorModel.Prediction {
-    let (count, perToken) = (Double(layer.expertCount), Double(layer.expertsPerToken))
-    let active = LinearPrices.activeExperts(count: count, perToken: perToken, tokens: tokens)
-    let time = narrowed(
-      projection, weights: active * Double(projection.weights),
-      tokens: Double(tokens) * perToken / active)
-    return OperatorModel.Prediction(ns: time.ns, basis: .derived)
+    _ name: String, _ projection: ModelArchitecture.Projection, of layer: FeedForward,
+    tokens: Int, count: Double
+  ) -> StepPart {
+    let (all, perToken) = (Double(layer.expertCount), Double(layer.expertsPerToken))
+    let active = LinearPrices.activeExperts(count: all, perToken: perToken, tokens: tokens)
+    let share = Double(tokens) * perToken / active
+    let time = narrowed(projection, weights: active * Double(projection.weights), tokens: share)
+    return StepPart(
+      name: name,
+      shape: .linear(
+        tokens: max(1, Int(share.rounded())),
+        outputs: Int((active * Double(projection.outputs)).rounded()),
+        inputs: projection.inputs),
+      count: count, prediction: OperatorModel.Prediction(ns: time.ns, basis: .derived))
   }
 
   /// How many experts have a token to work on, on average.
@@ -74,12 +96,6 @@ struct LinearPrices: Sendable {
       exponent >>= 1
     }
     return count * (1 - power)
-  }
-
-  private func dense(
-    _ projection: ModelArchitecture.Projection, tokens: Double
-  ) -> OperatorModel.Prediction {
-    narrowed(projection, weights: Double(projection.weights), tokens: tokens)
   }
 
   /// The time with the model's weights. Narrow ones save of the time of a single token, which

@@ -24,28 +24,21 @@ public struct StepPricer: StepPricing {
   ) throws(ProfileError) {
     let attention = try AttentionPrices(model: model, format: format, profile: profile)
     self.attention = attention
-    let append = try StepPricer.append(
-      model.heads, format, profile, isOptional: attention.writesCache)
+    let append = try AppendPrices(
+      model: model, format: format, profile: profile, isOptional: attention.writesCache)
     let linear = try LinearPrices(model: model, profile: profile)
     let elementwise = ElementwisePrices(model: model, profile: profile)
     byTokens = (0...maxTokens).map { tokens in
       var cost = StepCost()
-      guard tokens > 0 else { return cost }
-      cost.add(linear.layers(tokens: tokens), to: \.linearNs)
-      cost.add(elementwise.time(tokens: tokens), to: \.elementwiseNs)
-      if let append {
-        var time = PricedTime()
-        time.add(
-          append.predict(.append(tokens: tokens, heads: model.heads, format: format)),
-          times: Double(model.layers))
-        cost.add(time, to: \.appendNs)
-      }
+      cost.add(linear.parts(tokens: tokens).time, to: \.linearNs)
+      cost.add(append.parts(tokens: tokens).time, to: \.appendNs)
+      cost.add(elementwise.parts(tokens: tokens).time, to: \.elementwiseNs)
       return cost
     }
     byOutputs = (0...maxSequences).map { sequences in
       var cost = StepCost()
-      cost.add(linear.head(sequences: sequences), to: \.linearNs)
-      cost.add(elementwise.time(outputs: sequences), to: \.elementwiseNs)
+      cost.add(linear.headParts(sequences: sequences).time, to: \.linearNs)
+      cost.add(elementwise.parts(outputs: sequences).time, to: \.elementwiseNs)
       return cost
     }
     var pieces: [AttentionPrices.Piece] = []
@@ -56,18 +49,6 @@ public struct StepPricer: StepPricing {
     }
     self.pieces = pieces
     pieceStarts = starts
-  }
-
-  /// Where attention is one launch, an engine may write the cache as part of it.
-  private static func append(
-    _ heads: HeadGeometry, _ format: KVFormat, _ profile: Profile, isOptional: Bool
-  ) throws(ProfileError) -> OperatorModel? {
-    do throws(ProfileError) {
-      return try OperatorModel(.append, format: format, heads: heads, profile: profile)
-    } catch {
-      if isOptional { return nil }
-      throw error
-    }
   }
 
   /// The time of one step. O(chunks).

@@ -57,7 +57,7 @@ struct DerivedPricesTests {
     let routed = try linear(model([LayerGroup(count: 3, feedForward: experts)]))
     let plain = try linear(model([LayerGroup(count: 3, feedForward: Self.dense)]))
     for tokens in [1, 16, 100, 1024] {
-      let (a, b) = (routed.layers(tokens: tokens), plain.layers(tokens: tokens))
+      let (a, b) = (routed.parts(tokens: tokens).time, plain.parts(tokens: tokens).time)
       // A router of 4 · 4096 weights, below the smallest layer measured, in proportion.
       let smallest = SyntheticProfile.time(.linear(tokens: tokens, outputs: 1024, inputs: 4096))
       let router = 3 * smallest * (4 * 4096) / (1024 * 4096)
@@ -75,8 +75,8 @@ struct DerivedPricesTests {
     let plain = try linear(model([LayerGroup(count: 3, feedForward: Self.dense)]))
     var last = 0.0
     for tokens in 1...256 {
-      let ns = routed.layers(tokens: tokens).ns
-      #expect(ns < plain.layers(tokens: tokens).ns && ns >= last)
+      let ns = routed.parts(tokens: tokens).time.ns
+      #expect(ns < plain.parts(tokens: tokens).time.ns && ns >= last)
       last = ns
     }
   }
@@ -84,14 +84,14 @@ struct DerivedPricesTests {
   // MARK: Narrow weights
 
   @Test(
-    "Narrow weights never take longer than 16-bit ones, and no less than their bytes or the arithmetic",
+    "Narrow weights never take longer than 16-bit ones, and no less than their arithmetic",
     arguments: [WeightFormat.fp8, .int4(groupSize: 128, isSymmetric: true)])
   func narrowWeights(format: WeightFormat) throws {
     let groups = [LayerGroup(count: 2, feedForward: Self.dense)]
     let (narrow, wide) = (try linear(model(groups, format: format)), try linear(model(groups)))
     var last = 0.0
     for tokens in 1...1024 {
-      let (a, b) = (narrow.layers(tokens: tokens), wide.layers(tokens: tokens))
+      let (a, b) = (narrow.parts(tokens: tokens).time, wide.parts(tokens: tokens).time)
       #expect(a.ns <= b.ns * (1 + 1e-12) && a.ns >= last && a.derivedNs == a.ns)
       // The law of the profile: 1 ps of arithmetic a weight and token.
       let weights =
@@ -102,7 +102,7 @@ struct DerivedPricesTests {
     // One token streams the weights: their share of the bytes over what narrow reads reach.
     let projection = ModelArchitecture.Projection(outputs: 4096, inputs: 4096)
     let bytes = Double(format.bytes(of: projection)) / Double(2 * projection.weights)
-    let share = narrow.layers(tokens: 1).ns / wide.layers(tokens: 1).ns
+    let share = narrow.parts(tokens: 1).time.ns / wide.parts(tokens: 1).time.ns
     #expect(abs(share / (bytes / 0.74) - 1) < 0.01)
   }
 
