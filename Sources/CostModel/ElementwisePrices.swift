@@ -17,7 +17,9 @@ struct ElementwisePrices: Sendable {
   private let perOutput: [Part]
   private let nsPerByte: Double
 
-  init(model: ModelArchitecture, profile: Profile) {
+  /// - Parameter vocabulary: of the whole model, where `model` is a device's share: sampling needs
+  ///   all logits.
+  init(model: ModelArchitecture, vocabulary: Int, profile: Profile) {
     func part(_ kind: ElementwiseOperator, _ width: Int, _ count: Int) -> Part {
       let times = try? OperatorModel(
         .elementwise(kind), format: nil, heads: nil, profile: profile)
@@ -37,7 +39,7 @@ struct ElementwisePrices: Sendable {
         part(.embedding, model.hiddenSize, 1),
         part(.finalNorm, model.hiddenSize, 1 + (model.normsPerLayer - norms) * model.layers),
       ]
-    perOutput = [part(.sampling, model.vocabSize, 1)]
+    perOutput = [part(.sampling, vocabulary, 1)]
     nsPerByte = 1e9 / Double(profile.readBytesPerSecond)
   }
 

@@ -10,6 +10,10 @@ public struct StepCost: Hashable, Sendable {
   public var prefillAttentionNs: Int64
   /// Norms, rotary embedding, activation, residuals, embedding look-up and sampling.
   public var elementwiseNs: Int64
+  /// Exchange between the devices of one replica.
+  public var collectiveNs: Int64
+  /// What the engine does between steps.
+  public var hostNs: Int64
   /// Of the total, what was priced outside the measured grid.
   public var extrapolatedNs: Int64
   /// Of the total, what was derived: from other heads, from dense layers of 16-bit weights, or by
@@ -19,14 +23,16 @@ public struct StepCost: Hashable, Sendable {
   /// No time at all, unless given.
   public init(
     linearNs: Int64 = 0, appendNs: Int64 = 0, decodeAttentionNs: Int64 = 0,
-    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0, extrapolatedNs: Int64 = 0,
-    derivedNs: Int64 = 0
+    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0, collectiveNs: Int64 = 0,
+    hostNs: Int64 = 0, extrapolatedNs: Int64 = 0, derivedNs: Int64 = 0
   ) {
     self.linearNs = linearNs
     self.appendNs = appendNs
     self.decodeAttentionNs = decodeAttentionNs
     self.prefillAttentionNs = prefillAttentionNs
     self.elementwiseNs = elementwiseNs
+    self.collectiveNs = collectiveNs
+    self.hostNs = hostNs
     self.extrapolatedNs = extrapolatedNs
     self.derivedNs = derivedNs
   }
@@ -34,6 +40,7 @@ public struct StepCost: Hashable, Sendable {
   /// The whole step.
   public var totalNs: Int64 {
     linearNs + appendNs + decodeAttentionNs + prefillAttentionNs + elementwiseNs
+      + collectiveNs + hostNs
   }
 
   /// Adds up two costs, operator by operator.
@@ -43,6 +50,8 @@ public struct StepCost: Hashable, Sendable {
     sum.decodeAttentionNs += cost.decodeAttentionNs
     sum.prefillAttentionNs += cost.prefillAttentionNs
     sum.elementwiseNs += cost.elementwiseNs
+    sum.collectiveNs += cost.collectiveNs
+    sum.hostNs += cost.hostNs
     sum.extrapolatedNs += cost.extrapolatedNs
     sum.derivedNs += cost.derivedNs
   }

@@ -4,26 +4,39 @@ import Operators
 public struct StepPart: Sendable {
   /// What it is in a model: `qkv`, `decode attention`.
   public let name: String
-  /// Its shape; of experts that of one dense layer with as many bytes and operations.
-  public let shape: OperatorShape
+  /// Its shape; of experts that of one dense layer with as many bytes and operations; nil of what
+  /// is no operator of a device.
+  public let shape: OperatorShape?
+  /// Bytes that one reads and writes at least, or that go over a link.
+  public let bytesEach: Int
   /// How often a step has it: once a layer that it is in.
-  public let count: Double
+  public fileprivate(set) var count: Double
   /// The time of one.
   public let prediction: OperatorModel.Prediction
 
   /// The time of all of them, in nanoseconds.
   public var ns: Double { count * prediction.ns }
   /// Bytes that all of them read and write at least.
-  public var bytes: Double { count * Double(shape.bytes) }
+  public var bytes: Double { count * Double(bytesEach) }
   /// Floating-point operations of all of them.
-  public var operations: Double { count * Double(shape.operations) }
+  public var operations: Double { count * Double(shape?.operations ?? 0) }
 
   /// A part, complete.
   init(name: String, shape: OperatorShape, count: Double, prediction: OperatorModel.Prediction) {
     self.name = name
     self.shape = shape
+    bytesEach = shape.bytes
     self.count = count
     self.prediction = prediction
+  }
+
+  /// What is no operator of a device: its time is derived.
+  init(name: String, movedBytes: Int, count: Double, ns: Double) {
+    self.name = name
+    shape = nil
+    bytesEach = movedBytes
+    self.count = count
+    prediction = OperatorModel.Prediction(ns: ns, basis: .derived)
   }
 }
 
@@ -42,22 +55,27 @@ public struct StepBreakdown: Sendable {
   /// The time of the step, in nanoseconds.
   public var ns: Double { parts.reduce(0) { $0 + $1.ns } }
 
-  /// The operators of one step.
+  /// The operators of one step, on one of the devices.
   /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
   public init(
-    of batch: BatchShape, model: ModelArchitecture, format: KVFormat, profile: Profile
+    of batch: BatchShape, model whole: ModelArchitecture, format: KVFormat, profile: Profile,
+    parallelism: TensorParallelism = .none
   ) throws(ProfileError) {
+    let model = whole.rank(ofDegree: parallelism.degree)
     let tokens = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
     let outputs = batch.decodeSequences + batch.chunks.count { $0.endsPrompt }
     let linear = try LinearPrices(model: model, profile: profile)
-    let elementwise = ElementwisePrices(model: model, profile: profile)
+    let elementwise = ElementwisePrices(
+      model: model, vocabulary: whole.vocabSize, profile: profile)
+    let collectives = CollectivePrices(model: whole, parallelism: parallelism)
     let attention = try AttentionPrices(model: model, format: format, profile: profile)
     let append = try AppendPrices(
       model: model, format: format, profile: profile, isOptional: attention.writesCache)
     let all = [
       linear.parts(tokens: tokens), append.parts(tokens: tokens), attention.parts(batch),
       elementwise.parts(tokens: tokens), linear.headParts(sequences: outputs),
-      elementwise.parts(outputs: outputs),
+      elementwise.parts(outputs: outputs), collectives.parts(tokens: tokens),
+      collectives.parts(outputs: outputs),
     ]
     parts = StepBreakdown.merged(all.flatMap { $0 })
   }
@@ -71,9 +89,7 @@ public struct StepBreakdown: Sendable {
         merged.append(part)
         continue
       }
-      merged[index] = StepPart(
-        name: part.name, shape: part.shape, count: merged[index].count + part.count,
-        prediction: part.prediction)
+      merged[index].count += part.count
     }
     return merged
   }

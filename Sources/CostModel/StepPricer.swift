@@ -7,6 +7,7 @@ import Operators
 /// three years, so that sums stay within 64 bits whatever a profile says.
 public struct StepPricer: StepPricing {
   private let attention: AttentionPrices
+  private let host: HostOverhead
   /// By the number of tokens in the step.
   private let byTokens: [StepCost]
   /// By the number of sequences that get a token.
@@ -16,29 +17,36 @@ public struct StepPricer: StepPricing {
   private let pieces: [AttentionPrices.Piece]
   private let pieceStarts: [Int]
 
-  /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences.
+  /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences; of several devices
+  /// that share the layers, each takes as long.
   /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
   public init(
-    model: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
-    maxTokens: Int
+    model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
+    maxTokens: Int, parallelism: TensorParallelism = .none, host: HostOverhead = .none
   ) throws(ProfileError) {
+    let model = whole.rank(ofDegree: parallelism.degree)
+    self.host = host
     let attention = try AttentionPrices(model: model, format: format, profile: profile)
     self.attention = attention
     let append = try AppendPrices(
       model: model, format: format, profile: profile, isOptional: attention.writesCache)
     let linear = try LinearPrices(model: model, profile: profile)
-    let elementwise = ElementwisePrices(model: model, profile: profile)
+    let elementwise = ElementwisePrices(
+      model: model, vocabulary: whole.vocabSize, profile: profile)
+    let collectives = CollectivePrices(model: whole, parallelism: parallelism)
     byTokens = (0...maxTokens).map { tokens in
       var cost = StepCost()
       cost.add(linear.parts(tokens: tokens).time, to: \.linearNs)
       cost.add(append.parts(tokens: tokens).time, to: \.appendNs)
       cost.add(elementwise.parts(tokens: tokens).time, to: \.elementwiseNs)
+      cost.add(collectives.parts(tokens: tokens).time, to: \.collectiveNs)
       return cost
     }
     byOutputs = (0...maxSequences).map { sequences in
       var cost = StepCost()
       cost.add(linear.headParts(sequences: sequences).time, to: \.linearNs)
       cost.add(elementwise.parts(outputs: sequences).time, to: \.elementwiseNs)
+      cost.add(collectives.parts(outputs: sequences).time, to: \.collectiveNs)
       return cost
     }
     var pieces: [AttentionPrices.Piece] = []
@@ -57,6 +65,7 @@ public struct StepPricer: StepPricing {
     let chunkTokens = batch.chunks.reduce(0) { $0 + $1.tokens }
     var cost = byTokens[sequences + chunkTokens]
     cost += byOutputs[sequences + batch.chunks.count { $0.endsPrompt }]
+    cost.hostNs = host.perStepNs + host.perSequenceNs * Int64(sequences + batch.chunks.count)
     var decodes = StepCost()
     if sequences > 0 {
       let (index, context) = piece(sequences, contextTokens: batch.contextTokens)

@@ -64,6 +64,8 @@ public struct DecodeSpan: Hashable, Sendable {
       decodeAttentionNs: n * first.decodeAttentionNs + growth,
       prefillAttentionNs: n * first.prefillAttentionNs,
       elementwiseNs: n * first.elementwiseNs,
+      collectiveNs: n * first.collectiveNs,
+      hostNs: n * first.hostNs,
       extrapolatedNs: n * first.extrapolatedNs + (basis == .extrapolated ? growth : 0),
       derivedNs: n * first.derivedNs + (basis == .derived ? growth : 0))
   }

@@ -59,7 +59,8 @@ public struct ComparisonPlan: Sendable {
         let pricer = try StepPricer(
           model: scenario.model, format: format, profile: scenario.profile,
           maxSequences: scenario.engine.maxNumSeqs,
-          maxTokens: scenario.engine.maxNumBatchedTokens)
+          maxTokens: scenario.engine.maxNumBatchedTokens, parallelism: scenario.parallelism,
+          host: scenario.hostOverhead)
         entries.append(Entry(format: format, pool: pool, pricer: pricer))
       } catch {
         throw .profile(error)

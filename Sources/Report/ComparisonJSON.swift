@@ -76,6 +76,8 @@ public struct ComparisonJSON: Encodable {
     let decodeAttentionNs: Int64
     let prefillAttentionNs: Int64
     let elementwiseNs: Int64
+    let collectiveNs: Int64
+    let hostNs: Int64
     let extrapolatedNs: Int64
     let derivedNs: Int64
 
@@ -85,6 +87,8 @@ public struct ComparisonJSON: Encodable {
       decodeAttentionNs = cost.decodeAttentionNs
       prefillAttentionNs = cost.prefillAttentionNs
       elementwiseNs = cost.elementwiseNs
+      collectiveNs = cost.collectiveNs
+      hostNs = cost.hostNs
       extrapolatedNs = cost.extrapolatedNs
       derivedNs = cost.derivedNs
     }

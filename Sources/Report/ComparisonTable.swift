@@ -22,16 +22,18 @@ public struct ComparisonTable {
   public func rendered() -> String {
     let scenario = comparison.scenario
     let device = scenario.profile.device
+    let degree = scenario.parallelism.degree
+    let devices = degree > 1 ? "\(degree) x " : ""
     let pool = comparison.outcomes.first?.pool
     let memory =
       pool.map {
         "weights \(Size($0.weightBytes)), activations \(Size($0.activationBytes)), KV pool "
-          + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))"
+          + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))" + (degree > 1 ? " each" : "")
       } ?? ""
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      on \(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
+      on \(devices)\(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
       \(scenario.profile.provenance.rawValue) \(scenario.profile.measuredAtUTC)
       memory: \(memory)
 
@@ -100,8 +102,13 @@ public struct ComparisonTable {
       ("decode attention", { $0.summary.cost.decodeAttentionNs }),
       ("append", { $0.summary.cost.appendNs }),
       ("elementwise", { $0.summary.cost.elementwiseNs }),
+      ("collectives", { $0.summary.cost.collectiveNs }),
+      ("host", { $0.summary.cost.hostNs }),
     ]
     for (name, ns) in parts {
+      // Most scenarios have one device and an engine that works beside it.
+      let isUsual = !["collectives", "host"].contains(name)
+      guard isUsual || comparison.outcomes.contains(where: { ns($0) > 0 }) else { continue }
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }
     add("priced: between measured points") {

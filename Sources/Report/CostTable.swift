@@ -9,13 +9,17 @@ public struct CostTable {
   private let model: ModelArchitecture
   private let format: KVFormat
   private let profile: Profile
+  private let degree: Int
 
   /// The table of one step.
   /// - Throws: ``CostModel/ProfileError`` where the profile cannot price it.
   public init(
-    _ batch: BatchShape, model: ModelArchitecture, format: KVFormat, profile: Profile
+    _ batch: BatchShape, model: ModelArchitecture, format: KVFormat, profile: Profile,
+    parallelism: TensorParallelism = .none
   ) throws(ProfileError) {
-    breakdown = try StepBreakdown(of: batch, model: model, format: format, profile: profile)
+    breakdown = try StepBreakdown(
+      of: batch, model: model, format: format, profile: profile, parallelism: parallelism)
+    degree = parallelism.degree
     self.batch = batch
     self.model = model
     self.format = format
@@ -25,10 +29,11 @@ public struct CostTable {
   /// The table with a heading that says what was priced, and on what ground.
   public func rendered() -> String {
     let device = profile.device
+    let devices = degree > 1 ? "\(degree) x " : ""
     let readGBs = Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)
     return """
       \(Escaping.escaped(model.name)), KV cache in \(format.name)
-      on \(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
+      on \(devices)\(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
       \(profile.provenance.rawValue) \(profile.measuredAtUTC)
       one step: \(step)
 
@@ -68,19 +73,22 @@ public struct CostTable {
     ])
     table.addRule()
     for part in breakdown.parts {
-      let read = part.bytes / part.ns * 1e9 / Double(profile.readBytesPerSecond)
+      // What goes over a link is not read from memory.
+      let isRead = part.shape != nil
+      let read =
+        isRead ? part.bytes / part.ns * 1e9 / Double(profile.readBytesPerSecond) : 0
       let arithmetic = peak > 0 ? part.operations / part.ns / peak : 0
       table.add([
-        part.name, Figures.shape(part.shape), CostTable.times(part.count),
+        part.name, part.shape.map(Figures.shape) ?? "", CostTable.times(part.count),
         Figures.decimal(part.prediction.ns * 1e-3), Figures.decimal(part.ns * 1e-6),
         Figures.percent(part.ns / breakdown.ns), Figures.decimal(part.bytes * 1e-6),
         part.operations > 0 ? Figures.decimal(part.operations * 1e-9) : "",
-        Figures.percent(read), arithmetic > 0 ? Figures.percent(arithmetic) : "",
+        isRead ? Figures.percent(read) : "", arithmetic > 0 ? Figures.percent(arithmetic) : "",
         CostTable.bound(read, arithmetic), part.prediction.basis.rawValue,
       ])
     }
     table.addRule()
-    let bytes = breakdown.parts.reduce(0) { $0 + $1.bytes }
+    let bytes = breakdown.parts.reduce(0) { $1.shape == nil ? $0 : $0 + $1.bytes }
     let operations = breakdown.parts.reduce(0) { $0 + $1.operations }
     table.add([
       "step", "", "", "", Figures.decimal(breakdown.ns * 1e-6), "", Figures.decimal(bytes * 1e-6),

@@ -1,3 +1,4 @@
+import CostModel
 import Simulator
 
 /// `engine`: options by the names that vLLM gives them, with vLLM's defaults.
@@ -20,11 +21,12 @@ struct EngineReader {
     let maxNumBatchedTokens = integer(
       "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
     let blockSize = integer("block_size", upTo: Limits.blockSize, default: 16)
+    let tensorParallelSize = integer("tensor_parallel_size", upTo: Limits.heads, default: 1)
     // `.some(nil)` is a value that was refused.
     let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
     let memory = memory(engine)
     guard let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
-      let enablePrefixCaching = caching ?? true
+      let enablePrefixCaching = caching ?? true, let tensorParallelSize
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
@@ -36,7 +38,21 @@ struct EngineReader {
     }
     return EngineOptions(
       maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens, blockSize: blockSize,
-      enablePrefixCaching: enablePrefixCaching, kvCacheMemory: memory)
+      enablePrefixCaching: enablePrefixCaching, tensorParallelSize: tensorParallelSize,
+      kvCacheMemory: memory)
+  }
+
+  /// `host_overhead`; none where it is absent, nil with an error where it is refused.
+  func hostOverhead(_ file: MappingCursor) -> HostOverhead? {
+    let engine = file.mapping(at: "engine", keys: SchemaKeys.engine)
+    guard let cursor = engine?.optional("host_overhead") else { return HostOverhead.none }
+    guard let overhead = cursor.mapping(keys: SchemaKeys.hostOverhead) else { return nil }
+    func time(_ key: String) -> Int64? {
+      guard let cursor = overhead.optional(key) else { return 0 }
+      return cursor.nanoseconds()
+    }
+    guard let perStep = time("per_step"), let perSequence = time("per_sequence") else { return nil }
+    return HostOverhead(perStepNs: perStep, perSequenceNs: perSequence)
   }
 
   private func memory(_ engine: MappingCursor?) -> EngineOptions.KVCacheMemory? {

@@ -36,6 +36,8 @@ struct ScenarioReader {
     let profile = profile(profileCursor)
     let formats = formats(file)
     let engine = EngineReader(log: log).options(file)
+    let hostOverhead = EngineReader(log: log).hostOverhead(file)
+    let parallelism = parallelism(file, engine, model?.architecture)
     var workloadReader = WorkloadReader(
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
     let workload = workloadReader.workload(file)
@@ -47,13 +49,13 @@ struct ScenarioReader {
       checkFormats(file, formats, profile)
     }
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let seed, let model,
-      let profile, let formats, let engine, let workload
+      let profile, let formats, let engine, let hostOverhead, let parallelism, let workload
     else { return nil }
     return ServingScenario(
       name: name, description: (description ?? "") ?? "", seed: seed, model: model.architecture,
       modelText: model.text, modelPath: model.path, profile: profile.profile,
       profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
-      engine: engine, formats: formats,
+      engine: engine, parallelism: parallelism, hostOverhead: hostOverhead, formats: formats,
       workload: workload, reference: reference, text: text, path: path)
   }
 
@@ -170,6 +172,34 @@ struct ScenarioReader {
       keep(error, at: cursor, advice: "")
       return nil
     }
+  }
+
+  /// The replica's devices; nil with an error where they cannot share the model or have no link.
+  private func parallelism(
+    _ file: MappingCursor, _ engine: EngineOptions?, _ model: ModelArchitecture?
+  ) -> TensorParallelism? {
+    let device = file.mapping(at: "device", keys: SchemaKeys.device)
+    var link: TensorParallelism.Link?
+    if let mapping = device?.optional("link")?.mapping(keys: SchemaKeys.link) {
+      let bandwidth = mapping.required("bandwidth", accepted: "a rate such as 450 GB/s")?
+        .bytesPerSecond()
+      let latency = mapping.required("latency", accepted: "a time such as 3 us")?.nanoseconds()
+      guard let bandwidth, let latency else { return nil }
+      link = TensorParallelism.Link(bytesPerSecond: bandwidth, latencyNs: latency)
+    }
+    guard let degree = engine?.tensorParallelSize, degree > 1 else { return TensorParallelism.none }
+    let key = file.mapping(at: "engine", keys: SchemaKeys.engine)?
+      .optional("tensor_parallel_size")
+    if let obstacle = model?.obstacle(toDegree: degree) {
+      key?.refuse("\(obstacle); accepted: a degree that shares the layers evenly")
+      return nil
+    }
+    guard let link else {
+      key?.refuse(
+        "\(degree) devices need a link; give `device` a `link` with `bandwidth` and `latency`")
+      return nil
+    }
+    return TensorParallelism(degree: degree, link: link)
   }
 
   /// Nil where there is none, or it is refused with an error.

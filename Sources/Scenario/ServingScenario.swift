@@ -30,6 +30,10 @@ public struct ServingScenario: Hashable, Sendable {
   public let profileChecksum: String
   /// The engine's options.
   public let engine: EngineOptions
+  /// The devices of the replica, as many as `engine` says, and their link.
+  public let parallelism: TensorParallelism
+  /// What the engine's processor does between steps.
+  public let hostOverhead: HostOverhead
   /// The formats to compare, in the order in which the file lists them, without repeats; each has
   /// measurements in the profile.
   public let formats: [KVFormat]

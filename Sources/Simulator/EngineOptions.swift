@@ -16,19 +16,23 @@ public struct EngineOptions: Hashable, Sendable {
   public let blockSize: Int
   /// `enable_prefix_caching`: whether a preempted request finds again what is left of its blocks.
   public let enablePrefixCaching: Bool
-  /// Where the size of the KV pool comes from.
+  /// `tensor_parallel_size`: devices that share the layers of one replica.
+  public let tensorParallelSize: Int
+  /// Where the size of the KV pool comes from; on each device.
   public let kvCacheMemory: KVCacheMemory
 
   /// - Precondition: all are positive, and every sequence can decode in one step.
   public init(
     maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int, enablePrefixCaching: Bool,
-    kvCacheMemory: KVCacheMemory
+    tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory
   ) {
+    precondition(tensorParallelSize > 0)
     precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
     self.maxNumSeqs = maxNumSeqs
     self.maxNumBatchedTokens = maxNumBatchedTokens
     self.blockSize = blockSize
     self.enablePrefixCaching = enablePrefixCaching
+    self.tensorParallelSize = tensorParallelSize
     self.kvCacheMemory = kvCacheMemory
   }
 }

@@ -66,6 +66,9 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(run.cost.decodeAttentionNs)
     mix(run.cost.prefillAttentionNs)
     mix(run.cost.elementwiseNs)
+    mix(run.cost.collectiveNs)
+    mix(run.cost.hostNs)
     mix(run.cost.extrapolatedNs)
+    mix(run.cost.derivedNs)
   }
 }

@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 1
+  static let version: Int64 = 2
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -114,7 +114,10 @@ enum TraceSchema {
       decode_attention_ns INTEGER NOT NULL,  -- attention of decode tokens
       prefill_attention_ns INTEGER NOT NULL, -- attention of prompt tokens
       elementwise_ns INTEGER NOT NULL,       -- norms, activation, sampling and the like
-      extrapolated_ns INTEGER NOT NULL       -- of the total, priced beyond measured points
+      collective_ns INTEGER NOT NULL,        -- exchange between the devices of one replica
+      host_ns INTEGER NOT NULL,              -- what the engine does between steps
+      extrapolated_ns INTEGER NOT NULL,      -- of the total, priced beyond measured points
+      derived_ns INTEGER NOT NULL            -- of the total, derived and not measured
     ) STRICT;
 
     """
@@ -141,6 +144,8 @@ enum TraceSchema {
       decode_attention_ns / 1e6 / nullif(steps, 0) AS decode_attention_ms,
       prefill_attention_ns / 1e6 / nullif(steps, 0) AS prefill_attention_ms,
       elementwise_ns / 1e6 / nullif(steps, 0) AS elementwise_ms,
+      collective_ns / 1e6 / nullif(steps, 0) AS collective_ms,
+      host_ns / 1e6 / nullif(steps, 0) AS host_ms,
       decode_sequences, context_tokens, prefill_sequences, prefill_tokens
     FROM step JOIN run ON run.id = step.run_id;
 

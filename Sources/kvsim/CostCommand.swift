@@ -36,7 +36,25 @@ struct CostCommand: ParsableCommand {
   @Option(help: "Tokens of that prompt that are in the cache already.")
   var prefix = 0
 
+  @Option(help: "Devices that share the layers; the table is of one of them.")
+  var tensorParallelSize = 1
+
+  @Option(help: "What each device sends to the others, in GB/s; needed for several.")
+  var linkBandwidth: Double?
+
+  @Option(help: "What a message to another device takes at least, in microseconds.")
+  var linkLatency = 3.0
+
   func validate() throws {
+    if let linkBandwidth, !(0.001...1e6).contains(linkBandwidth) {
+      throw ValidationError("--link-bandwidth takes GB/s, a number from 0.001 to 1000000.")
+    }
+    guard (0...1e6).contains(linkLatency) else {
+      throw ValidationError("--link-latency takes microseconds, a number from 0 to 1000000.")
+    }
+    if tensorParallelSize != 1, linkBandwidth == nil || tensorParallelSize < 1 {
+      throw ValidationError("--tensor-parallel-size above 1 needs --link-bandwidth.")
+    }
     guard KVFormat(name: format) != nil else {
       let names = KVFormat.named.map(\.name).joined(separator: ", ")
       throw ValidationError("--format is \(format); accepted: \(names).")
@@ -60,13 +78,23 @@ struct CostCommand: ParsableCommand {
       printError("\(error)")
       throw ExitCode.badInput
     }
+    if let obstacle = architecture.obstacle(toDegree: tensorParallelSize) {
+      throw failure("--tensor-parallel-size: \(obstacle)", .badInput)
+    }
+    let parallelism = linkBandwidth.map {
+      TensorParallelism(
+        degree: tensorParallelSize,
+        link: .init(
+          bytesPerSecond: Int($0 * 1e9), latencyNs: Int64((linkLatency * 1e3).rounded())))
+    }
     let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
     let step = BatchShape(
       chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context)
     let table: CostTable
     do throws(ProfileError) {
       table = try CostTable(
-        step, model: architecture, format: KVFormat(name: format)!, profile: profile)
+        step, model: architecture, format: KVFormat(name: format)!, profile: profile,
+        parallelism: parallelism ?? .none)
     } catch {
       throw failure("\(device): \(error)", .badInput)
     }

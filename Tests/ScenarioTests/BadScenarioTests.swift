@@ -149,6 +149,20 @@ import Testing
       "long time scale", "requests: 100\n  arrivals:\n    process: poisson\n    rate: 2.5/s",
       "arrivals:\n    process: replay\n    trace: trace.csv\n    time_scale: 1e12", "19:17",
       "hundred years"),
+    BadInput(
+      "no link", "block_size: 16", "tensor_parallel_size: 2", "13:25", "2 devices need a link"),
+    BadInput(
+      "uneven devices", "block_size: 16", "tensor_parallel_size: 3", "13:25",
+      "3 does not divide the model's 4 query heads"),
+    BadInput(
+      "link without latency", "profile: profile.json",
+      "profile: profile.json\n  link: {bandwidth: 1 GB/s}", "8:9", "latency: missing", "3 us"),
+    BadInput(
+      "bandwidth without time", "profile: profile.json",
+      "profile: profile.json\n  link: {bandwidth: 1 GB, latency: 1 us}", "8:21", "unknown unit"),
+    BadInput(
+      "endless host", "block_size: 16", "host_overhead: {per_step: 101 s}", "13:29",
+      "out of range", "300 us"),
     BadInput("output missing", "  output_tokens: 30\n", "", "16:3", "output_tokens: missing"),
     BadInput("empty output", "tokens: 30", "tokens: 0", "21:18", "out of range", "tokens from 1"),
     BadInput("other lengths", "uniform", "unifrom", "20:19", "mean `uniform`?"),

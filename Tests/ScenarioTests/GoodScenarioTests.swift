@@ -1,3 +1,4 @@
+import CostModel
 import Foundation
 import Operators
 import Simulator
@@ -42,6 +43,30 @@ import Testing
     #expect(scenario.path.hasSuffix("scenario.yaml"))
     #expect(scenario.modelPath.hasSuffix("model.json"))
     #expect(scenario.profilePath.hasSuffix("profile.json"))
+  }
+
+  @Test("devices share a model over their link, and the host's time arrives in nanoseconds")
+  func devicesAndHost() throws {
+    let scenario = try load([
+      (
+        "profile: profile.json",
+        "profile: profile.json\n  link: {bandwidth: 450 GB/s, latency: 2.5 us}"
+      ),
+      (
+        "max_num_seqs: 64",
+        "max_num_seqs: 64\n  tensor_parallel_size: 2\n"
+          + "  host_overhead: {per_step: 0.3 ms, per_sequence: 10 us}"
+      ),
+    ])
+    #expect(scenario.engine.tensorParallelSize == 2)
+    #expect(
+      scenario.parallelism
+        == TensorParallelism(
+          degree: 2, link: .init(bytesPerSecond: 450_000_000_000, latencyNs: 2_500)))
+    #expect(
+      scenario.hostOverhead == HostOverhead(perStepNs: 300_000, perSequenceNs: 10_000))
+    let plain = try load()
+    #expect(plain.parallelism == .none && plain.hostOverhead == .none)
   }
 
   @Test("what is left out has vLLM's defaults")

@@ -41,10 +41,10 @@ import Testing
   @Test("Another version is refused with both numbers")
   func wrongVersion() throws {
     try writeTrace(path, records: [])
-    try connect(path).execute("PRAGMA user_version = 2")
-    let refusal = TraceError.wrongVersion(path: path, found: 2, expected: TraceSchema.version)
+    try connect(path).execute("PRAGMA user_version = 1")
+    let refusal = TraceError.wrongVersion(path: path, found: 1, expected: TraceSchema.version)
     #expect(throws: refusal) { try TraceReader(path: path) }
-    #expect(refusal.description.contains("version 2"))
+    #expect(refusal.description.contains("version 1"))
   }
 
   @Test("A trace turned to write-ahead logging is refused, and nothing is created beside it")

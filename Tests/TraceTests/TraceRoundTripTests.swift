@@ -54,15 +54,15 @@ import Testing
         step.seq, step.run_id, step.id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests, preempted_requests,
         used_blocks, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
-        elementwise_ns, extrapolated_ns, format, outcome
+        elementwise_ns, collective_ns, host_ns, extrapolated_ns, derived_ns, format, outcome
       FROM request, step
       """)
     #expect(try row.step())
     let values = (0..<Int32(row.columnCount) - 2).map { row.optionalInteger($0) }
     #expect(values[..<14] == [1, 1, 0, 10, 20, 30, 50, 7, 3, 1, 10, 20, 10, 40])
-    #expect(values[14...] == [2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 6])
-    #expect(row.text(33) == "fp16")
-    #expect(row.text(34) == "finished")
+    #expect(values[14...] == [2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 6, 9])
+    #expect(row.text(36) == "fp16")
+    #expect(row.text(37) == "finished")
   }
 
   @Test("A rejected request has NULL where it has no time")

@@ -28,6 +28,13 @@ struct MappingCursor {
     return Cursor(node: member.value, path: path(to: key), log: log)
   }
 
+  /// The members of the mapping that `key` holds; nil where it is absent, and without an error where
+  /// it is no mapping: for a second look at what another reader judges.
+  func mapping(at key: String, keys: [String]) -> MappingCursor? {
+    guard let cursor = optional(key), case .mapping = cursor.node.kind else { return nil }
+    return cursor.anyMapping(keys: keys)
+  }
+
   /// The value of `key`; where it is absent, an error says what is `accepted`. A key that was
   /// refused as a misspelling of this one is error enough.
   func required(_ key: String, accepted: String) -> Cursor? {

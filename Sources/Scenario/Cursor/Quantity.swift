@@ -9,6 +9,11 @@ enum Quantity {
   /// Units of rates and how many seconds they last.
   static let rates: [(unit: String, seconds: Double)] = [("/s", 1), ("/min", 60), ("/h", 3_600)]
 
+  /// Units of times and their nanoseconds.
+  static let times: [(unit: String, ns: Double)] = [
+    ("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9),
+  ]
+
   /// A number and the unit behind it; spaces may stand between them.
   static func split(_ text: String) -> (number: String, unit: String) {
     let number = text.prefix { $0.isASCII && ($0.isNumber || ".-+_eE".contains($0)) }
@@ -55,6 +60,33 @@ extension Cursor {
       return nil
     }
     return number.value / seconds
+  }
+
+  /// A bandwidth such as `450 GB/s`, in bytes per second: positive and whole.
+  func bytesPerSecond() -> Int? {
+    let units = Quantity.sizes.map { "\($0.unit)/s" }
+    let accepted = "a number with a unit (\(units.joined(separator: ", "))), such as 450 GB/s"
+    guard let (number, unit) = quantity(units: units, accepted: accepted) else { return nil }
+    let bytes = Quantity.sizes.first { "\($0.unit)/s" == unit }?.bytes ?? 1
+    let product = number.value * Double(bytes)
+    guard product >= 1, product <= Double(Limits.memoryBytes) else {
+      refuse("\(node.given) is out of range; accepted: \(accepted)")
+      return nil
+    }
+    return Int(product.rounded())
+  }
+
+  /// A time such as `300 us`, in nanoseconds: not negative, a hundred seconds at most.
+  func nanoseconds() -> Int64? {
+    let units = Quantity.times.map(\.unit)
+    let accepted = "a number with a unit (\(units.joined(separator: ", "))), such as 300 us"
+    guard let (number, unit) = quantity(units: units, accepted: accepted) else { return nil }
+    let ns = number.value * (Quantity.times.first { $0.unit == unit }?.ns ?? 1)
+    guard ns >= 0, ns <= 1e11 else {
+      refuse("\(node.given) is out of range; accepted: \(accepted), from 0 to 100 s")
+      return nil
+    }
+    return Int64(ns.rounded())
   }
 
   private func quantity(

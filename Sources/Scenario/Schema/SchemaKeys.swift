@@ -9,12 +9,14 @@ enum SchemaKeys {
     "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "workload",
     "reference",
   ]
-  static let device = ["profile"]
+  static let device = ["profile", "link"]
+  static let link = ["bandwidth", "latency"]
   static let kvCache = ["format"]
   static let engine = [
     "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
-    "gpu_memory_utilization", "kv_cache_memory_bytes",
+    "tensor_parallel_size", "gpu_memory_utilization", "kv_cache_memory_bytes", "host_overhead",
   ]
+  static let hostOverhead = ["per_step", "per_sequence"]
   static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens"]
   /// Keys of `arrivals` beside `process`, by the process they go with.
   static let processes: [(process: String, keys: [String])] = [
@@ -71,7 +73,8 @@ enum SchemaKeys {
 
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + kvCache + engine + workload + arrivals + lengths + uniform + reference
+    scenario + device + link + kvCache + engine + hostOverhead + workload + arrivals + lengths
+      + uniform + reference
       + model + quantization + quantizationGroup + quantizationWeights + profile
       + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
 }

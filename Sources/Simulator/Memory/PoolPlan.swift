@@ -29,9 +29,12 @@ public struct PoolPlan: Hashable, Sendable {
   /// stream, its normed copy and the wider of the attention's rows and the MLP's, of one layer at
   /// a time; and a row of logits for each sequence. Where tokens go to experts, a token has the
   /// rows and the output of each of its experts at once, and a router's row.
+  ///
+  /// Of several devices that share the layers, this is the memory of each.
   public init(
-    model: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions
+    model whole: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions
   ) {
+    let model = whole.rank(ofDegree: options.tensorParallelSize)
     let attention = 2 * (model.heads.queryHeads + model.heads.kvHeads) * model.heads.headDim
     let feedForward = model.layerGroups.map { group in
       let layer = group.feedForward
