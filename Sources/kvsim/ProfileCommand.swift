@@ -7,9 +7,10 @@ import Scenario
 struct ProfileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile",
-    abstract: "Shows what a device profile holds, or makes one without measuring here.",
+    abstract: "Shows or compares what device profiles hold, or makes one without measuring here.",
     subcommands: [
-      ProfileShowCommand.self, ProfileImportCommand.self, ProfileDeriveCommand.self,
+      ProfileShowCommand.self, ProfileCompareCommand.self, ProfileImportCommand.self,
+      ProfileDeriveCommand.self,
     ])
 }
 

@@ -193,6 +193,18 @@ struct CommandLineTests {
     #expect(try kvsim("profile", "show", shipped, "--worst", "-1").status == 64)
   }
 
+  @Test("profile compare finds a profile equal to itself, and refuses what is none")
+  func profileCompare() throws {
+    let shipped = Repository.root.appendingPathComponent("Scenarios/devices/nvidia-h200.json").path
+    let run = try kvsim("profile", "compare", shipped, shipped)
+    #expect(run.status == 0 && run.errors.isEmpty)
+    let all = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("all ") })
+    let cells = all.split(separator: " ").map(String.init)
+    #expect(cells == ["all", "1,720", "0", "0", "1.00", "1.00", "1.00", "1.00"])
+    let wrong = try kvsim("profile", "compare", shipped, quickstart)
+    #expect(wrong.status == 65 && wrong.output.isEmpty && wrong.errors.contains("error: "))
+  }
+
   @Test("profile derive writes what a scenario's `derive` plays, and results say so")
   func profileDerive() throws {
     let devices = Repository.root.appendingPathComponent("Scenarios/devices").path
