@@ -35,32 +35,34 @@ struct LaunchedAttentionModel: Sendable {
   }
 
   /// The time of one layer's launch: chunks, and so many single tokens over `contextTokens` cached
-  /// tokens together.
+  /// tokens together, of which a token sees the last `window` at most.
   ///
   /// Several chunks count as one with all their tokens and as many query–key pairs. Where they have
   /// fewer pairs than the shortest such chunk, those that it has too many are taken off at what a
   /// pair costs in chunks of that size; the launch still takes as long as its longest chunk alone.
   /// - Precondition: there is a chunk.
   func predict(
-    _ chunks: [PrefillChunk], sequences: Int, contextTokens: Int
+    _ chunks: [PrefillChunk], sequences: Int, contextTokens: Int, window: Int? = nil
   ) -> OperatorModel.Prediction {
     precondition(!chunks.isEmpty)
     let table = sequences > 0 ? mixed : prompts
-    let context = sequences > 0 ? Double(contextTokens) / Double(sequences) : 0
+    let mean = sequences > 0 ? Double(contextTokens) / Double(sequences) : 0
+    let context = min(mean, window.map(Double.init) ?? .infinity)
     func time(_ tokens: Double, _ prefix: Double) -> (ns: Double, isExtrapolated: Bool) {
       table.time(SIMD4(tokens, prefix, Double(sequences), context))
     }
     let tokens = Double(chunks.reduce(0) { $0 + $1.tokens })
-    let pairs = chunks.reduce(0.0) {
-      $0 + Double(OperatorShape.attendedPairs(tokens: $1.tokens, prefix: $1.prefix))
-    }
+    let pairs = chunks.reduce(0.0) { $0 + Double($1.pairs(through: window)) }
     let prefix = pairs / tokens - (tokens + 1) / 2
     var result = time(tokens, max(0, prefix))
-    if prefix < 0, chunks.count > 1 {
+    if prefix < 0 {
       let longest = time(tokens, table.longestPrefix)
       let pairNs = max(0, longest.ns - result.ns) / (tokens * max(1, table.longestPrefix))
-      let alone = chunks.map { time(Double($0.tokens), Double($0.prefix)).ns }.max() ?? 0
-      result.ns = max(result.ns + prefix * tokens * pairNs, alone)
+      let alone = chunks.map { chunk in
+        let seen = chunk.seen(through: window)
+        return time(Double(chunk.tokens), Double(seen.prefix)).ns * seen.share
+      }
+      result.ns = max(result.ns + prefix * tokens * pairNs, alone.max() ?? 0)
     }
     return OperatorModel.Prediction(
       ns: result.ns * scale,

@@ -63,8 +63,7 @@ public struct OperatorModel: Sendable {
     let (y, measuredX): (Double, (Double) -> Double)
     switch shape {
     case .linear(let tokens, let outputs, let inputs):
-      y = Double(outputs) * Double(inputs)
-      measuredX = { _ in Double(tokens) }
+      return linear(tokens: Double(tokens), weights: Double(outputs) * Double(inputs))
     case .append(let tokens, _, _), .gather(let tokens, _, _):
       y = 1
       measuredX = { _ in Double(tokens) }
@@ -87,6 +86,25 @@ public struct OperatorModel: Sendable {
       ns: ns,
       basis: isDerived
         ? .derived : blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+  }
+
+  /// The time of a dense layer of so many weights over so many tokens; neither need be whole.
+  /// - Precondition: this is the model of `linear`.
+  func linear(tokens: Double, weights: Double) -> Prediction {
+    precondition(kind == .linear)
+    let blend = grid.blend(at: weights)
+    let value = grid.value(blend, x: { _ in tokens })
+    let factor = blend.isOutside ? weights / grid.y[blend.lower] : 1
+    return Prediction(
+      ns: value.ns * factor,
+      basis: blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+  }
+
+  /// The most tokens that a dense layer was measured with, of any size.
+  /// - Precondition: this is the model of `linear`.
+  var mostTokens: Double {
+    precondition(kind == .linear)
+    return grid.curves.compactMap(\.x.last).max()!
   }
 
   /// Where y lies outside the measured curves, the nearest curve's time grows or shrinks with the

@@ -4,10 +4,6 @@ import Operators
 public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The profile has no point of this operator to interpolate from.
   case notMeasured(OperatorKind, KVFormat?)
-  /// The model's weights have a format in which no dense layer was measured.
-  case weightsNotMeasured(WeightFormat)
-  /// The model sends tokens to experts, which were not measured.
-  case expertsNotMeasured
 
   /// One sentence for people.
   public var description: String {
@@ -15,10 +11,6 @@ public enum ProfileError: Error, Hashable, Sendable, CustomStringConvertible {
     case .notMeasured(let kind, let format):
       let what = format.map { "\(kind.name) in format \($0.name)" } ?? kind.name
       return "the profile holds no measurement of \(what); measure again with `kvsim calibrate`"
-    case .weightsNotMeasured(let format):
-      return "the profile holds no measurement of dense layers with \(format.name) weights"
-    case .expertsNotMeasured:
-      return "the profile holds no measurement of experts (mixtures of MLPs)"
     }
   }
 }

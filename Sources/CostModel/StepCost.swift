@@ -12,11 +12,15 @@ public struct StepCost: Hashable, Sendable {
   public var elementwiseNs: Int64
   /// Of the total, what was priced outside the measured grid.
   public var extrapolatedNs: Int64
+  /// Of the total, what was derived: from other heads, from dense layers of 16-bit weights, or by
+  /// the bytes that an operator moves.
+  public var derivedNs: Int64
 
   /// No time at all, unless given.
   public init(
     linearNs: Int64 = 0, appendNs: Int64 = 0, decodeAttentionNs: Int64 = 0,
-    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0, extrapolatedNs: Int64 = 0
+    prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0, extrapolatedNs: Int64 = 0,
+    derivedNs: Int64 = 0
   ) {
     self.linearNs = linearNs
     self.appendNs = appendNs
@@ -24,6 +28,7 @@ public struct StepCost: Hashable, Sendable {
     self.prefillAttentionNs = prefillAttentionNs
     self.elementwiseNs = elementwiseNs
     self.extrapolatedNs = extrapolatedNs
+    self.derivedNs = derivedNs
   }
 
   /// The whole step.
@@ -39,5 +44,6 @@ public struct StepCost: Hashable, Sendable {
     sum.prefillAttentionNs += cost.prefillAttentionNs
     sum.elementwiseNs += cost.elementwiseNs
     sum.extrapolatedNs += cost.extrapolatedNs
+    sum.derivedNs += cost.derivedNs
   }
 }

@@ -41,17 +41,17 @@ public struct DecodeSpan: Hashable, Sendable {
   public let growthNs: Int64
   /// For how many steps the line holds; at least 1.
   public let steps: Int
-  /// Whether decode attention counts as extrapolated.
-  public let isExtrapolated: Bool
+  /// How decode attention was arrived at.
+  public let basis: Basis
 
   /// A span, complete.
   /// - Precondition: more context never takes less time.
-  public init(first: StepCost, growthNs: Int64, steps: Int, isExtrapolated: Bool) {
+  public init(first: StepCost, growthNs: Int64, steps: Int, basis: Basis) {
     precondition(growthNs >= 0, "more context never takes less time")
     self.first = first
     self.growthNs = growthNs
     self.steps = steps
-    self.isExtrapolated = isExtrapolated
+    self.basis = basis
   }
 
   /// The cost of the first `count` steps together: an arithmetic series, exact in nanoseconds.
@@ -64,7 +64,8 @@ public struct DecodeSpan: Hashable, Sendable {
       decodeAttentionNs: n * first.decodeAttentionNs + growth,
       prefillAttentionNs: n * first.prefillAttentionNs,
       elementwiseNs: n * first.elementwiseNs,
-      extrapolatedNs: n * first.extrapolatedNs + (isExtrapolated ? growth : 0))
+      extrapolatedNs: n * first.extrapolatedNs + (basis == .extrapolated ? growth : 0),
+      derivedNs: n * first.derivedNs + (basis == .derived ? growth : 0))
   }
 
   /// About what the first `count` steps take, in nanoseconds, for numbers that ``cost(ofFirst:)``

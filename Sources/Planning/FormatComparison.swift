@@ -12,8 +12,6 @@ public struct FormatOutcome: Sendable {
   public let pool: PoolPlan
   /// What happened.
   public let summary: RunSummary
-  /// Of the busy time, what was priced by bytes or from other heads than the model's.
-  public let derivedNs: Int64
   /// The digest of every row that the run left in the trace.
   public let rowDigest: String
 }
@@ -160,11 +158,10 @@ public struct ComparisonPlan: Sendable {
     _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
-    let derivedNs = entry.pricer.derivedNs(of: summary.cost)
     let digest = try recorder.base.endRun(
-      metrics: RunFigures(summary: summary, pool: entry.pool, derivedNs: derivedNs).metrics)
+      metrics: RunFigures(summary: summary, pool: entry.pool).metrics)
     return FormatOutcome(
-      format: entry.format, pool: entry.pool, summary: summary, derivedNs: derivedNs,
+      format: entry.format, pool: entry.pool, summary: summary,
       rowDigest: digest)
   }
 

@@ -5,7 +5,6 @@ import Trace
 struct RunFigures {
   let summary: RunSummary
   let pool: PoolPlan
-  let derivedNs: Int64
 
   var metrics: [Metric] {
     var metrics = [
@@ -22,7 +21,7 @@ struct RunFigures {
       Metric(name: "steps", unit: "steps", value: Double(summary.steps)),
       Metric(name: "duration_ns", unit: "ns", value: Double(summary.durationNs)),
       Metric(name: "busy_ns", unit: "ns", value: Double(summary.busyNs)),
-      Metric(name: "derived_ns", unit: "ns", value: Double(derivedNs)),
+      Metric(name: "derived_ns", unit: "ns", value: Double(summary.cost.derivedNs)),
       Metric(name: "extrapolated_ns", unit: "ns", value: Double(summary.cost.extrapolatedNs)),
       Metric(name: "weight_bytes", unit: "bytes", value: Double(pool.weightBytes)),
       Metric(name: "activation_bytes", unit: "bytes", value: Double(pool.activationBytes)),

@@ -82,14 +82,14 @@ public struct ComparisonJSON: Encodable {
     let extrapolatedNs: Int64
     let derivedNs: Int64
 
-    init(_ cost: StepCost, derivedNs: Int64) {
+    init(_ cost: StepCost) {
       linearNs = cost.linearNs
       appendNs = cost.appendNs
       decodeAttentionNs = cost.decodeAttentionNs
       prefillAttentionNs = cost.prefillAttentionNs
       elementwiseNs = cost.elementwiseNs
       extrapolatedNs = cost.extrapolatedNs
-      self.derivedNs = derivedNs
+      derivedNs = cost.derivedNs
     }
   }
 
@@ -149,7 +149,7 @@ public struct ComparisonJSON: Encodable {
       itl = Latency(summary.itl)
       e2e = Latency(summary.e2e)
       queueing = Latency(summary.queueing)
-      stepTime = StepTime(summary.cost, derivedNs: outcome.derivedNs)
+      stepTime = StepTime(summary.cost)
       rowDigest = outcome.rowDigest
     }
   }

@@ -106,12 +106,14 @@ public struct ComparisonTable {
     }
     add("priced: between measured points") {
       ComparisonTable.share(
-        $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.derivedNs, of: $0)
+        $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.summary.cost.derivedNs, of: $0)
     }
     add("priced: beyond, in proportion to work") {
       ComparisonTable.share($0.summary.cost.extrapolatedNs, of: $0)
     }
-    add("priced: derived by bytes or operations") { ComparisonTable.share($0.derivedNs, of: $0) }
+    add("priced: derived by bytes or operations") {
+      ComparisonTable.share($0.summary.cost.derivedNs, of: $0)
+    }
   }
 
   private static func share(_ ns: Int64, of outcome: FormatOutcome) -> String {

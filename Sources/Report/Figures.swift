@@ -1,4 +1,5 @@
 import Foundation
+import Operators
 
 /// Numbers as people read them, the same in every locale.
 enum Figures {
@@ -30,6 +31,25 @@ enum Figures {
   /// A share of one, in percent with one decimal.
   static func percent(_ share: Double) -> String {
     String(format: "%.1f %%", 100 * share)
+  }
+
+  /// The sizes of an operator, without its heads and format.
+  static func shape(_ shape: OperatorShape) -> String {
+    switch shape {
+    case .linear(let tokens, let outputs, let inputs):
+      "\(count(tokens)) tokens, \(count(outputs)) x \(count(inputs))"
+    case .append(let tokens, _, _), .gather(let tokens, _, _):
+      "\(count(tokens)) tokens"
+    case .decodeAttention(let sequences, let context, _, _):
+      "\(count(sequences)) x \(count(context))"
+    case .prefillAttention(let tokens, let prefix, _, _):
+      "\(count(tokens)) after \(count(prefix))"
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):
+      "\(count(tokens)) after \(count(prefix)), "
+        + "\(count(sequences)) x \(count(context))"
+    case .elementwise(_, let rows, let width):
+      "\(count(rows)) x \(count(width))"
+    }
   }
 
   /// A unit of time for a row of figures: the one in which the largest has at least one digit

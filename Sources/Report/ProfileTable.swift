@@ -181,7 +181,7 @@ public struct ProfileTable {
       let shape = point.measurement.shape
       table.add([
         shape.kind.name, CalibrationTable.format(shape.kind, shape.format),
-        shape.heads.map { heads(of: shape.kind, $0) } ?? "", ProfileTable.text(shape),
+        shape.heads.map { heads(of: shape.kind, $0) } ?? "", Figures.shape(shape),
         Figures.decimal(Double(point.measurement.medianNs) * 1e-3),
         Figures.decimal(point.predictedNs * 1e-3),
         (point.error > 0 ? "+" : "") + Figures.percent(point.error),
@@ -193,23 +193,5 @@ public struct ProfileTable {
       worst == nil || shown.count == heldOut.count
       ? "held-out points" : "the \(shown.count) of \(all) held-out points with the largest errors"
     return "\n\(title)\n\(table.rendered())"
-  }
-
-  private static func text(_ shape: OperatorShape) -> String {
-    switch shape {
-    case .linear(let tokens, let outputs, let inputs):
-      "\(Figures.count(tokens)) tokens, \(Figures.count(outputs)) x \(Figures.count(inputs))"
-    case .append(let tokens, _, _), .gather(let tokens, _, _):
-      "\(Figures.count(tokens)) tokens"
-    case .decodeAttention(let sequences, let context, _, _):
-      "\(Figures.count(sequences)) x \(Figures.count(context))"
-    case .prefillAttention(let tokens, let prefix, _, _):
-      "\(Figures.count(tokens)) after \(Figures.count(prefix))"
-    case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):
-      "\(Figures.count(tokens)) after \(Figures.count(prefix)), "
-        + "\(Figures.count(sequences)) x \(Figures.count(context))"
-    case .elementwise(_, let rows, let width):
-      "\(Figures.count(rows)) x \(Figures.count(width))"
-    }
   }
 }

@@ -13,8 +13,9 @@ struct KVSim: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, ValidateCommand.self, CalibrateCommand.self,
-      ProfileCommand.self, KernelsCommand.self, AccuracyCommand.self, DevicesCommand.self,
+      RunCommand.self, CheckCommand.self, ValidateCommand.self, CostCommand.self,
+      CalibrateCommand.self, ProfileCommand.self, KernelsCommand.self, AccuracyCommand.self,
+      DevicesCommand.self,
     ])
 
   static let version = "0.1.0"

@@ -83,16 +83,6 @@ struct ModelArchitectureTests {
     #expect(narrow.weightBytes == wide.parameters + kept)
   }
 
-  @Test("A profile of dense layers with 16-bit weights prices neither experts nor other weights")
-  func unmeasured() {
-    let routed = model([
-      LayerGroup(count: 1, feedForward: dense), LayerGroup(count: 1, feedForward: experts),
-    ])
-    #expect(throws: ProfileError.expertsNotMeasured) { try price(routed) }
-    let narrow = model([LayerGroup(count: 1, feedForward: dense)], format: .fp8)
-    #expect(throws: ProfileError.weightsNotMeasured(.fp8)) { try price(narrow) }
-  }
-
   @Test("Layers that are alike cost the same in one group and in two")
   func priceOfGroups() throws {
     let one = try price(model([LayerGroup(count: 6, feedForward: dense)]))
@@ -108,7 +98,6 @@ struct ModelArchitectureTests {
     }
   }
 
-  @discardableResult
   private func price(_ model: ModelArchitecture) throws -> StepPricer {
     try StepPricer(
       model: model, format: .fp16, profile: SyntheticProfile.profile(), maxSequences: 4,

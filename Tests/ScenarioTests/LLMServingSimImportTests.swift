@@ -127,7 +127,7 @@ final class LLMServingSimImportTests {
         contextTokens: 4 * 64))
     // Two layers of the mixed launch; nothing is derived.
     #expect(cost.decodeAttentionNs + cost.prefillAttentionNs == 24_000)
-    #expect(pricer.derivedNs(of: cost) == 0)
+    #expect(cost.derivedNs == 0)
   }
 
   @Test("A layer that no operator stands for is left out with a note")

@@ -23,7 +23,7 @@ struct SyntheticPricer: StepPricing {
     DecodeSpan(
       first: cost(
         of: BatchShape(decodeSequences: sequences, contextTokens: contextTokens)),
-      growthNs: perContextTokenNs, steps: spanSteps, isExtrapolated: false)
+      growthNs: perContextTokenNs, steps: spanSteps, basis: .interpolated)
   }
 
   private func attention(_ sequences: Int, _ contextTokens: Int) -> Int64 {

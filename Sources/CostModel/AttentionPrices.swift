@@ -1,0 +1,177 @@
+import Operators
+
+/// The time of a step's attention in all layers, windows included.
+///
+/// A layer whose attention has a window is priced as attention over as many query–key pairs as the
+/// window leaves.
+struct AttentionPrices: Sendable {
+  private let decode: OperatorModel
+  private let prefill: OperatorModel
+  /// Where all attention of a step is one launch.
+  private let launched: LaunchedAttentionModel?
+  private let heads: HeadGeometry
+  private let format: KVFormat
+  /// How many layers have each window; nil: attention to all tokens.
+  private let windows: [(window: Int?, layers: Double)]
+
+  /// A straight piece of decode attention in all layers, over the mean context in whole tokens.
+  struct Piece: Sendable {
+    let startContext: Int
+    let startNs: Int64
+    let growthNs: Int64
+    let basis: Basis
+  }
+
+  /// - Throws: ``ProfileError/notMeasured(_:_:)``.
+  init(model: ModelArchitecture, format: KVFormat, profile: Profile) throws(ProfileError) {
+    heads = model.heads
+    self.format = format
+    launched = try LaunchedAttentionModel(format: format, heads: heads, profile: profile)
+    decode = try OperatorModel(.decodeAttention, format: format, heads: heads, profile: profile)
+    prefill = try OperatorModel(.prefillAttention, format: format, heads: heads, profile: profile)
+    var layers: [Int?: Int] = [:]
+    for group in model.layerGroups { layers[group.attentionWindow, default: 0] += group.count }
+    windows = layers.map { (window: $0.key, layers: Double($0.value)) }
+      .sorted { $0.window ?? .max < $1.window ?? .max }
+  }
+
+  /// Whether writing the cache is part of a step's one launch.
+  var writesCache: Bool { launched != nil }
+
+  /// Decode attention of so many sequences as straight pieces, from a context of 0 up.
+  func pieces(sequences: Int) -> [Piece] {
+    let measured = decode.decodePieces(sequences: sequences)
+    let starts = Set(
+      measured.map { Int($0.start.rounded(.up)) } + windows.compactMap(\.window))
+    return starts.sorted().map { start in
+      var (ns, slope) = (0.0, 0.0)
+      var isExtrapolated = false
+      for (window, layers) in windows {
+        let context = min(start, window ?? .max)
+        let piece = measured.last { $0.start <= Double(context) }!
+        ns += layers * (piece.startNs + piece.slope * (Double(context) - piece.start))
+        if start < window ?? .max { slope += layers * piece.slope }
+        isExtrapolated = isExtrapolated || piece.isExtrapolated
+      }
+      return Piece(
+        startContext: start, startNs: nanoseconds(ns),
+        growthNs: min(nanoseconds(slope), longestGrowthNs),
+        basis: decode.isDerived ? .derived : isExtrapolated ? .extrapolated : .interpolated)
+    }
+  }
+
+  /// Adds attention of a step with chunks to its cost; `decodes` is what its single tokens take
+  /// alone.
+  func add(_ batch: BatchShape, decodes: StepCost, to cost: inout StepCost) {
+    guard let launched else {
+      cost.add(chunks(batch.chunks), to: \.prefillAttentionNs)
+      cost += decodes
+      return
+    }
+    func launch(sequences: Int) -> PricedTime {
+      var time = PricedTime()
+      for (window, layers) in windows {
+        time.add(
+          launched.predict(
+            batch.chunks, sequences: sequences, contextTokens: batch.contextTokens,
+            window: window),
+          times: layers)
+      }
+      return time
+    }
+    let together = launch(sequences: batch.decodeSequences)
+    // What one launch takes is shared out as if either part ran alone.
+    var share = 0.0
+    if batch.decodeSequences > 0 {
+      let alone = Double(decodes.decodeAttentionNs)
+      share = alone / max(1, alone + launch(sequences: 0).ns)
+    }
+    cost.add(together, to: \.prefillAttentionNs)
+    cost.decodeAttentionNs = nanoseconds(Double(cost.prefillAttentionNs) * share)
+    cost.prefillAttentionNs -= cost.decodeAttentionNs
+  }
+
+  /// Attention of a step, for people to read: what ``add(_:decodes:to:)`` adds up.
+  func parts(_ batch: BatchShape) -> [StepPart] {
+    let sequences = batch.decodeSequences
+    let context = sequences > 0 ? batch.contextTokens / sequences : 0
+    guard let launched, !batch.chunks.isEmpty else {
+      return windows.flatMap { window, layers in
+        var parts = batch.chunks.map { chunk in
+          let seen = chunk.seen(through: window)
+          let shape = OperatorShape.prefillAttention(
+            tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format)
+          return StepPart(
+            name: "prefill attention", shape: shape, count: layers * seen.share,
+            prediction: prefill.predict(shape))
+        }
+        if sequences > 0 {
+          let shape = OperatorShape.decodeAttention(
+            sequences: sequences, context: min(context, window ?? .max), heads: heads,
+            format: format)
+          parts.append(
+            StepPart(
+              name: "decode attention", shape: shape, count: layers,
+              prediction: decode.predict(shape)))
+        }
+        return parts
+      }
+    }
+    let tokens = batch.chunks.reduce(0) { $0 + $1.tokens }
+    return windows.map { window, layers in
+      let pairs = batch.chunks.reduce(0) { $0 + $1.pairs(through: window) }
+      let prefix = max(0, (pairs - tokens * (tokens + 1) / 2) / tokens)
+      let shape: OperatorShape =
+        sequences == 0
+        ? .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+        : .mixedAttention(
+          tokens: tokens, prefix: prefix, sequences: sequences,
+          context: min(context, window ?? .max), heads: heads, format: format)
+      return StepPart(
+        name: "attention", shape: shape, count: layers,
+        prediction: launched.predict(
+          batch.chunks, sequences: sequences, contextTokens: batch.contextTokens, window: window))
+    }
+  }
+
+  /// Attention of prompts, a launch each.
+  private func chunks(_ chunks: [PrefillChunk]) -> PricedTime {
+    var time = PricedTime()
+    for chunk in chunks {
+      for (window, layers) in windows {
+        let seen = chunk.seen(through: window)
+        time.add(
+          prefill.predict(
+            .prefillAttention(
+              tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format)),
+          times: layers * seen.share)
+      }
+    }
+    return time
+  }
+}
+
+extension PrefillChunk {
+  /// The query–key pairs of the chunk where a token sees so many tokens, its own included; nil: all
+  /// up to its own.
+  func pairs(through window: Int?) -> Int {
+    guard let window, window < prefix + tokens else {
+      return OperatorShape.attendedPairs(tokens: tokens, prefix: prefix)
+    }
+    // The first tokens may still see all before them.
+    let unbounded = max(0, window - prefix)
+    return OperatorShape.attendedPairs(tokens: unbounded, prefix: prefix)
+      + (tokens - unbounded) * window
+  }
+
+  /// The prefix with which as many tokens have the pairs that a window leaves; where even none is
+  /// too long, the share of a whole chunk's pairs that is left.
+  func seen(through window: Int?) -> (prefix: Int, share: Double) {
+    let own = OperatorShape.attendedPairs(tokens: tokens, prefix: 0)
+    let left = pairs(through: window)
+    return left >= own ? ((left - own) / tokens, 1) : (0, Double(left) / Double(own))
+  }
+}
+
+/// The most that decode attention may grow by for a token of mean context: ten seconds.
+private let longestGrowthNs: Int64 = 10_000_000_000

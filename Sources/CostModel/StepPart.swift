@@ -1,0 +1,80 @@
+import Operators
+
+/// One operator of a step, at one shape, and how often the step has it.
+public struct StepPart: Sendable {
+  /// What it is in a model: `qkv`, `decode attention`.
+  public let name: String
+  /// Its shape; of experts that of one dense layer with as many bytes and operations.
+  public let shape: OperatorShape
+  /// How often a step has it: once a layer that it is in.
+  public let count: Double
+  /// The time of one.
+  public let prediction: OperatorModel.Prediction
+
+  /// The time of all of them, in nanoseconds.
+  public var ns: Double { count * prediction.ns }
+  /// Bytes that all of them read and write at least.
+  public var bytes: Double { count * Double(shape.bytes) }
+  /// Floating-point operations of all of them.
+  public var operations: Double { count * Double(shape.operations) }
+
+  /// A part, complete.
+  init(name: String, shape: OperatorShape, count: Double, prediction: OperatorModel.Prediction) {
+    self.name = name
+    self.shape = shape
+    self.count = count
+    self.prediction = prediction
+  }
+}
+
+extension Swift.Sequence where Element == StepPart {
+  /// The time of all parts.
+  var time: PricedTime {
+    reduce(into: PricedTime()) { $0.add($1.prediction, times: $1.count) }
+  }
+}
+
+/// A step broken into its operators: what ``StepPricer`` adds up.
+public struct StepBreakdown: Sendable {
+  /// The operators, in the order in which a layer has them, the head last.
+  public let parts: [StepPart]
+
+  /// The time of the step, in nanoseconds.
+  public var ns: Double { parts.reduce(0) { $0 + $1.ns } }
+
+  /// The operators of one step.
+  /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
+  public init(
+    of batch: BatchShape, model: ModelArchitecture, format: KVFormat, profile: Profile
+  ) throws(ProfileError) {
+    let tokens = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
+    let outputs = batch.decodeSequences + batch.chunks.count { $0.endsPrompt }
+    let linear = try LinearPrices(model: model, profile: profile)
+    let elementwise = ElementwisePrices(model: model, profile: profile)
+    let attention = try AttentionPrices(model: model, format: format, profile: profile)
+    let append = try AppendPrices(
+      model: model, format: format, profile: profile, isOptional: attention.writesCache)
+    let all = [
+      linear.parts(tokens: tokens), append.parts(tokens: tokens), attention.parts(batch),
+      elementwise.parts(tokens: tokens), linear.headParts(sequences: outputs),
+      elementwise.parts(outputs: outputs),
+    ]
+    parts = StepBreakdown.merged(all.flatMap { $0 })
+  }
+
+  /// Parts that are alike, such as those of two groups of layers, become one.
+  private static func merged(_ parts: [StepPart]) -> [StepPart] {
+    var merged: [StepPart] = []
+    for part in parts {
+      let index = merged.firstIndex { $0.name == part.name && $0.shape == part.shape }
+      guard let index else {
+        merged.append(part)
+        continue
+      }
+      merged[index] = StepPart(
+        name: part.name, shape: part.shape, count: merged[index].count + part.count,
+        prediction: part.prediction)
+    }
+    return merged
+  }
+}

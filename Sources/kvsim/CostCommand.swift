@@ -1,0 +1,75 @@
+import ArgumentParser
+import CostModel
+import Operators
+import Report
+import Scenario
+
+/// `kvsim cost`.
+struct CostCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cost",
+    abstract: "Price one step of a model on a device, operator by operator.",
+    discussion: """
+      The step decodes a token for each of --batch sequences, and with --prefill computes a chunk \
+      of a prompt besides. Each operator is shown with its bytes and operations, what bounds it, \
+      and how its price was arrived at.
+      """)
+
+  @Option(help: "The model's config.json.")
+  var model: String
+
+  @Option(help: ArgumentHelp("The device's profile.", valueName: "profile"))
+  var device: String
+
+  @Option(help: "The KV cache's format: \(KVFormat.named.map(\.name).joined(separator: ", ")).")
+  var format = "fp16"
+
+  @Option(help: "Sequences that decode a token each.")
+  var batch = 1
+
+  @Option(help: "Tokens that each of them attends to, its own new one included.")
+  var context = 1024
+
+  @Option(help: "Tokens of a prompt's chunk in the same step.")
+  var prefill = 0
+
+  @Option(help: "Tokens of that prompt that are in the cache already.")
+  var prefix = 0
+
+  func validate() throws {
+    guard KVFormat(name: format) != nil else {
+      let names = KVFormat.named.map(\.name).joined(separator: ", ")
+      throw ValidationError("--format is \(format); accepted: \(names).")
+    }
+    for (name, value, least) in [
+      ("batch", batch, 0), ("context", context, 1), ("prefill", prefill, 0), ("prefix", prefix, 0),
+    ] where !(least...Limits.batchedTokens).contains(value) {
+      throw ValidationError(
+        "--\(name) takes a whole number from \(least) to \(Limits.batchedTokens).")
+    }
+    if batch + prefill == 0 { throw ValidationError("A step has --batch or --prefill.") }
+  }
+
+  func run() throws {
+    let architecture: ModelArchitecture
+    let profile: Profile
+    do throws(ScenarioError) {
+      architecture = try ModelFile.read(path: model).architecture
+      profile = try ProfileFile.read(path: device).profile
+    } catch {
+      printError("\(error)")
+      throw ExitCode.badInput
+    }
+    let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
+    let step = BatchShape(
+      chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context)
+    let table: CostTable
+    do throws(ProfileError) {
+      table = try CostTable(
+        step, model: architecture, format: KVFormat(name: format)!, profile: profile)
+    } catch {
+      throw failure("\(device): \(error)", .badInput)
+    }
+    try printResult(table.rendered())
+  }
+}
