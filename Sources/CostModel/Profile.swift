@@ -2,6 +2,9 @@ import Operators
 
 /// One operator at one shape, timed several times.
 public struct Measurement: Hashable, Sendable {
+  /// The longest time that a profile may hold, in nanoseconds: a little under twelve days.
+  public static let longestNs: Int64 = 1_000_000_000_000_000
+
   /// What was timed.
   public let shape: OperatorShape
   /// Whether the point is kept out of the fit, to judge it.
@@ -28,7 +31,8 @@ public struct Measurement: Hashable, Sendable {
   }
 }
 
-/// What a device was measured to take: every raw sample, and where and when it was taken.
+/// What a device was measured to take, or would take: every raw sample, and where and when it was
+/// taken.
 public struct Profile: Hashable, Sendable {
   /// The version of the profile's file form that this code reads and writes.
   public static let schemaVersion = 1
@@ -39,13 +43,15 @@ public struct Profile: Hashable, Sendable {
     case measured
     /// By other software, whose table of operator times was read.
     case imported
+    /// From the times of another device, scaled by what data sheets say of both.
+    case derived
   }
 
   /// How the times came about.
   public let provenance: Provenance
   /// The machine.
   public let device: Device
-  /// When, as ISO 8601 in UTC.
+  /// When, as ISO 8601 in UTC; of a derived profile when that which it was derived from was made.
   public let measuredAtUTC: String
   /// Tokens per page while measuring.
   public let blockSize: Int
@@ -54,17 +60,29 @@ public struct Profile: Hashable, Sendable {
   public let readBytesPerSecond: Int
   /// Every point, in the order in which it was taken.
   public let measurements: [Measurement]
+  /// What a derived profile was derived from; nil of every other.
+  public let derivation: Derivation?
+
+  /// How the times came about, for people: `measured 2026-11-28T17:17:29Z`, or
+  /// `derived from NVIDIA H200, measured 2026-11-28T17:17:29Z`.
+  public var origin: String {
+    if let derivation { return "derived from \(derivation.from)" }
+    return "\(provenance.rawValue) \(measuredAtUTC)"
+  }
 
   /// A profile, complete.
+  /// - Precondition: a profile has a derivation if and only if it is derived.
   public init(
     provenance: Provenance, device: Device, measuredAtUTC: String, blockSize: Int,
-    readBytesPerSecond: Int, measurements: [Measurement]
+    readBytesPerSecond: Int, measurements: [Measurement], derivation: Derivation? = nil
   ) {
+    precondition((provenance == .derived) == (derivation != nil))
     self.provenance = provenance
     self.device = device
     self.measuredAtUTC = measuredAtUTC
     self.blockSize = blockSize
     self.readBytesPerSecond = readBytesPerSecond
     self.measurements = measurements
+    self.derivation = derivation
   }
 }

@@ -100,7 +100,7 @@ extension Profile {
 }
 
 /// The smallest value that at least the share `rank` of the values do not exceed.
-private func nearestRank(_ values: [Double], _ rank: Double) -> Double {
+func nearestRank(_ values: [Double], _ rank: Double) -> Double {
   let sorted = values.sorted()
   return sorted[max(0, Int((rank * Double(sorted.count)).rounded(.up)) - 1)]
 }

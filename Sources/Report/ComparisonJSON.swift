@@ -37,6 +37,8 @@ public struct ComparisonJSON: Encodable {
     let kernelPath: String
     let threads: Int
     let provenance: String
+    /// Absent of a profile that is not derived.
+    let derivedFrom: String?
     let measuredAtUtc: String
     let checksum: String
 
@@ -45,6 +47,7 @@ public struct ComparisonJSON: Encodable {
       kernelPath = profile.device.kernelPath
       threads = profile.device.threads
       provenance = profile.provenance.rawValue
+      derivedFrom = profile.derivation?.from
       measuredAtUtc = profile.measuredAtUTC
       self.checksum = checksum
     }

@@ -34,7 +34,7 @@ public struct ComparisonTable {
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
       on \(devices)\(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
-      \(scenario.profile.provenance.rawValue) \(scenario.profile.measuredAtUTC)
+      \(Escaping.escaped(scenario.profile.origin))
       memory: \(memory)
 
       \(table.rendered())

@@ -34,7 +34,7 @@ public struct CostTable {
     return """
       \(Escaping.escaped(model.name)), KV cache in \(format.name)
       on \(devices)\(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
-      \(profile.provenance.rawValue) \(profile.measuredAtUTC)
+      \(Escaping.escaped(profile.origin))
       one step: \(step)
 
       \(table())

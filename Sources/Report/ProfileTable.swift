@@ -1,6 +1,7 @@
 import CostModel
 import Operators
 import Planning
+import Scenario
 
 /// What a profile holds and how far it can be trusted, as tables for terminals: its device, the
 /// errors of its predictions, its grids, and the points at which they err most.
@@ -26,7 +27,7 @@ public struct ProfileTable {
     """
     \(CalibrationTable.machine(profile))
     \(origin)
-
+    \(uncertainty())
     \(CalibrationTable.errors(profile, residuals))
     grids of the fit
     \(grids())\(points())
@@ -41,11 +42,33 @@ public struct ProfileTable {
   private var origin: String {
     let device = profile.device
     let parts = [
-      "\(profile.provenance.rawValue) \(profile.measuredAtUTC)", device.kernelVersion,
+      Escaping.escaped(profile.origin), device.kernelVersion,
       device.driver.map { "driver \($0)" },
       "\(profile.blockSize) tokens per page", "\(Figures.count(profile.measurements.count)) points",
     ]
     return parts.compactMap { $0 }.joined(separator: ", ")
+  }
+
+  /// How far derived times could be off; nothing where times are not derived.
+  private func uncertainty() -> String {
+    guard let rows = profile.derivation?.uncertainties else { return "" }
+    var table = TextTable()
+    table.add(["operator", "format", "points", "width p50", "width most"])
+    table.addRule()
+    for row in rows {
+      table.add([
+        row.kind.name, CalibrationTable.format(row.kind, row.format), Figures.count(row.points),
+        Figures.percent(row.medianWidth), Figures.percent(row.largestWidth),
+      ])
+    }
+    return """
+
+      uncertainty of the derived times
+      \(table.rendered())\
+      width: between all time scaled by what helps most and by what helps least, over the derived
+      what the tables below call measured is derived: their errors are those of the fit alone
+
+      """
   }
 
   // MARK: Grids

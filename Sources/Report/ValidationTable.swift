@@ -18,7 +18,7 @@ public struct ValidationTable {
     return """
       \(scenario.name): \(count) requests, \(Escaping.escaped(scenario.model.name))
       on \(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
-      \(scenario.profile.provenance.rawValue) \(scenario.profile.measuredAtUTC)
+      \(Escaping.escaped(scenario.profile.origin))
 
       \(latencies())\(courses())
       last token: real \(seconds(validation.realEndNs)), simulated \

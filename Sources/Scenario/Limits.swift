@@ -1,3 +1,5 @@
+import CostModel
+
 /// What input may make large, and how large. Every limit on a file from outside stands here.
 ///
 /// The limits of model sizes are chosen so that no product of them leaves 64 bits: a layer has
@@ -9,6 +11,8 @@ public enum Limits {
   public static let modelBytes = 1 << 20
   /// Bytes of a profile.
   public static let profileBytes = 16 << 20
+  /// Bytes of a data sheet.
+  public static let dataSheetBytes = 1 << 16
   /// Bytes of a request trace.
   public static let traceBytes = 1 << 30
   /// Bytes of a recorded run.
@@ -71,7 +75,12 @@ public enum Limits {
   /// Repeats of one point.
   public static let repeats = 100_000
   /// Nanoseconds of one call: a little under twelve days.
-  public static let callNs = 1_000_000_000_000_000
+  public static let callNs = Int(Measurement.longestNs)
   /// Threads of a device.
   public static let threads = 1 << 16
+  /// Bytes per second that a data sheet may state: from a slow CPU's memory to far beyond any
+  /// device's, so that ratios of two stay below a million.
+  public static let dataSheetBandwidth = 1_000_000_000...1_000_000_000_000_000
+  /// Operations per second that a data sheet may state; ratios of two stay below 10^8.
+  public static let dataSheetRate = 10_000_000_000...1_000_000_000_000_000_000
 }

@@ -32,8 +32,10 @@ struct ScenarioReader {
     }
     let seed = seed(file)
     let model = model(file)
-    let profileCursor = profileCursor(file)
-    let profile = profile(profileCursor)
+    var deviceReader = DeviceReader(folder: folder, profileOverride: profileOverride)
+    let profile = deviceReader.profile(file)
+    let profileCursor = deviceReader.profileCursor
+    diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
     let formats = formats(file)
     let engine = EngineReader(log: log).options(file)
     let hostOverhead = EngineReader(log: log).hostOverhead(file)
@@ -97,7 +99,7 @@ struct ScenarioReader {
     return name
   }
 
-  private static func isName(_ text: String) -> Bool {
+  static func isName(_ text: String) -> Bool {
     !text.isEmpty && text.utf8.count <= Limits.nameCharacters
       && text.utf8.allSatisfy { byte in
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
@@ -169,7 +171,7 @@ struct ScenarioReader {
     do throws(ScenarioError) {
       return try ModelFile.read(path: SourceFile.path(relative, in: folder))
     } catch {
-      keep(error, at: cursor, advice: "")
+      keep(error, at: cursor)
       return nil
     }
   }
@@ -218,51 +220,19 @@ struct ScenarioReader {
         requests: SourceFile.path(requests, in: folder),
         timeseries: timeseries.map { SourceFile.path($0, in: folder) })
     } catch {
-      keep(error, at: cursor, advice: "")
-      return nil
-    }
-  }
-
-  private func profileCursor(_ file: MappingCursor) -> Cursor? {
-    let accepted = "a mapping with `profile`"
-    // With a profile on the command line, a scenario need not name a device.
-    let device =
-      profileOverride == nil
-      ? file.required("device", accepted: accepted) : file.optional("device")
-    guard let mapping = device?.mapping(keys: SchemaKeys.device) else { return nil }
-    return profileOverride == nil
-      ? mapping.required("profile", accepted: "the path of a profile, relative to this file")
-      : mapping.optional("profile")
-  }
-
-  private mutating func profile(_ cursor: Cursor?) -> LoadedProfile? {
-    let relative = cursor?.nonEmptyText(accepted: "the path of a profile, relative to this file")
-    let advice =
-      "; measure one with `kvsim calibrate --device cpu -o FILE` and pass `--profile FILE`"
-    do throws(ScenarioError) {
-      if let profileOverride { return try ProfileFile.read(path: profileOverride) }
-      guard let relative else { return nil }
-      return try ProfileFile.read(path: SourceFile.path(relative, in: folder))
-    } catch {
-      // The place in the scenario is not at fault where the command line named the file.
-      keep(error, at: profileOverride == nil ? cursor : nil, advice: advice)
+      keep(error, at: cursor)
       return nil
     }
   }
 
   /// Errors in another file stay with that file; one that cannot be read is the fault of the line
   /// that names it.
-  private mutating func keep(_ error: ScenarioError, at cursor: Cursor?, advice: String) {
+  private mutating func keep(_ error: ScenarioError, at cursor: Cursor) {
     guard case .unreadable(let path, let reason) = error else {
       diagnosticsOfOtherFiles += error.diagnostics
       return
     }
-    if let cursor {
-      cursor.refuse("`\(path)` \(reason)\(advice)")
-    } else {
-      diagnosticsOfOtherFiles.append(
-        Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: reason + advice))
-    }
+    cursor.refuse("`\(path)` \(reason)")
   }
 
   // MARK: What has to fit together

@@ -7,8 +7,11 @@ import Scenario
 struct ProfileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile",
-    abstract: "Shows what a device profile holds, or makes one of other software's measurements.",
-    subcommands: [ProfileShowCommand.self, ProfileImportCommand.self])
+    abstract: "Shows or compares what device profiles hold, or makes one without measuring here.",
+    subcommands: [
+      ProfileShowCommand.self, ProfileCompareCommand.self, ProfileImportCommand.self,
+      ProfileDeriveCommand.self,
+    ])
 }
 
 /// `kvsim profile show`.

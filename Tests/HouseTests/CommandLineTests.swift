@@ -193,6 +193,54 @@ struct CommandLineTests {
     #expect(try kvsim("profile", "show", shipped, "--worst", "-1").status == 64)
   }
 
+  @Test("profile compare finds a profile equal to itself, and refuses what is none")
+  func profileCompare() throws {
+    let shipped = Repository.root.appendingPathComponent("Scenarios/devices/nvidia-h200.json").path
+    let run = try kvsim("profile", "compare", shipped, shipped)
+    #expect(run.status == 0 && run.errors.isEmpty)
+    let all = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("all ") })
+    let cells = all.split(separator: " ").map(String.init)
+    #expect(cells == ["all", "1,720", "0", "0", "1.00", "1.00", "1.00", "1.00"])
+    let wrong = try kvsim("profile", "compare", shipped, quickstart)
+    #expect(wrong.status == 65 && wrong.output.isEmpty && wrong.errors.contains("error: "))
+  }
+
+  @Test("profile derive writes what a scenario's `derive` plays, and results say so")
+  func profileDerive() throws {
+    let devices = Repository.root.appendingPathComponent("Scenarios/devices").path
+    let derive = [
+      "profile", "derive", devices + "/nvidia-h200.json", "--source", "nvidia-h200-sxm",
+      "--device", "nvidia-h100-sxm", "-o", "h100.json",
+    ]
+    let written = try CommandLineRun(derive, in: folder.url)
+    #expect(written.status == 0 && written.errors == "profile: h100.json\n")
+    let from = "NVIDIA H200, measured 2026-11-28T17:17:29Z"
+    let shown = try kvsim("profile", "show", "h100.json", "--worst", "0")
+    #expect(shown.output.contains("derived from \(from)"))
+    #expect(shown.output.contains("uncertainty of the derived times"))
+    let scenario = try variant([
+      (
+        "profile: \(devices)/amd-epyc-zen5-2c.json",
+        "derive: {from: \(devices)/nvidia-h200.json, device: nvidia-h100-sxm, "
+          + "source: nvidia-h200-sxm}"
+      )
+    ])
+    let table = try kvsim("run", scenario, "--trace", "1.db")
+    #expect(table.output.contains("on NVIDIA H100 SXM, vulkan kernels, derived from \(from)\n"))
+    let own = try kvsim("run", scenario, "--format", "json", "--trace", "2.db")
+    #expect(own.status == 0 && own.output.contains("\"derived_from\" : \"\(from)\""))
+    let read = try kvsim(
+      "run", scenario, "--profile", "h100.json", "--format", "json", "--trace", "3.db")
+    #expect(read.output == own.output)
+
+    let again = try CommandLineRun(derive, in: folder.url)
+    #expect(again.status == 1 && again.errors.contains("pass --force"))
+    let unknown = try CommandLineRun(
+      derive.map { $0 == "nvidia-h100-sxm" ? "nvidia-h1000-sxm" : $0 } + ["--force"],
+      in: folder.url)
+    #expect(unknown.status == 65 && unknown.errors.contains("mean `nvidia-h100-sxm`?"))
+  }
+
   @Test("devices lists the CPU with its kernels, and Vulkan devices or why there are none")
   func devices() throws {
     let run = try kvsim("devices")

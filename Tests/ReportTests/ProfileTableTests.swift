@@ -52,6 +52,27 @@ struct ProfileTableTests {
     #expect(line("decode_attention", "2 x 1,000") == nil)
   }
 
+  @Test("Derived times show from what they come and how uncertain they are; others do not")
+  func derived() throws {
+    func sheet(_ gigabytes: Int) -> DataSheet {
+      DataSheet(
+        name: "sheet", memoryBytes: 1 << 34, bytesPerSecond: gigabytes * 1_000_000_000,
+        flopsPerSecond: 1_000_000_000_000_000, source: "made up")
+    }
+    let measured = profile(heldOutNs: [25_000])
+    let derived = measured.derived(from: sheet(900), to: sheet(450))
+    let lines = try ProfileTable(derived, worst: 0).rendered().split(separator: "\n")
+    #expect(lines[0] == "sheet, none kernels, memory 16.00 GiB")
+    #expect(
+      lines[2].hasPrefix("derived from made up, measured 2026-11-28T00:00:00Z, kernels 3, 16"))
+    #expect(lines[3] == "uncertainty of the derived times")
+    // All points have half their time from memory: they stay nearly as they are, and could double.
+    #expect(lines[6].hasPrefix("decode_attention    fp16       3") && lines[6].contains(" %"))
+    #expect(lines.contains { $0.hasPrefix("width: between all time scaled") })
+    let plain = try ProfileTable(measured, worst: 0).rendered()
+    #expect(!plain.contains("uncertainty") && !plain.contains("derived"))
+  }
+
   @Test("All points come in their order, none where none is asked for or held out")
   func points() throws {
     let held = profile(heldOutNs: [25_000, 24_000])

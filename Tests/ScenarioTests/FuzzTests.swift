@@ -44,6 +44,13 @@ import Testing
     }
   }
 
+  @Test("mutated data sheets parse or are refused at a place inside the file")
+  func dataSheets() throws {
+    try check(DerivedProfileTests.sheet, seed: 6) { bytes throws(ScenarioError) in
+      _ = try DataSheetFile.parse(SourceFile(path: "sheet.json", bytes: bytes))
+    }
+  }
+
   @Test("mutated request traces parse or are refused at a place inside the file")
   func traces() throws {
     try check(Fixture.trace, seed: 4) { bytes throws(ScenarioError) in

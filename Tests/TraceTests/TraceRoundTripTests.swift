@@ -60,7 +60,8 @@ import Testing
     #expect(try row.step())
     let values = (0..<Int32(row.columnCount) - 2).map { row.optionalInteger($0) }
     #expect(values[..<14] == [1, 1, 0, 10, 20, 30, 50, 7, 3, 1, 10, 20, 10, 40])
-    #expect(values[14...] == [2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 6, 9])
+    #expect(
+      values[14...] == [2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 6, 9])
     #expect(row.text(36) == "fp16")
     #expect(row.text(37) == "finished")
   }

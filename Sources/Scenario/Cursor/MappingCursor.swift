@@ -39,12 +39,16 @@ struct MappingCursor {
   /// refused as a misspelling of this one is error enough.
   func required(_ key: String, accepted: String) -> Cursor? {
     if let cursor = optional(key) { return cursor }
-    let isMisspelt = members.prefix(Limits.diagnosticsPerFile).contains { member in
-      !keys.contains(member.key) && Spelling.suggestion(for: member.key, among: keys) == key
-    }
-    if isStrict, isMisspelt { return nil }
+    if isStrict, isMisspelt(key) { return nil }
     log.report(at: position, key: path(to: key), "missing; accepted: \(accepted)")
     return nil
+  }
+
+  /// Whether a key that is unknown looks like this one.
+  func isMisspelt(_ key: String) -> Bool {
+    members.prefix(Limits.diagnosticsPerFile).contains { member in
+      !keys.contains(member.key) && Spelling.suggestion(for: member.key, among: keys) == key
+    }
   }
 
   /// Reports an error at the key itself rather than at its value.

@@ -12,6 +12,9 @@ struct ProfileEncoder {
     encoder.writeHead(profile)
     encoder.writeList("measurements", profile.measurements.map(measurement))
     if !residuals.isEmpty { encoder.writeList("residuals", residuals.map(residual)) }
+    if let derivation = profile.derivation {
+      encoder.writeList("uncertainty", derivation.uncertainties.map(uncertainty))
+    }
     let covered = encoder.lines.joined(separator: "\n") + "\n"
     return covered + "  \"checksum\": \"\(FNV1a.digits(covered.utf8))\"\n}\n"
   }
@@ -22,6 +25,11 @@ struct ProfileEncoder {
       "{",
       "  \"kvsim_profile\": \(Profile.schemaVersion),",
       "  \"provenance\": \(quoted(profile.provenance.rawValue)),",
+    ]
+    if let derivation = profile.derivation {
+      lines.append("  \"derived_from\": \(quoted(derivation.from)),")
+    }
+    lines += [
       "  \"measured_at_utc\": \(quoted(profile.measuredAtUTC)),",
       "  \"device\": {",
       "    \"name\": \(quoted(device.name)),",
@@ -90,6 +98,13 @@ struct ProfileEncoder {
       + "\"points\": \(residual.points), \"median_error\": \(decimal(residual.medianError)), "
       + "\"p95_error\": \(decimal(residual.p95Error)), "
       + "\"median_spread\": \(decimal(residual.medianSpread))}"
+  }
+
+  private static func uncertainty(_ row: Derivation.Uncertainty) -> String {
+    let format = row.format.map { ", \"format\": \(quoted($0.name))" } ?? ""
+    return "{\"operator\": \(quoted(row.kind.name))\(format), \"points\": \(row.points), "
+      + "\"median_width\": \(decimal(row.medianWidth)), "
+      + "\"largest_width\": \(decimal(row.largestWidth))}"
   }
 
   /// Six decimals, built from whole numbers: the same digits on every machine and no exponent.

@@ -30,6 +30,19 @@ public enum ProfileFile {
     ProfileEncoder.encode(profile, residuals: residuals)
   }
 
+  /// A profile derived from one that was read (see `Profile.derived`), as if from a file of its
+  /// own: text and checksum are those that the derived profile has when it is written; the path
+  /// stays that of the profile it is derived from.
+  public static func derived(
+    from loaded: LoadedProfile, source: DataSheet, target: DataSheet
+  ) -> LoadedProfile {
+    let profile = loaded.profile.derived(from: source, to: target)
+    let text = encode(profile)
+    return LoadedProfile(
+      profile: profile, text: text, path: loaded.path,
+      checksum: ProfileChecksum.carried(by: Array(text.utf8)))
+  }
+
   static func parse(_ file: SourceFile) throws(ScenarioError) -> LoadedProfile {
     let log = DiagnosticLog(file: file.path, dialect: .json)
     let text = file.text(into: log)

@@ -27,12 +27,13 @@ struct ProfileReader {
     let measuredAt = measuredAt(file)
     let measurements = measurements(file)
     checkResiduals(file)
+    let derivation = derivation(file, provenance)
     guard log.isEmpty, let provenance, let device, let measuredAt, let blockSize,
       let readBytesPerSecond, let measurements
     else { return nil }
     return Profile(
       provenance: provenance, device: device, measuredAtUTC: measuredAt, blockSize: blockSize,
-      readBytesPerSecond: readBytesPerSecond, measurements: measurements)
+      readBytesPerSecond: readBytesPerSecond, measurements: measurements, derivation: derivation)
   }
 
   /// Of another version nothing else is judged: its rules are not known here.
@@ -123,6 +124,51 @@ struct ProfileReader {
     guard measurements.count == items.count else { return nil }
     for gap in ProfileCoverage(measurements).gaps { cursor.refuse(gap) }
     return measurements
+  }
+
+  /// What a derived profile has and no other: from what, and the uncertainty of each operator.
+  private func derivation(
+    _ file: MappingCursor, _ provenance: Profile.Provenance?
+  ) -> Derivation? {
+    guard provenance == .derived else {
+      // An unknown provenance is error enough.
+      for key in provenance == nil ? [] : ["derived_from", "uncertainty"] {
+        file.refuse(key: key, "goes with `provenance` `derived` alone")
+      }
+      return nil
+    }
+    let accepted = "the device and what its times rest on"
+    let from = file.required("derived_from", accepted: accepted)
+      .flatMap { $0.text(accepted: accepted, limit: Limits.descriptionCharacters) }
+    let list = "a list of uncertainties"
+    let items = file.required("uncertainty", accepted: list)?.items(accepted: list)
+    let rows = items?.compactMap(uncertainty)
+    guard let from, let items, let rows, rows.count == items.count else { return nil }
+    return Derivation(from: from, uncertainties: rows)
+  }
+
+  private func uncertainty(_ item: Cursor) -> Derivation.Uncertainty? {
+    guard let row = item.mapping(keys: SchemaKeys.uncertainty) else { return nil }
+    let names = OperatorKind.allCases.map(\.name)
+    let kind = row.required("operator", accepted: "an operator's name")?.choice(of: names)
+      .flatMap { name in OperatorKind.allCases.first { $0.name == name } }
+    // `.some(nil)` is a format that was refused.
+    let format = row.optional("format").map {
+      $0.choice(of: KVFormat.named.map(\.name)).flatMap(KVFormat.init(name:))
+    }
+    let points = row.required("points", accepted: "a whole number of points")?
+      .integer(in: 1...Limits.measurements)
+    let share = "a share of the time, such as 0.4"
+    let widths = ["median_width", "largest_width"].map {
+      row.required($0, accepted: share)?.number(in: { $0 >= 0 && $0 <= 1e6 }, accepted: share)
+    }
+    guard let kind, let points, let median = widths[0], let largest = widths[1] else {
+      return nil
+    }
+    if case .some(nil) = format { return nil }
+    return Derivation.Uncertainty(
+      kind: kind, format: format ?? nil, points: points, medianWidth: median,
+      largestWidth: largest)
   }
 
   /// Residuals are for people: only their kinds are checked.

@@ -9,7 +9,8 @@ enum SchemaKeys {
     "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "workload",
     "reference",
   ]
-  static let device = ["profile", "link"]
+  static let device = ["profile", "derive", "link"]
+  static let derive = ["from", "device", "source"]
   static let link = ["bandwidth", "latency"]
   static let kvCache = ["format"]
   static let engine = [
@@ -49,8 +50,8 @@ enum SchemaKeys {
 
   /// The root of a profile.
   static let profile = [
-    "kvsim_profile", "provenance", "measured_at_utc", "device", "block_size",
-    "read_bytes_per_second", "measurements", "residuals", "checksum",
+    "kvsim_profile", "provenance", "derived_from", "measured_at_utc", "device", "block_size",
+    "read_bytes_per_second", "measurements", "residuals", "uncertainty", "checksum",
   ]
   static let profileDevice = [
     "name", "kind", "kernel_path", "kernel_version", "driver", "threads", "memory_bytes",
@@ -59,6 +60,7 @@ enum SchemaKeys {
   static let residual = [
     "operator", "format", "points", "median_error", "p95_error", "median_spread",
   ]
+  static let uncertainty = ["operator", "format", "points", "median_width", "largest_width"]
   private static let heads = ["query_heads", "kv_heads", "head_dim", "format"]
   /// Keys of a measurement beside those of ``anyMeasurement``, by operator.
   static let operators: [(name: String, keys: [String])] =
@@ -71,10 +73,15 @@ enum SchemaKeys {
     ] + ElementwiseOperator.allCases.map { ($0.rawValue, ["rows", "width"]) }
   static let anyMeasurement = ["operator", "held_out", "times_ns"]
 
+  /// The root of a data sheet.
+  static let dataSheet = [
+    "kvsim_data_sheet", "name", "memory_bytes", "bytes_per_second", "flops_per_second", "source",
+  ]
+
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + link + kvCache + engine + hostOverhead + workload + arrivals + lengths
-      + uniform + reference
-      + model + quantization + quantizationGroup + quantizationWeights + profile
-      + profileDevice + residual + operators.flatMap(\.keys) + anyMeasurement)
+    scenario + device + derive + link + kvCache + engine + hostOverhead + workload + arrivals
+      + lengths + uniform + reference + model + quantization + quantizationGroup
+      + quantizationWeights + profile + profileDevice + residual + uncertainty
+      + operators.flatMap(\.keys) + anyMeasurement + dataSheet)
 }

@@ -1,0 +1,111 @@
+import CostModel
+
+/// `device`: a profile as it was written, or one derived for another device.
+struct DeviceReader {
+  /// The scenario's folder with a slash behind it; empty for the working directory.
+  let folder: String
+  let profileOverride: String?
+  /// What names the profile in the scenario, for errors that come out later; nil where nothing
+  /// does.
+  private(set) var profileCursor: Cursor?
+  /// Errors in the profile and the data sheets.
+  private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
+
+  private static let path = "the path of a profile, relative to this file"
+  private static let advice =
+    "; measure one with `kvsim calibrate --device cpu -o FILE` and pass `--profile FILE`"
+
+  init(folder: String, profileOverride: String?) {
+    self.folder = folder
+    self.profileOverride = profileOverride
+  }
+
+  /// Nil with at least one error where the device is refused.
+  mutating func profile(_ file: MappingCursor) -> LoadedProfile? {
+    let accepted = "a mapping with `profile` or `derive`"
+    // With a profile on the command line, a scenario need not name a device.
+    let cursor =
+      profileOverride == nil
+      ? file.required("device", accepted: accepted) : file.optional("device")
+    let device = cursor?.mapping(keys: SchemaKeys.device)
+    let given = device?.optional("profile")
+    let derive = device?.optional("derive")
+    profileCursor = given ?? derive
+    if given != nil, derive != nil {
+      device?.refuse(key: "derive", "does not go with `profile`; accepted: one of the two")
+      return nil
+    }
+    if let profileOverride {
+      _ = given?.nonEmptyText(accepted: DeviceReader.path)
+      _ = derive?.mapping(keys: SchemaKeys.derive)
+      // The place in the scenario is not at fault where the command line named the file.
+      return read(profileOverride, at: nil)
+    }
+    if let derive { return derived(derive) }
+    guard let device, !device.isMisspelt("derive"),
+      let cursor = device.required("profile", accepted: "\(DeviceReader.path), or `derive`"),
+      let relative = cursor.nonEmptyText(accepted: DeviceReader.path)
+    else { return nil }
+    return read(SourceFile.path(relative, in: folder), at: cursor)
+  }
+
+  private mutating func derived(_ cursor: Cursor) -> LoadedProfile? {
+    let accepted = "a data sheet's id, such as `nvidia-h100-sxm`, or its path"
+    guard let keys = cursor.mapping(keys: SchemaKeys.derive) else { return nil }
+    let from = keys.required("from", accepted: DeviceReader.path)
+    let device = keys.required("device", accepted: accepted)
+    let source = keys.required("source", accepted: accepted)
+    let words = (
+      from?.nonEmptyText(accepted: DeviceReader.path), device?.nonEmptyText(accepted: accepted),
+      source?.nonEmptyText(accepted: accepted)
+    )
+    profileCursor = from ?? cursor
+    guard let from, let relative = words.0 else { return nil }
+    let path = SourceFile.path(relative, in: folder)
+    let profile = read(path, at: from)
+    guard let device, let source, let targetWord = words.1, let sourceWord = words.2 else {
+      return nil
+    }
+    let target = sheet(targetWord, at: device, profilePath: path)
+    // One file has its errors once.
+    let origin =
+      sourceWord == targetWord ? target : sheet(sourceWord, at: source, profilePath: path)
+    guard let profile, let target, let origin else { return nil }
+    return ProfileFile.derived(from: profile, source: origin, target: target)
+  }
+
+  private mutating func sheet(
+    _ word: String, at cursor: Cursor, profilePath: String
+  ) -> DataSheet? {
+    do throws(ScenarioError) {
+      return try DataSheetFile.read(word, in: folder, besideProfile: profilePath)
+    } catch {
+      keep(error, at: cursor, advice: "")
+      return nil
+    }
+  }
+
+  private mutating func read(_ path: String, at cursor: Cursor?) -> LoadedProfile? {
+    do throws(ScenarioError) {
+      return try ProfileFile.read(path: path)
+    } catch {
+      keep(error, at: cursor, advice: DeviceReader.advice)
+      return nil
+    }
+  }
+
+  /// Errors in another file stay with that file; one that cannot be read is the fault of the line
+  /// that names it.
+  private mutating func keep(_ error: ScenarioError, at cursor: Cursor?, advice: String) {
+    guard case .unreadable(let path, let reason) = error else {
+      diagnosticsOfOtherFiles += error.diagnostics
+      return
+    }
+    if let cursor {
+      cursor.refuse("`\(path)` \(reason)\(advice)")
+    } else {
+      diagnosticsOfOtherFiles.append(
+        Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: reason + advice))
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Scenario
+
+/// `kvsim profile derive`.
+struct ProfileDeriveCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "derive",
+    abstract: "Make a profile of a device that was not measured from that of another.",
+    discussion: """
+      Scales memory-bound time by the bandwidths and compute-bound time by the arithmetic rates \
+      that data sheets state (see docs/cost-model.md). What a result rests on stays visible: the \
+      profile says `derived` and from what wherever it shows. A data sheet is named by its id, \
+      such as nvidia-h100-sxm, in the folder data-sheets beside the profile, or by its path.
+      """)
+
+  @Argument(help: "The profile to derive from.")
+  var file: String
+
+  @Option(help: "The data sheet of the device that was measured.")
+  var source: String
+
+  @Option(help: "The data sheet of the device to derive for.")
+  var device: String
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("The profile to write.", valueName: "file"))
+  var output: String
+
+  @Flag(help: "Overwrite the profile if it exists.")
+  var force = false
+
+  func run() throws {
+    try OutputFile.check(output, overwrites: force)
+    let derived: LoadedProfile
+    do throws(ScenarioError) {
+      let loaded = try ProfileFile.read(path: file)
+      derived = ProfileFile.derived(
+        from: loaded,
+        source: try DataSheetFile.read(source, in: "", besideProfile: file),
+        target: try DataSheetFile.read(device, in: "", besideProfile: file))
+    } catch {
+      printError("\(error)")
+      throw ExitCode.badInput
+    }
+    try OutputFile.write(derived.text, to: output)
+    printError("profile: \(output)")
+  }
+}

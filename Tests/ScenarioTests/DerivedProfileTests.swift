@@ -1,0 +1,176 @@
+import CostModel
+import Foundation
+import Testing
+
+@testable import Scenario
+
+@Suite("Derived devices in scenarios")
+struct DerivedProfileTests {
+  /// A good data sheet.
+  static let sheet = """
+    {
+      "kvsim_data_sheet": 1,
+      "name": "Made up",
+      "memory_bytes": 85899345920,
+      "bytes_per_second": 2000000000000,
+      "flops_per_second": 989500000000000,
+      "source": "a leaflet"
+    }
+
+    """
+  private static let good = Fixture.scenario.replacingOccurrences(
+    of: "  profile: profile.json",
+    with: "  derive:\n    from: profile.json\n    device: made-up\n    source: sheets/other.json")
+
+  /// The good scenario of a derived device, with `made-up` and `another` on the shelf.
+  private func fixture(_ scenario: String = good, sheet: String = sheet) throws -> Fixture {
+    let fixture = try Fixture()
+    for folder in ["data-sheets", "sheets"] {
+      try FileManager.default.createDirectory(
+        atPath: fixture.folder + folder, withIntermediateDirectories: true)
+    }
+    try fixture.write("scenario.yaml", scenario)
+    try fixture.write("data-sheets/made-up.json", sheet)
+    try fixture.write("data-sheets/another.json", DerivedProfileTests.sheet)
+    try fixture.write("data-sheets/No Id.json", "")
+    try fixture.write(
+      "sheets/other.json",
+      DerivedProfileTests.sheet.replacingOccurrences(of: "\": 2000", with: "\": 4000"))
+    return fixture
+  }
+
+  @Test("a scenario's device can be derived, by ids beside the profile and by paths")
+  func derives() throws {
+    let fixture = try fixture()
+    defer { fixture.remove() }
+    let profile = try fixture.load().profile
+    let source = try DataSheetFile.read(path: fixture.folder + "sheets/other.json")
+    let target = try DataSheetFile.read(path: fixture.folder + "data-sheets/made-up.json")
+    #expect(source.bytesPerSecond == 4_000_000_000_000 && target.name == "Made up")
+    #expect(target.memoryBytes == 80 << 30 && target.flopsPerSecond == 989_500_000_000_000)
+    #expect(target.source == "a leaflet")
+    #expect(profile == Fixture.syntheticProfile.derived(from: source, to: target))
+    #expect(profile.device.name == "Made up" && profile.provenance == .derived)
+  }
+
+  @Test("a derived profile that is written and read again gives the same scenario")
+  func roundTrip() throws {
+    let fixture = try fixture()
+    defer { fixture.remove() }
+    let derived = try fixture.load()
+    try fixture.write("derived.json", derived.profileText)
+    let read = try ServingScenario.load(
+      path: fixture.folder + "scenario.yaml", profileOverride: fixture.folder + "derived.json")
+    #expect(read.profile == derived.profile && read.profileText == derived.profileText)
+    #expect(read.profileChecksum == derived.profileChecksum)
+    #expect(derived.profilePath == fixture.folder + "profile.json")
+  }
+
+  @Test("one mistake gives one error at its place", arguments: mistakes)
+  func oneMistake(_ input: BadInput) throws {
+    let fixture = try fixture(input.applied(to: DerivedProfileTests.good))
+    defer { fixture.remove() }
+    let errors = fixture.errors()
+    try #require(errors.count == 1, "\(errors)")
+    #expect(errors[0].hasPrefix("scenario.yaml:\(input.place): error: "), "\(errors[0])")
+    for part in input.says { #expect(errors[0].contains(part), "\(errors[0])") }
+  }
+
+  static let mistakes: [BadInput] = [
+    BadInput(
+      "both", "  derive:\n", "  profile: profile.json\n  derive:\n", "8:3", "device.derive",
+      "does not go with `profile`"),
+    BadInput(
+      "neither", good.components(separatedBy: "device:\n")[1].components(separatedBy: "kv_")[0],
+      "  {}\n", "7:3", "device.profile: missing", "or `derive`"),
+    BadInput("misspelt", "  derive:", "  derived:", "7:3", "unknown key", "mean `derive`?"),
+    BadInput(
+      "no mapping",
+      good.components(separatedBy: "derive:")[1].components(separatedBy: "kv_")[0], " x\n",
+      "7:11", "`from`, `device`, `source`"),
+    BadInput("no source", "    source: sheets/other.json\n", "", "8:5", "source: missing", "id"),
+    BadInput("unknown key", "source:", "sources:", "10:5", "mean `source`?"),
+    BadInput(
+      "no such profile", "from: profile.json", "from: no.json", "8:11",
+      "no.json` cannot be read", "kvsim calibrate"),
+    BadInput(
+      "unknown id", "made-up", "made-pu", "9:13", "`made-pu` is no data sheet in",
+      "mean `made-up`?", "accepted: another, made-up, a path"),
+    BadInput(
+      "no such path", "sheets/other.json", "sheets/none.json", "10:13", "sheets/none.json",
+      "there is no such file"),
+    BadInput("path is a folder", "sheets/other.json", "./sheets", "10:13", "is a directory"),
+    BadInput(
+      "block size", "block_size: 16", "block_size: 32", "16:15", "measured with 16 tokens"),
+  ]
+
+  @Test("a malformed data sheet gives one error at its place", arguments: malformed)
+  func malformedSheet(_ input: BadInput) throws {
+    // Named twice, it is still refused once.
+    let twice = DerivedProfileTests.good.replacingOccurrences(
+      of: "sheets/other.json", with: "made-up")
+    for scenario in [DerivedProfileTests.good, twice] {
+      let fixture = try fixture(scenario, sheet: input.applied(to: DerivedProfileTests.sheet))
+      defer { fixture.remove() }
+      let errors = fixture.errors()
+      try #require(errors.count == 1, "\(errors)")
+      #expect(errors[0].hasPrefix("data-sheets/made-up.json:\(input.place): "), "\(errors[0])")
+      for part in input.says { #expect(errors[0].contains(part), "\(errors[0])") }
+    }
+  }
+
+  static let malformed: [BadInput] = [
+    BadInput("no JSON", "{\n", "[\n", "2:21", "this is not JSON"),
+    BadInput("a list", sheet, "[]", "1:1", "a mapping of `kvsim_data_sheet`"),
+    BadInput("newer", "_sheet\": 1", "_sheet\": 2", "2:23", "version 2", "reads version 1"),
+    BadInput("no version", "  \"kvsim_data_sheet\": 1,\n", "", "1:1", "missing"),
+    BadInput("no name", "\"Made up\"", "\"\"", "3:11", "empty text"),
+    BadInput("no memory", "85899345920", "0", "4:19", "out of range"),
+    BadInput("bandwidth in GB/s", "2000000000000", "2000", "5:23", "from 1000000000 to"),
+    BadInput("rate of 1e15", "989500000000000", "1e15", "6:23", "digits only"),
+    BadInput("misspelt", "flops_", "flop_", "6:3", "mean `flops_per_second`?"),
+    BadInput("no source", "\"a leaflet\"", "null", "7:13", "the document's title"),
+  ]
+
+  @Test("what a profile says of its derivation goes with `derived` alone")
+  func derivationOfProfiles() throws {
+    let fixture = try fixture()
+    defer { fixture.remove() }
+    let text = try fixture.load().profileText
+    func errors(_ old: String, _ new: String) throws -> [String] {
+      try #require(text.contains(old))
+      let changed = text.replacingOccurrences(of: old, with: new)
+      return try Fixture.errors("profile.json", BadProfileTests.signed(changed))
+    }
+    #expect(try errors("derived", "derived").isEmpty)
+    let measured = try errors("e\": \"derived\"", "e\": \"measured\"")
+    #expect(measured.count == 2, "\(measured)")
+    #expect(measured.allSatisfy { $0.contains("goes with `provenance` `derived` alone") })
+    let silent = try errors("\"derived_from\"", "\"derivd_from\"")
+    #expect(silent.count == 1 && silent[0].contains("mean `derived_from`?"), "\(silent)")
+    let wide = try errors("\"median_width\": ", "\"median_width\": -")
+    #expect(!wide.isEmpty && wide.allSatisfy { $0.contains("a share of the time") }, "\(wide)")
+  }
+
+  @Test("every shipped data sheet is read, and stands in the folder's README")
+  func shipped() throws {
+    let shelf = DataSheetFile.shelf(besideProfile: Shipped.folder + "devices/nvidia-h200.json")
+    let ids = DataSheetFile.ids(in: shelf)
+    #expect(
+      ids == [
+        "amd-mi300x", "nvidia-a100-40gb-sxm", "nvidia-a100-80gb-sxm", "nvidia-b200",
+        "nvidia-h100-nvl", "nvidia-h100-pcie", "nvidia-h100-sxm", "nvidia-h200-sxm", "nvidia-l4",
+        "nvidia-l40s", "nvidia-rtx-4090",
+      ])
+    let readme = try String(
+      contentsOfFile: Shipped.folder + "devices/README.md", encoding: .utf8)
+    for id in ids {
+      let sheet = try DataSheetFile.read(path: "\(shelf)/\(id).json")
+      // Operations a byte: between 100 and 500 of every matrix unit of these years.
+      let balance = Double(sheet.flopsPerSecond) / Double(sheet.bytesPerSecond)
+      #expect((100...500).contains(balance), "\(id): \(balance)")
+      #expect(sheet.source.contains("https://") && sheet.memoryBytes % (1 << 30) == 0)
+      #expect(readme.contains("`\(id)` | \(sheet.name) |"), "\(id)")
+    }
+  }
+}
