@@ -58,8 +58,7 @@ extension Profile {
   /// where m^p and c^p are first divided by their sum if that exceeds 1. What neither explains,
   /// such as the latency of a launch, stays as it is. The p-th root of a sum of p-th powers is a
   /// smooth maximum: memory and arithmetic overlap, and the longer of the two counts almost alone.
-  /// 6 was chosen because, with it, operator times of an H200 reproduced published serving runs of
-  /// an H100 best (decode steps within 1 to 2 % at short contexts), which a plain maximum missed.
+  /// 6 is an assumption between a plain sum, 1, and a plain maximum.
   /// All repeats of a point are scaled alike, so their spread stays.
   ///
   /// The plain read scales with the bandwidth. Of the device the kernels' names stay; name and

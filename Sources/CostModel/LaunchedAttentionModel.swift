@@ -34,6 +34,16 @@ struct LaunchedAttentionModel: Sendable {
     (scale, isDerived) = (measured.scale, measured.isDerived)
   }
 
+  /// The time of one launch of a chunk and single tokens.
+  /// - Precondition: `shape` is of mixed attention.
+  func predict(_ shape: OperatorShape) -> OperatorModel.Prediction {
+    guard case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _) = shape
+    else { preconditionFailure("a mixed launch has a chunk and single tokens") }
+    return predict(
+      [PrefillChunk(tokens: tokens, prefix: prefix, endsPrompt: false)], sequences: sequences,
+      contextTokens: sequences * context)
+  }
+
   /// The time of one layer's launch: chunks, and so many single tokens over `contextTokens` cached
   /// tokens together, of which a token sees the last `window` at most.
   ///

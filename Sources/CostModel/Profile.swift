@@ -85,4 +85,11 @@ public struct Profile: Hashable, Sendable {
     self.measurements = measurements
     self.derivation = derivation
   }
+
+  /// The same device with other points.
+  func with(measurements: [Measurement]) -> Profile {
+    Profile(
+      provenance: provenance, device: device, measuredAtUTC: measuredAtUTC, blockSize: blockSize,
+      readBytesPerSecond: readBytesPerSecond, measurements: measurements, derivation: derivation)
+  }
 }

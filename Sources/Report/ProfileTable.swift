@@ -9,6 +9,8 @@ public struct ProfileTable {
   private let profile: Profile
   private let residuals: [Residuals]
   private let heldOut: [HeldOutPoint]
+  /// Whether the profile holds no point out, so that each was left out in its turn.
+  private let isByTurns: Bool
   /// Points of the last table; nil shows all.
   private let worst: Int?
 
@@ -18,7 +20,9 @@ public struct ProfileTable {
   public init(_ profile: Profile, worst: Int?) throws(ProfileError) {
     self.profile = profile
     self.worst = worst
-    heldOut = try profile.heldOutPoints()
+    let own = try profile.heldOutPoints()
+    isByTurns = own.isEmpty
+    heldOut = isByTurns ? profile.leftOutPoints() : own
     residuals = profile.residuals(of: heldOut)
   }
 
@@ -31,7 +35,7 @@ public struct ProfileTable {
     \(CalibrationTable.errors(profile, residuals))
     grids of the fit
     \(grids())\(points())
-    error: |predicted − measured| / measured at points held out of the fit; of a point with its sign
+    error: |predicted − measured| / measured at points \(leftOut); of a point with its sign
     spread: interquartile range over median of a point's repeats
     of read: what the fastest point reads and writes, over the plain read; caches hold small ones
     heads: query heads, KV heads, head size; grid: from where to where, in how many steps
@@ -69,6 +73,10 @@ public struct ProfileTable {
       what the tables below call measured is derived: their errors are those of the fit alone
 
       """
+  }
+
+  private var leftOut: String {
+    isByTurns ? "left out of the fit, a fifth of all at a time" : "held out of the fit"
   }
 
   // MARK: Grids

@@ -81,6 +81,9 @@ struct ProfileImportCommand: ParsableCommand {
   @Option(help: "The config.json of the model whose layers were timed.")
   var model: String
 
+  @Option(help: "The tensor parallelism whose tables to read: of one device's share.")
+  var tensorParallelSize = 1
+
   @Option(
     name: [.customShort("o"), .long],
     help: ArgumentHelp("The profile to write.", valueName: "file"))
@@ -89,13 +92,21 @@ struct ProfileImportCommand: ParsableCommand {
   @Flag(help: "Overwrite the profile if it exists.")
   var force = false
 
+  func validate() throws {
+    guard (1...Limits.heads).contains(tensorParallelSize) else {
+      throw ValidationError("--tensor-parallel-size takes a whole number from 1.")
+    }
+  }
+
   func run() throws {
     try OutputFile.check(output, overwrites: force)
     let imported: LLMServingSimImport
     do throws(ScenarioError) {
       let model = try ModelFile.read(path: model).architecture
       switch from {
-      case .llmservingsim: imported = try LLMServingSimImport(folder: folder, model: model)
+      case .llmservingsim:
+        imported = try LLMServingSimImport(
+          folder: folder, model: model, degree: tensorParallelSize)
       }
     } catch {
       printError("\(error)")

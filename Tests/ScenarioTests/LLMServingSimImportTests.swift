@@ -130,6 +130,32 @@ final class LLMServingSimImportTests {
     #expect(cost.derivedNs == 0)
   }
 
+  @Test("Tables of two devices are of their shares, and stand in a folder of their own")
+  func tensorParallelism() throws {
+    let meta = LLMServingSimImportTests.files["profile-meta.yaml"]!
+    try write(
+      "profile-meta.yaml", meta.replacingOccurrences(of: "[1]", with: "[1, 2]"))
+    try FileManager.default.createDirectory(
+      atPath: folder + "tp2", withIntermediateDirectories: true)
+    for name in ["dense.csv", "per_sequence.csv", "attention.csv"] {
+      try write("tp2/\(name)", LLMServingSimImportTests.files[name]!)
+    }
+    let model = LLMServingSimImportTests.model
+    let profile = try LLMServingSimImport(folder: folder, model: model, degree: 2).profile
+    let shapes = profile.measurements.map(\.shape)
+    #expect(shapes[0] == .linear(tokens: 1, outputs: 64, inputs: 64))
+    #expect(shapes[1] == .linear(tokens: 1, outputs: 64, inputs: 32))
+    #expect(shapes[9] == .linear(tokens: 3, outputs: 500, inputs: 64))
+    #expect(shapes[10] == .elementwise(.sampling, rows: 3, width: 1000))
+    let pricer = try StepPricer(
+      model: model, format: .fp16, profile: profile, maxSequences: 4, maxTokens: 32,
+      parallelism: TensorParallelism(
+        degree: 2, link: .init(bytesPerSecond: 1_000_000_000, latencyNs: 0)))
+    let cost = pricer.cost(of: BatchShape(decodeSequences: 1, contextTokens: 16))
+    // Only what the devices exchange is derived.
+    #expect(cost.decodeAttentionNs == 2 * 9_311 && cost.derivedNs == cost.collectiveNs)
+  }
+
   @Test("A layer that no operator stands for is left out with a note")
   func unknownLayer() throws {
     let dense = LLMServingSimImportTests.files["dense.csv"]!
@@ -170,8 +196,8 @@ final class LLMServingSimImportTests {
       ),
       (
         "profile-meta.yaml",
-        files["profile-meta.yaml"]!.replacingOccurrences(of: "[1]", with: "[1, 2]"),
-        "profile-meta.yaml:5:17: error: tp_degrees[1]: tensor parallelism is not covered yet"
+        files["profile-meta.yaml"]!.replacingOccurrences(of: "[1]", with: "[2, 4]"),
+        "profile-meta.yaml:5:13: error: tp_degrees: the tables are of 2, 4 and not of 1"
       ),
     ])
   func malformed(name: String, text: String, error: String) throws {

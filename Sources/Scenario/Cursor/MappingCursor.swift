@@ -28,8 +28,8 @@ struct MappingCursor {
     return Cursor(node: member.value, path: path(to: key), log: log)
   }
 
-  /// The members of the mapping that `key` holds; nil where it is absent, and without an error where
-  /// it is no mapping: for a second look at what another reader judges.
+  /// The members of the mapping that `key` holds; nil where it is absent, and without an error
+  /// where it is no mapping: for a second look at what another reader judges.
   func mapping(at key: String, keys: [String]) -> MappingCursor? {
     guard let cursor = optional(key), case .mapping = cursor.node.kind else { return nil }
     return cursor.anyMapping(keys: keys)

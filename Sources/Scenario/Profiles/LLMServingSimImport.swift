@@ -11,8 +11,9 @@ import Operators
 ///     per_sequence.csv     layer, sequences, time_us
 ///     attention.csv        prefill_chunk, kv_prefill, n_decode, kv_decode, time_us
 ///
-/// The widths of the layers come from the model's `config.json`. Times are those of one layer, and
-/// attention's contain writing the cache.
+/// The tables of one degree of tensor parallelism may stand in a folder of their own, `tp2/`. The
+/// widths of the layers come from the model's `config.json`. Times are those of one layer on one
+/// device, and attention's contain writing the cache.
 public struct LLMServingSimImport {
   /// Why the import is not quite the folder.
   public let notes: [String]
@@ -20,20 +21,30 @@ public struct LLMServingSimImport {
   public let profile: Profile
 
   /// Reads a folder; every error of every file comes out at once.
-  public init(folder: String, model: ModelArchitecture) throws(ScenarioError) {
+  ///
+  /// - Parameter degree: the tensor parallelism whose tables are read: those of one device's share.
+  public init(
+    folder: String, model whole: ModelArchitecture, degree: Int = 1
+  ) throws(ScenarioError) {
     let folder = folder.hasSuffix("/") ? folder : folder + "/"
+    if let obstacle = whole.obstacle(toDegree: degree) {
+      throw .unreadable(path: folder, reason: "cannot be read for \(whole.name): \(obstacle)")
+    }
+    let model = whole.rank(ofDegree: degree)
     guard model.layerGroups.count == 1, model.layerGroups[0].feedForward.expertCount == 0 else {
       throw .unreadable(
         path: folder,
         reason: "cannot be read for \(model.name): layers that differ and experts are not covered "
           + "yet; a dense model is")
     }
-    var reader = FolderReader(folder: folder, model: model)
+    var reader = FolderReader(
+      folder: folder, model: model, vocabulary: whole.vocabSize, degree: degree)
     let software = try reader.read("profile-meta.yaml", .yaml) { $0.software($1) }
     let memory = try reader.read("cluster.json", .json) { $0.memory($1) }
-    let dense = try reader.read("dense.csv", .csv) { $0.dense($1) }
-    let outputs = try reader.read("per_sequence.csv", .csv) { $0.perSequence($1) }
-    let attention = try reader.read("attention.csv", .csv) { $0.attention($1) }
+    let tables = SourceFile.isFolder("\(folder)tp\(degree)") ? "tp\(degree)/" : ""
+    let dense = try reader.read("\(tables)dense.csv", .csv) { $0.dense($1) }
+    let outputs = try reader.read("\(tables)per_sequence.csv", .csv) { $0.perSequence($1) }
+    let attention = try reader.read("\(tables)attention.csv", .csv) { $0.attention($1) }
     guard reader.diagnostics.isEmpty, let software, let memory, let dense, let outputs,
       let attention
     else { throw .invalid(reader.diagnostics.sorted()) }
@@ -43,7 +54,8 @@ public struct LLMServingSimImport {
         name: software.gpu, kind: "gpu", kernelPath: "vLLM \(software.version)", threads: 0,
         memoryBytes: memory.bytes, lastLevelCacheBytes: 0,
         driver: software.cuda.map { "CUDA \($0)" },
-        kernelVersion: "LLMServingSim profile of \(model.name)"),
+        kernelVersion: "LLMServingSim profile of \(model.name)"
+          + (degree > 1 ? ", tensor parallelism \(degree)" : "")),
       measuredAtUTC: software.profiledAtUTC, blockSize: software.blockSize,
       readBytesPerSecond: memory.bytesPerSecond, measurements: dense + outputs + attention)
     notes = reader.unknownLayers.map {
@@ -55,7 +67,12 @@ public struct LLMServingSimImport {
 /// The files of one folder.
 private struct FolderReader {
   let folder: String
+  /// What one device has of the model.
   let model: ModelArchitecture
+  /// The whole model's: sampling needs all logits.
+  let vocabulary: Int
+  /// The tensor parallelism that is read.
+  let degree: Int
   /// Errors of all files.
   private(set) var diagnostics: [Diagnostic] = []
   /// Layers that no operator stands for.
@@ -80,9 +97,11 @@ private struct FolderReader {
     let log: DiagnosticLog
   }
 
-  init(folder: String, model: ModelArchitecture) {
+  init(folder: String, model: ModelArchitecture, vocabulary: Int, degree: Int) {
     self.folder = folder
     self.model = model
+    self.vocabulary = vocabulary
+    self.degree = degree
   }
 
   mutating func read<Value>(
@@ -112,9 +131,13 @@ private struct FolderReader {
     let version = meta.required("vllm_version", accepted: "vLLM's version")
       .flatMap { word($0, "vLLM's version") }
     let cuda = meta.optional("cuda_version").flatMap { word($0, "CUDA's version") }
-    let degrees = meta.optional("tp_degrees")?.items(accepted: "a list of degrees")
-    for degree in degrees ?? [] where degree.integer(in: 1...Limits.heads) != 1 {
-      degree.refuse("tensor parallelism is not covered yet; accepted: 1")
+    let list = meta.optional("tp_degrees")
+    let degrees = list?.items(accepted: "a list of degrees")?
+      .compactMap { $0.integer(in: 1...Limits.heads) }
+    if let degrees, !degrees.contains(degree) {
+      list?.refuse(
+        "the tables are of \(degrees.map(String.init).joined(separator: ", ")) and not of "
+          + "\(degree); pass the degree with --tensor-parallel-size")
     }
     let accepted = "a time such as '2026-08-17T19:43:32+00:00'"
     let time = meta.required("profiled_at", accepted: accepted)
@@ -205,12 +228,13 @@ private struct FolderReader {
   }
 
   mutating func perSequence(_ file: File) -> [Measurement]? {
-    layers(file, rows: "sequences") { name, sequences, model in
+    let vocabulary = vocabulary
+    return layers(file, rows: "sequences") { name, sequences, model in
       switch name {
       case "lm_head":
         .linear(
           tokens: sequences, outputs: model.outputHead.outputs, inputs: model.outputHead.inputs)
-      case "sampler": .elementwise(.sampling, rows: sequences, width: model.vocabSize)
+      case "sampler": .elementwise(.sampling, rows: sequences, width: vocabulary)
       default: nil
       }
     }

@@ -13,6 +13,12 @@ struct SourceFile {
     path.hasPrefix("/") ? path : folder + path
   }
 
+  /// Whether a folder stands at the path.
+  static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
   /// Reads a regular file of at most `limit` bytes.
   static func read(path: String, limit: Int) throws(ScenarioError) -> SourceFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {
