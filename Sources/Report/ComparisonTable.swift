@@ -111,7 +111,9 @@ public struct ComparisonTable {
       guard isUsual || comparison.outcomes.contains(where: { ns($0) > 0 }) else { continue }
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }
-    add("priced: between measured points") {
+    // What a derived profile's points say was measured elsewhere.
+    let isDerived = comparison.scenario.profile.provenance == .derived
+    add("priced: between \(isDerived ? "the source's" : "measured") points") {
       ComparisonTable.share(
         $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.summary.cost.derivedNs, of: $0)
     }

@@ -72,6 +72,8 @@ public enum Limits {
 
   /// Points of a profile.
   public static let measurements = 100_000
+  /// Cells of the grid that the points of mixed launches span.
+  public static let gridCells = 1 << 20
   /// Repeats of one point.
   public static let repeats = 100_000
   /// Nanoseconds of one call: a little under twelve days.

@@ -100,6 +100,27 @@ import Testing
     #expect(misspelt.count == 1 && misspelt[0].contains("mean `checksum`?"), "\(misspelt)")
   }
 
+  @Test("mixed launches whose points are no grid are refused before they fill the memory")
+  func noGrid() throws {
+    let measured = Fixture.syntheticProfile
+    let heads = HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16)
+    let scattered = (1...40).map {
+      Measurement(
+        shape: .mixedAttention(
+          tokens: $0, prefix: $0, sequences: $0, context: $0, heads: heads, format: .fp16),
+        isHeldOut: false, timesNs: [1000])
+    }
+    // 40 to the fourth are 2,560,000 cells; 20 to the fourth are 160,000.
+    for (count, isRefused) in [(40, true), (20, false)] {
+      let profile = Profile(
+        provenance: .measured, device: measured.device, measuredAtUTC: measured.measuredAtUTC,
+        blockSize: 16, readBytesPerSecond: 1,
+        measurements: measured.measurements + scattered.prefix(count))
+      let errors = try Fixture.errors("profile.json", ProfileFile.encode(profile))
+      #expect(errors.contains { $0.contains("span more than 1048576 cells") } == isRefused)
+    }
+  }
+
   @Test("a format that was not measured is refused where the scenario names it")
   func unmeasuredFormat() throws {
     let measured = Fixture.syntheticProfile

@@ -32,7 +32,39 @@ struct ProfileCoverage {
         gaps.append("no measurement of `\(kind.name)` in `\(format.name)` with `held_out`: false")
       }
     }
+    for format in measured where formats[.mixedAttention]?.contains(format) ?? false {
+      for kind in [OperatorKind.mixedAttention, .prefillAttention]
+      where ProfileCoverage.exceedsGrid(measurements, kind, format) {
+        gaps.append(
+          "the points of `\(kind.name)` in `\(format.name)` span more than \(Limits.gridCells) "
+            + "cells; accepted: points on a grid of few values of each size")
+      }
+    }
     self.gaps = gaps
+  }
+
+  /// Whether the product of the sizes that points have is more than a table of them may hold.
+  private static func exceedsGrid(
+    _ measurements: [Measurement], _ kind: OperatorKind, _ format: KVFormat
+  ) -> Bool {
+    var axes = [Set<Int>](repeating: [], count: 4)
+    for shape in measurements.map(\.shape) where shape.kind == kind && shape.format == format {
+      let sizes =
+        switch shape {
+        case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):
+          [tokens, prefix, sequences, context]
+        case .prefillAttention(let tokens, let prefix, _, _): [tokens, prefix]
+        default: [Int]()
+        }
+      for (axis, size) in sizes.enumerated() { axes[axis].insert(size) }
+    }
+    // Four factors of 100,000 leave 64 bits: compare as soon as one is too many.
+    var cells = 1
+    for axis in axes {
+      cells *= max(1, axis.count)
+      if cells > Limits.gridCells { return true }
+    }
+    return false
   }
 
   /// The formats that attention was measured in.
