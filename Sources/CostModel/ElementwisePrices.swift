@@ -19,7 +19,10 @@ struct ElementwisePrices: Sendable {
 
   /// - Parameter vocabulary: of the whole model, where `model` is a device's share: sampling needs
   ///   all logits.
-  init(model: ModelArchitecture, vocabulary: Int, profile: Profile) {
+  /// - Parameter linear: whose measured experts contain their activation.
+  init(
+    model: ModelArchitecture, vocabulary: Int, profile: Profile, beside linear: LinearPrices
+  ) {
     func part(_ kind: ElementwiseOperator, _ width: Int, _ count: Int) -> Part {
       let times = try? OperatorModel(
         .elementwise(kind), format: nil, heads: nil, profile: profile)
@@ -33,9 +36,9 @@ struct ElementwisePrices: Sendable {
         part(.norm, model.hiddenSize, norms * model.layers),
         part(.rotary, (heads.queryHeads + heads.kvHeads) * heads.headDim, model.layers),
       ]
-      + model.layerGroups.map {
-        part(.activation, $0.feedForward.activationElements / 3, $0.count)
-      } + [
+      + model.layerGroups.enumerated().filter { !linear.hasMeasuredExperts(ofGroup: $0.offset) }
+      .map { part(.activation, $0.element.feedForward.activationElements / 3, $0.element.count) }
+      + [
         part(.embedding, model.hiddenSize, 1),
         part(.finalNorm, model.hiddenSize, 1 + (model.normsPerLayer - norms) * model.layers),
       ]

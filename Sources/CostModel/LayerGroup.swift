@@ -1,3 +1,5 @@
+import Operators
+
 /// Layers of a model that are alike, wherever in the stack they stand.
 public struct LayerGroup: Hashable, Sendable {
   /// How many layers.
@@ -33,6 +35,12 @@ public enum FeedForward: Hashable, Sendable {
   /// Experts that one token passes in one layer; 0 where it is dense.
   public var expertsPerToken: Int {
     if case .experts(_, let perToken, _, _) = self { perToken } else { 0 }
+  }
+
+  /// One expert; nil where a layer is dense.
+  public func expertShape(inputs: Int) -> ExpertShape? {
+    guard case .experts(_, let perToken, let size, _) = self else { return nil }
+    return ExpertShape(perToken: perToken, inputs: inputs, width: size)
   }
 
   /// Elements that the activation reads and writes for a token: gate, up and their product.

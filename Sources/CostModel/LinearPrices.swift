@@ -12,17 +12,32 @@ struct LinearPrices: Sendable {
 
   private let model: ModelArchitecture
   private let linear: OperatorModel
+  /// Of each group of layers, where its experts were measured.
+  private let measuredExperts: [OperatorModel?]
+  /// The dense layers that were measured: a router among them is not part of measured experts.
+  private let measuredLayers: Set<ModelArchitecture.Projection>
 
   /// - Throws: ``ProfileError/notMeasured(_:_:)``.
   init(model: ModelArchitecture, profile: Profile) throws(ProfileError) {
     self.model = model
     linear = try OperatorModel(.linear, format: nil, heads: nil, profile: profile)
+    measuredLayers = Set(
+      profile.measurements.compactMap { point in
+        guard case .linear(_, let outputs, let inputs) = point.shape else { return nil }
+        return ModelArchitecture.Projection(outputs: outputs, inputs: inputs)
+      })
+    measuredExperts = model.layerGroups.map { group in
+      guard model.weightFormat == .sixteenBit,
+        let layer = group.feedForward.expertShape(inputs: model.hiddenSize)
+      else { return nil }
+      return OperatorModel(experts: layer, profile: profile)
+    }
   }
 
   /// All layers' projections of a step of so many tokens.
   func parts(tokens: Int) -> [StepPart] {
     guard tokens > 0 else { return [] }
-    return model.layerGroups.flatMap { group in
+    return zip(model.layerGroups, measuredExperts).flatMap { group, measured in
       let count = Double(group.count)
       let names = ["qkv", "output", "gate and up", "down"]
       var parts = zip(names, model.projections(of: group)).map { name, projection in
@@ -31,12 +46,17 @@ struct LinearPrices: Sendable {
           name: name, shape: LinearPrices.shape(projection, tokens: tokens), count: count,
           prediction: narrowed(projection, weights: weights, tokens: Double(tokens)))
       }
-      if let router = model.router(of: group) {
+      if let router = model.router(of: group),
+        measured == nil || measuredLayers.contains(router)
+      {
         let weights = Double(router.weights)
         parts.append(
           StepPart(
             name: "router", shape: LinearPrices.shape(router, tokens: tokens), count: count,
             prediction: linear.linear(tokens: Double(tokens), weights: weights)))
+      }
+      if let measured {
+        return parts + [experts(measured, of: group, tokens: tokens)]
       }
       parts += zip(["experts: gate and up", "experts: down"], model.expertProjections(of: group))
         .map { name, projection in
@@ -84,6 +104,24 @@ struct LinearPrices: Sendable {
         inputs: projection.inputs),
       count: count, prediction: OperatorModel.Prediction(ns: time.ns, basis: .derived))
   }
+
+  /// Experts as they were measured.
+  private func experts(
+    _ measured: OperatorModel, of group: LayerGroup, tokens: Int
+  ) -> StepPart {
+    let layer = group.feedForward
+    let active = LinearPrices.activeExperts(
+      count: Double(layer.expertCount), perToken: Double(layer.expertsPerToken), tokens: tokens)
+    return StepPart(
+      name: "experts",
+      shape: .experts(
+        tokens: tokens, active: max(1, Int(active.rounded())),
+        layer: layer.expertShape(inputs: model.hiddenSize)!),
+      count: Double(group.count), prediction: measured.experts(tokens: tokens, active: active))
+  }
+
+  /// Whether the experts of a group of layers were measured, their activation included.
+  func hasMeasuredExperts(ofGroup index: Int) -> Bool { measuredExperts[index] != nil }
 
   /// How many experts have a token to work on, on average.
   static func activeExperts(count: Double, perToken: Double, tokens: Int) -> Double {

@@ -14,12 +14,14 @@ public enum OperatorKind: Hashable, Sendable, CaseIterable {
   case prefillAttention
   /// Attention of a chunk and of single query tokens in one launch.
   case mixedAttention
+  /// The experts of a layer.
+  case experts
   /// One of the small operators.
   case elementwise(ElementwiseOperator)
 
   /// All of them.
   public static let allCases: [OperatorKind] =
-    [.linear, .append, .gather, .decodeAttention, .prefillAttention, .mixedAttention]
+    [.linear, .append, .gather, .decodeAttention, .prefillAttention, .mixedAttention, .experts]
     + ElementwiseOperator.allCases.map(OperatorKind.elementwise)
 
   /// Its name in files and tables.
@@ -31,6 +33,7 @@ public enum OperatorKind: Hashable, Sendable, CaseIterable {
     case .decodeAttention: "decode_attention"
     case .prefillAttention: "prefill_attention"
     case .mixedAttention: "mixed_attention"
+    case .experts: "experts"
     case .elementwise(let kind): kind.rawValue
     }
   }
@@ -46,6 +49,7 @@ extension OperatorShape {
     case .decodeAttention: .decodeAttention
     case .prefillAttention: .prefillAttention
     case .mixedAttention: .mixedAttention
+    case .experts: .experts
     case .elementwise(let kind, _, _): .elementwise(kind)
     }
   }
@@ -53,7 +57,7 @@ extension OperatorShape {
   /// The KV format, for operators that have one.
   public var format: KVFormat? {
     switch self {
-    case .linear, .elementwise: nil
+    case .linear, .experts, .elementwise: nil
     case .append(_, _, let format), .gather(_, _, let format),
       .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
       .mixedAttention(_, _, _, _, _, let format):
@@ -64,7 +68,7 @@ extension OperatorShape {
   /// The attention heads, for operators that have any.
   public var heads: HeadGeometry? {
     switch self {
-    case .linear, .elementwise: nil
+    case .linear, .experts, .elementwise: nil
     case .append(_, let heads, _), .gather(_, let heads, _),
       .decodeAttention(_, _, let heads, _), .prefillAttention(_, _, let heads, _),
       .mixedAttention(_, _, _, _, let heads, _):
@@ -75,7 +79,7 @@ extension OperatorShape {
   /// The same operator and size on other heads.
   func with(heads: HeadGeometry) -> OperatorShape {
     switch self {
-    case .linear, .elementwise: self
+    case .linear, .experts, .elementwise: self
     case .append(let tokens, _, let format):
       .append(tokens: tokens, heads: heads, format: format)
     case .gather(let tokens, _, let format):

@@ -76,6 +76,8 @@ public struct OperatorModel: Sendable {
     case .elementwise(_, let rows, let width):
       y = Double(width)
       measuredX = { _ in Double(rows) }
+    case .experts(let tokens, let active, _):
+      return experts(tokens: tokens, active: Double(active))
     case .mixedAttention:
       preconditionFailure("attention in one launch has a model of its own")
     }
@@ -95,6 +97,31 @@ public struct OperatorModel: Sendable {
     let blend = grid.blend(at: weights)
     let value = grid.value(blend, x: { _ in tokens })
     let factor = blend.isOutside ? weights / grid.y[blend.lower] : 1
+    return Prediction(
+      ns: value.ns * factor,
+      basis: blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+  }
+
+  /// The model of a layer's experts; nil where the profile has no times of their shape.
+  init?(experts layer: ExpertShape, profile: Profile) {
+    let fit = profile.measurements.filter { point in
+      guard !point.isHeldOut, case .experts(_, _, layer) = point.shape else { return false }
+      return true
+    }
+    guard !fit.isEmpty else { return nil }
+    kind = .experts
+    (scale, isDerived) = (1, false)
+    grid = Grid(points: fit.map(OperatorModel.point))
+  }
+
+  /// The time of a layer's experts over so many tokens, of which so many on average have work.
+  /// - Precondition: this is the model of experts.
+  func experts(tokens: Int, active: Double) -> Prediction {
+    precondition(kind == .experts)
+    let blend = grid.blend(at: active)
+    let value = grid.value(blend, x: { _ in Double(tokens) })
+    // Fewer experts than were measured take what those take; more take more in proportion.
+    let factor = blend.isOutside ? max(1, active / grid.y[blend.lower]) : 1
     return Prediction(
       ns: value.ns * factor,
       basis: blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
@@ -164,6 +191,8 @@ public struct OperatorModel: Sendable {
       return (Double(prefix), pairs(tokens: Double(tokens), prefix: Double(prefix)), ns)
     case .elementwise(_, let rows, let width):
       return (Double(width), Double(rows), ns)
+    case .experts(let tokens, let active, _):
+      return (Double(active), Double(tokens), ns)
     case .mixedAttention:
       preconditionFailure("attention in one launch has a model of its own")
     }

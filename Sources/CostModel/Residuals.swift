@@ -138,6 +138,12 @@ private struct PointPredictor {
   }
 
   mutating func predict(_ shape: OperatorShape) throws(ProfileError) -> OperatorModel.Prediction {
+    if case .experts(_, _, let layer) = shape {
+      guard let model = OperatorModel(experts: layer, profile: profile) else {
+        throw .notMeasured(.experts, nil)
+      }
+      return model.predict(shape)
+    }
     let key = Key(kind: shape.kind, format: shape.format, heads: shape.heads)
     if case .mixedAttention(_, _, _, _, let heads, let format) = shape {
       if let launch = launches[key] { return launch.predict(shape) }

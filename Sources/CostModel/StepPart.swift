@@ -66,7 +66,7 @@ public struct StepBreakdown: Sendable {
     let outputs = batch.decodeSequences + batch.chunks.count { $0.endsPrompt }
     let linear = try LinearPrices(model: model, profile: profile)
     let elementwise = ElementwisePrices(
-      model: model, vocabulary: whole.vocabSize, profile: profile)
+      model: model, vocabulary: whole.vocabSize, profile: profile, beside: linear)
     let collectives = CollectivePrices(model: whole, parallelism: parallelism)
     let attention = try AttentionPrices(model: model, format: format, profile: profile)
     let append = try AppendPrices(

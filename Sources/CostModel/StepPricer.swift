@@ -32,7 +32,7 @@ public struct StepPricer: StepPricing {
       model: model, format: format, profile: profile, isOptional: attention.writesCache)
     let linear = try LinearPrices(model: model, profile: profile)
     let elementwise = ElementwisePrices(
-      model: model, vocabulary: whole.vocabSize, profile: profile)
+      model: model, vocabulary: whole.vocabSize, profile: profile, beside: linear)
     let collectives = CollectivePrices(model: whole, parallelism: parallelism)
     byTokens = (0...maxTokens).map { tokens in
       var cost = StepCost()

@@ -28,6 +28,8 @@ extension CPUBackend {
           throw .noKernel(operation: "attention of prompts and single tokens in one launch")
         case .elementwise(let kind, _, _):
           throw .noKernel(operation: kind.rawValue)
+        case .experts:
+          throw .noKernel(operation: "the experts of a layer")
         }
       if call > 0 { samples.append(sample_ns) }
     }

@@ -15,6 +15,9 @@ public enum OperatorShape: Hashable, Sendable {
   /// `prefix`, and `sequences` single tokens over `context` cached tokens each.
   case mixedAttention(
     tokens: Int, prefix: Int, sequences: Int, context: Int, heads: HeadGeometry, format: KVFormat)
+  /// The experts of a layer that tokens are sent to, activation included, and routing where that
+  /// was not measured by itself: `active` of them have work (see ``ExpertShape``).
+  case experts(tokens: Int, active: Int, layer: ExpertShape)
   /// One of the small operators over `rows` rows of `width` elements (see ``ElementwiseOperator``).
   case elementwise(ElementwiseOperator, rows: Int, width: Int)
 
@@ -39,6 +42,8 @@ public enum OperatorShape: Hashable, Sendable {
         + OperatorShape.decodeAttention(
           sequences: sequences, context: context, heads: heads, format: format
         ).bytes
+    case .experts(let tokens, let active, let layer):
+      return 2 * active * layer.weights + 8 * tokens * layer.inputs
     case .elementwise(let kind, let rows, let width):
       return rows * width * kind.bytesPerElement
     }
@@ -50,6 +55,8 @@ public enum OperatorShape: Hashable, Sendable {
     switch self {
     case .linear(let tokens, let outputs, let inputs):
       return 2 * tokens * outputs * inputs
+    case .experts(let tokens, _, let layer):
+      return 2 * tokens * layer.perToken * layer.weights
     case .append, .gather, .elementwise:
       return 0
     case .decodeAttention(let sequences, let context, let heads, _):
@@ -67,6 +74,27 @@ public enum OperatorShape: Hashable, Sendable {
   public static func attendedPairs(tokens: Int, prefix: Int) -> Int {
     tokens * prefix + tokens * (tokens + 1) / 2
   }
+}
+
+/// One expert of a layer, a gated MLP, and how many of them a token passes.
+public struct ExpertShape: Hashable, Sendable {
+  /// `num_experts_per_tok`.
+  public let perToken: Int
+  /// Width of what goes in and comes out.
+  public let inputs: Int
+  /// Width of the gated MLP.
+  public let width: Int
+
+  /// - Precondition: sizes are positive.
+  public init(perToken: Int, inputs: Int, width: Int) {
+    precondition(perToken > 0 && inputs > 0 && width > 0)
+    self.perToken = perToken
+    self.inputs = inputs
+    self.width = width
+  }
+
+  /// Weights of one expert: gate, up and down.
+  public var weights: Int { 3 * inputs * width }
 }
 
 extension HeadGeometry {

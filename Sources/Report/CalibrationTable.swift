@@ -79,7 +79,7 @@ public struct CalibrationTable {
     else { return "" }
     let ns = Double(largest.medianNs)
     switch largest.shape.kind {
-    case .linear, .prefillAttention, .mixedAttention:
+    case .linear, .prefillAttention, .mixedAttention, .experts:
       return "\(Figures.decimal(Double(largest.shape.operations) / ns)) GFLOP/s"
     case .append, .gather, .decodeAttention, .elementwise:
       return "\(Figures.decimal(Double(largest.shape.bytes) / ns)) GB/s"

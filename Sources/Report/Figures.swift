@@ -47,6 +47,8 @@ enum Figures {
     case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):
       "\(count(tokens)) after \(count(prefix)), "
         + "\(count(sequences)) x \(count(context))"
+    case .experts(let tokens, let active, let layer):
+      "\(count(tokens)) tokens, \(count(active)) of \(count(layer.width)) x \(count(layer.inputs))"
     case .elementwise(_, let rows, let width):
       "\(count(rows)) x \(count(width))"
     }

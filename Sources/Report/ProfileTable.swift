@@ -163,6 +163,10 @@ public struct ProfileTable {
         first.append(sequences)
         second.append(tokens)
         names = ("sequences", "tokens")
+      case .experts(let tokens, let active, _):
+        first.append(active)
+        second.append(tokens)
+        names = ("experts", "tokens")
       case .elementwise(_, let rows, let width):
         first.append(width)
         second.append(rows)

@@ -28,6 +28,8 @@ enum SyntheticProfile {
       // Linear in each of the four.
       return 6_000 + 20 * Double(tokens) + 0.5 * Double(tokens * prefix)
         + 400 * Double(sequences) + 3 * Double(sequences * context)
+    case .experts(let tokens, let active, let layer):
+      return 8_000 + 0.1 * Double(active * layer.weights) + 50 * Double(tokens)
     case .elementwise(_, let rows, let width):
       return 1_000 + 0.01 * Double(rows * width)
     }

@@ -156,6 +156,44 @@ final class LLMServingSimImportTests {
     #expect(cost.decodeAttentionNs == 2 * 9_311 && cost.derivedNs == cost.collectiveNs)
   }
 
+  @Test("Experts stand in a table of their own, by how many of them have work")
+  func experts() throws {
+    let mixture = ModelArchitecture(
+      name: "m", hiddenSize: 64,
+      layerGroups: [
+        LayerGroup(
+          count: 2,
+          feedForward: .experts(
+            count: 8, perToken: 2, intermediateSize: 32, sharedIntermediateSize: 0))
+      ],
+      heads: HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16), vocabSize: 1000,
+      maxPositions: 4096, tiesEmbeddings: false)
+    let attention = "layer,tokens,time_us\nqkv_proj,1,10\no_proj,1,4\ngate,1,2\n"
+    try write("dense.csv", attention)
+    #expect(throws: ScenarioError.self) {
+      try LLMServingSimImport(folder: folder, model: mixture)
+    }
+    try write("moe.csv", "tokens,activated_experts,time_us\n1,2,20\n16,8,50\n")
+    let profile = try LLMServingSimImport(folder: folder, model: mixture).profile
+    let layer = ExpertShape(perToken: 2, inputs: 64, width: 32)
+    #expect(
+      profile.measurements.prefix(5).map(\.shape) == [
+        .linear(tokens: 1, outputs: 128, inputs: 64), .linear(tokens: 1, outputs: 64, inputs: 64),
+        .linear(tokens: 1, outputs: 8, inputs: 64),
+        .experts(tokens: 1, active: 2, layer: layer),
+        .experts(tokens: 16, active: 8, layer: layer),
+      ])
+    try write("profile.json", ProfileFile.encode(profile))
+    #expect(try ProfileFile.read(path: folder + "profile.json").profile == profile)
+    try write("moe.csv", "tokens,activated_experts,time_us\n1,9,20\n")
+    do throws(ScenarioError) {
+      _ = try LLMServingSimImport(folder: folder, model: mixture)
+      Issue.record("nine of eight experts")
+    } catch {
+      #expect("\(error)".contains("moe.csv:2:3: error: activated_experts: `9`"))
+    }
+  }
+
   @Test("A layer that no operator stands for is left out with a note")
   func unknownLayer() throws {
     let dense = LLMServingSimImportTests.files["dense.csv"]!

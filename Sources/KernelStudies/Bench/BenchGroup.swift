@@ -43,7 +43,7 @@ public struct BenchGroup: Hashable, Sendable {
     case .decodeAttention(let sequences, let context, _, _):
       return "\(what) \(sequences) x \(context)"
     case .prefillAttention(let tokens, let prefix, _, _): return "\(what) \(tokens) after \(prefix)"
-    case .mixedAttention, .elementwise: return what
+    case .mixedAttention, .experts, .elementwise: return what
     }
   }
 }
@@ -52,7 +52,7 @@ extension OperatorShape {
   /// The format of the pages; nil where there are none.
   public var kvFormat: KVFormat? {
     switch self {
-    case .linear, .elementwise: nil
+    case .linear, .experts, .elementwise: nil
     case .append(_, _, let format), .gather(_, _, let format),
       .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
       .mixedAttention(_, _, _, _, _, let format):
@@ -63,7 +63,7 @@ extension OperatorShape {
   /// The same with pages of another format, where it has pages.
   public func with(_ format: KVFormat) -> OperatorShape {
     switch self {
-    case .linear, .elementwise: self
+    case .linear, .experts, .elementwise: self
     case .append(let tokens, let heads, _): .append(tokens: tokens, heads: heads, format: format)
     case .gather(let tokens, let heads, _): .gather(tokens: tokens, heads: heads, format: format)
     case .decodeAttention(let sequences, let context, let heads, _):
@@ -82,7 +82,7 @@ extension OperatorShape {
   public var ratedBytes: Int {
     switch self {
     case .linear(_, let outputs, let inputs): 2 * outputs * inputs
-    case .append, .gather, .mixedAttention, .elementwise: bytes
+    case .append, .gather, .mixedAttention, .experts, .elementwise: bytes
     case .decodeAttention(let sequences, let context, let heads, let format):
       sequences * context * heads.kvBytesPerToken(format)
     case .prefillAttention(let tokens, let prefix, let heads, let format):

@@ -95,7 +95,8 @@ public struct BenchSamples: Hashable, Sendable {
     let tokens =
       switch group.cases[index] {
       case .linear(let tokens, _, _), .append(let tokens, _, _), .gather(let tokens, _, _),
-        .prefillAttention(let tokens, _, _, _), .elementwise(_, let tokens, _):
+        .prefillAttention(let tokens, _, _, _), .elementwise(_, let tokens, _),
+        .experts(let tokens, _, _):
         tokens
       case .mixedAttention(let tokens, _, let sequences, _, _, _): tokens + sequences
       case .decodeAttention(let sequences, _, _, _): sequences

@@ -105,6 +105,8 @@ extension VulkanBackend {
       throw .noKernel(operation: "attention of prompts and single tokens in one launch")
     case .elementwise(let kind, _, _):
       throw .noKernel(operation: kind.rawValue)
+    case .experts:
+      throw .noKernel(operation: "the experts of a layer")
     }
   }
 

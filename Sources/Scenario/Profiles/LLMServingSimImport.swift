@@ -10,6 +10,7 @@ import Operators
 ///     dense.csv            layer, tokens, time_us
 ///     per_sequence.csv     layer, sequences, time_us
 ///     attention.csv        prefill_chunk, kv_prefill, n_decode, kv_decode, time_us
+///     moe.csv              tokens, activated_experts, time_us; of models with experts
 ///
 /// The tables of one degree of tensor parallelism may stand in a folder of their own, `tp2/`. The
 /// widths of the layers come from the model's `config.json`. Times are those of one layer on one
@@ -31,11 +32,12 @@ public struct LLMServingSimImport {
       throw .unreadable(path: folder, reason: "cannot be read for \(whole.name): \(obstacle)")
     }
     let model = whole.rank(ofDegree: degree)
-    guard model.layerGroups.count == 1, model.layerGroups[0].feedForward.expertCount == 0 else {
+    guard model.layerGroups.count == 1 else {
       throw .unreadable(
         path: folder,
-        reason: "cannot be read for \(model.name): layers that differ and experts are not covered "
-          + "yet; a dense model is")
+        reason:
+          "cannot be read for \(model.name): its layers differ, and the tables are of one layer"
+      )
     }
     var reader = FolderReader(
       folder: folder, model: model, vocabulary: whole.vocabSize, degree: degree)
@@ -45,7 +47,11 @@ public struct LLMServingSimImport {
     let dense = try reader.read("\(tables)dense.csv", .csv) { $0.dense($1) }
     let outputs = try reader.read("\(tables)per_sequence.csv", .csv) { $0.perSequence($1) }
     let attention = try reader.read("\(tables)attention.csv", .csv) { $0.attention($1) }
-    guard reader.diagnostics.isEmpty, let software, let memory, let dense, let outputs,
+    var experts: [Measurement]? = []
+    if model.layerGroups[0].feedForward.expertCount > 0 {
+      experts = try reader.read("\(tables)moe.csv", .csv) { $0.experts($1) }
+    }
+    guard reader.diagnostics.isEmpty, let experts, let software, let memory, let dense, let outputs,
       let attention
     else { throw .invalid(reader.diagnostics.sorted()) }
     profile = Profile(
@@ -57,7 +63,8 @@ public struct LLMServingSimImport {
         kernelVersion: "LLMServingSim profile of \(model.name)"
           + (degree > 1 ? ", tensor parallelism \(degree)" : "")),
       measuredAtUTC: software.profiledAtUTC, blockSize: software.blockSize,
-      readBytesPerSecond: memory.bytesPerSecond, measurements: dense + outputs + attention)
+      readBytesPerSecond: memory.bytesPerSecond, measurements: dense + experts + outputs + attention
+    )
     notes = reader.unknownLayers.map {
       "\($0): left out, because no operator of kvsim is like it; steps will be priced without it"
     }
@@ -205,22 +212,25 @@ private struct FolderReader {
       let heads = model.heads
       let group = model.layerGroups[0]
       let projections = model.projections(of: group)
-      func linear(_ index: Int) -> OperatorShape {
-        .linear(
-          tokens: tokens, outputs: projections[index].outputs, inputs: projections[index].inputs)
+      func linear(_ projection: ModelArchitecture.Projection?) -> OperatorShape? {
+        projection.map { .linear(tokens: tokens, outputs: $0.outputs, inputs: $0.inputs) }
       }
+      // Where tokens go to experts, only an expert that all share has layers of its own.
+      let mlp = projections.dropFirst(2)
       func small(_ kind: ElementwiseOperator, _ width: Int) -> OperatorShape {
         .elementwise(kind, rows: tokens, width: width)
       }
       return switch name {
-      case "qkv_proj": linear(0)
-      case "o_proj": linear(1)
-      case "gate_up_proj": linear(2)
-      case "down_proj": linear(3)
+      case "qkv_proj": linear(projections[0])
+      case "o_proj": linear(projections[1])
+      case "gate_up_proj": linear(mlp.first)
+      case "down_proj": linear(mlp.last)
+      case "gate", "router": linear(model.router(of: group))
       case "layernorm": small(.norm, model.hiddenSize)
       case "final_layernorm": small(.finalNorm, model.hiddenSize)
       case "rotary_emb": small(.rotary, (heads.queryHeads + heads.kvHeads) * heads.headDim)
-      case "act_fn": small(.activation, group.feedForward.activationElements / 3)
+      case "act_fn" where group.feedForward.expertCount == 0:
+        small(.activation, group.feedForward.activationElements / 3)
       case "embedding": small(.embedding, model.hiddenSize)
       default: nil
       }
@@ -258,6 +268,25 @@ private struct FolderReader {
         return nil
       }
       return Measurement(shape: shape, isHeldOut: false, timesNs: [ns])
+    }
+  }
+
+  /// The experts of one layer, by how many of them have work.
+  func experts(_ file: File) -> [Measurement]? {
+    guard
+      let table = CSVTable(
+        file.source, columns: ["tokens", "activated_experts", "time_us"], into: file.log),
+      let layer = model.layerGroups[0].feedForward.expertShape(inputs: model.hiddenSize)
+    else { return nil }
+    let count = model.layerGroups[0].feedForward.expertCount
+    return table.rows.compactMap { row in
+      guard let tokens = table.integer(row, "tokens", in: 1...Limits.tokens),
+        let active = table.integer(row, "activated_experts", in: 1...count),
+        let ns = table.nanoseconds(row, microseconds: "time_us")
+      else { return nil }
+      return Measurement(
+        shape: .experts(tokens: tokens, active: active, layer: layer), isHeldOut: false,
+        timesNs: [ns])
     }
   }
 

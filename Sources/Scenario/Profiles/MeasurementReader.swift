@@ -46,6 +46,15 @@ struct MeasurementReader {
       return checked(
         .decodeAttention(sequences: sequences, context: context, heads: heads, format: format),
         16, sequences, context, heads.queryHeads, heads.headDim)
+    case "experts":
+      let sizes = (size("tokens"), size("active"), size("per_token"), size("inputs"))
+      guard let tokens = sizes.0, let active = sizes.1, let perToken = sizes.2,
+        let inputs = sizes.3, let width = size("width")
+      else { return nil }
+      let layer = ExpertShape(perToken: perToken, inputs: inputs, width: width)
+      return checked(
+        .experts(tokens: tokens, active: active, layer: layer), 16, max(tokens, active), perToken,
+        inputs, width)
     case "mixed_attention":
       return mixedAttention(point, size: size)
     case "prefill_attention":

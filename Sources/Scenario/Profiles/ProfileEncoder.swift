@@ -82,6 +82,10 @@ struct ProfileEncoder {
       return "\"operator\": \"mixed_attention\", \"tokens\": \(tokens), "
         + "\"prefix\": \(prefix), \"sequences\": \(sequences), \"context\": \(context), "
         + self.heads(heads, format)
+    case .experts(let tokens, let active, let layer):
+      return "\"operator\": \"experts\", \"tokens\": \(tokens), \"active\": \(active), "
+        + "\"per_token\": \(layer.perToken), \"inputs\": \(layer.inputs), "
+        + "\"width\": \(layer.width)"
     case .elementwise(let kind, let rows, let width):
       return "\"operator\": \"\(kind.rawValue)\", \"rows\": \(rows), \"width\": \(width)"
     }

@@ -69,6 +69,7 @@ enum SchemaKeys {
       ("append", ["tokens"] + heads),
       ("decode_attention", ["sequences", "context"] + heads),
       ("prefill_attention", ["tokens", "prefix"] + heads),
+      ("experts", ["tokens", "active", "per_token", "inputs", "width"]),
       ("mixed_attention", ["tokens", "prefix", "sequences", "context"] + heads),
     ] + ElementwiseOperator.allCases.map { ($0.rawValue, ["rows", "width"]) }
   static let anyMeasurement = ["operator", "held_out", "times_ns"]
