@@ -98,11 +98,9 @@ struct AttentionPrices: Sendable {
     guard let launched, !batch.chunks.isEmpty else {
       return windows.flatMap { window, layers in
         var parts = batch.chunks.map { chunk in
-          let seen = chunk.seen(through: window)
-          let shape = OperatorShape.prefillAttention(
-            tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format)
+          let (shape, share) = launch(of: chunk, through: window)
           return StepPart(
-            name: "prefill attention", shape: shape, count: layers * seen.share,
+            name: "prefill attention", shape: shape, count: layers * share,
             prediction: prefill.predict(shape))
         }
         if sequences > 0 {
@@ -139,15 +137,22 @@ struct AttentionPrices: Sendable {
     var time = PricedTime()
     for chunk in chunks {
       for (window, layers) in windows {
-        let seen = chunk.seen(through: window)
-        time.add(
-          prefill.predict(
-            .prefillAttention(
-              tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format)),
-          times: layers * seen.share)
+        let (shape, share) = launch(of: chunk, through: window)
+        time.add(prefill.predict(shape), times: layers * share)
       }
     }
     return time
+  }
+
+  /// The launch that a chunk is priced as, and how much of it counts.
+  private func launch(
+    of chunk: PrefillChunk, through window: Int?
+  ) -> (shape: OperatorShape, share: Double) {
+    let seen = chunk.seen(through: window)
+    return (
+      .prefillAttention(
+        tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format), seen.share
+    )
   }
 }
 

@@ -68,11 +68,11 @@ struct LaunchedAttentionModel: Sendable {
     if prefix < 0 {
       let longest = time(tokens, table.longestPrefix)
       let pairNs = max(0, longest.ns - result.ns) / (tokens * max(1, table.longestPrefix))
-      let alone = chunks.map { chunk in
+      let alone = chunks.reduce(0.0) { most, chunk in
         let seen = chunk.seen(through: window)
-        return time(Double(chunk.tokens), Double(seen.prefix)).ns * seen.share
+        return max(most, time(Double(chunk.tokens), Double(seen.prefix)).ns * seen.share)
       }
-      result.ns = max(result.ns + prefix * tokens * pairNs, alone.max() ?? 0)
+      result.ns = max(result.ns + prefix * tokens * pairNs, alone)
     }
     return OperatorModel.Prediction(
       ns: result.ns * scale,

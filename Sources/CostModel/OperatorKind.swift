@@ -54,17 +54,6 @@ extension OperatorShape {
     }
   }
 
-  /// The KV format, for operators that have one.
-  public var format: KVFormat? {
-    switch self {
-    case .linear, .experts, .elementwise: nil
-    case .append(_, _, let format), .gather(_, _, let format),
-      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
-      .mixedAttention(_, _, _, _, _, let format):
-      format
-    }
-  }
-
   /// The attention heads, for operators that have any.
   public var heads: HeadGeometry? {
     switch self {

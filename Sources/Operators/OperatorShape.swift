@@ -70,6 +70,17 @@ public enum OperatorShape: Hashable, Sendable {
     }
   }
 
+  /// The KV format, for operators that have one.
+  public var format: KVFormat? {
+    switch self {
+    case .linear, .experts, .elementwise: nil
+    case .append(_, _, let format), .gather(_, _, let format),
+      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
+      .mixedAttention(_, _, _, _, _, let format):
+      format
+    }
+  }
+
   /// Query–key pairs of a causal chunk: each token sees the prefix, those before it and itself.
   public static func attendedPairs(tokens: Int, prefix: Int) -> Int {
     tokens * prefix + tokens * (tokens + 1) / 2

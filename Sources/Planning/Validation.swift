@@ -11,13 +11,8 @@ public struct Validation: Sendable {
     public let valuesNs: [Double]
 
     init(_ values: [Int64]) {
-      let sorted = values.sorted()
-      // Nearest rank: the smallest value that at least that share of the values do not exceed.
-      func rank(_ share: Double) -> Double {
-        Double(sorted[max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1)])
-      }
-      let mean = sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
-      valuesNs = [mean] + [0.5, 0.9, 0.95, 0.99].map(rank)
+      let all = LatencyStatistics(values: values)
+      valuesNs = [all.meanNs] + [all.p50Ns, all.p90Ns, all.p95Ns, all.p99Ns].map(Double.init)
     }
   }
 

@@ -58,7 +58,7 @@ struct KernelBenchColumn: Sendable {
     return String(tokens)
   }
   private static let format = KernelBenchColumn("format") { samples, index in
-    samples.group.cases[index].kvFormat?.name
+    samples.group.cases[index].format?.name
   }
   private static func keysAndValues(_ result: BenchResult) -> KernelBenchColumn {
     KernelBenchColumn("KV") { samples, index in

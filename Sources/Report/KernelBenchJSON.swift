@@ -159,7 +159,7 @@ public struct KernelBenchJSON: Encodable {
       case .mixedAttention, .experts, .elementwise: break
       }
       kind = samples.group.kind.rawValue
-      format = Nullable(shape.kvFormat?.name)
+      format = Nullable(shape.format?.name)
       layer = Nullable(outputs.map { _ in samples.group.name })
       self.outputs = Nullable(outputs)
       self.inputs = Nullable(inputs)

@@ -12,13 +12,15 @@ public struct LatencyStatistics: Hashable, Sendable {
   public let p50Ns: Int64
   /// The 90th percentile.
   public let p90Ns: Int64
+  /// The 95th percentile.
+  public let p95Ns: Int64
   /// The 99th percentile.
   public let p99Ns: Int64
   /// The largest.
   public let maxNs: Int64
 
   /// The statistics of exact values; all zero without any. O(n log n).
-  init(values: [Int64]) {
+  public init(values: [Int64]) {
     let sorted = values.sorted()
     func rank(_ share: Double) -> Int64 {
       guard !sorted.isEmpty else { return 0 }
@@ -28,6 +30,7 @@ public struct LatencyStatistics: Hashable, Sendable {
     meanNs = sorted.isEmpty ? 0 : sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
     p50Ns = rank(0.5)
     p90Ns = rank(0.9)
+    p95Ns = rank(0.95)
     p99Ns = rank(0.99)
     maxNs = sorted.last ?? 0
   }
@@ -42,6 +45,7 @@ public struct LatencyStatistics: Hashable, Sendable {
     meanNs = total == 0 ? 0 : sumNs / Double(total)
     p50Ns = rank(50)
     p90Ns = rank(90)
+    p95Ns = rank(95)
     p99Ns = rank(99)
     self.maxNs = maxNs
   }

@@ -20,13 +20,7 @@ struct CalibrateCommand: ParsableCommand {
   @Option(help: "The device to measure: \(DeviceChoice.accepted).")
   var device: DeviceChoice
 
-  @Option(
-    name: [.customShort("o"), .long],
-    help: ArgumentHelp("The profile to write.", valueName: "file"))
-  var output: String
-
-  @Flag(help: "Overwrite the profile if it exists.")
-  var force = false
+  @OptionGroup var output: OutputFile
 
   @Option(
     help: """
@@ -48,15 +42,15 @@ struct CalibrateCommand: ParsableCommand {
   }
 
   func run() throws {
-    try OutputFile.check(output, overwrites: force)
+    try output.check()
     let (result, residuals) = try measure()
-    try OutputFile.write(ProfileFile.encode(result.profile, residuals: residuals), to: output)
+    try output.write(ProfileFile.encode(result.profile, residuals: residuals))
     try printResult(
       CalibrationTable(
         result.profile, residuals: residuals, skippedPoints: result.skippedPoints
       ).rendered())
     for finding in result.findings { printError("kvsim: warning: \(finding)") }
-    printError("profile: \(output)")
+    output.announce()
   }
 
   private func measure() throws -> (Calibrator.Result, [Residuals]) {

@@ -69,14 +69,10 @@ struct CostCommand: ParsableCommand {
   }
 
   func run() throws {
-    let architecture: ModelArchitecture
-    let profile: Profile
-    do throws(ScenarioError) {
-      architecture = try ModelFile.read(path: model).architecture
-      profile = try ProfileFile.read(path: device).profile
-    } catch {
-      printError("\(error)")
-      throw ExitCode.badInput
+    let (architecture, profile) = try readingInput { () throws(ScenarioError) in
+      (
+        try ModelFile.read(path: model).architecture, try ProfileFile.read(path: device).profile
+      )
     }
     if let obstacle = architecture.obstacle(toDegree: tensorParallelSize) {
       throw failure("--tensor-parallel-size: \(obstacle)", .badInput)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Scenario
 
 /// Exit codes beside 0 and those of the argument parser (64 for a wrong command line).
 extension ExitCode {
@@ -19,6 +20,17 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 func failure(_ error: some CustomStringConvertible, _ code: ExitCode) -> ExitCode {
   printError("kvsim: error: \(error)")
   return code
+}
+
+/// Reads files from outside; prints every error of every file on standard error.
+/// - Throws: exit code 65 where there is one.
+func readingInput<Value>(_ body: () throws(ScenarioError) -> Value) throws -> Value {
+  do throws(ScenarioError) {
+    return try body()
+  } catch {
+    printError("\(error)")
+    throw ExitCode.badInput
+  }
 }
 
 /// Prints a line on standard error, if anybody takes it.

@@ -1,11 +1,19 @@
 import ArgumentParser
 import Foundation
 
-/// A file that a command writes, whole or not at all.
-enum OutputFile {
+/// The profile that a command writes, whole or not at all.
+struct OutputFile: ParsableArguments {
+  @Option(
+    name: [.customShort("o"), .customLong("output")],
+    help: ArgumentHelp("The profile to write.", valueName: "file"))
+  var path: String
+
+  @Flag(help: "Overwrite the profile if it exists.")
+  var force = false
+
   /// Makes sure, before long work begins, that the file can be written.
-  static func check(_ path: String, overwrites: Bool) throws {
-    guard overwrites || !FileManager.default.fileExists(atPath: path) else {
+  func check() throws {
+    guard force || !FileManager.default.fileExists(atPath: path) else {
       throw failure("\(path) exists; pass --force to overwrite it", .runFailed)
     }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
@@ -15,11 +23,14 @@ enum OutputFile {
   }
 
   /// Writes it.
-  static func write(_ text: String, to path: String) throws {
+  func write(_ text: String) throws {
     do {
       try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
       throw failure("\(path): \(error.localizedDescription)", .runFailed)
     }
   }
+
+  /// Says on standard error where it is.
+  func announce() { printError("profile: \(path)") }
 }

@@ -39,12 +39,8 @@ struct ProfileShowCommand: ParsableCommand {
   }
 
   func run() throws {
-    let loaded: LoadedProfile
-    do throws(ScenarioError) {
-      loaded = try ProfileFile.read(path: file)
-    } catch {
-      printError("\(error)")
-      throw ExitCode.badInput
+    let loaded = try readingInput { () throws(ScenarioError) in
+      try ProfileFile.read(path: file)
     }
     let table: ProfileTable
     do throws(ProfileError) {
@@ -84,13 +80,7 @@ struct ProfileImportCommand: ParsableCommand {
   @Option(help: "The tensor parallelism whose tables to read: of one device's share.")
   var tensorParallelSize = 1
 
-  @Option(
-    name: [.customShort("o"), .long],
-    help: ArgumentHelp("The profile to write.", valueName: "file"))
-  var output: String
-
-  @Flag(help: "Overwrite the profile if it exists.")
-  var force = false
+  @OptionGroup var output: OutputFile
 
   func validate() throws {
     guard (1...Limits.heads).contains(tensorParallelSize) else {
@@ -99,21 +89,17 @@ struct ProfileImportCommand: ParsableCommand {
   }
 
   func run() throws {
-    try OutputFile.check(output, overwrites: force)
-    let imported: LLMServingSimImport
-    do throws(ScenarioError) {
+    try output.check()
+    let imported = try readingInput { () throws(ScenarioError) in
       let model = try ModelFile.read(path: model).architecture
       switch from {
       case .llmservingsim:
-        imported = try LLMServingSimImport(
+        return try LLMServingSimImport(
           folder: folder, model: model, degree: tensorParallelSize)
       }
-    } catch {
-      printError("\(error)")
-      throw ExitCode.badInput
     }
-    try OutputFile.write(ProfileFile.encode(imported.profile), to: output)
+    try output.write(ProfileFile.encode(imported.profile))
     for note in imported.notes { printError("kvsim: warning: \(note)") }
-    printError("profile: \(output)")
+    output.announce()
   }
 }

@@ -20,13 +20,9 @@ struct ProfileCompareCommand: ParsableCommand {
   var second: String
 
   func run() throws {
-    let table: ProfileComparisonTable
-    do throws(ScenarioError) {
-      table = ProfileComparisonTable(
+    let table = try readingInput { () throws(ScenarioError) in
+      ProfileComparisonTable(
         try ProfileFile.read(path: first).profile, try ProfileFile.read(path: second).profile)
-    } catch {
-      printError("\(error)")
-      throw ExitCode.badInput
     }
     try printResult(table.rendered())
   }

@@ -22,28 +22,18 @@ struct ProfileDeriveCommand: ParsableCommand {
   @Option(help: "The data sheet of the device to derive for.")
   var device: String
 
-  @Option(
-    name: [.customShort("o"), .long],
-    help: ArgumentHelp("The profile to write.", valueName: "file"))
-  var output: String
-
-  @Flag(help: "Overwrite the profile if it exists.")
-  var force = false
+  @OptionGroup var output: OutputFile
 
   func run() throws {
-    try OutputFile.check(output, overwrites: force)
-    let derived: LoadedProfile
-    do throws(ScenarioError) {
+    try output.check()
+    let derived = try readingInput { () throws(ScenarioError) in
       let loaded = try ProfileFile.read(path: file)
-      derived = ProfileFile.derived(
+      return ProfileFile.derived(
         from: loaded,
         source: try DataSheetFile.read(source, in: "", besideProfile: file),
         target: try DataSheetFile.read(device, in: "", besideProfile: file))
-    } catch {
-      printError("\(error)")
-      throw ExitCode.badInput
     }
-    try OutputFile.write(derived.text, to: output)
-    printError("profile: \(output)")
+    try output.write(derived.text)
+    output.announce()
   }
 }

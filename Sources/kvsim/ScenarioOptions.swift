@@ -20,12 +20,8 @@ struct ScenarioOptions: ParsableArguments {
 
   /// Reads the scenario; prints every error of every file on standard error.
   func load() throws -> ServingScenario {
-    do throws(ScenarioError) {
-      return try ServingScenario.load(
-        path: scenario, profileOverride: profile, seedOverride: seed)
-    } catch {
-      printError("\(error)")
-      throw ExitCode.badInput
+    try readingInput { () throws(ScenarioError) in
+      try ServingScenario.load(path: scenario, profileOverride: profile, seedOverride: seed)
     }
   }
 

@@ -19,12 +19,8 @@ struct ValidateCommand: ParsableCommand {
 
   func run() throws {
     for path in try ValidateCommand.scenarios(paths) {
-      let scenario: ServingScenario
-      do throws(ScenarioError) {
-        scenario = try ServingScenario.load(path: path)
-      } catch {
-        printError("\(error)")
-        throw ExitCode.badInput
+      let scenario = try readingInput { () throws(ScenarioError) in
+        try ServingScenario.load(path: path)
       }
       let validation: Validation
       do throws(PlanningError) {

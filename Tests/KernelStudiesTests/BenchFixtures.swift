@@ -30,10 +30,10 @@ final class ScriptedDevice: CPUBenchDevice {
     if case .linear(let tokens, _, _) = shape, refusedLinearTokens.contains(tokens) {
       throw .unsupportedShape(field: "tokens", value: tokens, accepted: "others")
     }
-    calls.append("\(shape.kvFormat?.name ?? "weights") x\(repeats)")
-    let factor = shape.kvFormat == nil ? linearFactor : 1
+    calls.append("\(shape.format?.name ?? "weights") x\(repeats)")
+    let factor = shape.format == nil ? linearFactor : 1
     let ns = Int64(2 * factor * Double(shape.ratedBytes) / Double(facts.coreCount))
-    let turned = shape.kvFormat?.rotation == nil ? 0 : rotationNs
+    let turned = shape.format?.rotation == nil ? 0 : rotationNs
     return [Int64](repeating: ns + turned, count: repeats)
   }
 

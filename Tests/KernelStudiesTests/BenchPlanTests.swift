@@ -10,7 +10,7 @@ struct BenchPlanTests {
     #expect(groups.count == 16)
     var shapes: Set<[Int]> = []
     for group in groups {
-      #expect(group.cases.map(\.kvFormat) == [.fp16, .int4, .int4Rotated])
+      #expect(group.cases.map(\.format) == [.fp16, .int4, .int4Rotated])
       for case .decodeAttention(let batch, let context, let heads, _) in group.cases {
         shapes.insert([batch, context])
         #expect(heads == HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128))
@@ -49,7 +49,7 @@ struct BenchPlanTests {
     #expect(plan.groups.map(\.label) == labels)
     for group in plan.groups {
       let formats: [KVFormat?] = group.kind == .linear ? [nil] : [.fp16, .int4, .int4Rotated]
-      #expect(group.cases.map(\.kvFormat) == formats)
+      #expect(group.cases.map(\.format) == formats)
     }
     let layers = plan.groups.filter { $0.kind == .linear }.map { $0.cases[0] }
     #expect(layers[0] == .linear(tokens: 1, outputs: 6144, inputs: 4096))
@@ -74,7 +74,7 @@ struct BenchPlanTests {
     for kind in [BenchGroup.Kind.append, .gather] {
       let groups = BenchPlan.quick.groups.filter { $0.kind == kind }
       #expect(
-        groups.map { $0.cases.map { $0.kvFormat?.name } } == [
+        groups.map { $0.cases.map { $0.format?.name } } == [
           ["fp16", "int4", "int4-rotated", "int4-rotated-128-kv"]
         ])
     }

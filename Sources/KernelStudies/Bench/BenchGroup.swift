@@ -49,17 +49,6 @@ public struct BenchGroup: Hashable, Sendable {
 }
 
 extension OperatorShape {
-  /// The format of the pages; nil where there are none.
-  public var kvFormat: KVFormat? {
-    switch self {
-    case .linear, .experts, .elementwise: nil
-    case .append(_, _, let format), .gather(_, _, let format),
-      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
-      .mixedAttention(_, _, _, _, _, let format):
-      format
-    }
-  }
-
   /// The same with pages of another format, where it has pages.
   public func with(_ format: KVFormat) -> OperatorShape {
     switch self {

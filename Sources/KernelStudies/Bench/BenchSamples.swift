@@ -37,7 +37,7 @@ public struct BenchSamples: Hashable, Sendable {
 
   /// The place of the case with `format`.
   public func index(of format: KVFormat) -> Int? {
-    group.cases.firstIndex { $0.kvFormat == format }
+    group.cases.firstIndex { $0.format == format }
   }
 
   /// Nanoseconds of a call.

@@ -121,7 +121,7 @@ struct BenchSession {
   ) throws(DeviceError) -> Double? {
     switch kind {
     case .decode, .decodeOneThread:
-      guard let cpu = device as? any CPUBenchDevice, let format = shape.kvFormat else { return nil }
+      guard let cpu = device as? any CPUBenchDevice, let format = shape.format else { return nil }
       return try cpu.measurePageRead(
         heads: plan.heads, format: format, blockSize: plan.blockSize, repeats: 1)
     case .linear:

@@ -132,7 +132,7 @@ extension BenchResult {
       }
     }
     return samples(of: rule.kind).compactMap { samples in
-      guard let index = samples.group.cases.firstIndex(where: { $0.kvFormat == rule.format }),
+      guard let index = samples.group.cases.firstIndex(where: { $0.format == rule.format }),
         rule.scope.covers(samples.group.cases[index]),
         !rule.scope.isBeyondCache || exceedsCache(samples, index),
         let spread = spread(rule.figure, samples, index)
