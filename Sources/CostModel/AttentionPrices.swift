@@ -1,6 +1,7 @@
 import Operators
 
-/// The time of a step's attention in all layers, windows included.
+/// The time of a step's attention in all layers, windows included, and of reading back what is
+/// cached where kernels cannot attend to it as it is stored.
 ///
 /// A layer whose attention has a window is priced as attention over as many query–key pairs as the
 /// window leaves.
@@ -9,6 +10,11 @@ struct AttentionPrices: Sendable {
   private let prefill: OperatorModel
   /// Where all attention of a step is one launch.
   private let launched: LaunchedAttentionModel?
+  /// Where chunks attend to a copy of their prefix that has to be made first: of profiles that have
+  /// times of it in this format.
+  private let gather: OperatorModel?
+  /// Whether the chunks of a step share one launch.
+  private let chunksShareLaunch: Bool
   private let heads: HeadGeometry
   private let format: KVFormat
   /// How many layers have each window; nil: attention to all tokens.
@@ -29,6 +35,8 @@ struct AttentionPrices: Sendable {
     launched = try LaunchedAttentionModel(format: format, heads: heads, profile: profile)
     decode = try OperatorModel(.decodeAttention, format: format, heads: heads, profile: profile)
     prefill = try OperatorModel(.prefillAttention, format: format, heads: heads, profile: profile)
+    gather = try? OperatorModel(.gather, format: format, heads: heads, profile: profile)
+    chunksShareLaunch = profile.chunksShareLaunch
     var layers: [Int?: Int] = [:]
     for group in model.layerGroups { layers[group.attentionWindow, default: 0] += group.count }
     windows = layers.map { (window: $0.key, layers: Double($0.value)) }
@@ -64,7 +72,11 @@ struct AttentionPrices: Sendable {
   /// alone.
   func add(_ batch: BatchShape, decodes: StepCost, to cost: inout StepCost) {
     guard let launched else {
-      cost.add(chunks(batch.chunks), to: \.prefillAttentionNs)
+      var time = PricedTime()
+      forEachLaunch(of: batch.chunks) { _, _, count, prediction in
+        time.add(prediction, times: count)
+      }
+      cost.add(time, to: \.prefillAttentionNs)
       cost += decodes
       return
     }
@@ -96,24 +108,20 @@ struct AttentionPrices: Sendable {
     let sequences = batch.decodeSequences
     let context = sequences > 0 ? batch.contextTokens / sequences : 0
     guard let launched, !batch.chunks.isEmpty else {
-      return windows.flatMap { window, layers in
-        var parts = batch.chunks.map { chunk in
-          let (shape, share) = launch(of: chunk, through: window)
-          return StepPart(
-            name: "prefill attention", shape: shape, count: layers * share,
-            prediction: prefill.predict(shape))
-        }
-        if sequences > 0 {
+      var parts: [StepPart] = []
+      forEachLaunch(of: batch.chunks) { name, shape, count, prediction in
+        parts.append(StepPart(name: name, shape: shape, count: count, prediction: prediction))
+      }
+      guard sequences > 0 else { return parts }
+      return parts
+        + windows.map { window, layers in
           let shape = OperatorShape.decodeAttention(
             sequences: sequences, context: min(context, window ?? .max), heads: heads,
             format: format)
-          parts.append(
-            StepPart(
-              name: "decode attention", shape: shape, count: layers,
-              prediction: decode.predict(shape)))
+          return StepPart(
+            name: "decode attention", shape: shape, count: layers,
+            prediction: decode.predict(shape))
         }
-        return parts
-      }
     }
     let tokens = batch.chunks.reduce(0) { $0 + $1.tokens }
     return windows.map { window, layers in
@@ -121,7 +129,7 @@ struct AttentionPrices: Sendable {
       let prefix = max(0, (pairs - tokens * (tokens + 1) / 2) / tokens)
       let shape: OperatorShape =
         sequences == 0
-        ? .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+        ? prefillShape(tokens: tokens, prefix: prefix)
         : .mixedAttention(
           tokens: tokens, prefix: prefix, sequences: sequences,
           context: min(context, window ?? .max), heads: heads, format: format)
@@ -132,27 +140,41 @@ struct AttentionPrices: Sendable {
     }
   }
 
-  /// Attention of prompts, a launch each.
-  private func chunks(_ chunks: [PrefillChunk]) -> PricedTime {
-    var time = PricedTime()
-    for chunk in chunks {
-      for (window, layers) in windows {
-        let (shape, share) = launch(of: chunk, through: window)
-        time.add(prefill.predict(shape), times: layers * share)
+  /// Every launch that prompts need, where single tokens have launches of their own: what it is,
+  /// its shape, how often a step has it, and its time.
+  private func forEachLaunch(
+    of chunks: [PrefillChunk],
+    _ body: (
+      _ name: String, _ shape: OperatorShape, _ count: Double, OperatorModel.Prediction
+    ) -> Void
+  ) {
+    func read(_ tokens: Int, layers: Double) {
+      guard let gather, tokens > 0 else { return }
+      let shape = OperatorShape.gather(tokens: tokens, heads: heads, format: format)
+      body("gather", shape, layers, gather.predict(shape))
+    }
+    for (window, layers) in windows {
+      if chunksShareLaunch, !chunks.isEmpty {
+        let tokens = chunks.reduce(0) { $0 + $1.tokens }
+        let pairs = chunks.reduce(0) { $0 + $1.pairs(through: window) }
+        let prefix = max(0, (pairs - tokens * (tokens + 1) / 2) / tokens)
+        read(chunks.reduce(0) { $0 + $1.gathered(through: window) }, layers: layers)
+        body(
+          "prefill attention", prefillShape(tokens: tokens, prefix: prefix), layers,
+          prefill.prefill(tokens: Double(tokens), pairs: Double(pairs)))
+        continue
+      }
+      for chunk in chunks {
+        let seen = chunk.seen(through: window)
+        let shape = prefillShape(tokens: chunk.tokens, prefix: seen.prefix)
+        read(chunk.gathered(through: window), layers: layers)
+        body("prefill attention", shape, layers * seen.share, prefill.predict(shape))
       }
     }
-    return time
   }
 
-  /// The launch that a chunk is priced as, and how much of it counts.
-  private func launch(
-    of chunk: PrefillChunk, through window: Int?
-  ) -> (shape: OperatorShape, share: Double) {
-    let seen = chunk.seen(through: window)
-    return (
-      .prefillAttention(
-        tokens: chunk.tokens, prefix: seen.prefix, heads: heads, format: format), seen.share
-    )
+  private func prefillShape(tokens: Int, prefix: Int) -> OperatorShape {
+    .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
   }
 }
 
@@ -167,6 +189,13 @@ extension PrefillChunk {
     let unbounded = max(0, window - prefix)
     return OperatorShape.attendedPairs(tokens: unbounded, prefix: prefix)
       + (tokens - unbounded) * window
+  }
+
+  /// Tokens that have to be read back before the chunk attends to them: none without a prefix,
+  /// since those that were just computed are at hand; else the prefix, as far as it is seen, and
+  /// they.
+  func gathered(through window: Int?) -> Int {
+    prefix > 0 ? min(prefix, window ?? .max) + tokens : 0
   }
 
   /// The prefix with which as many tokens have the pairs that a window leaves; where even none is

@@ -83,9 +83,9 @@ extension Profile {
         kernelVersion: device.kernelVersion),
       measuredAtUTC: measuredAtUTC, blockSize: blockSize,
       readBytesPerSecond: Int(min(max(read, 1), 0x1p60)),
-      measurements: measurements.map(scaling.scaled),
+      chunksShareLaunch: chunksShareLaunch, measurements: measurements.map(scaling.scaled),
       derivation: Derivation(
-        from: "\(device.name), \(origin)", uncertainties: scaling.uncertainties(measurements)))
+        from: "\(device.name), \(origin)", uncertainties: scaling.uncertainties(self)))
   }
 }
 
@@ -135,7 +135,7 @@ private struct Scaling {
       })
   }
 
-  func uncertainties(_ points: [Measurement]) -> [Derivation.Uncertainty] {
+  func uncertainties(_ profile: Profile) -> [Derivation.Uncertainty] {
     struct Key: Hashable {
       let kind: OperatorKind
       let format: KVFormat?
@@ -143,12 +143,12 @@ private struct Scaling {
     let range =
       max(1, memoryRatio, arithmeticRatio) - min(1, memoryRatio, arithmeticRatio)
     var widths: [Key: [Double]] = [:]
-    for point in points {
+    for point in profile.measurements {
       let key = Key(kind: point.shape.kind, format: point.shape.format)
       widths[key, default: []].append(Scaling.millionths(range / factor(point)))
     }
     let keys = OperatorKind.allCases.flatMap { kind in
-      ([nil] + KVFormat.named.map(Optional.some)).map { Key(kind: kind, format: $0) }
+      ([nil] + profile.formats.map(Optional.some)).map { Key(kind: kind, format: $0) }
     }
     return keys.compactMap { key in
       guard let own = widths[key]?.sorted(), let largest = own.last else { return nil }

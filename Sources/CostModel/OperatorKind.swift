@@ -66,21 +66,27 @@ extension OperatorShape {
   }
 
   /// The same operator and size on other heads.
-  func with(heads: HeadGeometry) -> OperatorShape {
+  func with(heads: HeadGeometry) -> OperatorShape { with(heads: heads, format: nil) }
+  /// The same operator and size in another format.
+  func with(format: KVFormat) -> OperatorShape { with(heads: nil, format: format) }
+
+  private func with(heads other: HeadGeometry?, format new: KVFormat?) -> OperatorShape {
     switch self {
     case .linear, .experts, .elementwise: self
-    case .append(let tokens, _, let format):
-      .append(tokens: tokens, heads: heads, format: format)
-    case .gather(let tokens, _, let format):
-      .gather(tokens: tokens, heads: heads, format: format)
-    case .decodeAttention(let sequences, let context, _, let format):
-      .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
-    case .prefillAttention(let tokens, let prefix, _, let format):
-      .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
-    case .mixedAttention(let tokens, let prefix, let sequences, let context, _, let format):
+    case .append(let tokens, let heads, let format):
+      .append(tokens: tokens, heads: other ?? heads, format: new ?? format)
+    case .gather(let tokens, let heads, let format):
+      .gather(tokens: tokens, heads: other ?? heads, format: new ?? format)
+    case .decodeAttention(let sequences, let context, let heads, let format):
+      .decodeAttention(
+        sequences: sequences, context: context, heads: other ?? heads, format: new ?? format)
+    case .prefillAttention(let tokens, let prefix, let heads, let format):
+      .prefillAttention(
+        tokens: tokens, prefix: prefix, heads: other ?? heads, format: new ?? format)
+    case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, let format):
       .mixedAttention(
-        tokens: tokens, prefix: prefix, sequences: sequences, context: context, heads: heads,
-        format: format)
+        tokens: tokens, prefix: prefix, sequences: sequences, context: context,
+        heads: other ?? heads, format: new ?? format)
     }
   }
 }

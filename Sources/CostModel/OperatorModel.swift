@@ -45,7 +45,8 @@ public struct OperatorModel: Sendable {
     }
     guard !fit.isEmpty else { throw .notMeasured(kind, format) }
     self.kind = kind
-    guard let heads = kind == .append ? heads?.withoutGroups : heads else {
+    let isOfCacheAlone = kind == .append || kind == .gather
+    guard let heads = isOfCacheAlone ? heads?.withoutGroups : heads else {
       (scale, isDerived) = (1, false)
       grid = Grid(points: fit.map(OperatorModel.point))
       return
@@ -71,8 +72,9 @@ public struct OperatorModel: Sendable {
       y = Double(sequences)
       measuredX = { _ in Double(context) }
     case .prefillAttention(let tokens, let prefix, _, _):
-      y = Double(prefix)
-      measuredX = { OperatorModel.pairs(tokens: Double(tokens), prefix: $0) }
+      return prefill(
+        tokens: Double(tokens),
+        pairs: OperatorModel.pairs(tokens: Double(tokens), prefix: Double(prefix)))
     case .elementwise(_, let rows, let width):
       y = Double(width)
       measuredX = { _ in Double(rows) }
@@ -83,11 +85,39 @@ public struct OperatorModel: Sendable {
     }
     let blend = grid.blend(at: y)
     let value = grid.value(blend, x: measuredX)
-    let ns = value.ns * scale * outsideFactor(blend, y: y, shape: shape)
-    return Prediction(
-      ns: ns,
-      basis: isDerived
-        ? .derived : blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+    // Outside the measured curves the nearest curve's time grows or shrinks with the work.
+    let factor = blend.isOutside ? y / grid.y[blend.lower] : 1
+    return prediction(
+      ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
+  }
+
+  /// The time of one launch of prefill attention over a chunk, or over several: that of one chunk
+  /// with as many tokens and query–key pairs together. Neither need be whole.
+  ///
+  /// Where nothing was measured after a prefix, as of kernels that take a prompt at once, the time
+  /// is linear in the pairs whatever the prefix: a short chunk after a long prefix has as much to
+  /// do as a longer one without, and fills the device as well.
+  /// - Precondition: this is the model of prefill attention.
+  func prefill(tokens: Double, pairs: Double) -> Prediction {
+    precondition(kind == .prefillAttention)
+    // Chunks that do not see each other have fewer pairs than one without a prefix.
+    let prefix = max(0, pairs / tokens - (tokens + 1) / 2)
+    let blend = grid.blend(at: prefix)
+    let isLinearInPairs = grid.y[0] == 0 && (prefix == 0 || grid.y.count == 1)
+    let value = grid.value(blend) { curvePrefix in
+      isLinearInPairs ? pairs : OperatorModel.pairs(tokens: tokens, prefix: curvePrefix)
+    }
+    let factor =
+      blend.isOutside && !isLinearInPairs
+      ? pairs / OperatorModel.pairs(tokens: tokens, prefix: grid.y[blend.lower]) : 1
+    return prediction(
+      ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
+  }
+
+  private func prediction(ns: Double, isExtrapolated: Bool) -> Prediction {
+    Prediction(
+      ns: ns * scale,
+      basis: isDerived ? .derived : isExtrapolated ? .extrapolated : .interpolated)
   }
 
   /// The time of a dense layer of so many weights over so many tokens; neither need be whole.
@@ -132,18 +162,6 @@ public struct OperatorModel: Sendable {
   var mostTokens: Double {
     precondition(kind == .linear)
     return grid.curves.compactMap(\.x.last).max()!
-  }
-
-  /// Where y lies outside the measured curves, the nearest curve's time grows or shrinks with the
-  /// work: weights, sequences, or query–key pairs.
-  private func outsideFactor(_ blend: Grid.Blend, y: Double, shape: OperatorShape) -> Double {
-    guard blend.isOutside else { return 1 }
-    let nearest = grid.y[blend.lower]
-    if case .prefillAttention(let tokens, _, _, _) = shape {
-      return OperatorModel.pairs(tokens: Double(tokens), prefix: y)
-        / OperatorModel.pairs(tokens: Double(tokens), prefix: nearest)
-    }
-    return y / nearest
   }
 
   /// A straight piece of decode attention's time as contexts grow.

@@ -58,6 +58,9 @@ public struct Profile: Hashable, Sendable {
   /// Bytes per second of a plain read by all threads, from memory larger than the caches; of an
   /// imported profile what the memory is specified for.
   public let readBytesPerSecond: Int
+  /// Whether the prompts of a step share one launch of attention, as in engines with kernels for
+  /// sequences of various lengths; else each chunk has a launch of its own.
+  public let chunksShareLaunch: Bool
   /// Every point, in the order in which it was taken.
   public let measurements: [Measurement]
   /// What a derived profile was derived from; nil of every other.
@@ -70,13 +73,25 @@ public struct Profile: Hashable, Sendable {
     return "\(provenance.rawValue) \(measuredAtUTC)"
   }
 
+  /// The formats that points have, in the order in which tables show them: as wide as the measured
+  /// kernels keep them.
+  public var formats: [KVFormat] {
+    let measured = Set(measurements.compactMap(\.shape.format))
+    return KVFormat.named.flatMap { named in measured.filter { $0.name == named.name } }
+  }
+
+  /// The format of this name as the measured kernels keep it; nil where none was measured.
+  public func format(named name: String) -> KVFormat? { formats.first { $0.name == name } }
+
   /// A profile, complete.
   /// - Precondition: a profile has a derivation if and only if it is derived.
   public init(
     provenance: Provenance, device: Device, measuredAtUTC: String, blockSize: Int,
-    readBytesPerSecond: Int, measurements: [Measurement], derivation: Derivation? = nil
+    readBytesPerSecond: Int, chunksShareLaunch: Bool = false, measurements: [Measurement],
+    derivation: Derivation? = nil
   ) {
     precondition((provenance == .derived) == (derivation != nil))
+    self.chunksShareLaunch = chunksShareLaunch
     self.provenance = provenance
     self.device = device
     self.measuredAtUTC = measuredAtUTC
@@ -90,6 +105,7 @@ public struct Profile: Hashable, Sendable {
   func with(measurements: [Measurement]) -> Profile {
     Profile(
       provenance: provenance, device: device, measuredAtUTC: measuredAtUTC, blockSize: blockSize,
-      readBytesPerSecond: readBytesPerSecond, measurements: measurements, derivation: derivation)
+      readBytesPerSecond: readBytesPerSecond, chunksShareLaunch: chunksShareLaunch,
+      measurements: measurements, derivation: derivation)
   }
 }

@@ -49,14 +49,15 @@ public struct ProfileComparison: Hashable, Sendable {
 
   /// Compares two profiles.
   ///
-  /// Where a profile has one shape several times, the first counts. Linear in the points, but for
+  /// Formats of one name are compared, also where one profile's kernels keep wider scales. Where a
+  /// profile has one shape several times, the first counts. Linear in the points, but for
   /// the fits of the first profile: one for each operator, format and shape of heads.
   public init(_ first: Profile, _ second: Profile) {
     var times = FirstTimes(first)
     var rows: [Row] = []
     var all: [(firstNs: Double, secondNs: Double)] = []
     for kind in OperatorKind.allCases {
-      for format in [nil] + KVFormat.named.map(Optional.some) {
+      for format in [nil] + second.formats.map(Optional.some) {
         let own = second.measurements.filter {
           $0.shape.kind == kind && $0.shape.format == format
         }
@@ -65,10 +66,11 @@ public struct ProfileComparison: Hashable, Sendable {
         var pairs: [(firstNs: Double, secondNs: Double)] = []
         for point in own {
           let firstNs: Double
-          if let measured = times.measured(point.shape) {
+          let shape = times.ownShape(point.shape)
+          if let measured = times.measured(shape) {
             firstNs = measured
             equal += 1
-          } else if let fitted = times.predicted(point.shape) {
+          } else if let fitted = times.predicted(shape) {
             firstNs = fitted
             predicted += 1
           } else {
@@ -97,14 +99,23 @@ private struct FirstTimes {
   }
 
   private let profile: Profile
+  private let formats: [KVFormat]
   private let medians: [OperatorShape: Int64]
   /// Nil for operators that the profile has not.
   private var models: [Key: OperatorModel?] = [:]
 
   init(_ profile: Profile) {
     self.profile = profile
+    formats = profile.formats
     medians = Dictionary(
       profile.measurements.map { ($0.shape, $0.medianNs) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The same operator and size in this profile's format of the same name, where it has one.
+  func ownShape(_ shape: OperatorShape) -> OperatorShape {
+    guard let own = shape.format.flatMap({ format in formats.first { $0.name == format.name } })
+    else { return shape }
+    return shape.with(format: own)
   }
 
   /// The median at this very shape, in nanoseconds.

@@ -99,7 +99,7 @@ extension Profile {
   public func residuals(of heldOut: [HeldOutPoint]) -> [Residuals] {
     var all: [Residuals] = []
     for kind in OperatorKind.allCases {
-      for format in [nil] + KVFormat.named.map(Optional.some) {
+      for format in [nil] + formats.map(Optional.some) {
         func isOwn(_ shape: OperatorShape) -> Bool { shape.kind == kind && shape.format == format }
         let errors = heldOut.filter { isOwn($0.measurement.shape) }.map { abs($0.error) }
         guard !errors.isEmpty else { continue }

@@ -6,7 +6,8 @@ public struct StepCost: Hashable, Sendable {
   public var appendNs: Int64
   /// Attention of decode tokens over their contexts.
   public var decodeAttentionNs: Int64
-  /// Attention of prefill chunks over their prefixes and themselves.
+  /// Attention of prefill chunks over their prefixes and themselves, and reading these back from
+  /// the cache where the measured kernels need it.
   public var prefillAttentionNs: Int64
   /// Norms, rotary embedding, activation, residuals, embedding look-up and sampling.
   public var elementwiseNs: Int64

@@ -45,6 +45,13 @@ public struct KVFormat: Hashable, Sendable {
     name: "int4-rotated", bits: 4, metadataBytes: 4,
     rotation: Rotation(order: 128, includesValues: false))
 
+  /// This format with so many bytes of scale and zero for a vector, as kernels keep them that are
+  /// not the bundled ones; sixteen-bit formats have none. The name stays.
+  public func with(metadataBytesPerVector bytes: Int) -> KVFormat {
+    guard metadataBytesPerVector > 0 else { return self }
+    return KVFormat(name: name, bits: bitsPerElement, metadataBytes: bytes, rotation: rotation)
+  }
+
   /// Orders of Hadamard blocks that the kernels are proven for.
   public static let rotationOrders = [16, 32, 64, 128, 256]
 

@@ -78,6 +78,8 @@ public enum Limits {
   public static let repeats = 100_000
   /// Nanoseconds of one call: a little under twelve days.
   public static let callNs = Int(Measurement.longestNs)
+  /// Bytes of scale and zero of a vector.
+  public static let metadataBytes = 1 << 6
   /// Threads of a device.
   public static let threads = 1 << 16
   /// Bytes per second that a data sheet may state: from a slow CPU's memory to far beyond any

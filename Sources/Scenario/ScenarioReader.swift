@@ -36,7 +36,7 @@ struct ScenarioReader {
     let profile = deviceReader.profile(file)
     let profileCursor = deviceReader.profileCursor
     diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
-    let formats = formats(file)
+    let named = formats(file)
     let engine = EngineReader(log: log).options(file)
     let hostOverhead = EngineReader(log: log).hostOverhead(file)
     let parallelism = parallelism(file, engine, model?.architecture)
@@ -46,9 +46,10 @@ struct ScenarioReader {
     diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
     let reference = reference(file)
     if let reference, let workload { checkReference(file, reference, workload) }
+    var formats: [KVFormat]?
     if let profile {
       checkBlockSize(file, engine, profile, at: profileCursor)
-      checkFormats(file, formats, profile)
+      formats = named.map { measured($0, file, profile) }
     }
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let seed, let model,
       let profile, let formats, let engine, let hostOverhead, let parallelism, let workload
@@ -260,17 +261,20 @@ struct ScenarioReader {
         + "accepted: the run whose requests are replayed")
   }
 
-  private func checkFormats(
-    _ file: MappingCursor, _ formats: [KVFormat]?, _ profile: LoadedProfile
-  ) {
-    guard let formats else { return }
-    let measured = ProfileCoverage.formats(profile.profile)
+  /// The formats as the profile's kernels keep them; an error for each that was not measured.
+  private func measured(
+    _ formats: [KVFormat], _ file: MappingCursor, _ profile: LoadedProfile
+  ) -> [KVFormat] {
     let key = file.optional("kv_cache")?.anyMapping(keys: SchemaKeys.kvCache)?.optional("format")
-    for format in formats where !measured.contains(format.name) {
-      let shown = KVFormat.named.map(\.name).filter(measured.contains).joined(separator: ", ")
-      log.report(
-        at: key?.node.position ?? file.position, key: "kv_cache.format",
-        "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
+    return formats.compactMap { format in
+      let measured = profile.profile.format(named: format.name)
+      if measured == nil {
+        let shown = profile.profile.formats.map(\.name).joined(separator: ", ")
+        log.report(
+          at: key?.node.position ?? file.position, key: "kv_cache.format",
+          "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
+      }
+      return measured
     }
   }
 }

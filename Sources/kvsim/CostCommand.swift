@@ -86,10 +86,15 @@ struct CostCommand: ParsableCommand {
     let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
     let step = BatchShape(
       chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context)
+    guard let format = profile.format(named: format) else {
+      let measured = profile.formats.map(\.name).joined(separator: ", ")
+      throw failure(
+        "\(device): `\(format)` was not measured there; accepted: \(measured)", .badInput)
+    }
     let table: CostTable
     do throws(ProfileError) {
       table = try CostTable(
-        step, model: architecture, format: KVFormat(name: format)!, profile: profile,
+        step, model: architecture, format: format, profile: profile,
         parallelism: parallelism ?? .none)
     } catch {
       throw failure("\(device): \(error)", .badInput)

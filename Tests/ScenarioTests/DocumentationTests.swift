@@ -55,7 +55,7 @@ import Testing
     #expect(!weights.overflow && !weights.partialValue.multipliedReportingOverflow(by: 3).overflow)
     let rows = Limits.experts * Limits.hiddenSize + 4 * Limits.expertWidth
     #expect(!rows.multipliedReportingOverflow(by: 4 * Limits.batchedTokens).overflow)
-    let kvBytes = (4 * queryWidth + 8 * Limits.heads) * Limits.layers
+    let kvBytes = (4 * queryWidth + 2 * Limits.metadataBytes * Limits.heads) * Limits.layers
     #expect(!kvBytes.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
     #expect(!Limits.requests.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
   }

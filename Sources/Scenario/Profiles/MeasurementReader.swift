@@ -4,6 +4,8 @@ import Operators
 /// One measurement of a profile.
 struct MeasurementReader {
   let cursor: Cursor
+  /// The formats that points may have.
+  let formats: [KVFormat]
 
   /// Nil with at least one error where it is refused.
   func measurement() -> Measurement? {
@@ -129,9 +131,7 @@ struct MeasurementReader {
   }
 
   private func format(_ point: MappingCursor) -> KVFormat? {
-    point.required("format", accepted: "a format's name")?
-      .choice(of: KVFormat.named.map(\.name))
-      .flatMap(KVFormat.init(name:))
+    point.required("format", accepted: "a format's name")?.format(of: formats)
   }
 
   private func times(_ cursor: Cursor) -> [Int64]? {
@@ -143,5 +143,12 @@ struct MeasurementReader {
     }
     let times = items.compactMap { $0.integer(in: 1...Limits.callNs, unit: "nanoseconds") }
     return times.count == items.count ? times.map(Int64.init) : nil
+  }
+}
+
+extension Cursor {
+  /// The one of `formats` whose name stands here.
+  func format(of formats: [KVFormat]) -> KVFormat? {
+    choice(of: formats.map(\.name)).flatMap { name in formats.first { $0.name == name } }
   }
 }

@@ -5,7 +5,8 @@ import Operators
 /// attention operator has is there for all that a step needs.
 ///
 /// Attention in one launch stands for writing the cache too: an engine does both in one layer.
-/// Small operators that are missing are derived, and gathering is not priced.
+/// Small operators that are missing are derived, and without `gather` prompts attend to the cache
+/// as it is stored.
 struct ProfileCoverage {
   /// What is missing, a sentence each; empty where a fit is possible.
   let gaps: [String]
@@ -21,9 +22,8 @@ struct ProfileCoverage {
       if kind == .append, formats[.mixedAttention] != nil { continue }
       gaps.append("no measurement of `\(kind.name)` with `held_out`: false; a fit needs some")
     }
-    let measured = KVFormat.named.filter { format in
-      formats.values.contains { $0.contains(format) }
-    }
+    let all = Set(formats.values.flatMap { $0 }.compactMap { $0 })
+    let measured = KVFormat.named.flatMap { named in all.filter { $0.name == named.name } }
     for format in measured {
       let isLaunchedAtOnce = formats[.mixedAttention]?.contains(format) ?? false
       for kind in [OperatorKind.append, .decodeAttention, .prefillAttention] {
@@ -65,10 +65,5 @@ struct ProfileCoverage {
       if cells > Limits.gridCells { return true }
     }
     return false
-  }
-
-  /// The formats that attention was measured in.
-  static func formats(_ profile: Profile) -> Set<String> {
-    Set(profile.measurements.compactMap { $0.shape.format?.name })
   }
 }

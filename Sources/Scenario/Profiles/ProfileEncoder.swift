@@ -45,7 +45,14 @@ struct ProfileEncoder {
       "    \"last_level_cache_bytes\": \(device.lastLevelCacheBytes)",
       "  },",
       "  \"block_size\": \(profile.blockSize),",
-      "  \"read_bytes_per_second\": \(profile.readBytesPerSecond),",
+    ]
+    let metadata = profile.formats.first { $0.metadataBytesPerVector > 0 }?.metadataBytesPerVector
+    if let metadata, metadata != KVFormat.int4.metadataBytesPerVector {
+      lines.append("  \"metadata_bytes_per_vector\": \(metadata),")
+    }
+    if profile.chunksShareLaunch { lines.append("  \"chunks_share_launch\": true,") }
+    lines += [
+      "  \"read_bytes_per_second\": \(profile.readBytesPerSecond),"
     ]
   }
 

@@ -25,15 +25,19 @@ struct ProfileReader {
     let readBytesPerSecond = file.required("read_bytes_per_second", accepted: "bytes a second")?
       .integer(in: 1...Limits.memoryBytes, unit: "bytes per second")
     let measuredAt = measuredAt(file)
-    let measurements = measurements(file)
+    let formats = formats(file)
+    // `.some(nil)` is a value that was refused.
+    let sharing = file.optional("chunks_share_launch").map { $0.boolean() }
+    let measurements = measurements(file, formats)
     checkResiduals(file)
-    let derivation = derivation(file, provenance)
+    let derivation = derivation(file, provenance, formats)
     guard log.isEmpty, let provenance, let device, let measuredAt, let blockSize,
-      let readBytesPerSecond, let measurements
+      let readBytesPerSecond, let measurements, let chunksShareLaunch = sharing ?? false
     else { return nil }
     return Profile(
       provenance: provenance, device: device, measuredAtUTC: measuredAt, blockSize: blockSize,
-      readBytesPerSecond: readBytesPerSecond, measurements: measurements, derivation: derivation)
+      readBytesPerSecond: readBytesPerSecond, chunksShareLaunch: chunksShareLaunch,
+      measurements: measurements, derivation: derivation)
   }
 
   /// Of another version nothing else is judged: its rules are not known here.
@@ -110,7 +114,15 @@ struct ProfileReader {
       lastLevelCacheBytes: cacheBytes, driver: driver, kernelVersion: kernelVersion)
   }
 
-  private func measurements(_ file: MappingCursor) -> [Measurement]? {
+  /// The formats as the measured kernels keep them.
+  private func formats(_ file: MappingCursor) -> [KVFormat] {
+    let bytes = file.optional("metadata_bytes_per_vector")?
+      .integer(in: 1...Limits.metadataBytes, unit: "bytes")
+    guard let bytes else { return KVFormat.named }
+    return KVFormat.named.map { $0.with(metadataBytesPerVector: bytes) }
+  }
+
+  private func measurements(_ file: MappingCursor, _ formats: [KVFormat]) -> [Measurement]? {
     let accepted = "a list of measurements"
     guard let cursor = file.required("measurements", accepted: accepted),
       let items = cursor.items(accepted: accepted)
@@ -119,7 +131,9 @@ struct ProfileReader {
       cursor.refuse("\(items.count) measurements; accepted: up to \(Limits.measurements)")
       return nil
     }
-    let measurements = items.compactMap { MeasurementReader(cursor: $0).measurement() }
+    let measurements = items.compactMap {
+      MeasurementReader(cursor: $0, formats: formats).measurement()
+    }
     // Malformed points may be the very ones that would be missed.
     guard measurements.count == items.count else { return nil }
     for gap in ProfileCoverage(measurements).gaps { cursor.refuse(gap) }
@@ -128,7 +142,7 @@ struct ProfileReader {
 
   /// What a derived profile has and no other: from what, and the uncertainty of each operator.
   private func derivation(
-    _ file: MappingCursor, _ provenance: Profile.Provenance?
+    _ file: MappingCursor, _ provenance: Profile.Provenance?, _ formats: [KVFormat]
   ) -> Derivation? {
     guard provenance == .derived else {
       // An unknown provenance is error enough.
@@ -142,20 +156,20 @@ struct ProfileReader {
       .flatMap { $0.text(accepted: accepted, limit: Limits.descriptionCharacters) }
     let list = "a list of uncertainties"
     let items = file.required("uncertainty", accepted: list)?.items(accepted: list)
-    let rows = items?.compactMap(uncertainty)
+    let rows = items?.compactMap { uncertainty($0, formats) }
     guard let from, let items, let rows, rows.count == items.count else { return nil }
     return Derivation(from: from, uncertainties: rows)
   }
 
-  private func uncertainty(_ item: Cursor) -> Derivation.Uncertainty? {
+  private func uncertainty(
+    _ item: Cursor, _ formats: [KVFormat]
+  ) -> Derivation.Uncertainty? {
     guard let row = item.mapping(keys: SchemaKeys.uncertainty) else { return nil }
     let names = OperatorKind.allCases.map(\.name)
     let kind = row.required("operator", accepted: "an operator's name")?.choice(of: names)
       .flatMap { name in OperatorKind.allCases.first { $0.name == name } }
     // `.some(nil)` is a format that was refused.
-    let format = row.optional("format").map {
-      $0.choice(of: KVFormat.named.map(\.name)).flatMap(KVFormat.init(name:))
-    }
+    let format = row.optional("format").map { $0.format(of: formats) }
     let points = row.required("points", accepted: "a whole number of points")?
       .integer(in: 1...Limits.measurements)
     let share = "a share of the time, such as 0.4"

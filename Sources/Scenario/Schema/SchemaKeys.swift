@@ -51,7 +51,8 @@ enum SchemaKeys {
   /// The root of a profile.
   static let profile = [
     "kvsim_profile", "provenance", "derived_from", "measured_at_utc", "device", "block_size",
-    "read_bytes_per_second", "measurements", "residuals", "uncertainty", "checksum",
+    "metadata_bytes_per_vector", "chunks_share_launch", "read_bytes_per_second",
+    "measurements", "residuals", "uncertainty", "checksum",
   ]
   static let profileDevice = [
     "name", "kind", "kernel_path", "kernel_version", "driver", "threads", "memory_bytes",
@@ -67,6 +68,7 @@ enum SchemaKeys {
     [
       ("linear", ["tokens", "outputs", "inputs"]),
       ("append", ["tokens"] + heads),
+      ("gather", ["tokens"] + heads),
       ("decode_attention", ["sequences", "context"] + heads),
       ("prefill_attention", ["tokens", "prefix"] + heads),
       ("experts", ["tokens", "active", "per_token", "inputs", "width"]),

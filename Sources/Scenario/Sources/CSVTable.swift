@@ -89,6 +89,27 @@ struct CSVTable {
         + accepted)
   }
 
+  /// The rows as a list of mappings, for readers that take JSON too; empty fields are absent.
+  var node: SourceNode {
+    let rows = rows.map { row in
+      var before = 1
+      var members: [SourceNode.Member] = []
+      for (column, field) in zip(columns, row.fields) {
+        let position = Position(line: row.line, column: before)
+        before += field.count + 1
+        guard !field.isEmpty else { continue }
+        let text = String(field)
+        members.append(
+          SourceNode.Member(
+            key: String(column), keyPosition: position,
+            value: SourceNode(
+              kind: .scalar(text, quoted: PlainNumber(text) == nil), position: position)))
+      }
+      return SourceNode(kind: .mapping(members), position: Position(line: row.line, column: 1))
+    }
+    return SourceNode(kind: .sequence(rows), position: .start)
+  }
+
   private func index(_ column: String) -> Int {
     guard let index = columns.firstIndex(where: { $0 == column }) else {
       preconditionFailure("`\(column)` is read but not declared")
