@@ -111,6 +111,10 @@ public struct ComparisonTable {
       guard isUsual || comparison.outcomes.contains(where: { ns($0) > 0 }) else { continue }
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }
+    let estimates = ErrorEstimates(comparison.scenario.profile)
+    add("step time: estimated error") {
+      estimates.error(of: $0.summary.cost, in: $0.format).map { "± \(Figures.percent($0))" } ?? "–"
+    }
     // What a derived profile's points say was measured elsewhere.
     let isDerived = comparison.scenario.profile.provenance == .derived
     add("priced: between \(isDerived ? "the source's" : "measured") points") {

@@ -41,6 +41,7 @@ public struct CostTable {
       each: one layer's, or the step's where there is one
       of read: least bytes over the time at the plain read's \(readGBs) GB/s
       of peak: operations over the time at the profile's best, \(Figures.decimal(peak)) GFLOP/s
+      error: what two of three points that the fit has not seen do not exceed
       bound: whichever of both is larger, where it is half or more; caches hold small operators
 
       """
@@ -66,10 +67,11 @@ public struct CostTable {
 
   private func table() -> String {
     let peak = peak
+    let estimates = ErrorEstimates(profile)
     var table = TextTable()
     table.add([
       "operator", "shape", "times", "each µs", "all ms", "share", "MB", "GFLOP", "of read",
-      "of peak", "bound", "priced",
+      "of peak", "bound", "priced", "error",
     ])
     table.addRule()
     for part in breakdown.parts {
@@ -85,6 +87,7 @@ public struct CostTable {
         part.operations > 0 ? Figures.decimal(part.operations * 1e-9) : "",
         isRead ? Figures.percent(read) : "", arithmetic > 0 ? Figures.percent(arithmetic) : "",
         CostTable.bound(read, arithmetic), part.prediction.basis.rawValue,
+        error(of: part, estimates),
       ])
     }
     table.addRule()
@@ -94,9 +97,17 @@ public struct CostTable {
       "step", "", "", "", Figures.decimal(breakdown.ns * 1e-6), "", Figures.decimal(bytes * 1e-6),
       Figures.decimal(operations * 1e-9),
       Figures.percent(bytes / breakdown.ns * 1e9 / Double(profile.readBytesPerSecond)),
-      peak > 0 ? Figures.percent(operations / breakdown.ns / peak) : "", "", "",
+      peak > 0 ? Figures.percent(operations / breakdown.ns / peak) : "", "", "", "",
     ])
     return table.rendered()
+  }
+
+  /// What is expected of a time between measured points; nothing of any other.
+  private func error(of part: StepPart, _ estimates: ErrorEstimates) -> String {
+    guard part.prediction.basis == .interpolated, let shape = part.shape,
+      let error = estimates.error(of: shape.kind, in: shape.format)
+    else { return "" }
+    return "± \(Figures.percent(error))"
   }
 
   /// A window can leave a share of an operator.
