@@ -48,12 +48,15 @@ public struct ComparisonPlan: Sendable {
   private let entries: [Entry]
 
   /// Divides the memory and tabulates the prices for each format.
+  /// - Parameter formats: some of the scenario's; nil stands for all of them.
   /// - Throws: `PlanningError.doesNotFit`, `.poolTooSmall`, or
   ///   ``PlanningError/profile(_:)``.
-  public init(_ scenario: ServingScenario) throws(PlanningError) {
+  public init(
+    _ scenario: ServingScenario, formats: [KVFormat]? = nil
+  ) throws(PlanningError) {
     self.scenario = scenario
     var entries: [Entry] = []
-    for format in scenario.formats {
+    for format in formats ?? scenario.formats {
       let pool = try ComparisonPlan.pool(scenario, format)
       do throws(ProfileError) {
         let pricer = try StepPricer(
@@ -134,14 +137,21 @@ public struct ComparisonPlan: Sendable {
     return outcomes
   }
 
-  /// How the memory is divided in the first format.
-  var firstPool: PoolPlan { entries[0].pool }
+  /// How the memory is divided in each format.
+  var pools: [PoolPlan] { entries.map(\.pool) }
 
-  /// Runs the first format alone, every step by itself.
-  func playFirst<Records: Recorder>(
-    recordingInto recorder: inout Records
-  ) throws(Records.Failure) -> RunSummary {
-    try play(entries[0], usesExactSteps: true, recordingInto: &recorder)
+  /// Runs one format alone, as a real engine did: to the last token of every request.
+  /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
+  func playWhole<Records: Recorder>(
+    _ index: Int, usesExactSteps: Bool, recordingInto recorder: inout Records
+  ) throws(PlanningError) -> RunSummary where Records.Failure == Never {
+    let entry = entries[index]
+    let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+    guard !summary.reachedHorizon else { throw .beyondHorizon(format: entry.format.name) }
+    guard summary.rejectedRequests == 0 else {
+      throw .rejectedRequests(summary.rejectedRequests)
+    }
+    return summary
   }
 
   private func play<Records: Recorder>(

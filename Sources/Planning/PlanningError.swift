@@ -9,7 +9,7 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
     deviceBytes: Int)
   /// The pool does not hold a single block. Bytes.
   case poolTooSmall(format: String, poolBytes: Int, blockBytes: Int)
-  /// The scenario names no run of a real engine.
+  /// The scenario names nothing that a real engine did.
   case noReference
   /// Requests that the real engine served do not fit the pool or the model's context.
   case rejectedRequests(Int)
@@ -41,8 +41,8 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
         """
     case .noReference:
       return """
-        it names no run of a real engine to compare with; give it `reference` with `requests` (see \
-        docs/scenarios.md)
+        it names no run of a real engine to compare with; give it `reference` with `requests` or \
+        `published` (see docs/scenarios.md)
         """
     case .rejectedRequests(let count):
       return """

@@ -21,7 +21,6 @@ public struct ComparisonTable {
   /// The table, with a heading that says what was simulated and a note that says on what ground.
   public func rendered() -> String {
     let scenario = comparison.scenario
-    let device = scenario.profile.device
     let degree = scenario.parallelism.degree
     let devices = degree > 1 ? "\(degree) x " : ""
     let pool = comparison.outcomes.first?.pool
@@ -33,8 +32,7 @@ public struct ComparisonTable {
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      on \(devices)\(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
-      \(Escaping.escaped(scenario.profile.origin))
+      on \(devices)\(scenario.profile.heading)
       memory: \(memory)
 
       \(table.rendered())

@@ -33,6 +33,11 @@ enum Figures {
     String(format: "%.1f %%", 100 * share)
   }
 
+  /// How far a ratio is from one, in percent with a sign.
+  static func change(_ ratio: Double) -> String {
+    (ratio >= 1 ? "+" : "") + percent(ratio - 1)
+  }
+
   /// The sizes of an operator, without its heads and format.
   static func shape(_ shape: OperatorShape) -> String {
     switch shape {

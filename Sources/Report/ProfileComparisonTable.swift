@@ -39,8 +39,8 @@ public struct ProfileComparisonTable {
           + ProfileComparisonTable.cells(comparison.all))
     }
     return """
-      A: \(ProfileComparisonTable.heading(first))
-      B: \(ProfileComparisonTable.heading(second))
+      A: \(first.heading)
+      B: \(second.heading)
 
       \(table.rendered())
       equal: points of B whose shape A has too; predicted: other points of B, by the fit of A
@@ -48,12 +48,6 @@ public struct ProfileComparisonTable {
       total: all time of B over all of A at these points; it is the largest points' above all
 
       """
-  }
-
-  private static func heading(_ profile: Profile) -> String {
-    let device = profile.device
-    return [device.name, device.workers, profile.origin].map(Escaping.escaped)
-      .joined(separator: ", ")
   }
 
   private static func cells(_ ratios: ProfileComparison.Ratios?) -> [String] {

@@ -80,7 +80,7 @@ struct DeviceReader {
     do throws(ScenarioError) {
       return try DataSheetFile.read(word, in: folder, besideProfile: profilePath)
     } catch {
-      keep(error, at: cursor, advice: "")
+      diagnosticsOfOtherFiles += cursor.refuse(file: error)
       return nil
     }
   }
@@ -89,23 +89,16 @@ struct DeviceReader {
     do throws(ScenarioError) {
       return try ProfileFile.read(path: path)
     } catch {
-      keep(error, at: cursor, advice: DeviceReader.advice)
+      if let cursor {
+        diagnosticsOfOtherFiles += cursor.refuse(file: error, advice: DeviceReader.advice)
+      } else if case .unreadable(let path, let reason) = error {
+        let message = reason + DeviceReader.advice
+        diagnosticsOfOtherFiles.append(
+          Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: message))
+      } else {
+        diagnosticsOfOtherFiles += error.diagnostics
+      }
       return nil
-    }
-  }
-
-  /// Errors in another file stay with that file; one that cannot be read is the fault of the line
-  /// that names it.
-  private mutating func keep(_ error: ScenarioError, at cursor: Cursor?, advice: String) {
-    guard case .unreadable(let path, let reason) = error else {
-      diagnosticsOfOtherFiles += error.diagnostics
-      return
-    }
-    if let cursor {
-      cursor.refuse("`\(path)` \(reason)\(advice)")
-    } else {
-      diagnosticsOfOtherFiles.append(
-        Diagnostic(file: path, line: 0, column: 0, keyPath: "", message: reason + advice))
     }
   }
 }

@@ -17,6 +17,8 @@ public enum Limits {
   public static let traceBytes = 1 << 30
   /// Bytes of a recorded run.
   public static let recordedRunBytes = 64 << 20
+  /// Bytes of a table of published results.
+  public static let publishedTableBytes = 1 << 20
   /// Levels of nesting in YAML and JSON.
   public static let nesting = 32
   /// Anchor references in a YAML file before it is refused unread: comparing keys built of
@@ -28,6 +30,8 @@ public enum Limits {
   public static let diagnosticsPerTrace = 20
   /// Characters of input that one message repeats.
   public static let quotedCharacters = 60
+  /// Choices that a file offers and one message lists.
+  public static let choicesShown = 10
 
   /// Requests of a workload, and rows of a request trace.
   public static let requests = 100_000_000
@@ -42,6 +46,11 @@ public enum Limits {
   public static let nameCharacters = 200
   /// Characters of a description.
   public static let descriptionCharacters = 10_000
+
+  /// Tokens per second that a table of results may state.
+  public static let publishedRates = 1e-6...1e9
+  /// Seconds, or milliseconds of a column that has those, that a table of results may state.
+  public static let publishedTimes = 1e-6...1e9
 
   /// `concurrency`: all clients send at once.
   public static let clients = 1 << 20

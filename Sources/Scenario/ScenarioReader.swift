@@ -44,13 +44,17 @@ struct ScenarioReader {
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
     let workload = workloadReader.workload(file)
     diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
-    let reference = reference(file)
-    if let reference, let workload { checkReference(file, reference, workload) }
     var formats: [KVFormat]?
     if let profile {
       checkBlockSize(file, engine, profile, at: profileCursor)
       formats = named.map { measured($0, file, profile) }
     }
+    var referenceReader = ReferenceReader(folder: folder)
+    let reference = referenceReader.reference(
+      file,
+      for: ReferenceReader.ScenarioParts(
+        workload: workload, formats: formats, tensorParallelSize: engine?.tensorParallelSize))
+    diagnosticsOfOtherFiles += referenceReader.diagnosticsOfOtherFiles
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let seed, let model,
       let profile, let formats, let engine, let hostOverhead, let parallelism, let workload
     else { return nil }
@@ -172,7 +176,7 @@ struct ScenarioReader {
     do throws(ScenarioError) {
       return try ModelFile.read(path: SourceFile.path(relative, in: folder))
     } catch {
-      keep(error, at: cursor)
+      diagnosticsOfOtherFiles += cursor.refuse(file: error)
       return nil
     }
   }
@@ -205,37 +209,6 @@ struct ScenarioReader {
     return TensorParallelism(degree: degree, link: link)
   }
 
-  /// Nil where there is none, or it is refused with an error.
-  private mutating func reference(_ file: MappingCursor) -> RecordedRun? {
-    guard let mapping = file.optional("reference")?.mapping(keys: SchemaKeys.reference) else {
-      return nil
-    }
-    let accepted = "the path of a recorded run, relative to this file"
-    let log = mapping.optional("timeseries")
-    let timeseries = log?.nonEmptyText(accepted: "the path of its log, relative to this file")
-    guard let cursor = mapping.required("requests", accepted: accepted),
-      let requests = cursor.nonEmptyText(accepted: accepted), log == nil || timeseries != nil
-    else { return nil }
-    do throws(ScenarioError) {
-      return try RecordedRunFile.read(
-        requests: SourceFile.path(requests, in: folder),
-        timeseries: timeseries.map { SourceFile.path($0, in: folder) })
-    } catch {
-      keep(error, at: cursor)
-      return nil
-    }
-  }
-
-  /// Errors in another file stay with that file; one that cannot be read is the fault of the line
-  /// that names it.
-  private mutating func keep(_ error: ScenarioError, at cursor: Cursor) {
-    guard case .unreadable(let path, let reason) = error else {
-      diagnosticsOfOtherFiles += error.diagnostics
-      return
-    }
-    cursor.refuse("`\(path)` \(reason)")
-  }
-
   // MARK: What has to fit together
 
   private func checkBlockSize(
@@ -249,16 +222,6 @@ struct ScenarioReader {
     let key = file.optional("engine")?.anyMapping(keys: SchemaKeys.engine)?.optional("block_size")
     let place = key ?? cursor
     log.report(at: place?.node.position ?? file.position, key: "engine.block_size", message)
-  }
-
-  private func checkReference(
-    _ file: MappingCursor, _ reference: RecordedRun, _ workload: Workload
-  ) {
-    guard reference.requests.count != workload.requests else { return }
-    log.report(
-      at: file.optional("reference")?.node.position ?? file.position, key: "reference.requests",
-      "has \(reference.requests.count) requests, but the workload has \(workload.requests); "
-        + "accepted: the run whose requests are replayed")
   }
 
   /// The formats as the profile's kernels keep them; an error for each that was not measured.

@@ -39,8 +39,8 @@ public struct ServingScenario: Hashable, Sendable {
   public let formats: [KVFormat]
   /// The requests.
   public let workload: Workload
-  /// The run of a real engine that `kvsim validate` compares with.
-  public let reference: RecordedRun?
+  /// What a real engine did, that `kvsim validate` compares with.
+  public let reference: Reference?
   /// The scenario's file, verbatim.
   public let text: String
   /// The scenario's file's path.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("kvsim cost, validate and profile import")
+@Suite("kvsim cost and profile import")
 struct CostCommandTests {
   private let folder: ScratchFolder
 
@@ -50,23 +50,6 @@ struct CostCommandTests {
     #expect(unmeasured.errors.contains("no measurement of decode_attention in format int4"))
     let swapped = try kvsim("cost", "--model", vllm, "--device", model)
     #expect(swapped.status == 65 && swapped.errors.contains("error: "))
-  }
-
-  @Test("validate plays every scenario of a folder, and refuses one without a recorded run")
-  func validate() throws {
-    let run = try kvsim("validate", shipped("validation"))
-    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
-    for word in ["vllm-rtx4090", "TTFT mean", "TPOT p99", "latency p95", "waiting requests"] {
-      #expect(run.output.contains(word), "\(word)")
-    }
-    // docs/validation.md shows what it prints.
-    let page = try String(
-      contentsOf: Repository.root.appendingPathComponent("docs/validation.md"), encoding: .utf8)
-    #expect(page.contains(run.output.trimmingCharacters(in: .newlines)))
-    let plain = try kvsim("validate", shipped("quickstart.yaml"))
-    #expect(plain.status == 65 && plain.errors.contains("names no run of a real engine"))
-    let empty = try kvsim("validate", folder.url.path)
-    #expect(empty.status == 65 && empty.errors.contains("has no scenario"))
   }
 
   @Test("profile import refuses a folder that lacks a file, and overwrites nothing")

@@ -15,6 +15,7 @@ struct TableTests {
         "0.00", "0.00123", "0.123", "1.23", "12.3", "123", "1,235",
       ])
     #expect(Figures.percent(0.12345) == "12.3 %")
+    #expect([1, 1.5, 0.875].map(Figures.change) == ["+0.0 %", "+50.0 %", "-12.5 %"])
   }
 
   @Test("A row of times has the unit that its largest needs")

@@ -17,12 +17,21 @@ import Testing
     #expect(missing.isEmpty)
   }
 
+  @Test("docs/scenarios.md explains every column of a table of results")
+  func everyColumn() throws {
+    let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
+    let missing = PublishedTableFile.columns.filter { !text.contains("`\($0)`") }
+    #expect(missing.isEmpty)
+  }
+
   @Test("the limits that docs/scenarios.md states are those of Limits.swift")
   func limits() throws {
     let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
     #expect(Limits.scenarioBytes == 1 << 20 && Limits.modelBytes == 1 << 20)
     #expect(Limits.profileBytes == 16 << 20 && Limits.traceBytes == 1 << 30)
     #expect(Limits.dataSheetBytes == 64 << 10 && text.contains("at most 64 KiB"))
+    #expect(Limits.publishedTableBytes == 1 << 20 && text.contains("CSV, at most 1 MiB"))
+    #expect(Limits.publishedRates == 1e-6...1e9 && Limits.publishedTimes == 1e-6...1e9)
     #expect(Limits.dataSheetBandwidth == 1_000_000_000...1_000_000_000_000_000)
     #expect(Limits.dataSheetRate == 10_000_000_000...1_000_000_000_000_000_000)
     #expect(Limits.layers == 4_096 && Limits.heads == 1_024 && Limits.headDim == 1_024)

@@ -58,6 +58,16 @@ import Testing
     }
   }
 
+  @Test("mutated tables of results parse or are refused at a place inside the file")
+  func publishedTables() throws {
+    let good =
+      PublishedTableTests.header + PublishedTableTests.row("bf16")
+      + PublishedTableTests.row("int4-rotated")
+    try check(good, seed: 7) { bytes throws(ScenarioError) in
+      _ = try PublishedTableFile.parse(SourceFile(path: "table.csv", bytes: bytes))
+    }
+  }
+
   private func check(
     _ good: String, seed: UInt64, _ parse: ([UInt8]) throws(ScenarioError) -> Void
   ) throws {

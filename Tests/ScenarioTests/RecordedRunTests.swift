@@ -41,8 +41,10 @@ final class RecordedRunTests {
     }
   }
 
+  static let request = row(arrival: 1000, queued: 50, first: 50.5, last: 51)
+
   private static let good =
-    row(arrival: 1000, queued: 50, first: 50.5, last: 51)
+    request
     + row(prompt: "20", arrival: 1000.25, queued: 50.5, first: 51, last: 52)
 
   @Test("Times count from the first request; it can be replayed as it was sent")

@@ -18,6 +18,14 @@ struct Cursor {
     refuse("\(node.given) is not accepted here; accepted: \(accepted)")
   }
 
+  /// Judges an error of a file that this value names: one in the file stays with the file and is
+  /// returned; that it cannot be read is this value's fault.
+  func refuse(file error: ScenarioError, advice: String = "") -> [Diagnostic] {
+    guard case .unreadable(let path, let reason) = error else { return error.diagnostics }
+    refuse("`\(path)` \(reason)\(advice)")
+    return []
+  }
+
   /// The members of a mapping, of which only those in `keys` are known.
   func mapping(keys: [String]) -> MappingCursor? {
     anyMapping(keys: keys)?.refusingUnknownKeys()

@@ -25,7 +25,9 @@ enum SchemaKeys {
   ]
   static let arrivals = ["process"] + processes.flatMap(\.keys)
   static let lengths = ["uniform"]
-  static let reference = ["requests", "timeseries"]
+  static let recordedRun = ["requests", "timeseries"]
+  static let publishedResults = ["published", "run_overhead"]
+  static let reference = recordedRun + publishedResults
   static let uniform = ["min", "max"]
 
   /// What is read of a model's `config.json`; it may have other keys too.

@@ -4,7 +4,8 @@ struct CSVTable {
   /// One row, and where it stands.
   struct Row {
     fileprivate let fields: [Substring]
-    fileprivate let line: Int
+    /// The line of the file, from 1.
+    let line: Int
   }
 
   /// The rows below the header.
@@ -41,6 +42,12 @@ struct CSVTable {
     self.rows = rows
     self.columns = columns
     self.log = log
+  }
+
+  /// Whether a row says nothing in an optional column: the table lacks it, or the field is empty.
+  func isBlank(_ row: Row, _ column: String) -> Bool {
+    guard columns.contains(where: { $0 == column }) else { return true }
+    return row.fields[index(column)].isEmpty
   }
 
   /// The word in a column.

@@ -7,8 +7,8 @@ import Testing
 
 @testable import Planning
 
-@Suite("Comparison with real runs")
-struct ValidationTests {
+@Suite("Comparison with recorded runs")
+struct RecordedValidationTests {
   private static func scenario(_ name: String) throws -> ServingScenario {
     let root = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -18,7 +18,7 @@ struct ValidationTests {
 
   @Test("Vllm's run on a short pool: means and medians within what docs/validation.md states")
   func vllm() throws {
-    let validation = try Validation(Self.scenario("validation/vllm-rtx4090"))
+    let validation = try RecordedValidation(Self.scenario("validation/vllm-rtx4090"))
     #expect(validation.metrics.map(\.name) == ["TTFT", "TPOT", "latency"])
     func error(_ metric: Int, _ value: Int) -> Double {
       let metric = validation.metrics[metric]
@@ -41,6 +41,6 @@ struct ValidationTests {
   @Test("A scenario without a recorded run is refused")
   func noReference() throws {
     let scenario = try Self.scenario("quickstart")
-    #expect(throws: PlanningError.noReference) { _ = try Validation(scenario) }
+    #expect(throws: PlanningError.noReference) { _ = try RecordedValidation(scenario) }
   }
 }

@@ -4,10 +4,10 @@ import Scenario
 import Simulator
 
 /// A run of a real engine beside the simulation of the same requests.
-public struct Validation: Sendable {
+public struct RecordedValidation: Sendable {
   /// A latency's distribution, in nanoseconds.
   public struct Distribution: Sendable {
-    /// The mean and percentiles, in the order of ``Validation/names``.
+    /// The mean and percentiles, in the order of ``RecordedValidation/names``.
     public let valuesNs: [Double]
 
     init(_ values: [Int64]) {
@@ -47,6 +47,8 @@ public struct Validation: Sendable {
   public let metrics: [Metric]
   /// How the run went over time; empty where no log says.
   public let courses: [Course]
+  /// How many ticks the real engine's log has.
+  public let ticks: Int
   /// When the last token was ready, in nanoseconds since the first arrival.
   public let realEndNs: Int64
   /// The same, simulated.
@@ -54,25 +56,30 @@ public struct Validation: Sendable {
   /// Preemptions in the simulation; a real log has none.
   public let preemptions: Int
 
-  /// Plays a scenario in its first format and compares it with its reference.
-  /// - Throws: ``PlanningError``, ``PlanningError/noReference`` where there is nothing to compare.
+  /// Plays a scenario in its first format and compares it with the run that it names.
+  /// - Throws: ``PlanningError``, ``PlanningError/noReference`` where it names no recorded run.
   public init(_ scenario: ServingScenario) throws(PlanningError) {
-    guard let reference = scenario.reference else { throw .noReference }
-    let plan = try ComparisonPlan(scenario)
+    guard case .recorded(let plan, let run) = try ValidationPlan(scenario) else {
+      throw .noReference
+    }
+    try self.init(playing: plan, against: run)
+  }
+
+  /// Plays a plan's first format and compares it with a run.
+  /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
+  public init(
+    playing plan: ComparisonPlan, against run: RecordedRun
+  ) throws(PlanningError) {
     var recorder = MemoryRecorder()
-    let summary = plan.playFirst(recordingInto: &recorder)
-    guard !summary.reachedHorizon else {
-      throw .beyondHorizon(format: scenario.formats[0].name)
-    }
-    guard summary.rejectedRequests == 0 else {
-      throw .rejectedRequests(summary.rejectedRequests)
-    }
-    self.scenario = scenario
-    metrics = Validation.metrics(reference.requests, recorder.requests)
+    // Ticks of the log may fall into a run of steps: each step is walked by itself.
+    let summary = try plan.playWhole(0, usesExactSteps: true, recordingInto: &recorder)
+    scenario = plan.scenario
+    metrics = RecordedValidation.metrics(run.requests, recorder.requests)
     let start = recorder.requests.map(\.arrivalNs).min() ?? 0
-    courses = Validation.courses(
-      reference.ticks, recorder.steps, startNs: start, blocks: plan.firstPool.blocks)
-    realEndNs = reference.requests.map(\.lastTokenNs).max() ?? 0
+    courses = RecordedValidation.courses(
+      run.ticks, recorder.steps, startNs: start, blocks: plan.pools[0].blocks)
+    ticks = run.ticks.count
+    realEndNs = run.requests.map(\.lastTokenNs).max() ?? 0
     simulatedEndNs = (recorder.requests.map(\.finishNs).max() ?? 0) - start
     preemptions = summary.preemptions
   }
