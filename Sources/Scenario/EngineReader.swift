@@ -4,6 +4,8 @@ import Simulator
 /// `engine`: options by the names that vLLM gives them, with vLLM's defaults.
 struct EngineReader {
   let log: DiagnosticLog
+  /// Tokens per page with which the profile's kernels were measured, if it could be read.
+  let profileBlockSize: Int?
 
   /// Nil with at least one error where an option is refused.
   func options(_ file: MappingCursor) -> EngineOptions? {
@@ -20,7 +22,7 @@ struct EngineReader {
     let maxNumSeqs = integer("max_num_seqs", upTo: Limits.sequences, default: 256)
     let maxNumBatchedTokens = integer(
       "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
-    let blockSize = integer("block_size", upTo: Limits.blockSize, default: 16)
+    let blockSize = integer("block_size", upTo: Limits.blockSize, default: profileBlockSize ?? 16)
     let tensorParallelSize = integer("tensor_parallel_size", upTo: Limits.heads, default: 1)
     // `.some(nil)` is a value that was refused.
     let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
