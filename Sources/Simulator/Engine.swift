@@ -47,11 +47,12 @@ public func simulate<Pricer: StepPricing, Records: Recorder>(
 
 /// The event loop of one replica.
 struct Engine<Pricer: StepPricing, Policy: Scheduler> {
-  /// What can happen. The raw value ranks ties: all arrivals of an instant come before its step
-  /// ends, whichever was scheduled first.
+  /// What can happen. The raw value ranks ties: all requests due at an instant come before its
+  /// client's task ends, and both before its step ends, whichever was scheduled first.
   private enum EventKind: UInt64 {
-    case arrival = 0
-    case stepEnd = 1
+    case due = 0
+    case clientTaskEnd = 1
+    case stepEnd = 2
   }
 
   /// A run of steps under way.
@@ -76,6 +77,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   private var current: Run?
   private var reachedHorizon = false
 
+  private var client: ClientThread
   init(
     workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
     scheduler: Policy
@@ -90,15 +92,17 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   mutating func run<Records: Recorder>(
     _ recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
-    for _ in 0..<source.initialRequests { scheduleArrival() }
+    for _ in 0..<source.initialRequests { scheduleNextRequest() }
     while let event = events.pop() {
+    client = ClientThread(workload.client)
       guard event.time <= simulationHorizonNs else {
         reachedHorizon = true
         break
       }
       clock = event.time
       switch EventKind(rawValue: event.payload)! {
-      case .arrival: try arrive(&recorder)
+      case .due: try requestIsDue(&recorder)
+      case .clientTaskEnd: try endClientTask(&recorder)
       case .stepEnd: try completeRun(&recorder)
       }
       // A step is planned when all that happens at its start has happened.
@@ -119,28 +123,54 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     scheduled += 1
   }
 
-  /// In a closed loop several arrivals can be pending; each takes the next request as it fires.
-  private mutating func scheduleArrival() {
-    schedule(.arrival, at: source.nextArrivalNs(now: clock))
+  /// In a closed loop several requests can be due; each event takes the next as it fires.
+  private mutating func scheduleNextRequest() {
+    schedule(.due, at: source.nextDueNs(now: clock))
   }
 
-  private mutating func arrive<Records: Recorder>(
+  private mutating func requestIsDue<Records: Recorder>(
     _ recorder: inout Records
   ) throws(Records.Failure) {
     guard !source.isExhausted else { return }
     let request = source.next()
-    if !source.isClosedLoop, !source.isExhausted { scheduleArrival() }
-    metrics.arrived(at: clock)
+    if !source.isClosedLoop, !source.isExhausted { scheduleNextRequest() }
+    if client.isInstant {
+      metrics.arrived(at: clock)
+      try receive(request, arrivalNs: clock, &recorder)
+    } else if client.append(request) {
+      scheduleClientTask()
+    }
+  }
+
+  private mutating func scheduleClientTask() {
+    if let ns = client.taskNs { schedule(.clientTaskEnd, at: clock + ns) }
+  }
+
+  private mutating func endClientTask<Records: Recorder>(
+    _ recorder: inout Records
+  ) throws(Records.Failure) {
+    switch client.endTask(now: clock) {
+    case .prepared: metrics.arrived(at: clock)
+    case .sent(let request, let arrivalNs):
+      try receive(request, arrivalNs: arrivalNs, &recorder)
+    }
+    scheduleClientTask()
+  }
+
+  /// The engine has a request.
+  private mutating func receive<Records: Recorder>(
+    _ request: ArrivingRequest, arrivalNs: Int64, _ recorder: inout Records
+  ) throws(Records.Failure) {
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + request.outputTokens - 1
     if cached < configuration.maxPositions,
       replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
     {
-      replica.enqueue(request, now: clock)
+      replica.enqueue(request, arrivalNs: arrivalNs)
     } else {
       var rejected = Sequence()
       rejected.id = request.id
-      rejected.arrivalNs = clock
+      rejected.arrivalNs = arrivalNs
       rejected.promptTokens = request.promptTokens
       try leave(rejected, outcome: .rejected, &recorder)
     }
@@ -152,7 +182,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     let record = sequence.record(outcome: outcome, now: clock)
     metrics.left(record)
     try recorder.record(record)
-    if source.isClosedLoop, !source.isExhausted { scheduleArrival() }
+    if source.isClosedLoop, !source.isExhausted { scheduleNextRequest() }
   }
 
   // MARK: Steps
@@ -201,7 +231,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     {
       steps = span.steps(lasting: next.time - clock, limit: steps)
     }
-    return steps
+    guard let next = events.first else { return steps }
+    return span.steps(lasting: next.time - clock, limit: steps)
   }
 
   private mutating func completeRun<Records: Recorder>(

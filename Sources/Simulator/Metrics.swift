@@ -131,6 +131,7 @@ struct RunMetrics: Sendable {
     guard record.outcome == .finished else {
       rejected += 1
       return
+    lastEventNs = record.finishNs
     }
     promptTokens += Int(record.promptTokens)
     outputTokens += Int(record.outputTokens)
@@ -138,7 +139,6 @@ struct RunMetrics: Sendable {
     if let ns = record.tpotNs { tpot.append(ns) }
     if let ns = record.e2eNs { e2e.append(ns) }
     if let ns = record.queueNs { queueing.append(ns) }
-    lastEventNs = record.finishNs
   }
 
   mutating func started(running: Int, preempted: Int) {

@@ -76,8 +76,10 @@ func trace(_ rows: [(Int64, Int32, Int32)]) -> RequestTrace {
 }
 
 /// The workload that replays such a trace as it stands.
-func replay(_ rows: [(Int64, Int32, Int32)]) -> Workload {
+func replay(
+  _ rows: [(Int64, Int32, Int32)], client: Workload.Client = .instant
+) -> Workload {
   Workload(
     arrivals: .replay(trace(rows), timeScale: 1), promptTokens: .fromTrace,
-    outputTokens: .fromTrace, requests: rows.count)
+    outputTokens: .fromTrace, requests: rows.count, client: client)
 }

@@ -39,14 +39,14 @@ struct Replica: Sendable {
 
   // MARK: Moves of a request
 
-  /// Puts an arriving request at the end of the queue.
-  mutating func enqueue(_ request: ArrivingRequest, now: Int64) {
+  /// Puts a request at the end of the queue.
+  mutating func enqueue(_ request: ArrivingRequest, arrivalNs: Int64) {
     let slot = vacantSlots.popLast() ?? sequences.count
     if slot == sequences.count { sequences.append(Sequence()) }
     var sequence = Sequence()
     sequence.state = .waiting
     sequence.id = request.id
-    sequence.arrivalNs = now
+    sequence.arrivalNs = arrivalNs
     sequence.promptTokens = request.promptTokens
     sequence.outputTokens = request.outputTokens
     sequence.prefillTarget = request.promptTokens
