@@ -39,10 +39,18 @@ public func simulate<Pricer: StepPricing, Records: Recorder>(
   _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
   recorder: inout Records
 ) throws(Records.Failure) -> RunSummary {
-  var engine = Engine(
-    workload: workload, seed: seed, configuration: configuration, pricer: pricer,
-    scheduler: ContinuousBatching())
-  return try engine.run(&recorder)
+  switch configuration.options.scheduler {
+  case .vllm:
+    var engine = Engine(
+      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
+      scheduler: ContinuousBatching())
+    return try engine.run(&recorder)
+  case .sglang:
+    var engine = Engine(
+      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
+      scheduler: PrefillFirst())
+    return try engine.run(&recorder)
+  }
 }
 
 /// The event loop of one replica.
@@ -69,6 +77,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   private let pricer: Pricer
   private var scheduler: Policy
   private var source: RequestSource
+  private var client: ClientThread
   private(set) var replica: Replica
   private(set) var metrics = RunMetrics()
   private var events = EventQueue()
@@ -77,7 +86,6 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   private var current: Run?
   private var reachedHorizon = false
 
-  private var client: ClientThread
   init(
     workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
     scheduler: Policy
@@ -86,6 +94,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     self.pricer = pricer
     self.scheduler = scheduler
     source = RequestSource(workload: workload, seed: seed)
+    client = ClientThread(workload.client)
     replica = Replica(options: configuration.options, poolBlocks: configuration.poolBlocks)
   }
 
@@ -94,7 +103,6 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   ) throws(Records.Failure) -> RunSummary {
     for _ in 0..<source.initialRequests { scheduleNextRequest() }
     while let event = events.pop() {
-    client = ClientThread(workload.client)
       guard event.time <= simulationHorizonNs else {
         reachedHorizon = true
         break
@@ -217,8 +225,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   }
 
   /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
-  /// stays on its line, and no arrival could be admitted. While requests wait for blocks or seats,
-  /// an arrival cannot: decode steps free neither.
+  /// stays on its line, and nobody could be admitted: not who waits, or, where nobody does, who
+  /// comes next. Behind requests that wait an arrival waits too.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,
       let finishStep = replica.nextFinishStep()
@@ -226,10 +234,9 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     var steps = min(span.steps, Int(finishStep - replica.decodes.step))
     steps = replica.decodes.steps(
       lastingBlocks: replica.pool.free + replica.decodes.nextBlocks, limit: steps)
-    if replica.waiting.isEmpty, replica.runningCount < configuration.options.maxNumSeqs,
-      let next = events.first
-    {
-      steps = span.steps(lasting: next.time - clock, limit: steps)
+    guard replica.runningCount < configuration.options.maxNumSeqs else { return steps }
+    if !replica.waiting.isEmpty {
+      return scheduler.decodeStepsBeforeAdmission(replica, limit: steps)
     }
     guard let next = events.first else { return steps }
     return span.steps(lasting: next.time - clock, limit: steps)
@@ -241,10 +248,10 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     guard let run = current else { preconditionFailure("a step ends once") }
     current = nil
     let batch = replica.batch
-    replica.completeDecodes(steps: run.steps)
+    if batch.decodeSequences > 0 { replica.completeDecodes(steps: run.steps, now: clock) }
     metrics.stepped(
-      cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs, growthNs: run.growthNs,
-      batch: batch)
+      startNs: run.startNs, cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs,
+      growthNs: run.growthNs, batch: batch, decoding: replica.decodes.count)
     try recorder.record(
       StepRecord(
         startNs: run.startNs, endNs: clock, steps: Int64(run.steps),

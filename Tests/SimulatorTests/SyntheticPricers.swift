@@ -48,7 +48,8 @@ struct Played {
   init(
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
     blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
-    enablePrefixCaching: Bool = false, exact: Bool = false, checks: Bool = false,
+    enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
+    exact: Bool = false, checks: Bool = false,
     pricer: SyntheticPricer
   ) {
     var recorder = MemoryRecorder()
@@ -56,7 +57,7 @@ struct Played {
       workload, seed: seed,
       configuration: EngineConfiguration(
         options: EngineOptions(
-          maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+          scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
           blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
           kvCacheMemory: .bytes(0)),
         poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,

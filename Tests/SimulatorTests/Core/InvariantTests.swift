@@ -66,7 +66,7 @@ struct InvariantTests {
   func lostSequence() async {
     await #expect(processExitsWith: .failure) {
       var replica = InvariantTests.busyReplica()
-      replica.completeDecodes(steps: 20)
+      replica.completeDecodes(steps: 20, now: 20)
       replica.checkInvariants()
     }
   }
