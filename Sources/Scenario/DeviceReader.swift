@@ -5,9 +5,6 @@ struct DeviceReader {
   /// The scenario's folder with a slash behind it; empty for the working directory.
   let folder: String
   let profileOverride: String?
-  /// What names the profile in the scenario, for errors that come out later; nil where nothing
-  /// does.
-  private(set) var profileCursor: Cursor?
   /// Errors in the profile and the data sheets.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
@@ -30,7 +27,6 @@ struct DeviceReader {
     let device = cursor?.mapping(keys: SchemaKeys.device)
     let given = device?.optional("profile")
     let derive = device?.optional("derive")
-    profileCursor = given ?? derive
     if given != nil, derive != nil {
       device?.refuse(key: "derive", "does not go with `profile`; accepted: one of the two")
       return nil
@@ -59,7 +55,6 @@ struct DeviceReader {
       from?.nonEmptyText(accepted: DeviceReader.path), device?.nonEmptyText(accepted: accepted),
       source?.nonEmptyText(accepted: accepted)
     )
-    profileCursor = from ?? cursor
     guard let from, let relative = words.0 else { return nil }
     let path = SourceFile.path(relative, in: folder)
     let profile = read(path, at: from)

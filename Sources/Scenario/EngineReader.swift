@@ -4,6 +4,8 @@ import Simulator
 /// `engine`: options by the names that vLLM gives them, with vLLM's defaults.
 struct EngineReader {
   let log: DiagnosticLog
+  /// Tokens per page with which the profile's kernels were measured, if it could be read.
+  let profileBlockSize: Int?
 
   /// Nil with at least one error where an option is refused.
   func options(_ file: MappingCursor) -> EngineOptions? {
@@ -17,16 +19,20 @@ struct EngineReader {
       guard let cursor = engine?.optional(key) else { return value }
       return cursor.integer(in: 1...limit)
     }
+    let schedulers = EngineOptions.Scheduler.allCases.map(\.rawValue)
+    // `.some(nil)` is a value that was refused.
+    let scheduler = engine?.optional("scheduler").map {
+      $0.choice(of: schedulers).flatMap(EngineOptions.Scheduler.init)
+    }
     let maxNumSeqs = integer("max_num_seqs", upTo: Limits.sequences, default: 256)
     let maxNumBatchedTokens = integer(
       "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
-    let blockSize = integer("block_size", upTo: Limits.blockSize, default: 16)
+    let blockSize = integer("block_size", upTo: Limits.blockSize, default: profileBlockSize ?? 16)
     let tensorParallelSize = integer("tensor_parallel_size", upTo: Limits.heads, default: 1)
-    // `.some(nil)` is a value that was refused.
     let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
     let memory = memory(engine)
-    guard let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
-      let enablePrefixCaching = caching ?? true, let tensorParallelSize
+    guard let scheduler = scheduler ?? .vllm, let maxNumSeqs, let maxNumBatchedTokens,
+      let blockSize, let memory, let enablePrefixCaching = caching ?? true, let tensorParallelSize
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
@@ -37,21 +43,18 @@ struct EngineReader {
       return nil
     }
     return EngineOptions(
-      maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens, blockSize: blockSize,
-      enablePrefixCaching: enablePrefixCaching, tensorParallelSize: tensorParallelSize,
-      kvCacheMemory: memory)
+      scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+      blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
+      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory)
   }
 
   /// `host_overhead`; none where it is absent, nil with an error where it is refused.
   func hostOverhead(_ file: MappingCursor) -> HostOverhead? {
     let engine = file.mapping(at: "engine", keys: SchemaKeys.engine)
     guard let cursor = engine?.optional("host_overhead") else { return HostOverhead.none }
-    guard let overhead = cursor.mapping(keys: SchemaKeys.hostOverhead) else { return nil }
-    func time(_ key: String) -> Int64? {
-      guard let cursor = overhead.optional(key) else { return 0 }
-      return cursor.nanoseconds()
-    }
-    guard let perStep = time("per_step"), let perSequence = time("per_sequence") else { return nil }
+    guard let overhead = cursor.mapping(keys: SchemaKeys.hostOverhead),
+      let perStep = overhead.time("per_step"), let perSequence = overhead.time("per_sequence")
+    else { return nil }
     return HostOverhead(perStepNs: perStep, perSequenceNs: perSequence)
   }
 

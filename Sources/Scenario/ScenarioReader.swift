@@ -34,11 +34,11 @@ struct ScenarioReader {
     let model = model(file)
     var deviceReader = DeviceReader(folder: folder, profileOverride: profileOverride)
     let profile = deviceReader.profile(file)
-    let profileCursor = deviceReader.profileCursor
     diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
     let named = formats(file)
-    let engine = EngineReader(log: log).options(file)
-    let hostOverhead = EngineReader(log: log).hostOverhead(file)
+    let engineReader = EngineReader(log: log, profileBlockSize: profile?.profile.blockSize)
+    let engine = engineReader.options(file)
+    let hostOverhead = engineReader.hostOverhead(file)
     let parallelism = parallelism(file, engine, model?.architecture)
     var workloadReader = WorkloadReader(
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
@@ -46,7 +46,7 @@ struct ScenarioReader {
     diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
     var formats: [KVFormat]?
     if let profile {
-      checkBlockSize(file, engine, profile, at: profileCursor)
+      checkBlockSize(file, engine, profile)
       formats = named.map { measured($0, file, profile) }
     }
     var referenceReader = ReferenceReader(folder: folder)
@@ -212,16 +212,13 @@ struct ScenarioReader {
   // MARK: What has to fit together
 
   private func checkBlockSize(
-    _ file: MappingCursor, _ engine: EngineOptions?, _ profile: LoadedProfile, at cursor: Cursor?
+    _ file: MappingCursor, _ engine: EngineOptions?, _ profile: LoadedProfile
   ) {
     let measured = profile.profile.blockSize
     guard let engine, engine.blockSize != measured else { return }
-    let message =
+    file.mapping(at: "engine", keys: SchemaKeys.engine)?.optional("block_size")?.refuse(
       "is \(engine.blockSize), but the profile's kernels were measured with \(measured) tokens per "
-      + "page; accepted: \(measured), or another profile"
-    let key = file.optional("engine")?.anyMapping(keys: SchemaKeys.engine)?.optional("block_size")
-    let place = key ?? cursor
-    log.report(at: place?.node.position ?? file.position, key: "engine.block_size", message)
+        + "page; accepted: \(measured), or another profile")
   }
 
   /// The formats as the profile's kernels keep them; an error for each that was not measured.

@@ -31,6 +31,7 @@ struct WorkloadReader {
     let lengthsReader = LengthsReader(maxPositions: maxPositions)
     let lengths = lengthsReader.lengths(workload, isReplay: isReplay, isKnown: process != nil)
     let requests = requests(workload, isOptional: process == nil || isReplay)
+    let client = client(workload)
     guard let arrivals, let process else { return nil }
     refuseForeignKeys(arrivals, process)
     let times: Workload.Arrivals?
@@ -39,13 +40,13 @@ struct WorkloadReader {
     case "closed-loop": times = closedLoop(arrivals)
     default: times = replay(arrivals)
     }
-    guard let times, let lengths, let requests else { return nil }
-    return complete(times, lengths, requests, workload)
+    guard let times, let lengths, let requests, let client else { return nil }
+    return complete(times, lengths, requests, client, workload)
   }
 
   private func complete(
     _ arrivals: Workload.Arrivals, _ lengths: (prompt: Workload.Lengths, output: Workload.Lengths),
-    _ requests: Int?, _ workload: MappingCursor
+    _ requests: Int?, _ client: Workload.Client, _ workload: MappingCursor
   ) -> Workload? {
     var count = requests
     if case .replay(let trace, _) = arrivals {
@@ -60,7 +61,16 @@ struct WorkloadReader {
     guard let count else { return nil }
     return Workload(
       arrivals: arrivals, promptTokens: lengths.prompt, outputTokens: lengths.output,
-      requests: count)
+      requests: count, client: client)
+  }
+
+  /// An instant one where it is absent, nil with an error where it is refused.
+  private func client(_ workload: MappingCursor) -> Workload.Client? {
+    guard let cursor = workload.optional("client") else { return .instant }
+    guard let client = cursor.mapping(keys: SchemaKeys.client) else { return nil }
+    let times = (client.time("prepare"), client.time("send"))
+    guard let prepareNs = times.0, let sendNs = times.1 else { return nil }
+    return Workload.Client(prepareNs: prepareNs, sendNs: sendNs)
   }
 
   /// The number of requests; the inner nil stands for all of a trace's.

@@ -39,19 +39,28 @@ public func simulate<Pricer: StepPricing, Records: Recorder>(
   _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
   recorder: inout Records
 ) throws(Records.Failure) -> RunSummary {
-  var engine = Engine(
-    workload: workload, seed: seed, configuration: configuration, pricer: pricer,
-    scheduler: ContinuousBatching())
-  return try engine.run(&recorder)
+  switch configuration.options.scheduler {
+  case .vllm:
+    var engine = Engine(
+      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
+      scheduler: ContinuousBatching())
+    return try engine.run(&recorder)
+  case .sglang:
+    var engine = Engine(
+      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
+      scheduler: PrefillFirst())
+    return try engine.run(&recorder)
+  }
 }
 
 /// The event loop of one replica.
 struct Engine<Pricer: StepPricing, Policy: Scheduler> {
-  /// What can happen. The raw value ranks ties: all arrivals of an instant come before its step
-  /// ends, whichever was scheduled first.
+  /// What can happen. The raw value ranks ties: all requests due at an instant come before its
+  /// client's task ends, and both before its step ends, whichever was scheduled first.
   private enum EventKind: UInt64 {
-    case arrival = 0
-    case stepEnd = 1
+    case due = 0
+    case clientTaskEnd = 1
+    case stepEnd = 2
   }
 
   /// A run of steps under way.
@@ -68,6 +77,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   private let pricer: Pricer
   private var scheduler: Policy
   private var source: RequestSource
+  private var client: ClientThread
   private(set) var replica: Replica
   private(set) var metrics = RunMetrics()
   private var events = EventQueue()
@@ -84,13 +94,14 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     self.pricer = pricer
     self.scheduler = scheduler
     source = RequestSource(workload: workload, seed: seed)
+    client = ClientThread(workload.client)
     replica = Replica(options: configuration.options, poolBlocks: configuration.poolBlocks)
   }
 
   mutating func run<Records: Recorder>(
     _ recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
-    for _ in 0..<source.initialRequests { scheduleArrival() }
+    for _ in 0..<source.initialRequests { scheduleNextRequest() }
     while let event = events.pop() {
       guard event.time <= simulationHorizonNs else {
         reachedHorizon = true
@@ -98,7 +109,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
       }
       clock = event.time
       switch EventKind(rawValue: event.payload)! {
-      case .arrival: try arrive(&recorder)
+      case .due: try requestIsDue(&recorder)
+      case .clientTaskEnd: try endClientTask(&recorder)
       case .stepEnd: try completeRun(&recorder)
       }
       // A step is planned when all that happens at its start has happened.
@@ -119,28 +131,54 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     scheduled += 1
   }
 
-  /// In a closed loop several arrivals can be pending; each takes the next request as it fires.
-  private mutating func scheduleArrival() {
-    schedule(.arrival, at: source.nextArrivalNs(now: clock))
+  /// In a closed loop several requests can be due; each event takes the next as it fires.
+  private mutating func scheduleNextRequest() {
+    schedule(.due, at: source.nextDueNs(now: clock))
   }
 
-  private mutating func arrive<Records: Recorder>(
+  private mutating func requestIsDue<Records: Recorder>(
     _ recorder: inout Records
   ) throws(Records.Failure) {
     guard !source.isExhausted else { return }
     let request = source.next()
-    if !source.isClosedLoop, !source.isExhausted { scheduleArrival() }
-    metrics.arrived(at: clock)
+    if !source.isClosedLoop, !source.isExhausted { scheduleNextRequest() }
+    if client.isInstant {
+      metrics.arrived(at: clock)
+      try receive(request, arrivalNs: clock, &recorder)
+    } else if client.append(request) {
+      scheduleClientTask()
+    }
+  }
+
+  private mutating func scheduleClientTask() {
+    if let ns = client.taskNs { schedule(.clientTaskEnd, at: clock + ns) }
+  }
+
+  private mutating func endClientTask<Records: Recorder>(
+    _ recorder: inout Records
+  ) throws(Records.Failure) {
+    switch client.endTask(now: clock) {
+    case .prepared: metrics.arrived(at: clock)
+    case .sent(let request, let arrivalNs):
+      try receive(request, arrivalNs: arrivalNs, &recorder)
+    }
+    scheduleClientTask()
+  }
+
+  /// The engine has a request.
+  private mutating func receive<Records: Recorder>(
+    _ request: ArrivingRequest, arrivalNs: Int64, _ recorder: inout Records
+  ) throws(Records.Failure) {
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + request.outputTokens - 1
     if cached < configuration.maxPositions,
       replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
     {
-      replica.enqueue(request, now: clock)
+      replica.enqueue(request, arrivalNs: arrivalNs)
     } else {
       var rejected = Sequence()
       rejected.id = request.id
-      rejected.arrivalNs = clock
+      rejected.arrivalNs = arrivalNs
       rejected.promptTokens = request.promptTokens
       try leave(rejected, outcome: .rejected, &recorder)
     }
@@ -152,7 +190,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     let record = sequence.record(outcome: outcome, now: clock)
     metrics.left(record)
     try recorder.record(record)
-    if source.isClosedLoop, !source.isExhausted { scheduleArrival() }
+    if source.isClosedLoop, !source.isExhausted { scheduleNextRequest() }
   }
 
   // MARK: Steps
@@ -187,8 +225,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   }
 
   /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
-  /// stays on its line, and no arrival could be admitted. While requests wait for blocks or seats,
-  /// an arrival cannot: decode steps free neither.
+  /// stays on its line, and nobody could be admitted: not who waits, or, where nobody does, who
+  /// comes next. Behind requests that wait an arrival waits too.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,
       let finishStep = replica.nextFinishStep()
@@ -196,12 +234,12 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     var steps = min(span.steps, Int(finishStep - replica.decodes.step))
     steps = replica.decodes.steps(
       lastingBlocks: replica.pool.free + replica.decodes.nextBlocks, limit: steps)
-    if replica.waiting.isEmpty, replica.runningCount < configuration.options.maxNumSeqs,
-      let next = events.first
-    {
-      steps = span.steps(lasting: next.time - clock, limit: steps)
+    guard replica.runningCount < configuration.options.maxNumSeqs else { return steps }
+    if !replica.waiting.isEmpty {
+      return scheduler.decodeStepsBeforeAdmission(replica, limit: steps)
     }
-    return steps
+    guard let next = events.first else { return steps }
+    return span.steps(lasting: next.time - clock, limit: steps)
   }
 
   private mutating func completeRun<Records: Recorder>(
@@ -210,10 +248,10 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     guard let run = current else { preconditionFailure("a step ends once") }
     current = nil
     let batch = replica.batch
-    replica.completeDecodes(steps: run.steps)
+    if batch.decodeSequences > 0 { replica.completeDecodes(steps: run.steps, now: clock) }
     metrics.stepped(
-      cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs, growthNs: run.growthNs,
-      batch: batch)
+      startNs: run.startNs, cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs,
+      growthNs: run.growthNs, batch: batch, decoding: replica.decodes.count)
     try recorder.record(
       StepRecord(
         startNs: run.startNs, endNs: clock, steps: Int64(run.steps),

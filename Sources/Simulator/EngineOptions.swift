@@ -1,5 +1,13 @@
 /// The options of the serving engine, named as vLLM names them.
 public struct EngineOptions: Hashable, Sendable {
+  /// The engine whose way to choose the next step is followed.
+  public enum Scheduler: String, Hashable, Sendable, CaseIterable {
+    /// vLLM V1: every step decodes, and prompts get what is left of its tokens.
+    case vllm
+    /// SGLang: prompts that can be admitted go first and stop the decodes.
+    case sglang
+  }
+
   /// Where the size of the KV pool comes from.
   public enum KVCacheMemory: Hashable, Sendable {
     /// `kv_cache_memory_bytes`: so many bytes, whatever the device has.
@@ -8,6 +16,8 @@ public struct EngineOptions: Hashable, Sendable {
     case utilization(Double)
   }
 
+  /// `scheduler`: how the next step is chosen.
+  public let scheduler: Scheduler
   /// `max_num_seqs`: sequences in one step at most.
   public let maxNumSeqs: Int
   /// `max_num_batched_tokens`: tokens computed in one step at most.
@@ -23,11 +33,13 @@ public struct EngineOptions: Hashable, Sendable {
 
   /// - Precondition: all are positive, and every sequence can decode in one step.
   public init(
-    maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int, enablePrefixCaching: Bool,
+    scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
+    enablePrefixCaching: Bool,
     tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory
   ) {
     precondition(tensorParallelSize > 0)
     precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
+    self.scheduler = scheduler
     self.maxNumSeqs = maxNumSeqs
     self.maxNumBatchedTokens = maxNumBatchedTokens
     self.blockSize = blockSize

@@ -121,6 +121,9 @@ struct RunMetrics: Sendable {
   private var gaps = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
   private var gapSumNs = 0.0
   private var longestGapNs: Int64 = 0
+  /// Decoding sequences whose latest token is older than the step that follows, because steps of
+  /// prompts alone came between: how many, by the time of that token, oldest first.
+  private var stalled: [(sinceNs: Int64, sequences: Int)] = []
 
   mutating func arrived(at now: Int64) {
     if firstArrivalNs < 0 { firstArrivalNs = now }
@@ -128,6 +131,7 @@ struct RunMetrics: Sendable {
   }
 
   mutating func left(_ record: RequestRecord) {
+    lastEventNs = record.finishNs
     guard record.outcome == .finished else {
       rejected += 1
       return
@@ -138,7 +142,6 @@ struct RunMetrics: Sendable {
     if let ns = record.tpotNs { tpot.append(ns) }
     if let ns = record.e2eNs { e2e.append(ns) }
     if let ns = record.queueNs { queueing.append(ns) }
-    lastEventNs = record.finishNs
   }
 
   mutating func started(running: Int, preempted: Int) {
@@ -146,18 +149,26 @@ struct RunMetrics: Sendable {
     preemptions += preempted
   }
 
-  /// A run of steps is done: each gave every decoding sequence a token after a gap of its length.
+  /// A run of steps is done: each gave every sequence that decodes in it a token after a gap of its
+  /// length. In a run that gave none, `decoding` sequences had to wait.
   mutating func stepped(
-    cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64, growthNs: Int64,
-    batch: BatchShape
+    startNs: Int64, cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64,
+    growthNs: Int64, batch: BatchShape, decoding: Int
   ) {
     cost += runCost
     busyNs += runCost.totalNs
     steps += runSteps
     for chunk in batch.chunks { prefilledTokens += chunk.tokens }
-    guard batch.decodeSequences > 0 else { return }
-    // Steps whose lengths fall into one bucket of the histogram are recorded at once.
+    guard batch.decodeSequences > 0 else {
+      stall(decoding, sinceNs: startNs)
+      return
+    }
     var done = 0
+    if !stalled.isEmpty {
+      resume(batch.decodeSequences, startNs: startNs, stepNs: firstStepNs)
+      done = 1
+    }
+    // Steps whose lengths fall into one bucket of the histogram are recorded at once.
     while done < runSteps {
       let gap = firstStepNs + Int64(done) * growthNs
       let alike = stepsAlike(gap: gap, growthNs: growthNs, limit: runSteps - done)
@@ -167,6 +178,29 @@ struct RunMetrics: Sendable {
     }
     gapSumNs += Double(runCost.totalNs) * Double(batch.decodeSequences)
     longestGapNs = max(longestGapNs, firstStepNs + Int64(runSteps - 1) * growthNs)
+  }
+
+  /// Of so many decoding sequences, those that are not waiting yet had their latest token when the
+  /// step began that gives them none.
+  private mutating func stall(_ decoding: Int, sinceNs: Int64) {
+    let fresh = decoding - stalled.reduce(0) { $0 + $1.sequences }
+    if fresh > 0 { stalled.append((sinceNs, fresh)) }
+  }
+
+  /// The first step that decodes again: its gaps reach back to each sequence's latest token. Where
+  /// some were preempted meanwhile, those that wait longest have stayed.
+  private mutating func resume(_ sequences: Int, startNs: Int64, stepNs: Int64) {
+    var left = sequences
+    for group in stalled where left > 0 {
+      let count = min(group.sequences, left)
+      let stallNs = startNs - group.sinceNs
+      record(gap: stallNs + stepNs, count: count)
+      gapSumNs += Double(stallNs) * Double(count)
+      longestGapNs = max(longestGapNs, stallNs + stepNs)
+      left -= count
+    }
+    if left > 0 { record(gap: stepNs, count: left) }
+    stalled.removeAll(keepingCapacity: true)
   }
 
   /// A prompt's end gave a token; after a preemption there was one before it.

@@ -163,6 +163,19 @@ import Testing
     BadInput(
       "endless host", "block_size: 16", "host_overhead: {per_step: 101 s}", "13:29",
       "out of range", "300 us"),
+    BadInput(
+      "unknown scheduler", "block_size: 16", "scheduler: slgang", "13:14", "mean `sglang`?"),
+    BadInput(
+      "other scheduler", "block_size: 16", "scheduler: orca", "13:14", "`vllm`, `sglang`"),
+    BadInput(
+      "client's key", "tokens: 30", "tokens: 30\n  client: {prepare: 1 ms, sned: 1 ms}", "22:27",
+      "workload.client.sned: unknown key", "mean `send`?"),
+    BadInput(
+      "client is a time", "tokens: 30", "tokens: 30\n  client: 3 ms", "22:11",
+      "a mapping of `prepare`, `send`"),
+    BadInput(
+      "client without unit", "tokens: 30", "tokens: 30\n  client: {prepare: 3}", "22:21",
+      "has no unit", "300 us"),
     BadInput("output missing", "  output_tokens: 30\n", "", "16:3", "output_tokens: missing"),
     BadInput("empty output", "tokens: 30", "tokens: 0", "21:18", "out of range", "tokens from 1"),
     BadInput("other lengths", "uniform", "unifrom", "20:19", "mean `uniform`?"),

@@ -69,6 +69,35 @@ import Testing
     #expect(plain.parallelism == .none && plain.hostOverhead == .none)
   }
 
+  @Test("SGLang's way to schedule and a client's times arrive; without them vLLM's and none")
+  func schedulerAndClient() throws {
+    let scenario = try load([
+      ("max_num_seqs: 64", "scheduler: sglang\n  max_num_seqs: 64"),
+      ("output_tokens: 30", "output_tokens: 30\n  client: {prepare: 120 us, send: 1.5 ms}"),
+    ])
+    #expect(scenario.engine.scheduler == .sglang)
+    #expect(scenario.workload.client == .init(prepareNs: 120_000, sendNs: 1_500_000))
+    let preparing = try load([("tokens: 30", "tokens: 30\n  client: {prepare: 1 us}")])
+    #expect(preparing.workload.client == .init(prepareNs: 1_000, sendNs: 0))
+    let plain = try load()
+    #expect(plain.engine.scheduler == .vllm && plain.workload.client == .instant)
+  }
+
+  @Test("a block has as many tokens as the profile's, unless something else is stated")
+  func blockSize() throws {
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    let good = Fixture.syntheticProfile
+    let profile = Profile(
+      provenance: good.provenance, device: good.device, measuredAtUTC: good.measuredAtUTC,
+      blockSize: 1, readBytesPerSecond: good.readBytesPerSecond, measurements: good.measurements)
+    try fixture.write("profile.json", ProfileFile.encode(profile, residuals: []))
+    #expect(fixture.errors().count == 1, "16 is stated")
+    let text = Fixture.scenario.replacingOccurrences(of: "  block_size: 16\n", with: "")
+    try fixture.write("scenario.yaml", text)
+    #expect(try fixture.load().engine.blockSize == 1)
+  }
+
   @Test("what is left out has vLLM's defaults")
   func defaults() throws {
     let options = Fixture.scenario.components(separatedBy: "engine:\n")[1]

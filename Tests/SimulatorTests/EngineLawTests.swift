@@ -7,6 +7,8 @@ import Testing
 /// What holds of every run, over random worlds.
 @Suite("Laws of a run")
 struct EngineLawTests {
+  private static let schedulers = EngineOptions.Scheduler.allCases
+
   /// A random world: workload, limits, pool and prices.
   struct World {
     var workload: Workload
@@ -16,9 +18,11 @@ struct EngineLawTests {
     var blockSize: Int
     var poolBlocks: Int
     var enablePrefixCaching: Bool
+    var scheduler: EngineOptions.Scheduler
     var pricer: SyntheticPricer
 
-    init(_ number: Int) {
+    init(_ number: Int, _ scheduler: EngineOptions.Scheduler) {
+      self.scheduler = scheduler
       var random = SeededRandom(UInt64(number))
       func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
       let requests = draw(1...120)
@@ -57,21 +61,30 @@ struct EngineLawTests {
         pricer.perStepNs = Int64(draw(1_000_000...50_000_000))
         pricer.perContextTokenNs = Int64(draw(0...60_000))
       }
+      if number % 5 < 2 {
+        // A task takes up to a step.
+        let longest = Int(pricer.perStepNs)
+        workload = workload.with(
+          Workload.Client(
+            prepareNs: Int64(draw(0...longest)), sendNs: Int64(draw(0...longest))))
+      }
     }
 
     func play(exact: Bool, checks: Bool = false) -> Played {
       Played(
         workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
         blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: enablePrefixCaching,
-        exact: exact, checks: checks, pricer: pricer)
+        scheduler: scheduler, exact: exact, checks: checks, pricer: pricer)
     }
   }
 
-  @Test("Jumping over decode steps and walking them give the same requests, to the nanosecond")
-  func jumpsEqualSteps() {
+  @Test(
+    "Jumping over decode steps and walking them give the same requests, to the nanosecond",
+    arguments: schedulers)
+  func jumpsEqualSteps(scheduler: EngineOptions.Scheduler) {
     var (preemptions, jumps, rejections) = (0, 0, 0)
     for number in 0..<(600 * testDepth) {
-      let world = World(number)
+      let world = World(number, scheduler)
       let jumped = world.play(exact: false)
       let walked = world.play(exact: true)
       #expect(jumped.requests == walked.requests, "world \(number)")
@@ -85,17 +98,19 @@ struct EngineLawTests {
     #expect(preemptions > 100 && jumps > 1000 && rejections > 10)
   }
 
-  @Test("Sums agree with a recount after every event")
-  func invariants() {
+  @Test("Sums agree with a recount after every event", arguments: schedulers)
+  func invariants(scheduler: EngineOptions.Scheduler) {
     for number in 0..<(150 * testDepth) {
-      _ = World(number).play(exact: number % 2 == 0, checks: true)
+      _ = World(number, scheduler).play(exact: number % 2 == 0, checks: true)
     }
   }
 
-  @Test("Little's law is exact: the sum of sojourns is the integral of the number in system")
-  func littlesLaw() {
+  @Test(
+    "Little's law is exact: the sum of sojourns is the integral of the number in system",
+    arguments: schedulers)
+  func littlesLaw(scheduler: EngineOptions.Scheduler) {
     for number in 0..<(100 * testDepth) {
-      let played = World(number).play(exact: false)
+      let played = World(number, scheduler).play(exact: false)
       let sojourns = played.requests.reduce(Int64(0)) { $0 + $1.finishNs - $1.arrivalNs }
       var changes = played.requests.flatMap { [($0.arrivalNs, 1), ($0.finishNs, -1)] }
       changes.sort { $0.0 < $1.0 }
@@ -109,10 +124,12 @@ struct EngineLawTests {
     }
   }
 
-  @Test("Every request leaves once, its times in order, and tokens computed add up")
-  func conservation() {
+  @Test(
+    "Every request leaves once, its times in order, and tokens computed add up",
+    arguments: schedulers)
+  func conservation(scheduler: EngineOptions.Scheduler) {
     for number in 0..<(200 * testDepth) {
-      let world = World(number)
+      let world = World(number, scheduler)
       let played = world.play(exact: false)
       #expect(played.requests.map(\.id).sorted() == Array(0..<Int64(world.workload.requests)))
       for request in played.requests where request.outcome == .finished {
@@ -132,13 +149,19 @@ struct EngineLawTests {
           && decoded + Int64(finished.count + played.summary.preemptions) >= output)
       let gaps = Int64(played.summary.itl.count)
       #expect(gaps == output - Int64(finished.count))
+      // Stalls and preemptions included, a request's gaps reach from its first token to its last.
+      let producing = finished.reduce(0.0) { $0 + Double($1.finishNs - $1.firstTokenNs) }
+      let gapSum = played.summary.itl.meanNs * Double(gaps)
+      #expect(abs(gapSum - producing) <= 1e-9 * producing, "world \(number)")
     }
   }
 
-  @Test("Steps follow one another; time, tokens and sequences stay within their limits")
-  func stepsWithinLimits() {
+  @Test(
+    "Steps follow one another; time, tokens and sequences stay within their limits",
+    arguments: schedulers)
+  func stepsWithinLimits(scheduler: EngineOptions.Scheduler) {
     for number in 0..<(200 * testDepth) {
-      let world = World(number)
+      let world = World(number, scheduler)
       let played = world.play(exact: false)
       for (run, next) in zip(played.runs, played.runs.dropFirst()) {
         #expect(run.endNs <= next.startNs)
@@ -148,20 +171,24 @@ struct EngineLawTests {
         #expect(run.decodeSequences + run.prefillSequences <= Int64(world.maxNumSeqs))
         #expect(run.decodeSequences + run.prefillTokens <= Int64(world.maxNumBatchedTokens))
         #expect(run.usedBlocks <= Int64(world.poolBlocks))
+        #expect(scheduler == .vllm || run.decodeSequences == 0 || run.prefillTokens == 0)
       }
       #expect(played.summary.busyNs <= played.summary.durationNs)
     }
   }
 
-  @Test("All times k-fold, all latencies k-fold")
-  func scaling() {
+  @Test("All times k-fold, all latencies k-fold", arguments: schedulers)
+  func scaling(scheduler: EngineOptions.Scheduler) {
     for number in stride(from: 2, to: 200, by: 3) {
-      var world = World(number)
+      var world = World(number, scheduler)
       let played = world.play(exact: false)
       guard case .replay(let trace, _) = world.workload.arrivals else { continue }
       world.workload = Workload(
         arrivals: .replay(trace, timeScale: 7), promptTokens: .fromTrace,
-        outputTokens: .fromTrace, requests: trace.count)
+        outputTokens: .fromTrace, requests: trace.count,
+        client: Workload.Client(
+          prepareNs: world.workload.client.prepareNs * 7,
+          sendNs: world.workload.client.sendNs * 7))
       world.pricer.perStepNs *= 7
       world.pricer.perPromptTokenNs *= 7
       world.pricer.perDecodeNs *= 7
@@ -173,10 +200,19 @@ struct EngineLawTests {
 
   @Test("The same seed gives the same records; another seed gives others")
   func determinism() {
-    var world = World(0)
+    var world = World(0, .vllm)
     let first = world.play(exact: false)
     #expect(first.requests == world.play(exact: false).requests)
     world.seed += 1
     #expect(first.requests != world.play(exact: false).requests)
+  }
+}
+
+extension Workload {
+  /// The same requests, sent by another client.
+  fileprivate func with(_ client: Client) -> Workload {
+    Workload(
+      arrivals: arrivals, promptTokens: promptTokens, outputTokens: outputTokens,
+      requests: requests, client: client)
   }
 }

@@ -48,7 +48,8 @@ struct Played {
   init(
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
     blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
-    enablePrefixCaching: Bool = false, exact: Bool = false, checks: Bool = false,
+    enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
+    exact: Bool = false, checks: Bool = false,
     pricer: SyntheticPricer
   ) {
     var recorder = MemoryRecorder()
@@ -56,7 +57,7 @@ struct Played {
       workload, seed: seed,
       configuration: EngineConfiguration(
         options: EngineOptions(
-          maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+          scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
           blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
           kvCacheMemory: .bytes(0)),
         poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
@@ -76,8 +77,10 @@ func trace(_ rows: [(Int64, Int32, Int32)]) -> RequestTrace {
 }
 
 /// The workload that replays such a trace as it stands.
-func replay(_ rows: [(Int64, Int32, Int32)]) -> Workload {
+func replay(
+  _ rows: [(Int64, Int32, Int32)], client: Workload.Client = .instant
+) -> Workload {
   Workload(
     arrivals: .replay(trace(rows), timeScale: 1), promptTokens: .fromTrace,
-    outputTokens: .fromTrace, requests: rows.count)
+    outputTokens: .fromTrace, requests: rows.count, client: client)
 }

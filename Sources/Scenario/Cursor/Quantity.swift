@@ -22,6 +22,15 @@ enum Quantity {
   }
 }
 
+extension MappingCursor {
+  /// The time that `key` holds, in nanoseconds; 0 where it is absent, nil with an error where it is
+  /// refused.
+  func time(_ key: String) -> Int64? {
+    guard let cursor = optional(key) else { return 0 }
+    return cursor.nanoseconds()
+  }
+}
+
 extension Cursor {
   /// A size such as `2 GiB`, in bytes: whole and positive.
   func bytes() -> Int? {

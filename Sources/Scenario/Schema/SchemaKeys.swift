@@ -14,11 +14,12 @@ enum SchemaKeys {
   static let link = ["bandwidth", "latency"]
   static let kvCache = ["format"]
   static let engine = [
-    "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
+    "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
     "tensor_parallel_size", "gpu_memory_utilization", "kv_cache_memory_bytes", "host_overhead",
   ]
   static let hostOverhead = ["per_step", "per_sequence"]
-  static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens"]
+  static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens", "client"]
+  static let client = ["prepare", "send"]
   /// Keys of `arrivals` beside `process`, by the process they go with.
   static let processes: [(process: String, keys: [String])] = [
     ("poisson", ["rate"]), ("closed-loop", ["concurrency"]), ("replay", ["trace", "time_scale"]),
@@ -85,8 +86,8 @@ enum SchemaKeys {
 
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + derive + link + kvCache + engine + hostOverhead + workload + arrivals
-      + lengths + uniform + reference + model + quantization + quantizationGroup
+    scenario + device + derive + link + kvCache + engine + hostOverhead + workload + client
+      + arrivals + lengths + uniform + reference + model + quantization + quantizationGroup
       + quantizationWeights + profile + profileDevice + residual + uncertainty
       + operators.flatMap(\.keys) + anyMeasurement + dataSheet)
 }

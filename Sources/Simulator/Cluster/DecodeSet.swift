@@ -8,6 +8,10 @@ struct DecodeSet: Sendable {
   private(set) var count = 0
   /// Tokens in the cache, all sequences together.
   private(set) var contextTokens = 0
+  /// Output tokens that they will have in the end, all sequences together.
+  private(set) var outputTokens = 0
+  /// Of these, tokens that are still to be produced.
+  private(set) var outputsToCome = 0
   /// Decode steps done.
   private(set) var step: Int64 = 0
   /// Sequences by the step, modulo the block size, in which they need a block.
@@ -25,26 +29,35 @@ struct DecodeSet: Sendable {
     return Int(first < 0 ? first + size : first)
   }
 
-  mutating func join(cached: Int) {
+  mutating func join(cached: Int, outputTokens: Int, toCome: Int) {
     count += 1
     contextTokens += cached
+    self.outputTokens += outputTokens
+    outputsToCome += toCome
     phases[phase(cached: cached)] += 1
   }
 
-  mutating func leave(cached: Int) {
+  mutating func leave(cached: Int, outputTokens: Int, toCome: Int) {
     count -= 1
     contextTokens -= cached
+    self.outputTokens -= outputTokens
+    outputsToCome -= toCome
     phases[phase(cached: cached)] -= 1
   }
 
   /// Blocks that the next step needs.
-  var nextBlocks: Int { phases[Int((step + 1) % Int64(phases.count))] }
+  var nextBlocks: Int { blocks(ofStep: 1) }
+
+  /// Blocks that one of the coming steps needs; the next is step 1.
+  func blocks(ofStep ahead: Int) -> Int {
+    phases[Int((step + Int64(ahead)) % Int64(phases.count))]
+  }
 
   /// Blocks that the next `steps` steps need together. O(block size).
   func blocks(steps: Int) -> Int {
     let (cycles, rest) = steps.quotientAndRemainder(dividingBy: phases.count)
     var sum = cycles * count
-    for offset in 0..<rest { sum += phases[Int((step + 1 + Int64(offset)) % Int64(phases.count))] }
+    for offset in 0..<rest { sum += blocks(ofStep: offset + 1) }
     return sum
   }
 
@@ -55,7 +68,7 @@ struct DecodeSet: Sendable {
     var steps = cycles * phases.count
     var left = free - cycles * count
     while true {
-      let needed = phases[Int((step + 1 + Int64(steps)) % Int64(phases.count))]
+      let needed = blocks(ofStep: steps + 1)
       guard needed <= left else { return steps }
       left -= needed
       steps += 1
@@ -66,5 +79,6 @@ struct DecodeSet: Sendable {
   mutating func advance(steps: Int) {
     step += Int64(steps)
     contextTokens += steps * count
+    outputsToCome -= steps * count
   }
 }

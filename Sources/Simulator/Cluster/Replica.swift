@@ -6,6 +6,11 @@ import DequeModule
 /// Sequences live in slots of one array and are named by them. The moves are all that schedulers
 /// have to work with; each leaves the sums in ``decodes`` and ``pool`` true.
 struct Replica: Sendable {
+  /// Where a preempted request waits: before all others or behind them.
+  enum QueueEnd: Sendable {
+    case head, tail
+  }
+
   let options: EngineOptions
   var pool: BlockPool
   /// Slots of waiting requests, in the order in which they are to be admitted.
@@ -27,6 +32,8 @@ struct Replica: Sendable {
   private var youngest = -1
   private var finishes = EventQueue()
   private var nextTicket: UInt64 = 0
+  /// When the latest decode step ended.
+  private var latestDecodeNs: Int64 = 0
 
   init(options: EngineOptions, poolBlocks: Int) {
     self.options = options
@@ -39,14 +46,14 @@ struct Replica: Sendable {
 
   // MARK: Moves of a request
 
-  /// Puts an arriving request at the end of the queue.
-  mutating func enqueue(_ request: ArrivingRequest, now: Int64) {
+  /// Puts a request at the end of the queue.
+  mutating func enqueue(_ request: ArrivingRequest, arrivalNs: Int64) {
     let slot = vacantSlots.popLast() ?? sequences.count
     if slot == sequences.count { sequences.append(Sequence()) }
     var sequence = Sequence()
     sequence.state = .waiting
     sequence.id = request.id
-    sequence.arrivalNs = now
+    sequence.arrivalNs = arrivalNs
     sequence.promptTokens = request.promptTokens
     sequence.outputTokens = request.outputTokens
     sequence.prefillTarget = request.promptTokens
@@ -84,16 +91,17 @@ struct Replica: Sendable {
     return true
   }
 
-  /// Takes the blocks of the youngest running sequence and puts it at the head of the queue, to be
+  /// Takes the blocks of the youngest running sequence and puts it back into the queue, to be
   /// computed again: its prompt and what it has produced, as far as its blocks are lost.
   /// - Precondition: something runs.
-  mutating func preemptYoungest(now: Int64) {
+  mutating func preemptYoungest(to end: QueueEnd) {
     precondition(youngest >= 0)
     let slot = youngest
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
     let cached = sequences[slot].cachedTokens(step: decodes.step)
-    // Steps follow one another without a gap: what decodes had its latest token just now.
-    if sequences[slot].state == .decoding { sequences[slot].lastTokenNs = now }
+    if sequences[slot].state == .decoding, sequences[slot].joinedStep < decodes.step {
+      sequences[slot].lastTokenNs = latestDecodeNs
+    }
     withdraw(slot, keepsContent: options.enablePrefixCaching)
     sequences[slot].state = .waiting
     // Only whole blocks are found again.
@@ -103,7 +111,10 @@ struct Replica: Sendable {
     sequences[slot].preemptions += 1
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
     sequences[slot].prefilled = 0
-    waiting.prepend(slot)
+    switch end {
+    case .head: waiting.prepend(slot)
+    case .tail: waiting.append(slot)
+    }
     preemptedNow += 1
   }
 
@@ -117,7 +128,9 @@ struct Replica: Sendable {
       pool.release(blocks)
     }
     if sequence.state == .decoding {
-      decodes.leave(cached: sequence.cachedTokens(step: decodes.step))
+      decodes.leave(
+        cached: sequence.cachedTokens(step: decodes.step), outputTokens: sequence.outputTokens,
+        toCome: sequence.outputsToCome(step: decodes.step))
     } else if let index = prefilling.firstIndex(of: slot) {
       prefilling.remove(at: index)
     }
@@ -142,9 +155,9 @@ struct Replica: Sendable {
   }
 
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
-  /// the youngest running sequences until there are enough.
-  mutating func batchDecodes(now: Int64) {
-    while decodes.nextBlocks > pool.free { preemptYoungest(now: now) }
+  /// the youngest running sequences to an end of the queue until there are enough.
+  mutating func batchDecodes(preemptingTo end: QueueEnd) {
+    while decodes.nextBlocks > pool.free { preemptYoungest(to: end) }
     let isAllocated = pool.allocate(decodes.nextBlocks)
     precondition(isAllocated)
     batch.decodeSequences = decodes.count
@@ -182,8 +195,9 @@ struct Replica: Sendable {
   // MARK: Completing a step
 
   /// The decode steps of the batch are done.
-  mutating func completeDecodes(steps: Int) {
+  mutating func completeDecodes(steps: Int, now: Int64) {
     decodes.advance(steps: steps)
+    latestDecodeNs = now
   }
 
   /// A sequence whose last step is done, if any is left; it leaves the replica.
@@ -208,6 +222,7 @@ struct Replica: Sendable {
     guard chunk.endsPrompt else { return nil }
     onToken(sequences[slot].emitted > 0 ? sequences[slot].lastTokenNs : -1)
     sequences[slot].emitted += 1
+    sequences[slot].lastTokenNs = now
     if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }
     let stepsLeft = sequences[slot].outputTokens - sequences[slot].emitted
     guard stepsLeft > 0 else {
@@ -224,7 +239,9 @@ struct Replica: Sendable {
     finishes.push(
       Event(time: sequences[slot].finishStep, order: nextTicket, payload: UInt64(slot)))
     nextTicket += 1
-    decodes.join(cached: sequences[slot].prefillTarget)
+    decodes.join(
+      cached: sequences[slot].prefillTarget, outputTokens: sequences[slot].outputTokens,
+      toCome: stepsLeft)
     return nil
   }
 

@@ -17,7 +17,8 @@ struct Sequence: Sendable {
   var arrivalNs: Int64 = 0
   var scheduledNs: Int64 = -1
   var firstTokenNs: Int64 = -1
-  /// When its latest token was ready, to measure the gap across a preemption.
+  /// When its latest token was ready, to measure the gap across a preemption; while decoding, as of
+  /// ``joinedStep``.
   var lastTokenNs: Int64 = -1
   var promptTokens = 0
   var outputTokens = 0
@@ -54,6 +55,9 @@ struct Sequence: Sendable {
   func emittedTokens(step: Int64) -> Int {
     state == .decoding ? emitted + Int(step - joinedStep) : emitted
   }
+
+  /// Tokens still to be produced after so many decode steps of the replica.
+  func outputsToCome(step: Int64) -> Int { outputTokens - emittedTokens(step: step) }
 
   func record(outcome: RequestRecord.Outcome, now: Int64) -> RequestRecord {
     RequestRecord(

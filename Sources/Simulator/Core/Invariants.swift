@@ -5,6 +5,8 @@ extension Replica {
     let step = decodes.step
     var owned = 0
     var contextTokens = 0
+    var outputTokens = 0
+    var outputsToCome = 0
     var phases = Array(repeating: 0, count: decodes.phases.count)
     var counts: [Sequence.State: Int] = [:]
     for sequence in sequences {
@@ -13,6 +15,8 @@ extension Replica {
       guard sequence.state == .decoding else { continue }
       let cached = sequence.cachedTokens(step: step)
       contextTokens += cached
+      outputTokens += sequence.outputTokens
+      outputsToCome += sequence.outputsToCome(step: step)
       phases[decodes.phase(cached: cached)] += 1
       precondition(sequence.finishStep > step, "a finished sequence has left")
       let emitted = sequence.emittedTokens(step: step)
@@ -24,6 +28,7 @@ extension Replica {
     precondition(pool.queuedBlocks == pool.free, "each free block stands in the queue once")
     if runningCount == 0 { precondition(pool.used == 0, "an empty replica owns no block") }
     precondition(decodes.contextTokens == contextTokens && decodes.phases == phases)
+    precondition(decodes.outputTokens == outputTokens && decodes.outputsToCome == outputsToCome)
     precondition(decodes.count == counts[.decoding, default: 0])
     precondition(prefilling.count == counts[.prefilling, default: 0])
     precondition(waiting.count == counts[.waiting, default: 0])

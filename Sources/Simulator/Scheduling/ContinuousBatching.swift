@@ -7,7 +7,7 @@
 struct ContinuousBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
-    replica.batchDecodes(now: now)
+    replica.batchDecodes(preemptingTo: .head)
     var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeSequences
     for slot in replica.prefilling {
       budget -= replica.batchChunk(of: slot, limit: budget)
@@ -19,4 +19,7 @@ struct ContinuousBatching: Scheduler {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }
   }
+
+  /// Decode steps free neither blocks nor seats.
+  func decodeStepsBeforeAdmission(_ replica: Replica, limit: Int) -> Int { limit }
 }

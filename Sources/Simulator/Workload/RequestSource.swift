@@ -1,4 +1,4 @@
-/// A request as it arrives.
+/// A request as it comes, before anything has been done for it.
 struct ArrivingRequest: Hashable, Sendable {
   let id: Int64
   let promptTokens: Int
@@ -27,7 +27,7 @@ struct RequestSource: Sendable {
     if case .closedLoop = workload.arrivals { true } else { false }
   }
 
-  /// How many requests are sent at the start: every client's first, or the one that comes first.
+  /// How many requests are due at the start: every client's first, or the one that comes first.
   var initialRequests: Int {
     if case .closedLoop(let concurrency) = workload.arrivals {
       min(concurrency, workload.requests)
@@ -36,8 +36,8 @@ struct RequestSource: Sendable {
     }
   }
 
-  /// When the next request arrives, in nanoseconds. In a closed loop that is `now`.
-  mutating func nextArrivalNs(now: Int64) -> Int64 {
+  /// When the next request is due, in nanoseconds. In a closed loop that is `now`.
+  mutating func nextDueNs(now: Int64) -> Int64 {
     switch workload.arrivals {
     case .poisson(let requestsPerSecond):
       let gap = stream.exponential(.arrivalGap, entity: Int64(issued)) / requestsPerSecond
@@ -54,7 +54,7 @@ struct RequestSource: Sendable {
     }
   }
 
-  /// The next request. To be called once for each ``nextArrivalNs(now:)``, in the same order.
+  /// The next request. To be called once for each ``nextDueNs(now:)``, in the same order.
   mutating func next() -> ArrivingRequest {
     defer { issued += 1 }
     return ArrivingRequest(

@@ -1,6 +1,6 @@
 /// The requests of a run: when they come and how long they are.
 public struct Workload: Hashable, Sendable {
-  /// When requests arrive.
+  /// When requests arrive, or with a ``Client`` that takes time are due at it.
   public enum Arrivals: Hashable, Sendable {
     /// Open loop: independent exponential gaps.
     case poisson(requestsPerSecond: Double)
@@ -20,6 +20,30 @@ public struct Workload: Hashable, Sendable {
     case fromTrace
   }
 
+  /// A load generator of finite speed: one thread, whose tasks are served first come, first served.
+  ///
+  /// A request that is due is a task of `prepareNs`. When it is done, the request has arrived: its
+  /// latencies count from then. A task of `sendNs` is queued behind all that are due by then, and
+  /// when that is done the engine has the request. So a burst is prepared whole before its first
+  /// request is sent.
+  public struct Client: Hashable, Sendable {
+    /// From a request's turn to the start of its clock, in nanoseconds.
+    public let prepareNs: Int64
+    /// What it takes to send one, in nanoseconds.
+    public let sendNs: Int64
+
+    /// A client that takes no time: requests reach the engine when they are due.
+    public static let instant = Client(prepareNs: 0, sendNs: 0)
+
+    /// - Precondition: neither time is negative or beyond ``simulationHorizonNs``.
+    public init(prepareNs: Int64, sendNs: Int64) {
+      let times = 0...simulationHorizonNs
+      precondition(times.contains(prepareNs) && times.contains(sendNs))
+      self.prepareNs = prepareNs
+      self.sendNs = sendNs
+    }
+  }
+
   /// When requests arrive.
   public let arrivals: Arrivals
   /// Tokens of each prompt.
@@ -28,10 +52,13 @@ public struct Workload: Hashable, Sendable {
   public let outputTokens: Lengths
   /// How many requests there are; at most the trace's where one is replayed.
   public let requests: Int
+  /// What sends them.
+  public let client: Client
 
   /// - Precondition: `requests` is positive; `fromTrace` stands with a replay that has as many.
   public init(
-    arrivals: Arrivals, promptTokens: Lengths, outputTokens: Lengths, requests: Int
+    arrivals: Arrivals, promptTokens: Lengths, outputTokens: Lengths, requests: Int,
+    client: Client = .instant
   ) {
     precondition(requests > 0)
     if case .replay(let trace, _) = arrivals {
@@ -43,6 +70,7 @@ public struct Workload: Hashable, Sendable {
     self.promptTokens = promptTokens
     self.outputTokens = outputTokens
     self.requests = requests
+    self.client = client
   }
 }
 

@@ -14,7 +14,7 @@ struct InvariantTests {
     var replica = Replica(options: options, poolBlocks: 20)
     var scheduler = ContinuousBatching()
     for id in Int64(0)..<3 {
-      replica.enqueue(ArrivingRequest(id: id, promptTokens: 6, outputTokens: 9), now: 0)
+      replica.enqueue(ArrivingRequest(id: id, promptTokens: 6, outputTokens: 9), arrivalNs: 0)
     }
     scheduler.plan(&replica, now: 0)
     let batch = replica.batch
@@ -66,7 +66,7 @@ struct InvariantTests {
   func lostSequence() async {
     await #expect(processExitsWith: .failure) {
       var replica = InvariantTests.busyReplica()
-      replica.completeDecodes(steps: 20)
+      replica.completeDecodes(steps: 20, now: 20)
       replica.checkInvariants()
     }
   }
