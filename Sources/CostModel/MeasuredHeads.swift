@@ -8,6 +8,10 @@ struct MeasuredHeads {
   let scale: Double
   /// Whether the heads asked for were not measured.
   let isDerived: Bool
+  /// Where the measured heads differ in their number alone, how many of theirs are one of the
+  /// asked: a sequence of decode attention then counts as so many, because a kernel's unit of work
+  /// is a KV head of a sequence. Nil where they differ otherwise.
+  let sequences: Double?
 
   /// The measured heads with the nearest group size, then the nearest width, scaled by the larger
   /// of the ratios of operations and of bytes.
@@ -18,6 +22,9 @@ struct MeasuredHeads {
       MeasuredHeads.distance($0, asked) < MeasuredHeads.distance($1, asked)
     }!
     isDerived = heads != asked
+    sequences =
+      heads.groupSize == asked.groupSize && heads.headDim == asked.headDim
+      ? Double(asked.kvHeads) / Double(heads.kvHeads) : nil
     guard isDerived, let example = points.first(where: { [heads] in $0.shape.heads == heads })
     else {
       scale = 1

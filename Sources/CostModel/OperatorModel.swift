@@ -29,13 +29,16 @@ public struct OperatorModel: Sendable {
   private let kind: OperatorKind
   /// Measured time times this is the asked model's time; 1 where its own heads were measured.
   private let scale: Double
+  /// Of decode attention, how many sequences on the measured heads one on the asked ones is.
+  private let sequences: Double
   /// Whether the heads asked for were not measured.
   public let isDerived: Bool
 
   /// The model of one operator, for one format and shape of heads; nil, nil where it has neither.
   ///
   /// Where the heads were not measured, those with the nearest group size stand in, scaled by the
-  /// larger of the ratios of operations and of bytes.
+  /// larger of the ratios of operations and of bytes. In decode attention heads that differ in
+  /// their number alone are so many more or fewer sequences instead.
   /// - Throws: ``ProfileError/notMeasured(_:_:)``.
   public init(
     _ kind: OperatorKind, format: KVFormat?, heads: HeadGeometry?, profile: Profile
@@ -47,12 +50,17 @@ public struct OperatorModel: Sendable {
     self.kind = kind
     let isOfCacheAlone = kind == .append || kind == .gather
     guard let heads = isOfCacheAlone ? heads?.withoutGroups : heads else {
-      (scale, isDerived) = (1, false)
+      (scale, sequences, isDerived) = (1, 1, false)
       grid = Grid(points: fit.map(OperatorModel.point))
       return
     }
     let measured = MeasuredHeads(nearestTo: heads, in: fit)
-    (scale, isDerived) = (measured.scale, measured.isDerived)
+    isDerived = measured.isDerived
+    if kind == .decodeAttention, let count = measured.sequences {
+      (scale, sequences) = (1, count)
+    } else {
+      (scale, sequences) = (measured.scale, 1)
+    }
     grid = Grid(
       points: fit.filter { $0.shape.heads == measured.heads }.map(OperatorModel.point))
   }
@@ -68,8 +76,8 @@ public struct OperatorModel: Sendable {
     case .append(let tokens, _, _), .gather(let tokens, _, _):
       y = 1
       measuredX = { _ in Double(tokens) }
-    case .decodeAttention(let sequences, let context, _, _):
-      y = Double(sequences)
+    case .decodeAttention(let count, let context, _, _):
+      y = Double(count) * sequences
       measuredX = { _ in Double(context) }
     case .prefillAttention(let tokens, let prefix, _, _):
       return prefill(
@@ -85,8 +93,10 @@ public struct OperatorModel: Sendable {
     }
     let blend = grid.blend(at: y)
     let value = grid.value(blend, x: measuredX)
-    // Outside the measured curves the nearest curve's time grows or shrinks with the work.
-    let factor = blend.isOutside ? y / grid.y[blend.lower] : 1
+    // Outside the measured curves the nearest curve's time grows or shrinks with the work; fewer
+    // sequences than were measured take what those take.
+    let growth = blend.isOutside ? y / grid.y[blend.lower] : 1
+    let factor = kind == .decodeAttention ? max(1, growth) : growth
     return prediction(
       ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
   }
@@ -140,7 +150,7 @@ public struct OperatorModel: Sendable {
     }
     guard !fit.isEmpty else { return nil }
     kind = .experts
-    (scale, isDerived) = (1, false)
+    (scale, sequences, isDerived) = (1, 1, false)
     grid = Grid(points: fit.map(OperatorModel.point))
   }
 
@@ -177,10 +187,11 @@ public struct OperatorModel: Sendable {
   }
 
   /// Decode attention of so many sequences as straight pieces over the mean context, from 0 up.
-  func decodePieces(sequences: Int) -> [DecodePiece] {
+  func decodePieces(sequences count: Int) -> [DecodePiece] {
     precondition(kind == .decodeAttention)
-    let blend = grid.blend(at: Double(sequences))
-    let factor = scale * (blend.isOutside ? Double(sequences) / grid.y[blend.lower] : 1)
+    let y = Double(count) * sequences
+    let blend = grid.blend(at: y)
+    let factor = scale * (blend.isOutside ? max(1, y / grid.y[blend.lower]) : 1)
     let lower = grid.curves[blend.lower]
     let upper = grid.curves[blend.upper]
     let weight = blend.upperWeight

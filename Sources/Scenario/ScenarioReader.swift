@@ -47,7 +47,7 @@ struct ScenarioReader {
     var formats: [KVFormat]?
     if let profile {
       checkBlockSize(file, engine, profile)
-      formats = named.map { measured($0, file, profile) }
+      formats = named.flatMap { measured($0, file, profile) }
     }
     var referenceReader = ReferenceReader(folder: folder)
     let reference = referenceReader.reference(
@@ -221,12 +221,13 @@ struct ScenarioReader {
         + "page; accepted: \(measured), or another profile")
   }
 
-  /// The formats as the profile's kernels keep them; an error for each that was not measured.
+  /// The formats as the profile's kernels keep them; nil with an error for each that was not
+  /// measured.
   private func measured(
     _ formats: [KVFormat], _ file: MappingCursor, _ profile: LoadedProfile
-  ) -> [KVFormat] {
+  ) -> [KVFormat]? {
     let key = file.optional("kv_cache")?.anyMapping(keys: SchemaKeys.kvCache)?.optional("format")
-    return formats.compactMap { format in
+    let all = formats.compactMap { format in
       let measured = profile.profile.format(named: format.name)
       if measured == nil {
         let shown = profile.profile.formats.map(\.name).joined(separator: ", ")
@@ -236,5 +237,6 @@ struct ScenarioReader {
       }
       return measured
     }
+    return all.count == formats.count ? all : nil
   }
 }

@@ -57,19 +57,48 @@ struct OperatorModelTests {
     #expect(half.ns == full.ns / 2 && half.basis == .extrapolated)
   }
 
-  @Test("Heads that were not measured are derived from the nearest, by operations or bytes")
-  func otherHeads() throws {
-    let wide = HeadGeometry(queryHeads: 64, kvHeads: 16, headDim: 128)
-    let model = try OperatorModel(
-      .decodeAttention, format: .int4, heads: wide, profile: profile)
+  @Test("Decode attention of more heads of one kind is that of as many more sequences")
+  func moreHeads() throws {
     let own = try OperatorModel(
       .decodeAttention, format: .int4, heads: heads, profile: profile)
-    let asked = model.predict(
-      .decodeAttention(sequences: 4, context: 1024, heads: wide, format: .int4))
-    let measured = own.predict(
-      .decodeAttention(sequences: 4, context: 1024, heads: heads, format: .int4))
+    for (kvHeads, sequences, equal) in [(16, 4, 8), (4, 8, 4), (2, 3, 1)] {
+      let asked = HeadGeometry(queryHeads: 4 * kvHeads, kvHeads: kvHeads, headDim: 128)
+      let model = try OperatorModel(
+        .decodeAttention, format: .int4, heads: asked, profile: profile)
+      let time = model.predict(
+        .decodeAttention(sequences: sequences, context: 1024, heads: asked, format: .int4))
+      let measured = own.predict(
+        .decodeAttention(sequences: equal, context: 1024, heads: heads, format: .int4))
+      // Three sequences of two heads are fewer than one of eight, and take what that takes.
+      #expect(model.isDerived && time.basis == .derived)
+      #expect(time.ns == measured.ns)
+      let piece = try #require(
+        model.decodePieces(sequences: sequences).last { $0.start <= 1024 })
+      let context = 1024 - piece.start
+      #expect(abs(piece.startNs + piece.slope * context - measured.ns) < 1e-3)
+    }
+  }
+
+  @Test("Other heads are derived from the nearest, by operations or bytes")
+  func otherHeads() throws {
+    // Half the head size has half the operations; of bytes a little more, metadata included.
+    let narrow = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 64)
+    let shape = OperatorShape.decodeAttention(
+      sequences: 4, context: 1024, heads: heads, format: .int4)
+    let model = try OperatorModel(
+      .decodeAttention, format: .int4, heads: narrow, profile: profile)
+    let own = try OperatorModel(
+      .decodeAttention, format: .int4, heads: heads, profile: profile)
+    let asked = model.predict(shape.with(heads: narrow))
     #expect(model.isDerived && asked.basis == .derived)
-    #expect(asked.ns == 2 * measured.ns)
+    let ratio = asked.ns / own.predict(shape).ns
+    #expect(ratio > 0.5 && ratio < 0.56)
+    let append = try OperatorModel(
+      .append, format: .int4, heads: HeadGeometry(queryHeads: 64, kvHeads: 16, headDim: 128),
+      profile: profile)
+    let ownAppend = try OperatorModel(.append, format: .int4, heads: heads, profile: profile)
+    let tokens = OperatorShape.append(tokens: 8, heads: heads, format: .int4)
+    #expect(append.predict(tokens).ns == 2 * ownAppend.predict(tokens).ns)
   }
 
   /// The profile with held-out points that took so many times as long.

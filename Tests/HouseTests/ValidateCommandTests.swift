@@ -19,6 +19,23 @@ struct ValidateCommandTests {
       """)
   }
 
+  @Test("docs/validation.md shows the published runs beside those with the bundled kernels")
+  func publishedRuns() throws {
+    let profile = folder.url.appendingPathComponent("h100.json").path
+    let derived = try CommandLineRun(
+      [
+        "profile", "derive", "Scenarios/devices/nvidia-h200.json", "--source", "nvidia-h200-sxm",
+        "--device", "nvidia-h100-sxm", "-o", profile,
+      ], in: Repository.root)
+    #expect(derived.status == 0, "\(derived.errors)")
+    let run = try CommandLineRun(
+      ["validate", "Scenarios/saw-int4", "--beside", profile], in: Repository.root)
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+    let page = try String(
+      contentsOf: Repository.root.appendingPathComponent("docs/validation.md"), encoding: .utf8)
+    #expect(page.contains(run.output.trimmingCharacters(in: .newlines)))
+  }
+
   private func kvsim(_ arguments: String...) throws -> CommandLineRun {
     try CommandLineRun(["validate"] + arguments, in: folder.url)
   }

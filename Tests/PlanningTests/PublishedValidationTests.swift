@@ -1,4 +1,5 @@
 import CostModel
+import Foundation
 import Operators
 import Scenario
 import Simulator
@@ -167,5 +168,31 @@ struct PublishedValidationTests {
     // +10 % and −30 %; −20 %.
     #expect(abs(errors.entries[0].meanAbsoluteError - 0.2) < 1e-12)
     #expect(abs(errors.entries[1].meanAbsoluteError - 0.2) < 1e-12)
+  }
+
+  @Test("The published runs of SAW-INT4 are met within the project's aims")
+  func sawINT4() throws {
+    let root = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let loads = ["16384-c8", "256-c256", "256-c32"]
+    let rows = try loads.flatMap { load in
+      try PublishedValidation(
+        ServingScenario.load(
+          path: root.appendingPathComponent("Scenarios/saw-int4/qwen3-8b-\(load).yaml").path)
+      ).rows
+    }
+    #expect(rows.count == 9)
+    let aims: [ServingFigure: Double] = [
+      .outputTokensPerSecond: 0.03, .meanTTFT: 0.12, .tpot: 0.04, .meanLatency: 0.04,
+    ]
+    for entry in PublishedErrors(rows).entries {
+      guard let aim = aims[entry.figure] else { continue }
+      #expect(entry.rows == 9 && entry.meanAbsoluteError <= aim, "\(entry)")
+    }
+    // What four bits save of the pool is a fact of the published system: 147,456 and 41,472 bytes.
+    let formats = rows.prefix(3).map(\.format)
+    #expect(formats.map(\.name) == ["fp16", "int4", "int4-rotated"])
+    let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
+    #expect(formats.map { 36 * heads.kvBytesPerToken($0) } == [147_456, 41_472, 41_472])
   }
 }
