@@ -184,10 +184,8 @@ public struct ComparisonPlan: Sendable {
       options: scenario.engine)
     guard pool.shortfallBytes == 0 else {
       throw .doesNotFit(
-        model: scenario.model.name, weightBytes: pool.weightBytes,
-        activationBytes: pool.activationBytes,
-        poolBytes: pool.poolBytes,
-        usableBytes: pool.usableBytes, deviceBytes: pool.deviceBytes)
+        model: scenario.model.name, pool: pool,
+        devicesThatFit: devicesThatFit(scenario, format))
     }
     guard pool.blocks > 0 else {
       throw .poolTooSmall(
@@ -195,6 +193,19 @@ public struct ComparisonPlan: Sendable {
         blockBytes: pool.blockSize * pool.kvBytesPerToken)
     }
     return pool
+  }
+
+  /// The fewest devices, doubled again and again, that can share the model and have room for it.
+  private static func devicesThatFit(_ scenario: ServingScenario, _ format: KVFormat) -> Int? {
+    var degree = 2 * scenario.engine.tensorParallelSize
+    while degree <= Limits.heads, scenario.model.obstacle(toDegree: degree) == nil {
+      let pool = PoolPlan(
+        model: scenario.model, device: scenario.profile.device, format: format,
+        options: scenario.engine.with(tensorParallelSize: degree))
+      if pool.shortfallBytes == 0, pool.blocks > 0 { return degree }
+      degree *= 2
+    }
+    return nil
   }
 }
 

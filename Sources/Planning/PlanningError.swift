@@ -1,12 +1,12 @@
 import CostModel
+import Simulator
 import Trace
 
 /// Why a question could not be answered.
 public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Weights, activations and the least useful pool exceed the memory. Bytes.
-  case doesNotFit(
-    model: String, weightBytes: Int, activationBytes: Int, poolBytes: Int, usableBytes: Int,
-    deviceBytes: Int)
+  /// Weights, activations and pool exceed the memory; the fewest devices that share the layers and
+  /// would hold them, nil where no number of them does or the pool is what exceeds it.
+  case doesNotFit(model: String, pool: PoolPlan, devicesThatFit: Int?)
   /// The pool does not hold a single block. Bytes.
   case poolTooSmall(format: String, poolBytes: Int, blockBytes: Int)
   /// The scenario names nothing that a real engine did.
@@ -23,17 +23,8 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   /// One sentence for people, saying what would help.
   public var description: String {
     switch self {
-    case .doesNotFit(
-      let model, let weightBytes, let activationBytes, let poolBytes, let usableBytes,
-      let deviceBytes):
-      let needed = weightBytes + activationBytes + poolBytes
-      return """
-        \(model) does not fit: weights \(Size(weightBytes)), activations \
-        \(Size(activationBytes)) and KV pool \(Size(poolBytes)) need \(Size(needed)), and of the \
-        device's \(Size(deviceBytes)) the engine may use \(Size(min(usableBytes, deviceBytes))); \
-        lower engine.kv_cache_memory_bytes or max_num_batched_tokens, raise \
-        engine.gpu_memory_utilization, or take a smaller model or a larger device
-        """
+    case .doesNotFit(let model, let pool, let devices):
+      return PlanningError.doesNotFit(model, pool, devices)
     case .poolTooSmall(let format, let poolBytes, let blockBytes):
       return """
         the KV pool of \(Size(poolBytes)) does not hold one block of \(Size(blockBytes)) in format \
@@ -57,6 +48,27 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
     case .profile(let error): return error.description
     case .trace(let error): return error.description
     }
+  }
+
+  private static func doesNotFit(_ model: String, _ pool: PoolPlan, _ devices: Int?) -> String {
+    let limit = min(pool.usableBytes, pool.deviceBytes)
+    let beside = limit - pool.weightBytes - pool.activationBytes
+    let needed = pool.weightBytes + pool.activationBytes + pool.poolBytes
+    var advice: [String] = []
+    if beside > 0 {
+      advice.append("a kv_cache_memory_bytes of up to \(Size(beside)) would fit")
+    } else {
+      if let devices { advice.append("it would fit on \(devices) (tensor_parallel_size)") }
+      advice.append(
+        "lower engine.max_num_batched_tokens, raise engine.gpu_memory_utilization, or take a "
+          + "smaller model or a larger device")
+    }
+    return """
+      \(model) does not fit: weights \(Size(pool.weightBytes)), activations \
+      \(Size(pool.activationBytes)) and KV pool \(Size(pool.poolBytes)) need \(Size(needed)), \
+      \(Size(pool.shortfallBytes)) more than the \(Size(limit)) that the engine may use of the \
+      device's \(Size(pool.deviceBytes)); \(advice.joined(separator: ", or "))
+      """
   }
 }
 

@@ -34,8 +34,7 @@ public struct EngineOptions: Hashable, Sendable {
   /// - Precondition: all are positive, and every sequence can decode in one step.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
-    enablePrefixCaching: Bool,
-    tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory
+    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory
   ) {
     precondition(tensorParallelSize > 0)
     precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
@@ -46,5 +45,13 @@ public struct EngineOptions: Hashable, Sendable {
     self.enablePrefixCaching = enablePrefixCaching
     self.tensorParallelSize = tensorParallelSize
     self.kvCacheMemory = kvCacheMemory
+  }
+
+  /// The same options with another number of devices.
+  public func with(tensorParallelSize degree: Int) -> EngineOptions {
+    EngineOptions(
+      scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+      blockSize: blockSize, enablePrefixCaching: enablePrefixCaching, tensorParallelSize: degree,
+      kvCacheMemory: kvCacheMemory)
   }
 }
