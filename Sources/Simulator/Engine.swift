@@ -225,8 +225,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   }
 
   /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
-  /// stays on its line, and nobody could be admitted: not who waits, or, where nobody does, who
-  /// comes next. Behind requests that wait an arrival waits too.
+  /// stays on its line, and the scheduler looks at no request: neither at one that waits nor, where
+  /// none does, at the next that comes.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,
       let finishStep = replica.nextFinishStep()
@@ -234,10 +234,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     var steps = min(span.steps, Int(finishStep - replica.decodes.step))
     steps = replica.decodes.steps(
       lastingBlocks: replica.pool.free + replica.decodes.nextBlocks, limit: steps)
-    guard replica.runningCount < configuration.options.maxNumSeqs else { return steps }
-    if !replica.waiting.isEmpty {
-      return scheduler.decodeStepsBeforeAdmission(replica, limit: steps)
-    }
+    guard scheduler.looksAtRequests(replica) else { return steps }
+    guard replica.waiting.isEmpty else { return 1 }
     guard let next = events.first else { return steps }
     return span.steps(lasting: next.time - clock, limit: steps)
   }

@@ -12,7 +12,7 @@ public struct RequestRecord: Hashable, Sendable {
 
   /// Position in the workload, from 0; the same in every format.
   public var id: Int64
-  /// When it arrived.
+  /// When it arrived: with a client that takes time, when its clock started there.
   public var arrivalNs: Int64
   /// When the first step that worked on it started; -1 if none did.
   public var scheduledNs: Int64

@@ -6,6 +6,8 @@
 struct DecodeSet: Sendable {
   /// Sequences.
   private(set) var count = 0
+  /// Sequences that have left so far.
+  private(set) var departures = 0
   /// Tokens in the cache, all sequences together.
   private(set) var contextTokens = 0
   /// Output tokens that they will have in the end, all sequences together.
@@ -39,6 +41,7 @@ struct DecodeSet: Sendable {
 
   mutating func leave(cached: Int, outputTokens: Int, toCome: Int) {
     count -= 1
+    departures += 1
     contextTokens -= cached
     self.outputTokens -= outputTokens
     outputsToCome -= toCome

@@ -20,6 +20,8 @@ struct ContinuousBatching: Scheduler {
     }
   }
 
-  /// Decode steps free neither blocks nor seats.
-  func decodeStepsBeforeAdmission(_ replica: Replica, limit: Int) -> Int { limit }
+  /// Decode steps free neither blocks nor seats, and an arrival waits behind those that wait.
+  func looksAtRequests(_ replica: Replica) -> Bool {
+    replica.waiting.isEmpty && replica.runningCount < replica.options.maxNumSeqs
+  }
 }

@@ -6,6 +6,10 @@
 /// running sequences decode; where they lack blocks, the youngest are retracted to the end of the
 /// queue.
 ///
+/// Once a request was refused the batch is *full*: none is looked at until it has shrunk, because a
+/// sequence ended or was retracted, or beside a prompt under way. An end among the decodes is
+/// noticed by the decode step behind it, so that the step after that one can admit.
+///
 /// Whether a request is admitted is an estimate, in tokens: those free in the pool have to exceed
 /// its prompt and its output, the outputs of the other prompts in this step, and a share of what
 /// the decoding sequences have still to produce, ``NewTokenRatio``. What the first request of an
@@ -17,69 +21,69 @@ struct PrefillFirst: Scheduler {
   private static let mostOutputTokens = 4096
   private var ratio = NewTokenRatio()
 
+  /// SGLang's `batch_is_full`.
+  private var isFull = false
+  /// Sequences that had left the decodes when a decode step was last planned: those that have left
+  /// since still count as running.
+  private var noticedDepartures = 0
+
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
-    if replica.runningCount == 0 { ratio = NewTokenRatio(step: replica.decodes.step) }
-    batchPrompts(&replica, now: now)
+    if replica.runningCount == 0 {
+      ratio = NewTokenRatio(step: replica.decodes.step)
+      noticedDepartures = replica.decodes.departures
+    }
+    if replica.runningCount == 0 || !replica.prefilling.isEmpty { isFull = false }
+    if !isFull { batchPrompts(&replica, now: now) }
     guard replica.batch.chunks.isEmpty else { return }
     replica.batchDecodes(preemptingTo: .tail)
     if replica.preemptedNow > 0 { ratio = NewTokenRatio(retracting: replica.decodes) }
+    if replica.decodes.departures > noticedDepartures { isFull = false }
+    noticedDepartures = replica.decodes.departures
   }
 
-  private func batchPrompts(_ replica: inout Replica, now: Int64) {
+  private mutating func batchPrompts(_ replica: inout Replica, now: Int64) {
     var budget = replica.options.maxNumBatchedTokens
     // Their prompts' blocks are taken, those of their outputs are not.
     var outputsOfPrompts = 0
-    for slot in replica.prefilling {
+    var endsRequests = false
+    let departures = replica.decodes.departures - noticedDepartures
+    func add(_ slot: Int) {
       budget -= replica.batchChunk(of: slot, limit: budget)
-      outputsOfPrompts += outputs(of: replica.sequences[slot])
+      let outputs = PrefillFirst.outputs(of: replica.sequences[slot])
+      outputsOfPrompts += outputs
+      endsRequests = endsRequests || outputs == 1
     }
-    while budget > 0, replica.runningCount < replica.options.maxNumSeqs,
-      let slot = replica.waiting.first,
-      replica.runningCount == 0
-        || hasRoom(
-          for: replica.sequences[slot], replica, freeBlocks: replica.pool.free,
-          outputsOfPrompts: outputsOfPrompts),
-      replica.admitFirst(now: now)
-    {
-      budget -= replica.batchChunk(of: slot, limit: budget)
-      outputsOfPrompts += outputs(of: replica.sequences[slot])
-    }
-  }
-
-  private func outputs(of sequence: Sequence) -> Int {
-    min(sequence.outputTokens - sequence.emitted, PrefillFirst.mostOutputTokens)
-  }
-
-  /// The estimate, for now or for so many decode steps ahead, when `freeBlocks` will be free.
-  private func hasRoom(
-    for sequence: Sequence, _ replica: Replica, freeBlocks: Int, outputsOfPrompts: Int = 0,
-    stepsAhead: Int = 0
-  ) -> Bool {
-    let toCome = replica.decodes.outputsToCome - stepsAhead * replica.decodes.count
-    let kept = ratio.share(of: toCome, step: replica.decodes.step + Int64(stepsAhead))
-    let needed = sequence.prefillTarget + outputs(of: sequence) + outputsOfPrompts
-    return needed + kept < freeBlocks * replica.pool.blockSize
-  }
-
-  /// As steps go by, outputs to come and their ratio fall, and so do free blocks: the first step
-  /// after which the estimate lets the next request in is found by trying each. O(steps).
-  func decodeStepsBeforeAdmission(_ replica: Replica, limit: Int) -> Int {
-    guard let slot = replica.waiting.first else { return limit }
-    let blocks = replica.pool.blocks(forTokens: replica.sequences[slot].prefillTarget)
-    // The first step's blocks have been taken.
-    var free = replica.pool.free
-    for steps in 1..<max(1, limit) {
-      if steps > 1 { free -= replica.decodes.blocks(ofStep: steps) }
-      if blocks <= free,
-        hasRoom(
-          for: replica.sequences[slot], replica, freeBlocks: free, stepsAhead: steps)
-      {
-        return steps
+    for slot in replica.prefilling { add(slot) }
+    while budget > 0, let slot = replica.waiting.first {
+      guard replica.runningCount + departures < replica.options.maxNumSeqs,
+        replica.runningCount == 0
+          || hasRoom(for: replica.sequences[slot], replica, outputsOfPrompts: outputsOfPrompts),
+        replica.admitFirst(now: now)
+      else {
+        isFull = true
+        break
       }
+      add(slot)
     }
-    return limit
+    // What was refused beside the first prompts of an empty engine is looked at once more.
+    if !replica.batch.chunks.isEmpty, endsRequests || replica.decodes.count == 0 { isFull = false }
   }
+
+  private static func outputs(of sequence: Sequence) -> Int {
+    min(sequence.outputTokens - sequence.emitted, mostOutputTokens)
+  }
+
+  /// The estimate.
+  private func hasRoom(
+    for sequence: Sequence, _ replica: Replica, outputsOfPrompts: Int
+  ) -> Bool {
+    let kept = ratio.share(of: replica.decodes.outputsToCome, step: replica.decodes.step)
+    let needed = sequence.prefillTarget + PrefillFirst.outputs(of: sequence) + outputsOfPrompts
+    return needed + kept < replica.pool.free * replica.pool.blockSize
+  }
+
+  func looksAtRequests(_ replica: Replica) -> Bool { !isFull }
 }
 
 /// SGLang's `new_token_ratio`: the share of the outputs to come for which room is kept. It falls

@@ -6,8 +6,8 @@ protocol Scheduler: Sendable {
   /// Plans the step that starts at `now`: preempts, admits, and fills the replica's batch.
   mutating func plan(_ replica: inout Replica, now: Int64)
 
-  /// How many decode steps, the one just planned included and `limit` at most, pass before a
-  /// request that waits now could be admitted, if no sequence ends and all decodes have their
-  /// blocks. Only asked while one waits and a seat is free, and not in a step that preempted.
-  func decodeStepsBeforeAdmission(_ replica: Replica, limit: Int) -> Int
+  /// Whether, after the step just planned, this policy looks at a request that waits or that comes
+  /// in its course. If not, decode steps follow until a sequence ends or blocks lack. Not asked in
+  /// a step that preempted.
+  func looksAtRequests(_ replica: Replica) -> Bool
 }

@@ -56,18 +56,35 @@ struct PrefillFirstTests {
     #expect(played.requestsById.map(\.finishNs) == [210, 420, 630])
   }
 
-  @Test("What the estimate refuses is let in after so many decode steps")
+  @Test("Whom the estimate refuses is looked at again in the second step after an end")
   func estimate() {
-    let played = play([(0, 10, 1000), (0, 388, 5)], poolBlocks: 1100)
-    // A alone: beside its 1000 outputs B's 393 tokens have no room. After k decode steps of A
-    // 1090 − k tokens are free, of which (0.7 − k · 0.602/600) · (999 − k), rounded down, are kept:
-    // k = 0: 1090 − 699 = 391; 1: 1089 − 697 = 392; 2: 1088 − 695 = 393; 3: 1087 − 694 = 393;
-    // 4: 1086 − 692 = 394, more than 393. So four steps, 110–510, then B's prompt, 510–998.
-    let (a, b) = (played.requestsById[0], played.requestsById[1])
-    #expect(b.scheduledNs == 510 && b.firstTokenNs == 998 && b.finishNs == 1398)
-    #expect(a.finishNs == 110 + 999 * 100 + 488)
-    #expect(played.runs.map(\.steps) == [1, 4, 1, 4, 991])
-    #expect(played.runs.map(\.waitingRequests) == [1, 1, 0, 0, 0])
+    let played = play([(0, 10, 1000), (0, 10, 7), (0, 373, 5)], poolBlocks: 1100)
+    // 0–120: the prompts of A and B, beside whose outputs C's 378 tokens have no room. Then 1080
+    // are free and ⌊0.7 · 1005⌋ = 703 are kept: 378 are not less than 377. Five decode steps on
+    // they would be less than 1070 − 691, but nobody looks. B ends at 720, which the step to 820
+    // notices: then 1083 are free and ⌊0.69298 · 992⌋ = 687 are kept. C's prompt 820–1293.
+    let (a, c) = (played.requestsById[0], played.requestsById[2])
+    #expect(played.requestsById[1].finishNs == 720)
+    #expect(c.scheduledNs == 820 && c.firstTokenNs == 1293 && c.finishNs == 1693)
+    #expect(a.finishNs == 120 + 999 * 100 + 473)
+    #expect(played.runs.map(\.steps) == [1, 6, 1, 1, 4, 988])
+    #expect(played.runs.map(\.waitingRequests) == [1, 1, 1, 0, 0, 0])
+  }
+
+  @Test("Whom the first prompts of an empty engine leave no room is looked at once more")
+  func afterFirstPrompts() {
+    let played = play([(0, 10, 1000), (0, 385, 5)], poolBlocks: 1100)
+    // Beside A's prompt its output counts in full: 390 + 1000 are more than 1090. In the next step
+    // 0.7 of it counts: 390 + 699 are less.
+    #expect(played.requestsById.map(\.scheduledNs) == [0, 110])
+  }
+
+  @Test("A seat is free in the second step after an end", arguments: [150, 350] as [Int64])
+  func seatAfterEnd(arrivalNs: Int64) {
+    let played = play([(0, 10, 4), (0, 10, 9), (arrivalNs, 10, 2)], maxNumSeqs: 2)
+    // A ends at 420. The step to 520 notices, whether C was refused before or not.
+    #expect(played.requestsById[0].finishNs == 420)
+    #expect(played.requestsById[2].scheduledNs == 520)
   }
 
   @Test("Outputs of prompts in the same step need room in full")
