@@ -66,6 +66,16 @@ struct FormatComparisonTests {
     let large = try small.load(memory: "1 GiB")
     let error = #expect(throws: PlanningError.self) { try ComparisonPlan(large) }
     #expect(error?.description.contains("1.00 GiB") == true)
+    // The pool is what is too large: what the device has besides would fit.
+    guard case .doesNotFit(_, let pool, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    let rest = pool.deviceBytes - pool.weightBytes - pool.activationBytes
+    #expect(rest > 0 && rest + pool.shortfallBytes == 1 << 30)
+    #expect(
+      error?.description.contains("a kv_cache_memory_bytes of up to \(Size(rest)) would fit")
+        == true)
     // One block: 16 tokens of 2 layers, 2 KV heads, 256 bytes.
     let short = try small.load(memory: "1 kB")
     #expect(

@@ -81,6 +81,10 @@ public struct OperatorTableImport {
     }
     if log.isEmpty, let measurements {
       for gap in ProfileCoverage(measurements).gaps { log.report(at: .start, gap) }
+      for finding in ProfilePlausibility(measurements).findings {
+        let shape = measurements[finding.index].shape
+        log.report(at: .start, "`\(shape.kind.name)` \(finding.message)")
+      }
     }
     try log.throwIfAny()
     guard let measurements, let device = context.device, let software = context.software,

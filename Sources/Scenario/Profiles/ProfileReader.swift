@@ -137,6 +137,9 @@ struct ProfileReader {
     // Malformed points may be the very ones that would be missed.
     guard measurements.count == items.count else { return nil }
     for gap in ProfileCoverage(measurements).gaps { cursor.refuse(gap) }
+    for finding in ProfilePlausibility(measurements).findings {
+      items[finding.index].refuse(finding.message)
+    }
     return measurements
   }
 
