@@ -53,7 +53,8 @@ public enum Experiment {
     formats: [KVFormat] = KVFormat.named, heads: [HeadGeometry] = standardHeads,
     reach: Reach = .cpu
   ) -> [ExperimentGroup] {
-    var groups = [linear(reach)]
+    var groups = SmallOperatorGrid.groups(mostRows: reach == .gpu ? 8192 : 1024)
+    groups.append(linear(reach))
     for format in formats {
       // Writing pages does not depend on the query heads.
       let written = Set(heads.map(\.withoutGroups)).sorted { $0.kvHeads < $1.kvHeads }

@@ -26,8 +26,8 @@ extension CPUBackend {
           try timePrefill(tokens, prefix, heads, try layout(heads, format, blockSize), arena)
         case .mixedAttention:
           throw .noKernel(operation: "attention of prompts and single tokens in one launch")
-        case .elementwise(let kind, _, _):
-          throw .noKernel(operation: kind.rawValue)
+        case .elementwise(let kind, let rows, let width):
+          try timeSmall(kind, rows: rows, width: width, arena)
         case .experts:
           throw .noKernel(operation: "the experts of a layer")
         }

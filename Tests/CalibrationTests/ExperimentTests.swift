@@ -58,5 +58,8 @@ struct ExperimentTests {
       #expect(shapes.contains { $0.kind == .append && $0.format == format })
     }
     #expect(shapes.contains { $0.kind == .linear })
+    for kind in [ElementwiseOperator.norm, .finalNorm, .rotary, .activation] {
+      #expect(shapes.contains { $0.kind == .elementwise(kind) })
+    }
   }
 }

@@ -30,6 +30,9 @@ import Testing
       shapes.append(.decodeAttention(sequences: 2, context: 17, heads: heads, format: format))
       shapes.append(.prefillAttention(tokens: 5, prefix: 3, heads: heads, format: format))
     }
+    for kind in [ElementwiseOperator.norm, .finalNorm, .rotary, .activation] {
+      shapes.append(.elementwise(kind, rows: 3, width: 192))
+    }
     for shape in shapes {
       let samples_ns = try backend.time(shape, blockSize: 16, repeats: 3)
       #expect(samples_ns.count == 3 && samples_ns.allSatisfy { $0 > 0 }, "\(shape)")
@@ -40,6 +43,14 @@ import Testing
     }
     #expect(throws: DeviceError.self) {
       try backend.time(shapes[2], blockSize: 0, repeats: 1)
+    }
+    // No kernel looks up embeddings or samples, and heads have a multiple of 16 elements.
+    for shape in [
+      OperatorShape.elementwise(.embedding, rows: 1, width: 64),
+      .elementwise(.sampling, rows: 1, width: 64), .elementwise(.rotary, rows: 1, width: 40),
+      .elementwise(.norm, rows: 0, width: 64), .elementwise(.activation, rows: 1, width: .max),
+    ] {
+      #expect(throws: DeviceError.self) { try backend.time(shape, blockSize: 16, repeats: 1) }
     }
     #expect(backend.facts.coreCount == 2 && backend.facts.memoryBytes > 0 && !backend.name.isEmpty)
   }

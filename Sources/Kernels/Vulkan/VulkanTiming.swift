@@ -23,7 +23,7 @@ extension VulkanBackend {
   /// find out how many, and let a GPU raise its clock; they count nowhere. Each further list begins
   /// with a call that does not count either. What `prepare` records for a call runs before the
   /// sample's first timestamp.
-  private func timeRuns(
+  func timeRuns(
     _ work: VulkanWork, calls: Int, mostReplays: Int = VulkanBackend.mostReplays,
     prepare: (Int, VulkanRecorder) throws(DeviceError) -> Void = { _, _ in },
     _ record: (Int, VulkanRecorder) throws(DeviceError) -> Void
@@ -103,8 +103,8 @@ extension VulkanBackend {
         tokens, prefix, page(heads, format, blockSize, arena), repeats, arena)
     case .mixedAttention:
       throw .noKernel(operation: "attention of prompts and single tokens in one launch")
-    case .elementwise(let kind, _, _):
-      throw .noKernel(operation: kind.rawValue)
+    case .elementwise(let kind, let rows, let width):
+      return try timeSmall(kind, rows: rows, width: width, repeats, arena)
     case .experts:
       throw .noKernel(operation: "the experts of a layer")
     }

@@ -21,6 +21,9 @@ struct VulkanTimingTests {
       shapes.append(.decodeAttention(sequences: 2, context: 17, heads: heads, format: format))
       shapes.append(.prefillAttention(tokens: 5, prefix: 3, heads: heads, format: format))
     }
+    for kind in [ElementwiseOperator.norm, .finalNorm, .rotary, .activation] {
+      shapes.append(.elementwise(kind, rows: 3, width: 192))
+    }
     for shape in shapes {
       let samples_ns = try backend.time(shape, blockSize: 16, repeats: 3)
       #expect(samples_ns.count == 3 && samples_ns.allSatisfy { $0 > 0 }, "\(shape)")
@@ -55,6 +58,11 @@ struct VulkanTimingTests {
       ("activation_bytes", .linear(tokens: 1 << 32, outputs: 8, inputs: 8)),
       ("weight_bytes", .linear(tokens: 1, outputs: 1 << 24, inputs: 1 << 20)),
       ("result_bytes", .linear(tokens: 1 << 20, outputs: 1 << 18, inputs: 1)),
+      ("rows", .elementwise(.norm, rows: .max, width: 8)),
+      ("row_bytes", .elementwise(.norm, rows: 1 << 20, width: 1 << 16)),
+      ("row_bytes", .elementwise(.rotary, rows: 1 << 20, width: 1 << 16)),
+      ("row_bytes", .elementwise(.activation, rows: 1 << 20, width: 1 << 16)),
+      ("width", .elementwise(.rotary, rows: 1, width: 40)),
       ("tokens", .append(tokens: .max, heads: heads, format: .int4)),
       ("tokens", .append(tokens: 0, heads: heads, format: .int4)),
       ("row_bytes", .append(tokens: 1 << 36, heads: heads, format: .int4)),

@@ -1,0 +1,27 @@
+import Operators
+
+/// The small operators that have kernels: the residual addition with the norm behind it, the norm
+/// alone, the rotary embedding and the activation. Looking up embeddings and sampling have none.
+enum SmallOperatorGrid {
+  /// Rows from 1 to `mostRows`, narrow ones to as many elements as a layer of Qwen3-0.6B has,
+  /// wide ones to those of Llama 3.1 70B.
+  static func groups(mostRows: Int) -> [ExperimentGroup] {
+    let widths: [(kind: ElementwiseOperator, fit: [Int], heldOut: [Int])] = [
+      (.norm, [1024, 4096, 8192], [2560, 5120]),
+      (.finalNorm, [1024, 4096, 8192], [2560, 5120]),
+      (.rotary, [3072, 5120, 9216], [4096, 6144]),
+      (.activation, [3072, 12288, 28672], [9728, 14336]),
+    ]
+    let rows = [1, 8, 32, 128, 256, 512, 1024, 2048, 8192].filter { $0 <= mostRows }
+    let between = [4, 16, 64, 400, 700, 1500, 5000].filter { $0 <= mostRows }
+    return widths.map { kind, fit, heldOut in
+      ExperimentGroup(
+        fit: fit.flatMap { width in
+          rows.map { .elementwise(kind, rows: $0, width: width) }
+        },
+        heldOut: between.enumerated().map { index, rows in
+          .elementwise(kind, rows: rows, width: heldOut[index % heldOut.count])
+        })
+    }
+  }
+}
