@@ -54,8 +54,8 @@ enum SchemaKeys {
     "read_bytes_per_second", "measurements", "residuals", "uncertainty", "checksum",
   ]
   static let profileDevice = [
-    "name", "kind", "kernel_path", "kernel_version", "driver", "threads", "memory_bytes",
-    "last_level_cache_bytes",
+    "name", "kind", "kernel_path", "kernel_version", "driver", "token_tile", "threads",
+    "memory_bytes", "last_level_cache_bytes",
   ]
   static let residual = [
     "operator", "format", "points", "median_error", "p95_error", "median_spread",
