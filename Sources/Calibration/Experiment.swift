@@ -1,5 +1,4 @@
 import CostModel
-import Foundation
 import Operators
 
 /// A point of the designed experiment.
@@ -52,9 +51,20 @@ public struct ExperimentGroup: Hashable, Sendable {
   }
 }
 
-/// The whole number at a share of the way between two, on a logarithmic scale.
+/// The whole number at a share (0...1) of the way between two, on a logarithmic scale.
+///
+/// A power is a product of square roots, one for each binary digit of the share: square roots are
+/// rounded alike on every machine, so that the same points are measured everywhere.
 func spread(_ share: Double, from least: Int, to most: Int) -> Int {
-  Int((Double(least) * pow(Double(most) / Double(least), share)).rounded())
+  var (root, rest, power) = (Double(most) / Double(least), share, 1.0)
+  for _ in 0..<53 {
+    root = root.squareRoot()
+    rest *= 2
+    guard rest >= 1 else { continue }
+    rest -= 1
+    power *= root
+  }
+  return Int((Double(least) * power).rounded())
 }
 
 /// What is measured, chosen so that every fit is a grid of geometric steps and a fifth of the
