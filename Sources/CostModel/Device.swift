@@ -21,11 +21,15 @@ public struct Device: Hashable, Sendable {
   public let driver: String?
   /// Which kernels they were, to tell versions apart; nil where the profile does not say.
   public let kernelVersion: String?
+  /// Tokens that the kernel for dense layers over many tokens takes at a time: over 257 of them it
+  /// takes as long as over 512 where the tile has 256. Nil where nobody said.
+  public let tokenTile: Int?
 
   /// A device, complete.
   public init(
     name: String, kind: String, kernelPath: String, threads: Int, memoryBytes: Int,
-    lastLevelCacheBytes: Int, driver: String? = nil, kernelVersion: String? = nil
+    lastLevelCacheBytes: Int, driver: String? = nil, kernelVersion: String? = nil,
+    tokenTile: Int? = nil
   ) {
     self.name = name
     self.kind = kind
@@ -35,5 +39,6 @@ public struct Device: Hashable, Sendable {
     self.lastLevelCacheBytes = lastLevelCacheBytes
     self.driver = driver
     self.kernelVersion = kernelVersion
+    self.tokenTile = tokenTile
   }
 }

@@ -32,7 +32,7 @@ struct Grid: Sendable {
     }
   }
 
-  /// Which curves make the value at `query`. O(curves).
+  /// Which curves make the value at `query`. O(log n) in their number.
   func blend(at query: Double) -> Blend {
     let last = y.count - 1
     guard query > y[0], last > 0 else {
@@ -41,9 +41,11 @@ struct Grid: Sendable {
     guard query < y[last] else {
       return Blend(lower: last, upper: last, upperWeight: 0, isOutside: query > y[last])
     }
-    var upper = 1
-    while y[upper] < query { upper += 1 }
-    let lower = upper - 1
+    var (lower, upper) = (0, last)
+    while upper - lower > 1 {
+      let middle = (lower + upper) / 2
+      if y[middle] < query { lower = middle } else { upper = middle }
+    }
     return Blend(
       lower: lower, upper: upper, upperWeight: (query - y[lower]) / (y[upper] - y[lower]),
       isOutside: false)

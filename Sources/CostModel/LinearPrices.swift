@@ -41,19 +41,17 @@ struct LinearPrices: Sendable {
       let count = Double(group.count)
       let names = ["qkv", "output", "gate and up", "down"]
       var parts = zip(names, model.projections(of: group)).map { name, projection in
-        let weights = Double(projection.weights)
-        return StepPart(
+        StepPart(
           name: name, shape: LinearPrices.shape(projection, tokens: tokens), count: count,
-          prediction: narrowed(projection, weights: weights, tokens: Double(tokens)))
+          prediction: narrowed(projection, tokens: Double(tokens)))
       }
       if let router = model.router(of: group),
         measured == nil || measuredLayers.contains(router)
       {
-        let weights = Double(router.weights)
         parts.append(
           StepPart(
             name: "router", shape: LinearPrices.shape(router, tokens: tokens), count: count,
-            prediction: linear.linear(tokens: Double(tokens), weights: weights)))
+            prediction: wide(router, tokens: Double(tokens))))
       }
       if let measured {
         return parts + [experts(measured, of: group, tokens: tokens)]
@@ -70,11 +68,10 @@ struct LinearPrices: Sendable {
   func headParts(sequences: Int) -> [StepPart] {
     guard sequences > 0 else { return [] }
     let head = model.outputHead
-    let time = linear.linear(tokens: Double(sequences), weights: Double(head.weights))
     return [
       StepPart(
         name: "head", shape: LinearPrices.shape(head, tokens: sequences), count: 1,
-        prediction: time)
+        prediction: wide(head, tokens: Double(sequences)))
     ]
   }
 
@@ -95,7 +92,7 @@ struct LinearPrices: Sendable {
     let (all, perToken) = (Double(layer.expertCount), Double(layer.expertsPerToken))
     let active = LinearPrices.activeExperts(count: all, perToken: perToken, tokens: tokens)
     let share = Double(tokens) * perToken / active
-    let time = narrowed(projection, weights: active * Double(projection.weights), tokens: share)
+    let time = narrowed(projection, copies: active, tokens: share)
     return StepPart(
       name: name,
       shape: .linear(
@@ -136,19 +133,28 @@ struct LinearPrices: Sendable {
     return count * (1 - power)
   }
 
+  /// The time of so many layers side by side, with weights of 16 bits.
+  private func wide(
+    _ projection: ModelArchitecture.Projection, copies: Double = 1, tokens: Double
+  ) -> OperatorModel.Prediction {
+    linear.linear(
+      tokens: tokens, outputs: copies * Double(projection.outputs),
+      inputs: Double(projection.inputs))
+  }
+
   /// The time with the model's weights. Narrow ones save of the time of a single token, which
   /// streams the weights, what they save in bytes; arithmetic takes what it takes with 16 bits, at
   /// the rate of the largest step that was measured.
   private func narrowed(
-    _ projection: ModelArchitecture.Projection, weights: Double, tokens: Double
+    _ projection: ModelArchitecture.Projection, copies: Double = 1, tokens: Double
   ) -> OperatorModel.Prediction {
-    let wide = linear.linear(tokens: tokens, weights: weights)
+    let wide = wide(projection, copies: copies, tokens: tokens)
     guard model.weightFormat != .sixteenBit else { return wide }
     let bytes = Double(model.weightFormat.bytes(of: projection)) / Double(2 * projection.weights)
     let streamed = min(1, bytes / LinearPrices.narrowReadEfficiency)
-    let single = linear.linear(tokens: 1, weights: weights).ns
+    let single = self.wide(projection, copies: copies, tokens: 1).ns
     let most = linear.mostTokens
-    let arithmetic = linear.linear(tokens: most, weights: weights).ns * tokens / most
+    let arithmetic = self.wide(projection, copies: copies, tokens: most).ns * tokens / most
     let ns = min(wide.ns, max(wide.ns - (1 - streamed) * single, arithmetic))
     return OperatorModel.Prediction(ns: ns, basis: .derived)
   }

@@ -12,8 +12,8 @@ public enum Basis: String, Hashable, Sendable, CaseIterable {
 
 /// The time of one operator at any shape, from a profile's measurements.
 ///
-/// Between points the time is linear in the quantity that drives it: tokens for `linear` and
-/// `append`, cached tokens for decode attention, query–key pairs for prefill attention, elements
+/// Between points the time is linear in the quantity that drives it: tokens for `linear` (or what
+/// ``LayerShapeModel`` says) and `append`, cached tokens for decode attention, query–key pairs for prefill attention, elements
 /// for the small operators. Points held out of the fit are never looked at. Attention of prompts
 /// and single tokens in one launch has a model of its own, ``LaunchedAttentionModel``.
 public struct OperatorModel: Sendable {
@@ -26,6 +26,8 @@ public struct OperatorModel: Sendable {
   }
 
   private let grid: Grid
+  /// Of `linear`, where its layers were measured in a grid of shapes.
+  private let layers: LayerShapeModel?
   private let kind: OperatorKind
   /// Measured time times this is the asked model's time; 1 where its own heads were measured.
   private let scale: Double
@@ -48,6 +50,8 @@ public struct OperatorModel: Sendable {
     }
     guard !fit.isEmpty else { throw .notMeasured(kind, format) }
     self.kind = kind
+    layers = LayerShapeModel(
+      fit.compactMap(OperatorModel.layer), tokenTile: profile.device.tokenTile)
     let isOfCacheAlone = kind == .append || kind == .gather
     guard let heads = isOfCacheAlone ? heads?.withoutGroups : heads else {
       (scale, sequences, isDerived) = (1, 1, false)
@@ -72,7 +76,7 @@ public struct OperatorModel: Sendable {
     let (y, measuredX): (Double, (Double) -> Double)
     switch shape {
     case .linear(let tokens, let outputs, let inputs):
-      return linear(tokens: Double(tokens), weights: Double(outputs) * Double(inputs))
+      return linear(tokens: Double(tokens), outputs: Double(outputs), inputs: Double(inputs))
     case .append(let tokens, _, _), .gather(let tokens, _, _):
       y = 1
       measuredX = { _ in Double(tokens) }
@@ -130,10 +134,13 @@ public struct OperatorModel: Sendable {
       basis: isDerived ? .derived : isExtrapolated ? .extrapolated : .interpolated)
   }
 
-  /// The time of a dense layer of so many weights over so many tokens; neither need be whole.
+  /// The time of a dense layer over so many tokens; none of the three need be whole. By its weights
+  /// where the measured layers are too few to tell shapes apart.
   /// - Precondition: this is the model of `linear`.
-  func linear(tokens: Double, weights: Double) -> Prediction {
+  func linear(tokens: Double, outputs: Double, inputs: Double) -> Prediction {
     precondition(kind == .linear)
+    if let layers { return layers.predict(tokens: tokens, outputs: outputs, inputs: inputs) }
+    let weights = outputs * inputs
     let blend = grid.blend(at: weights)
     let value = grid.value(blend, x: { _ in tokens })
     let factor = blend.isOutside ? weights / grid.y[blend.lower] : 1
@@ -150,6 +157,7 @@ public struct OperatorModel: Sendable {
     }
     guard !fit.isEmpty else { return nil }
     kind = .experts
+    layers = nil
     (scale, sequences, isDerived) = (1, 1, false)
     grid = Grid(points: fit.map(OperatorModel.point))
   }
@@ -171,7 +179,7 @@ public struct OperatorModel: Sendable {
   /// - Precondition: this is the model of `linear`.
   var mostTokens: Double {
     precondition(kind == .linear)
-    return grid.curves.compactMap(\.x.last).max()!
+    return layers?.mostTokens ?? grid.curves.compactMap(\.x.last).max()!
   }
 
   /// A straight piece of decode attention's time as contexts grow.
@@ -225,6 +233,13 @@ public struct OperatorModel: Sendable {
     case .mixedAttention:
       preconditionFailure("attention in one launch has a model of its own")
     }
+  }
+
+  private static func layer(_ measurement: Measurement) -> LayerShapeModel.Point? {
+    guard case .linear(let tokens, let outputs, let inputs) = measurement.shape else { return nil }
+    return LayerShapeModel.Point(
+      tokens: Double(tokens), outputs: Double(outputs), inputs: Double(inputs),
+      ns: Double(measurement.medianNs))
   }
 
   private static func pairs(tokens: Double, prefix: Double) -> Double {

@@ -24,12 +24,17 @@ public struct DeviceFacts: Hashable, Sendable {
   public let kernelDigest: String?
   /// Whether it is a graphics processor; one made of software is none: its times say nothing.
   public let isGPU: Bool
+  /// Tokens that the kernel for dense layers over many tokens takes at a time; nil where more
+  /// tokens take more time one by one.
+  public let tokenTile: Int?
 
   /// Facts from elsewhere: another backend, a test.
   public init(
     name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int,
-    cpuFamily: Int? = nil, driver: String? = nil, kernelDigest: String? = nil, isGPU: Bool = false
+    cpuFamily: Int? = nil, driver: String? = nil, kernelDigest: String? = nil, isGPU: Bool = false,
+    tokenTile: Int? = nil
   ) {
+    self.tokenTile = tokenTile
     self.isGPU = isGPU
     self.driver = driver
     self.kernelDigest = kernelDigest

@@ -25,7 +25,7 @@ struct CalibrateCommand: ParsableCommand {
   @Option(
     help: """
       About how long to measure at most; a slow device leaves its largest points out. (default: \
-      50, on a GPU 240)
+      50, on a GPU 360)
       """)
   var seconds: Double?
 
@@ -60,9 +60,11 @@ struct CalibrateCommand: ParsableCommand {
       let backend = try device.backend(threads: threads)
       let calibrator = Calibrator(
         backend: backend, kind: device.kind, version: "kvsim \(KVSim.version)", blockSize: 16,
-        seconds: seconds ?? (backend.facts.isGPU ? 240 : 50))
+        seconds: seconds ?? (backend.facts.isGPU ? 360 : 50))
       let result = try calibrator.run(
-        Experiment.groups(reach: backend.facts.isGPU ? .gpu : .cpu),
+        Experiment.groups(
+          reach: backend.facts.isGPU
+            ? .gpu(multiprocessors: backend.facts.coreCount) : .cpu),
         measuredAtUTC: Date.now.formatted(.iso8601)
       ) {
         bar.show($0.share, $0.kind.name)

@@ -7,13 +7,18 @@ import Testing
 
 /// A device whose calls take as long as a law says; nothing runs.
 private final class LawfulBackend: KernelBackend {
-  let facts = DeviceFacts(
-    name: "lawful", kernelPath: "none", coreCount: 3, memoryBytes: 1 << 30,
-    lastLevelCacheBytes: 1 << 20, driver: "lawyer 2", kernelDigest: "0123")
+  let facts: DeviceFacts
   var law: (OperatorShape) -> Double = { 1000 + Double($0.bytes) / 10 }
   /// What is thrown in place of times.
   var refusal: (OperatorShape) -> DeviceError? = { _ in nil }
   private(set) var calls: [OperatorShape] = []
+
+  init(isGPU: Bool = false) {
+    facts = DeviceFacts(
+      name: "lawful", kernelPath: "none", coreCount: 3, memoryBytes: 1 << 30,
+      lastLevelCacheBytes: 1 << 20, driver: "lawyer 2", kernelDigest: "0123", isGPU: isGPU,
+      tokenTile: isGPU ? 64 : nil)
+  }
 
   func time(
     _ shape: OperatorShape, blockSize: Int, repeats: Int
@@ -83,6 +88,17 @@ struct CalibratorTests {
     #expect(result.profile.measuredAtUTC == date)
   }
 
+  @Test("A GPU's points are measured in two rounds, and its profile says how it tiles tokens")
+  func gpu() throws {
+    let backend = LawfulBackend(isGPU: true)
+    let groups = [ExperimentGroup(fit: [.linear(tokens: 2, outputs: 64, inputs: 64)], heldOut: [])]
+    let profile = try Calibrator(
+      backend: backend, kind: "vulkan", version: "kvsim 0", blockSize: 16, seconds: 1e9
+    ).run(groups, measuredAtUTC: date) { _ in }.profile
+    #expect(backend.calls.count == 2)
+    #expect(profile.device.tokenTile == 64)
+  }
+
   @Test("A law linear in the work is predicted at the held-out points within two percent")
   func residuals() throws {
     let backend = LawfulBackend()
@@ -141,7 +157,7 @@ struct CalibratorTests {
 
   @Test("Times faster than memory and restless repeats are found; sound samples are not")
   func plausibility() {
-    let points = Experiment.linear(.cpu).points
+    let points = Experiment.linear().points
     func profile(_ factor: Double, jitter: Int64) -> Profile {
       let shapes = points.map(\.shape)
       return Profile(

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("The designed experiment")
 struct ExperimentTests {
-  private static let reaches = [Experiment.Reach.cpu, .gpu]
+  private static let reaches = [
+    Experiment.Reach.cpu, .gpu(multiprocessors: 132), .gpu(multiprocessors: 24),
+  ]
 
   @Test("A fifth of the points is held out, in every group that is judged", arguments: reaches)
   func heldOutShare(_ reach: Experiment.Reach) {

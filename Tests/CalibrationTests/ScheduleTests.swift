@@ -4,16 +4,16 @@ import Testing
 
 @Suite("How calibration shares its time out")
 struct ScheduleTests {
-  /// Plays three rounds on a device whose points take `pointNs`, and counts those of each group
+  /// Plays two rounds on a device whose points take `pointNs`, and counts those of each group
   /// that were left out in the first round.
   private func leftOut(
     _ groups: [ExperimentGroup], pace: Schedule.Pace, seconds: Double,
     pointNs: (ExperimentPoint) -> Double
   ) -> [Int] {
-    var schedule = Schedule(groups, rounds: 3, seconds: seconds, pace: pace)
+    var schedule = Schedule(groups, rounds: 2, seconds: seconds, pace: pace)
     var elapsed = 0.0
     var missing = [Int](repeating: 0, count: groups.count)
-    for round in 0..<3 {
+    for round in 0..<2 {
       for (index, group) in groups.enumerated() {
         schedule.enter(group, round: round)
         for point in group.points {
@@ -31,18 +31,19 @@ struct ScheduleTests {
   }
 
   @Test(
-    "A GPU whose points take little but their setting up leaves none out in four minutes")
+    "A GPU whose points take little but their setting up leaves none out in six minutes")
   func gpu() {
-    let groups = Experiment.groups(reach: .gpu)
-    let missing = leftOut(groups, pace: .gpu, seconds: 240) {
-      35_000_000 + 7 * Schedule.Pace.gpu.callNs($0.shape)
+    let groups = Experiment.groups(reach: .gpu(multiprocessors: 132))
+    let missing = leftOut(groups, pace: .gpu, seconds: 360) {
+      let callNs = Schedule.Pace.gpu.callNs($0.shape)
+      return 28_000_000 + callNs * Double(Schedule.repeats(callNs: callNs) + 1)
     }
     #expect(missing.allSatisfy { $0 == 0 }, "\(missing)")
   }
 
   @Test("By a CPU's pace the same device would lose attention, whose operations a GPU does at once")
   func paceMatters() {
-    let groups = Experiment.groups(reach: .gpu)
+    let groups = Experiment.groups(reach: .gpu(multiprocessors: 132))
     let missing = leftOut(groups, pace: .cpu, seconds: 60) { _ in 35_000_000 }
     #expect(missing.reduce(0, +) > 100)
   }

@@ -33,7 +33,8 @@ public final class VulkanBackend: KernelBackend {
       lastLevelCacheBytes: VulkanBackend.assumedCacheBytes,
       driver: context.device.driver.isEmpty ? nil : context.device.driver,
       kernelDigest: VulkanShader.digest,
-      isGPU: context.device.kind != .cpu)
+      isGPU: context.device.kind != .cpu,
+      tokenTile: context.fragmentsAreKnown ? VulkanOperators.largestTokenTile : nil)
   }
 
   /// Bytes of the last-level cache that every device is taken to have: Vulkan tells nothing of

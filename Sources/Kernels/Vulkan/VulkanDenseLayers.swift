@@ -37,6 +37,9 @@ extension VulkanOperators {
     ]
   }
 
+  /// Tokens of the tile that is the fastest on large products.
+  static let largestTokenTile = Tile.all[0].tokens
+
   /// Whether a product for many tokens goes by products of matrices: whole slices of inputs, rows
   /// of results at multiples of eight bytes, and offsets of 32 bits.
   func takesMatricesInLinear(tokens: Int, outputs: Int, inputs: Int) -> Bool {

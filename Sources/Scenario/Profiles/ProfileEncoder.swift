@@ -39,6 +39,7 @@ struct ProfileEncoder {
     for (key, text) in [("kernel_version", device.kernelVersion), ("driver", device.driver)] {
       if let text { lines.append("    \"\(key)\": \(quoted(text)),") }
     }
+    if let tile = device.tokenTile { lines.append("    \"token_tile\": \(tile),") }
     lines += [
       "    \"threads\": \(device.threads),",
       "    \"memory_bytes\": \(device.memoryBytes),",

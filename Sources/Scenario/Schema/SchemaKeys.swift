@@ -58,8 +58,8 @@ enum SchemaKeys {
     "measurements", "residuals", "uncertainty", "checksum",
   ]
   static let profileDevice = [
-    "name", "kind", "kernel_path", "kernel_version", "driver", "threads", "memory_bytes",
-    "last_level_cache_bytes",
+    "name", "kind", "kernel_path", "kernel_version", "driver", "token_tile", "threads",
+    "memory_bytes", "last_level_cache_bytes",
   ]
   static let residual = [
     "operator", "format", "points", "median_error", "p95_error", "median_spread",

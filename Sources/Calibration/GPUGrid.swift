@@ -1,0 +1,91 @@
+import Operators
+
+/// The grids of a GPU, whose time has steps where another wave of workgroups begins: points stand
+/// on both sides of the first steps, which are the largest.
+///
+/// A kernel cuts its work into workgroups, and so many of them run at once on each multiprocessor.
+/// Where those of one more sequence, tile or token no longer fit, time jumps, and a line across the
+/// jump errs by up to half of it. Where that is depends on the bundled kernels; a fit of other
+/// kernels' times is worth as much with points there as with points anywhere.
+struct GPUGrid {
+  /// Multiprocessors of the device.
+  let multiprocessors: Int
+
+  /// The largest batch and context of decode attention, and cached tokens of one call.
+  private static let (mostSequences, mostContext, mostCached) = (1024, 131_072, 1 << 20)
+  /// The most tokens of a step, and of a prefix.
+  private static let (mostTokens, mostPrefix) = (8192, 32768)
+  /// Contexts and prefixes are no multiples of pages or of tiles of them: few are in service.
+  private static let oddTokens = 24
+  /// Tokens below which decode attention leaves a sequence in one piece.
+  private static let leastPiece = 256
+
+  /// How many of what each KV head has a workgroup for keep `waves` of them on each multiprocessor.
+  private func filling(_ waves: Int, _ heads: HeadGeometry) -> Int {
+    waves * multiprocessors / heads.kvHeads
+  }
+
+  /// 1 to 1,024 sequences of 24 to 131,096 tokens, up to 1,048,576 in all. Batches stand on both
+  /// sides of those that fill the multiprocessors once to twelve times, four of which run at once;
+  /// contexts of smaller batches where their pieces do.
+  func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    let odd = GPUGrid.oddTokens
+    let full = [1, 2, 3, 4, 6, 8, 12].map { filling($0, heads) }
+    let batches = Set(
+      [1, 2, 3, 4, 6, 8, 12, 24, filling(16, heads), filling(32, heads), GPUGrid.mostSequences]
+        + full + full.map { $0 + 1 }
+    ).filter { (1...GPUGrid.mostSequences).contains($0) }.sorted()
+    func isHeld(_ sequences: Int, _ context: Int) -> Bool {
+      sequences * (context - odd) <= GPUGrid.mostCached
+    }
+    func contexts(_ sequences: Int) -> Set<Int> {
+      let common = [0, 1008, 2048, 4096, 8192].map { $0 + odd } + [504, 520]
+      guard sequences <= filling(4, heads) else { return Set(common + [16384 + odd]) }
+      let cuts = (1...3).map { filling($0, heads) / sequences }.filter { $0 > 0 }
+        .map { ($0 + 1) * GPUGrid.leastPiece }
+      return Set(
+        common + [32768 + odd, GPUGrid.mostContext + odd] + cuts.flatMap { [$0 - 8, $0 + 8] })
+    }
+    let fit = batches.flatMap { sequences in
+      contexts(sequences).sorted().filter { isHeld(sequences, $0) }.map { (sequences, $0) }
+    }
+    func shape(_ point: (Int, Int)) -> OperatorShape {
+      .decodeAttention(sequences: point.0, context: point.1, heads: heads, format: format)
+    }
+    return ExperimentGroup(
+      fit: fit.map(shape), start: heads.queryHeads,
+      heldOut: { u, v in
+        let point = (
+          spread(u, from: 1, to: GPUGrid.mostSequences),
+          spread(v, from: odd, to: GPUGrid.mostContext)
+        )
+        return isHeld(point.0, point.1) ? shape(point) : nil
+      })
+  }
+
+  /// Rows of queries (tokens, times the query heads of a KV head) that a workgroup takes.
+  private static let prefillRows = 128
+
+  /// Chunks of 1 to 8,192 tokens after prefixes of 0 to 32,800: chunks on both sides of those that
+  /// fill the multiprocessors once to eight times. In the prefix time is a straight line.
+  func prefill(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    func shape(_ tokens: Int, _ prefix: Int) -> OperatorShape {
+      .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+    }
+    let full = [1, 2, 3, 4, 6, 8].map {
+      filling($0, heads) * GPUGrid.prefillRows / heads.groupSize
+    }
+    let chunks = Set(
+      [1, 16, 64, 128, 256, 512, 4096, GPUGrid.mostTokens] + full + full.map { $0 + 1 }
+    ).filter { (1...GPUGrid.mostTokens).contains($0) }.sorted()
+    let prefixes = [0, 32, 544, 4128, GPUGrid.mostPrefix + 32]
+    return ExperimentGroup(
+      fit: prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } },
+      start: heads.queryHeads,
+      heldOut: { u, v in
+        // A quarter has no prefix, as a prompt's first chunk.
+        let prefix = v < 0.25 ? 0 : spread((v - 0.25) / 0.75, from: 16, to: GPUGrid.mostPrefix)
+        return shape(spread(u, from: 1, to: GPUGrid.mostTokens), prefix)
+      })
+  }
+}

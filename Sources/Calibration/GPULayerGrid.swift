@@ -1,0 +1,83 @@
+import Operators
+
+extension GPUGrid {
+  /// Of a dense layer's kernels: the tile of a large product, and tokens up to which weights are
+  /// streamed.
+  private static let (tileTokens, tileOutputs, streamedTokens) = (256, 128, 128)
+  /// The numbers of inputs that have a grid each.
+  private static let inputs = [1024, 2048, 4096, 8192, 28672]
+  /// Tiles of the fewest outputs, 1,024, and of the most: Qwen3's vocabulary.
+  private static let (leastTiles, mostTiles) = (8, 1187)
+  /// Bounds of a call: results and weights that fit into the memory for them, and some 25 ms.
+  private static let (mostResults, mostWeights, mostWork) = (500_000_000, 1_300_000_000, 4e12)
+
+  private static func isHeld(_ tokens: Int, _ outputs: Int, _ inputs: Int) -> Bool {
+    tokens * outputs <= mostResults && outputs * inputs <= mostWeights
+      && Double(tokens * outputs) * Double(inputs) <= mostWork
+  }
+
+  /// Layers of 1,024 to 28,672 inputs and 1,024 to 151,936 outputs, for 1 to 8,192 tokens. Tokens
+  /// stand on both sides of each number at which kernels change or take another tile; outputs where
+  /// their tiles begin another wave.
+  func linear() -> ExperimentGroup {
+    let m = multiprocessors
+    let few = [1, 2, 8, 9, 16, 17, 32, 33, 64, 65, 128]
+    let many = [129, 256, 257, 384, 385, 512, 513, 768, 769, 1024, 2048, 4096, 8192]
+    // Half a wave more than one is where large products leave the kernel that streams weights.
+    let steps = [3 * m / 2, 2 * m, 3 * m, 4 * m, 6 * m, 8 * m]
+    func outputs(_ tokens: Int) -> Set<Int> {
+      let (least, most) = (GPUGrid.leastTiles, GPUGrid.mostTiles)
+      guard tokens > GPUGrid.streamedTokens else {
+        return Set([least, 16, 23, 32, 45, 64, m, m + 1, 186, 2 * m, 2 * m + 1, 512, most])
+      }
+      let rows = (tokens + GPUGrid.tileTokens - 1) / GPUGrid.tileTokens
+      let tiles = [16, 32, 64, m, 16 * m].map { $0 / rows } + steps.map { $0 / rows }
+      return Set(tiles + steps.map { $0 / rows + 1 } + [least, most])
+        .filter { (least...most).contains($0) }
+    }
+    let fit = GPUGrid.inputs.flatMap { inputs in
+      (few + many).flatMap { tokens in
+        outputs(tokens).sorted().map { $0 * GPUGrid.tileOutputs }
+          .filter { GPUGrid.isHeld(tokens, $0, inputs) }
+          .map { OperatorShape.linear(tokens: tokens, outputs: $0, inputs: inputs) }
+      }
+    }
+    let layers = GPUGrid.layers
+    return ExperimentGroup(
+      fit: fit, start: 1,
+      heldOut: { u, v in
+        let (outputs, inputs) = layers[Int(v * Double(layers.count))]
+        let tokens = spread(u, from: 1, to: 8192)
+        guard GPUGrid.isHeld(tokens, outputs, inputs) else { return nil }
+        return .linear(tokens: tokens, outputs: outputs, inputs: inputs)
+      })
+  }
+
+  /// Outputs and inputs of layers that models have (Q, K and V; output; gate and up; down; head),
+  /// chosen to lie between the grid's shapes. With 132 multiprocessors one is a shape of the grid
+  /// too, 3,072 x 8,192, for 2,048, 4,096 and 8,192 tokens.
+  static let layers = [
+    // Qwen3 0.6B, 4B, 8B, 32B and 30B-A3B.
+    (6144, 1024), (1024, 3072), (6144, 2560), (2560, 4096), (19456, 2560), (2560, 9728),
+    (6144, 4096), (24576, 4096), (4096, 12288), (10240, 5120), (5120, 8192), (51200, 5120),
+    (5120, 25600), (151_936, 5120), (151_936, 2560), (5120, 2048),
+    // Llama 2 13B, 3.1 8B and 70B, 3.2 3B; Mistral 7B.
+    (15360, 5120), (27648, 5120), (5120, 13824), (28672, 4096), (4096, 14336), (128_256, 4096),
+    (10240, 8192), (57344, 8192), (128_256, 8192), (5120, 3072), (3072, 3072), (16384, 3072),
+    (3072, 8192), (32768, 4096),
+    // Phi-4, Qwen2.5 7B, Gemma 2 9B.
+    (7680, 5120), (5120, 5120), (35840, 5120), (5120, 17920), (100_352, 5120), (4608, 3584),
+    (3584, 3584), (37888, 3584), (3584, 18944), (8192, 3584), (3584, 4096), (28672, 3584),
+    (3584, 14336),
+  ]
+
+  /// 1 to 8,192 tokens.
+  func append(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    func shape(_ tokens: Int) -> OperatorShape {
+      .append(tokens: tokens, heads: heads, format: format)
+    }
+    let fit = [1, 4, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
+    return ExperimentGroup(
+      fit: fit.map(shape), start: 1, heldOut: { u, _ in shape(spread(u, from: 1, to: 8192)) })
+  }
+}
