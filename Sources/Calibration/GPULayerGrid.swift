@@ -5,7 +5,7 @@ extension GPUGrid {
   /// streamed.
   private static let (tileTokens, tileOutputs, streamedTokens) = (256, 128, 128)
   /// The numbers of inputs that have a grid each.
-  private static let inputs = [1024, 2048, 4096, 8192, 28672]
+  private static let inputs = [1024, 2048, 4096, 5120, 8192, 28672]
   /// Tiles of the fewest outputs, 1,024, and of the most: Qwen3's vocabulary.
   private static let (leastTiles, mostTiles) = (8, 1187)
   /// Bounds of a call: results and weights that fit into the memory for them, and some 25 ms.
@@ -31,7 +31,8 @@ extension GPUGrid {
         return Set([least, 16, 23, 32, 45, 64, m, m + 1, 186, 2 * m, 2 * m + 1, 512, most])
       }
       let rows = (tokens + GPUGrid.tileTokens - 1) / GPUGrid.tileTokens
-      let tiles = [16, 32, 64, m, 16 * m].map { $0 / rows } + steps.map { $0 / rows }
+      let tiles =
+        [16, 32, 64, 96, m, 16 * m].map { $0 / rows } + [m / rows + 1] + steps.map { $0 / rows }
       return Set(tiles + steps.map { $0 / rows + 1 } + [least, most])
         .filter { (least...most).contains($0) }
     }
@@ -54,8 +55,9 @@ extension GPUGrid {
   }
 
   /// Outputs and inputs of layers that models have (Q, K and V; output; gate and up; down; head),
-  /// chosen to lie between the grid's shapes. With 132 multiprocessors one is a shape of the grid
-  /// too, 3,072 x 8,192, for 2,048, 4,096 and 8,192 tokens.
+  /// chosen to lie between the grid's shapes; where they have 5,120 inputs, in their outputs alone.
+  /// With 132 multiprocessors four are shapes of the grid all the same: the head of Qwen3-32B, and
+  /// three others for up to five numbers of tokens.
   static let layers = [
     // Qwen3 0.6B, 4B, 8B, 32B and 30B-A3B.
     (6144, 1024), (1024, 3072), (6144, 2560), (2560, 4096), (19456, 2560), (2560, 9728),

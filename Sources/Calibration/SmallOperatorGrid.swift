@@ -7,13 +7,13 @@ enum SmallOperatorGrid {
   /// wide ones to those of Llama 3.1 70B.
   static func groups(mostRows: Int) -> [ExperimentGroup] {
     let widths: [(kind: ElementwiseOperator, fit: [Int], heldOut: [Int])] = [
-      (.norm, [1024, 4096, 8192], [2560, 5120]),
-      (.finalNorm, [1024, 4096, 8192], [2560, 5120]),
+      (.norm, [1024, 2048, 4096, 8192], [2560, 5120]),
+      (.finalNorm, [1024, 2048, 4096, 8192], [2560, 5120]),
       (.rotary, [3072, 5120, 9216], [4096, 6144]),
       (.activation, [3072, 12288, 28672], [9728, 14336]),
     ]
-    let rows = [1, 8, 32, 128, 256, 512, 1024, 2048, 8192].filter { $0 <= mostRows }
-    let between = [4, 16, 64, 400, 700, 1500, 5000].filter { $0 <= mostRows }
+    let rows = [1, 8, 32, 128, 256, 512, 1024, 2048, 4096, 8192].filter { $0 <= mostRows }
+    let between = [4, 16, 64, 200, 400, 700, 1500, 3000, 6000].filter { $0 <= mostRows }
     return widths.map { kind, fit, heldOut in
       ExperimentGroup(
         fit: fit.flatMap { width in

@@ -7,6 +7,7 @@ struct ElementwisePrices: Sendable {
   /// they were measured.
   private struct Part: Sendable {
     let kind: ElementwiseOperator
+    let name: String
     let width: Int
     let count: Int
     let model: OperatorModel?
@@ -26,7 +27,9 @@ struct ElementwisePrices: Sendable {
     func part(_ kind: ElementwiseOperator, _ width: Int, _ count: Int) -> Part {
       let times = try? OperatorModel(
         .elementwise(kind), format: nil, heads: nil, profile: profile)
-      return Part(kind: kind, width: width, count: count, model: times)
+      return Part(
+        kind: kind, name: kind.rawValue.replacing("_", with: " "), width: width, count: count,
+        model: times)
     }
     let heads = model.heads
     // Two norms of a layer follow a residual addition; those that Gemma has besides do not.
@@ -57,8 +60,8 @@ struct ElementwisePrices: Sendable {
       let shape = OperatorShape.elementwise(part.kind, rows: rows, width: part.width)
       let bytes = OperatorModel.Prediction(ns: Double(shape.bytes) * nsPerByte, basis: .derived)
       return StepPart(
-        name: part.kind.rawValue.replacing("_", with: " "), shape: shape,
-        count: Double(part.count), prediction: part.model?.predict(shape) ?? bytes)
+        name: part.name, shape: shape, count: Double(part.count),
+        prediction: part.model?.predict(shape) ?? bytes)
     }
   }
 }

@@ -8,7 +8,11 @@ public struct FNV1a: Hashable, Sendable {
 
   /// Takes bytes in.
   public mutating func combine(_ bytes: some Sequence<UInt8>) {
-    state = bytes.reduce(state) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+    func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+      bytes.reduce(state) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+    }
+    // Callers of other modules do not specialise this: a buffer takes a tenth of the time.
+    state = bytes.withContiguousStorageIfAvailable { hash($0) } ?? hash(bytes)
   }
 
   /// Sixteen lower-case hexadecimal digits.

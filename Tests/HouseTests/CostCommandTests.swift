@@ -47,7 +47,7 @@ struct CostCommandTests {
     #expect(try CommandLineRun(arguments + ["--batch", "0"], in: folder.url).status == 64)
     let unmeasured = try CommandLineRun(arguments + ["--format", "int4"], in: folder.url)
     #expect(unmeasured.status == 65 && unmeasured.output.isEmpty)
-    #expect(unmeasured.errors.contains("no measurement of decode_attention in format int4"))
+    #expect(unmeasured.errors.contains("`int4` was not measured there; accepted: fp16"))
     let swapped = try kvsim("cost", "--model", vllm, "--device", model)
     #expect(swapped.status == 65 && swapped.errors.contains("error: "))
   }

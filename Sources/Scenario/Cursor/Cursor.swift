@@ -88,6 +88,7 @@ struct Cursor {
 
   /// One of `choices`.
   func choice(of choices: [String]) -> String? {
+    if case .scalar(let word, quoted: true) = node.kind, choices.contains(word) { return word }
     let accepted = choices.map { "`\($0)`" }.joined(separator: ", ")
     guard let text = text(accepted: accepted) else { return nil }
     guard choices.contains(text) else {
@@ -112,9 +113,11 @@ struct Cursor {
 
   /// A whole number within `range`, of `unit`.
   func integer(in range: ClosedRange<Int>, unit: String = "") -> Int? {
-    let accepted =
+    // Profiles have tens of thousands of numbers: what is accepted is put in words on demand.
+    var accepted: String {
       "a whole number\(unit.isEmpty ? "" : " of \(unit)") from \(range.lowerBound) to "
-      + "\(range.upperBound)"
+        + "\(range.upperBound)"
+    }
     guard let number = plainNumber(accepted: accepted) else { return nil }
     guard let integer = number.integer else {
       refuse(accepted: number.isWhole ? accepted : "\(accepted), written with digits only")
@@ -137,23 +140,23 @@ struct Cursor {
     return number.value
   }
 
-  private func plainNumber(accepted: String) -> PlainNumber? {
+  private func plainNumber(accepted: @autoclosure () -> String) -> PlainNumber? {
     guard case .scalar(let text, let quoted) = node.kind, !text.isEmpty else {
-      refuse(accepted: accepted)
+      refuse(accepted: accepted())
       return nil
     }
     if quoted {
       let advice = PlainNumber(text) == nil ? "" : ", without quotes"
-      refuse(accepted: accepted + advice)
+      refuse(accepted: accepted() + advice)
       return nil
     }
     if let number = PlainNumber(text) { return number }
     let reading = PlainWord.reading(of: text)
     if let reading, reading.contains("number") {
       let what = reading == "a number" ? "a number in an unusual form" : reading
-      refuse("\(node.given) is \(what); write it plainly; accepted: \(accepted)")
+      refuse("\(node.given) is \(what); write it plainly; accepted: \(accepted())")
     } else {
-      refuse(accepted: accepted)
+      refuse(accepted: accepted())
     }
     return nil
   }

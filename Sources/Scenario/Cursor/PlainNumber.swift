@@ -13,6 +13,10 @@ struct PlainNumber {
 
   /// Nil where `text` is written otherwise, or is too large for a double.
   init?(_ text: String) {
+    if let integer = PlainNumber.fewDigits(text) {
+      (value, self.integer, isWhole, exact) = (Double(integer), integer, true, (integer, 0))
+      return
+    }
     var rest = Array(text.utf8)[...]
     let isNegative = rest.first == UInt8(ascii: "-")
     if isNegative { rest.removeFirst() }
@@ -38,6 +42,20 @@ struct PlainNumber {
     integer = isWhole ? Int(text) : nil
     let digits = Int(String(decoding: whole + fraction, as: UTF8.self))
     exact = hasExponent || isNegative ? nil : digits.map { ($0, fraction.count) }
+  }
+
+  /// The number that up to 15 digits are, which a double holds: nearly all that a profile has. Nil
+  /// where it is written otherwise.
+  private static func fewDigits(_ text: String) -> Int? {
+    let bytes = text.utf8
+    guard (1...15).contains(bytes.count), bytes.count == 1 || bytes.first != UInt8(ascii: "0")
+    else { return nil }
+    var integer = 0
+    for byte in bytes {
+      guard isDigit(byte) else { return nil }
+      integer = 10 * integer + Int(byte - UInt8(ascii: "0"))
+    }
+    return integer
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool {
