@@ -9,9 +9,9 @@ struct MeasuredHeads {
   /// Whether the heads asked for were not measured.
   let isDerived: Bool
   /// Where the measured heads differ in their number alone, how many of theirs are one of the
-  /// asked: a sequence of decode attention then counts as so many, because a kernel's unit of work
-  /// is a KV head of a sequence. Nil where they differ otherwise.
-  let sequences: Double?
+  /// asked: a sequence of decode attention, or a token that is written or read back, then counts as
+  /// so many, because a kernel's unit of work is a KV head of one. Nil where they differ otherwise.
+  let units: Double?
 
   /// The measured heads with the nearest group size, then the nearest width, scaled by the larger
   /// of the ratios of operations and of bytes.
@@ -22,7 +22,7 @@ struct MeasuredHeads {
       MeasuredHeads.distance($0, asked) < MeasuredHeads.distance($1, asked)
     }!
     isDerived = heads != asked
-    sequences =
+    units =
       heads.groupSize == asked.groupSize && heads.headDim == asked.headDim
       ? Double(asked.kvHeads) / Double(heads.kvHeads) : nil
     guard isDerived, let example = points.first(where: { [heads] in $0.shape.heads == heads })

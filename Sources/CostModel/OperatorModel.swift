@@ -31,16 +31,17 @@ public struct OperatorModel: Sendable {
   private let kind: OperatorKind
   /// Measured time times this is the asked model's time; 1 where its own heads were measured.
   private let scale: Double
-  /// Of decode attention, how many sequences on the measured heads one on the asked ones is.
-  private let sequences: Double
+  /// Of decode attention, how many sequences on the measured heads one on the asked ones is; of
+  /// writing the cache and reading it back, how many tokens.
+  private let units: Double
   /// Whether the heads asked for were not measured.
   public let isDerived: Bool
 
   /// The model of one operator, for one format and shape of heads; nil, nil where it has neither.
   ///
   /// Where the heads were not measured, those with the nearest group size stand in, scaled by the
-  /// larger of the ratios of operations and of bytes. In decode attention heads that differ in
-  /// their number alone are so many more or fewer sequences instead.
+  /// larger of the ratios of operations and of bytes. Heads that differ in their number alone are
+  /// so many more or fewer sequences of decode attention, or tokens of the cache, instead.
   /// - Throws: ``ProfileError/notMeasured(_:_:)``.
   public init(
     _ kind: OperatorKind, format: KVFormat?, heads: HeadGeometry?, profile: Profile
@@ -54,16 +55,16 @@ public struct OperatorModel: Sendable {
       fit.compactMap(OperatorModel.layer), tokenTile: profile.device.tokenTile)
     let isOfCacheAlone = kind == .append || kind == .gather
     guard let heads = isOfCacheAlone ? heads?.withoutGroups : heads else {
-      (scale, sequences, isDerived) = (1, 1, false)
+      (scale, units, isDerived) = (1, 1, false)
       grid = Grid(points: fit.map(OperatorModel.point))
       return
     }
     let measured = MeasuredHeads(nearestTo: heads, in: fit)
     isDerived = measured.isDerived
-    if kind == .decodeAttention, let count = measured.sequences {
-      (scale, sequences) = (1, count)
+    if kind == .decodeAttention || isOfCacheAlone, let count = measured.units {
+      (scale, units) = (1, count)
     } else {
-      (scale, sequences) = (measured.scale, 1)
+      (scale, units) = (measured.scale, 1)
     }
     grid = Grid(
       points: fit.filter { $0.shape.heads == measured.heads }.map(OperatorModel.point))
@@ -79,17 +80,16 @@ public struct OperatorModel: Sendable {
       return linear(tokens: Double(tokens), outputs: Double(outputs), inputs: Double(inputs))
     case .append(let tokens, _, _), .gather(let tokens, _, _):
       y = 1
-      measuredX = { _ in Double(tokens) }
-    case .decodeAttention(let count, let context, _, _):
-      y = Double(count) * sequences
+      measuredX = { [units] _ in Double(tokens) * units }
+    case .decodeAttention(let sequences, let context, _, _):
+      y = Double(sequences) * units
       measuredX = { _ in Double(context) }
     case .prefillAttention(let tokens, let prefix, _, _):
       return prefill(
         tokens: Double(tokens),
         pairs: OperatorModel.pairs(tokens: Double(tokens), prefix: Double(prefix)))
     case .elementwise(_, let rows, let width):
-      y = Double(width)
-      measuredX = { _ in Double(rows) }
+      return elementwise(rows: Double(rows), width: Double(width))
     case .experts(let tokens, let active, _):
       return experts(tokens: tokens, active: Double(active))
     case .mixedAttention:
@@ -128,6 +128,14 @@ public struct OperatorModel: Sendable {
       ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
   }
 
+  /// The time of a small operator. Rows wider or narrower than any that was measured are so many
+  /// more or fewer of those: as many elements.
+  private func elementwise(rows: Double, width: Double) -> Prediction {
+    let nearest = min(max(width, grid.y[0]), grid.y[grid.y.count - 1])
+    let value = grid.value(grid.blend(at: nearest)) { _ in rows * width / nearest }
+    return prediction(ns: value.ns, isExtrapolated: nearest != width || value.isExtrapolated)
+  }
+
   private func prediction(ns: Double, isExtrapolated: Bool) -> Prediction {
     Prediction(
       ns: ns * scale,
@@ -158,7 +166,7 @@ public struct OperatorModel: Sendable {
     guard !fit.isEmpty else { return nil }
     kind = .experts
     layers = nil
-    (scale, sequences, isDerived) = (1, 1, false)
+    (scale, units, isDerived) = (1, 1, false)
     grid = Grid(points: fit.map(OperatorModel.point))
   }
 
@@ -195,9 +203,9 @@ public struct OperatorModel: Sendable {
   }
 
   /// Decode attention of so many sequences as straight pieces over the mean context, from 0 up.
-  func decodePieces(sequences count: Int) -> [DecodePiece] {
+  func decodePieces(sequences: Int) -> [DecodePiece] {
     precondition(kind == .decodeAttention)
-    let y = Double(count) * sequences
+    let y = Double(sequences) * units
     let blend = grid.blend(at: y)
     let factor = scale * (blend.isOutside ? max(1, y / grid.y[blend.lower]) : 1)
     let lower = grid.curves[blend.lower]

@@ -93,12 +93,43 @@ struct OperatorModelTests {
     #expect(model.isDerived && asked.basis == .derived)
     let ratio = asked.ns / own.predict(shape).ns
     #expect(ratio > 0.5 && ratio < 0.56)
-    let append = try OperatorModel(
-      .append, format: .int4, heads: HeadGeometry(queryHeads: 64, kvHeads: 16, headDim: 128),
-      profile: profile)
-    let ownAppend = try OperatorModel(.append, format: .int4, heads: heads, profile: profile)
-    let tokens = OperatorShape.append(tokens: 8, heads: heads, format: .int4)
-    #expect(append.predict(tokens).ns == 2 * ownAppend.predict(tokens).ns)
+  }
+
+  @Test("Writing the cache of more or fewer heads is writing as many more or fewer tokens")
+  func appendOfOtherHeads() throws {
+    let own = try OperatorModel(.append, format: .int4, heads: heads, profile: profile)
+    for (kvHeads, tokens, equal) in [(16, 8, 16), (4, 64, 32), (2, 4, 1)] {
+      let asked = HeadGeometry(queryHeads: 4 * kvHeads, kvHeads: kvHeads, headDim: 128)
+      let model = try OperatorModel(.append, format: .int4, heads: asked, profile: profile)
+      let time = model.predict(.append(tokens: tokens, heads: asked, format: .int4))
+      #expect(time.basis == .derived)
+      #expect(time.ns == own.predict(.append(tokens: equal, heads: heads, format: .int4)).ns)
+    }
+  }
+
+  @Test("Rows of a width beyond those measured are as many elements of the nearest width")
+  func elementwiseWidths() throws {
+    let points = [1024, 4096].flatMap { width in
+      [1, 64, 1024].map { rows in
+        let shape = OperatorShape.elementwise(.activation, rows: rows, width: width)
+        return Measurement(
+          shape: shape, isHeldOut: false,
+          timesNs: [Int64(SyntheticProfile.time(shape).rounded())])
+      }
+    }
+    let model = try OperatorModel(
+      .elementwise(.activation), format: nil, heads: nil,
+      profile: profile.with(measurements: profile.measurements + points))
+    func time(_ rows: Int, _ width: Int) -> OperatorModel.Prediction {
+      model.predict(.elementwise(.activation, rows: rows, width: width))
+    }
+    #expect(time(128, 512).ns == time(64, 1024).ns && time(128, 512).basis == .extrapolated)
+    #expect(time(32, 8192).ns == time(64, 4096).ns && time(32, 8192).basis == .extrapolated)
+    // A row is no less work than the call that it takes.
+    #expect(time(1, 16).ns == time(1, 1024).ns)
+    // Between measured widths the law is met: 1 µs and 0.01 ns an element.
+    #expect(abs(time(64, 2048).ns - (1_000 + 0.01 * 64 * 2048)) < 2)
+    #expect(time(64, 2048).basis == .interpolated)
   }
 
   /// The profile with held-out points that took so many times as long.
