@@ -123,15 +123,13 @@ struct AttentionPrices: Sendable {
             prediction: decode.predict(shape))
         }
     }
-    let tokens = batch.chunks.reduce(0) { $0 + $1.tokens }
     return windows.map { window, layers in
-      let pairs = batch.chunks.reduce(0) { $0 + $1.pairs(through: window) }
-      let prefix = max(0, (pairs - tokens * (tokens + 1) / 2) / tokens)
+      let joined = JoinedChunks(batch.chunks, through: window)
       let shape: OperatorShape =
         sequences == 0
-        ? prefillShape(tokens: tokens, prefix: prefix)
+        ? prefillShape(tokens: joined.tokens, prefix: joined.prefix)
         : .mixedAttention(
-          tokens: tokens, prefix: prefix, sequences: sequences,
+          tokens: joined.tokens, prefix: joined.prefix, sequences: sequences,
           context: min(context, window ?? .max), heads: heads, format: format)
       return StepPart(
         name: "attention", shape: shape, count: layers,
@@ -155,13 +153,11 @@ struct AttentionPrices: Sendable {
     }
     for (window, layers) in windows {
       if chunksShareLaunch, !chunks.isEmpty {
-        let tokens = chunks.reduce(0) { $0 + $1.tokens }
-        let pairs = chunks.reduce(0) { $0 + $1.pairs(through: window) }
-        let prefix = max(0, (pairs - tokens * (tokens + 1) / 2) / tokens)
+        let joined = JoinedChunks(chunks, through: window)
         read(chunks.reduce(0) { $0 + $1.gathered(through: window) }, layers: layers)
         body(
-          "prefill attention", prefillShape(tokens: tokens, prefix: prefix), layers,
-          prefill.prefill(tokens: Double(tokens), pairs: Double(pairs)))
+          "prefill attention", prefillShape(tokens: joined.tokens, prefix: joined.prefix), layers,
+          prefill.prefill(tokens: Double(joined.tokens), pairs: Double(joined.pairs)))
         continue
       }
       for chunk in chunks {
@@ -175,6 +171,25 @@ struct AttentionPrices: Sendable {
 
   private func prefillShape(tokens: Int, prefix: Int) -> OperatorShape {
     .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
+  }
+}
+
+/// Chunks that share a launch, as one: all their tokens and query–key pairs.
+private struct JoinedChunks {
+  let tokens: Int
+  let pairs: Int
+
+  /// - Precondition: there is a chunk.
+  init(_ chunks: [PrefillChunk], through window: Int?) {
+    precondition(!chunks.isEmpty)
+    tokens = chunks.reduce(0) { $0 + $1.tokens }
+    pairs = chunks.reduce(0) { $0 + $1.pairs(through: window) }
+  }
+
+  /// The prefix with which one chunk of these tokens has as many pairs, in whole tokens; 0 where it
+  /// has more even without one.
+  var prefix: Int {
+    max(0, (pairs - OperatorShape.attendedPairs(tokens: tokens, prefix: 0)) / tokens)
   }
 }
 

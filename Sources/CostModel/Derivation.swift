@@ -136,21 +136,13 @@ private struct Scaling {
   }
 
   func uncertainties(_ profile: Profile) -> [Derivation.Uncertainty] {
-    struct Key: Hashable {
-      let kind: OperatorKind
-      let format: KVFormat?
-    }
     let range =
       max(1, memoryRatio, arithmeticRatio) - min(1, memoryRatio, arithmeticRatio)
-    var widths: [Key: [Double]] = [:]
+    var widths: [OperatorKey: [Double]] = [:]
     for point in profile.measurements {
-      let key = Key(kind: point.shape.kind, format: point.shape.format)
-      widths[key, default: []].append(Scaling.millionths(range / factor(point)))
+      widths[point.shape.key, default: []].append(Scaling.millionths(range / factor(point)))
     }
-    let keys = OperatorKind.allCases.flatMap { kind in
-      ([nil] + profile.formats.map(Optional.some)).map { Key(kind: kind, format: $0) }
-    }
-    return keys.compactMap { key in
+    return profile.operatorKeys.compactMap { key in
       guard let own = widths[key]?.sorted(), let largest = own.last else { return nil }
       return Derivation.Uncertainty(
         kind: key.kind, format: key.format, points: own.count,

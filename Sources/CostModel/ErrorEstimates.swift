@@ -9,23 +9,16 @@ import Operators
 /// in quadrature (see ``Derivation/Uncertainty``): the fit's own error says nothing of the
 /// derivation. What was extrapolated, or derived of other shapes, has no estimate of its own.
 public struct ErrorEstimates: Sendable {
-  private struct Key: Hashable {
-    let kind: OperatorKind
-    let format: KVFormat?
-  }
-
-  private let estimates: [Key: Double]
+  private let estimates: [OperatorKey: Double]
 
   /// The estimates of a profile: as much work as all its fits.
   public init(_ profile: Profile) {
     let heldOut = (try? profile.heldOutPoints()) ?? []
     let points = heldOut.isEmpty ? profile.leftOutPoints() : heldOut
-    let errors = Dictionary(grouping: points) {
-      Key(kind: $0.measurement.shape.kind, format: $0.measurement.shape.format)
-    }
+    let errors = Dictionary(grouping: points, by: \.measurement.shape.key)
     var estimates = errors.mapValues { nearestRank($0.map { abs($0.error) }, 2.0 / 3) }
     for row in profile.derivation?.uncertainties ?? [] {
-      let key = Key(kind: row.kind, format: row.format)
+      let key = OperatorKey(kind: row.kind, format: row.format)
       guard let fit = estimates[key] else { continue }
       let half = row.medianWidth / 2
       estimates[key] = (fit * fit + half * half).squareRoot()
@@ -35,7 +28,7 @@ public struct ErrorEstimates: Sendable {
 
   /// The estimate of one operator, as a share of its time; nil where no point tells.
   public func error(of kind: OperatorKind, in format: KVFormat?) -> Double? {
-    estimates[Key(kind: kind, format: format)]
+    estimates[OperatorKey(kind: kind, format: format)]
   }
 
   /// The estimate of a step's time, or of a run's, as a share of what of it has one; nil where

@@ -39,6 +39,23 @@ public enum OperatorKind: Hashable, Sendable, CaseIterable {
   }
 }
 
+/// An operator in one format: what errors and comparisons are told by.
+struct OperatorKey: Hashable, Sendable {
+  let kind: OperatorKind
+  /// Nil for operators that have none.
+  let format: KVFormat?
+}
+
+extension Profile {
+  /// Every operator in every format that may have points, in the order in which tables show them.
+  var operatorKeys: [OperatorKey] {
+    let formats = [nil] + formats.map(Optional.some)
+    return OperatorKind.allCases.flatMap { kind in
+      formats.map { OperatorKey(kind: kind, format: $0) }
+    }
+  }
+}
+
 extension OperatorShape {
   /// Which operator this is a shape of.
   public var kind: OperatorKind {
@@ -53,6 +70,9 @@ extension OperatorShape {
     case .elementwise(let kind, _, _): .elementwise(kind)
     }
   }
+
+  /// Which operator in which format.
+  var key: OperatorKey { OperatorKey(kind: kind, format: format) }
 
   /// The attention heads, for operators that have any.
   public var heads: HeadGeometry? {

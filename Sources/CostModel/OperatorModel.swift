@@ -13,9 +13,10 @@ public enum Basis: String, Hashable, Sendable, CaseIterable {
 /// The time of one operator at any shape, from a profile's measurements.
 ///
 /// Between points the time is linear in the quantity that drives it: tokens for `linear` (or what
-/// ``LayerShapeModel`` says) and `append`, cached tokens for decode attention, query–key pairs for prefill attention, elements
-/// for the small operators. Points held out of the fit are never looked at. Attention of prompts
-/// and single tokens in one launch has a model of its own, ``LaunchedAttentionModel``.
+/// ``LayerShapeModel`` says) and `append`, cached tokens for decode attention, query–key pairs for
+/// prefill attention, elements for the small operators. Points held out of the fit are never looked
+/// at. Attention of prompts and single tokens in one launch has a model of its own,
+/// ``LaunchedAttentionModel``.
 public struct OperatorModel: Sendable {
   /// A time, in nanoseconds, and how it was arrived at.
   public struct Prediction: Hashable, Sendable {
@@ -97,12 +98,15 @@ public struct OperatorModel: Sendable {
     }
     let blend = grid.blend(at: y)
     let value = grid.value(blend, x: measuredX)
-    // Outside the measured curves the nearest curve's time grows or shrinks with the work; fewer
-    // sequences than were measured take what those take.
-    let growth = blend.isOutside ? y / grid.y[blend.lower] : 1
-    let factor = kind == .decodeAttention ? max(1, growth) : growth
     return prediction(
-      ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
+      ns: value.ns * growth(blend, to: y),
+      isExtrapolated: blend.isOutside || value.isExtrapolated)
+  }
+
+  /// What the nearest curve's time is multiplied by where y lies outside the measured ones: more
+  /// sequences or experts take more in proportion, fewer take what the fewest take.
+  private func growth(_ blend: Grid.Blend, to y: Double) -> Double {
+    blend.isOutside ? max(1, y / grid.y[blend.lower]) : 1
   }
 
   /// The time of one launch of prefill attention over a chunk, or over several: that of one chunk
@@ -152,9 +156,8 @@ public struct OperatorModel: Sendable {
     let blend = grid.blend(at: weights)
     let value = grid.value(blend, x: { _ in tokens })
     let factor = blend.isOutside ? weights / grid.y[blend.lower] : 1
-    return Prediction(
-      ns: value.ns * factor,
-      basis: blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+    return prediction(
+      ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
   }
 
   /// The model of a layer's experts; nil where the profile has no times of their shape.
@@ -176,11 +179,9 @@ public struct OperatorModel: Sendable {
     precondition(kind == .experts)
     let blend = grid.blend(at: active)
     let value = grid.value(blend, x: { _ in Double(tokens) })
-    // Fewer experts than were measured take what those take; more take more in proportion.
-    let factor = blend.isOutside ? max(1, active / grid.y[blend.lower]) : 1
-    return Prediction(
-      ns: value.ns * factor,
-      basis: blend.isOutside || value.isExtrapolated ? .extrapolated : .interpolated)
+    return prediction(
+      ns: value.ns * growth(blend, to: active),
+      isExtrapolated: blend.isOutside || value.isExtrapolated)
   }
 
   /// The most tokens that a dense layer was measured with, of any size.
@@ -207,7 +208,7 @@ public struct OperatorModel: Sendable {
     precondition(kind == .decodeAttention)
     let y = Double(sequences) * units
     let blend = grid.blend(at: y)
-    let factor = scale * (blend.isOutside ? max(1, y / grid.y[blend.lower]) : 1)
+    let factor = scale * growth(blend, to: y)
     let lower = grid.curves[blend.lower]
     let upper = grid.curves[blend.upper]
     let weight = blend.upperWeight

@@ -56,34 +56,30 @@ public struct ProfileComparison: Hashable, Sendable {
     var times = FirstTimes(first)
     var rows: [Row] = []
     var all: [(firstNs: Double, secondNs: Double)] = []
-    for kind in OperatorKind.allCases {
-      for format in [nil] + second.formats.map(Optional.some) {
-        let own = second.measurements.filter {
-          $0.shape.kind == kind && $0.shape.format == format
+    for key in second.operatorKeys {
+      let own = second.measurements.filter { $0.shape.key == key }
+      guard !own.isEmpty else { continue }
+      var (equal, predicted) = (0, 0)
+      var pairs: [(firstNs: Double, secondNs: Double)] = []
+      for point in own {
+        let firstNs: Double
+        let shape = times.ownShape(point.shape)
+        if let measured = times.measured(shape) {
+          firstNs = measured
+          equal += 1
+        } else if let fitted = times.predicted(shape) {
+          firstNs = fitted
+          predicted += 1
+        } else {
+          continue
         }
-        guard !own.isEmpty else { continue }
-        var (equal, predicted) = (0, 0)
-        var pairs: [(firstNs: Double, secondNs: Double)] = []
-        for point in own {
-          let firstNs: Double
-          let shape = times.ownShape(point.shape)
-          if let measured = times.measured(shape) {
-            firstNs = measured
-            equal += 1
-          } else if let fitted = times.predicted(shape) {
-            firstNs = fitted
-            predicted += 1
-          } else {
-            continue
-          }
-          pairs.append((firstNs, Double(point.medianNs)))
-        }
-        rows.append(
-          Row(
-            kind: kind, format: format, equalShapes: equal, predicted: predicted,
-            missing: own.count - pairs.count, ratios: Ratios(pairs)))
-        all += pairs
+        pairs.append((firstNs, Double(point.medianNs)))
       }
+      rows.append(
+        Row(
+          kind: key.kind, format: key.format, equalShapes: equal, predicted: predicted,
+          missing: own.count - pairs.count, ratios: Ratios(pairs)))
+      all += pairs
     }
     self.rows = rows
     self.all = Ratios(all)

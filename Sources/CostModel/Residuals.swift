@@ -97,21 +97,15 @@ extension Profile {
 
   /// The same, of points that ``heldOutPoints()`` gave.
   public func residuals(of heldOut: [HeldOutPoint]) -> [Residuals] {
-    var all: [Residuals] = []
-    for kind in OperatorKind.allCases {
-      for format in [nil] + formats.map(Optional.some) {
-        func isOwn(_ shape: OperatorShape) -> Bool { shape.kind == kind && shape.format == format }
-        let errors = heldOut.filter { isOwn($0.measurement.shape) }.map { abs($0.error) }
-        guard !errors.isEmpty else { continue }
-        let spreads = measurements.filter { isOwn($0.shape) }.map(\.spread)
-        all.append(
-          Residuals(
-            kind: kind, format: format, points: errors.count,
-            medianError: nearestRank(errors, 0.5), p95Error: nearestRank(errors, 0.95),
-            medianSpread: nearestRank(spreads, 0.5)))
-      }
+    operatorKeys.compactMap { key in
+      let errors = heldOut.filter { $0.measurement.shape.key == key }.map { abs($0.error) }
+      guard !errors.isEmpty else { return nil }
+      let spreads = measurements.filter { $0.shape.key == key }.map(\.spread)
+      return Residuals(
+        kind: key.kind, format: key.format, points: errors.count,
+        medianError: nearestRank(errors, 0.5), p95Error: nearestRank(errors, 0.95),
+        medianSpread: nearestRank(spreads, 0.5))
     }
-    return all
   }
 }
 

@@ -42,21 +42,3 @@ extension CPUBackend {
     }
   }
 }
-
-extension InputChecks {
-  /// Elements of so many rows; both numbers are positive.
-  static func elements(rows: Int, width: Int) throws(DeviceError) -> Int {
-    try check(positive: rows, "rows")
-    try check(positive: width, "width")
-    return try product([("rows", rows), ("width", width)])
-  }
-
-  /// The elements of a head where a row of heads has so many in all: 128, or the most below that a
-  /// rotary embedding takes and that divide the row.
-  static func headDim(ofRow width: Int) throws(DeviceError) -> Int {
-    guard let headDim = [128, 64, 32, 16].first(where: { width % $0 == 0 }) else {
-      throw .unsupportedShape(field: "width", value: width, accepted: "multiples of 16")
-    }
-    return headDim
-  }
-}

@@ -4,9 +4,7 @@ extension InputChecks {
   static func checkRMSNorm(
     _ x: [Float], weight: [Float], epsilon: Float, rows: Int, width: Int, output: [Float]
   ) throws(DeviceError) -> Int {
-    try check(positive: rows, "rows")
-    try check(positive: width, "width")
-    let needed = try product([("rows", rows), ("width", width)])
+    let needed = try elements(rows: rows, width: width)
     try check(count: x.count, atLeast: needed, "x")
     try check(count: weight.count, atLeast: width, "weight")
     try check(count: output.count, atLeast: needed, "output")
@@ -52,5 +50,21 @@ extension InputChecks {
     try check(count: output.count, atLeast: count, "output")
     try check(finite: a, count: count, aField)
     try check(finite: b, count: count, bField)
+  }
+
+  /// Elements of so many rows; both numbers are positive.
+  static func elements(rows: Int, width: Int) throws(DeviceError) -> Int {
+    try check(positive: rows, "rows")
+    try check(positive: width, "width")
+    return try product([("rows", rows), ("width", width)])
+  }
+
+  /// The elements of a head where a row of heads has so many in all: 128, or the most below that a
+  /// rotary embedding takes and that divide the row.
+  static func headDim(ofRow width: Int) throws(DeviceError) -> Int {
+    guard let headDim = [128, 64, 32, 16].first(where: { width % $0 == 0 }) else {
+      throw .unsupportedShape(field: "width", value: width, accepted: "multiples of 16")
+    }
+    return headDim
   }
 }

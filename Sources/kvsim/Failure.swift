@@ -33,6 +33,13 @@ func readingInput<Value>(_ body: () throws(ScenarioError) -> Value) throws -> Va
   }
 }
 
+/// Whether a folder stands at the path.
+func isFolder(_ path: String) -> Bool {
+  var isFolder: ObjCBool = false
+  return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    && isFolder.boolValue
+}
+
 /// Prints a line on standard error, if anybody takes it.
 func printError(_ line: String) {
   try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))

@@ -1,6 +1,4 @@
 import ArgumentParser
-import CostModel
-import Foundation
 import Scenario
 
 /// `kvsim profile import`.
@@ -94,9 +92,7 @@ struct ProfileImportCommand: ParsableCommand {
   }
 
   private var form: Form {
-    var isFolder: ObjCBool = false
-    _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    return from ?? (isFolder.boolValue ? .llmservingsim : .table)
+    from ?? (isFolder(path) ? .llmservingsim : .table)
   }
 
   func run() throws {

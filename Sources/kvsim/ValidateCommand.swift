@@ -116,13 +116,13 @@ struct ValidateCommand: ParsableCommand {
 
   /// The files that the paths name, those of a folder in the order of their names.
   private func scenarios() throws -> [String] {
-    let given = paths.isEmpty ? ValidateCommand.folders.filter(ValidateCommand.isFolder) : paths
+    let given = paths.isEmpty ? ValidateCommand.folders.filter(isFolder) : paths
     guard !given.isEmpty else {
       let folders = ValidateCommand.folders.joined(separator: " or ")
       throw failure("there is no \(folders) here; name scenarios, or folders of them", .badInput)
     }
     return try given.flatMap { path -> [String] in
-      guard ValidateCommand.isFolder(path) else { return [path] }
+      guard isFolder(path) else { return [path] }
       let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
       let scenarios = files.filter { $0.hasSuffix(".yaml") }.sorted().map { "\(path)/\($0)" }
       guard !scenarios.isEmpty else {
@@ -130,11 +130,5 @@ struct ValidateCommand: ParsableCommand {
       }
       return scenarios
     }
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      && isFolder.boolValue
   }
 }
