@@ -30,21 +30,31 @@ public struct ExperimentGroup: Hashable, Sendable {
     }
   }
 
-  /// Points to fit, and a fourth as many more to judge the fit: a fifth of all. Those lie at pairs
-  /// of numbers of 0 to 1 that fill the square evenly, number `start` times a thousand and on of
-  /// Roberts's sequence R2 (multiples of 1/g and 1/g², where g³ = g + 1); so nobody chose them.
-  /// - Parameter heldOut: the shape at a pair; nil where there is none.
-  init(
-    fit: [OperatorShape], start: Int, heldOut: (_ u: Double, _ v: Double) -> OperatorShape?
-  ) {
+  /// A place among the shapes that may be held out: numbers of 0 to 1.
+  struct Place {
+    /// Pairs of these fill the square evenly.
+    let u, v: Double
+    /// For shapes of three sizes.
+    let w: Double
+  }
+
+  /// Points to fit, and a fourth as many more to judge the fit: a fifth of all. Those lie at places
+  /// that fill the square evenly, number `start` times a thousand and on of Roberts's sequence R2
+  /// (multiples of 1/g and 1/g², where g³ = g + 1) and of the golden ratio; nobody chose them.
+  /// - Parameter heldOut: the shape at a place; nil where there is none.
+  init(fit: [OperatorShape], start: Int, heldOut: (Place) -> OperatorShape?) {
     var taken = Set(fit)
     var judging: [OperatorShape] = []
     var number = Double(1000 * start)
     while judging.count < fit.count / 4 {
       number += 1
-      let u = (number * 0.754877666246692).truncatingRemainder(dividingBy: 1)
-      let v = (number * 0.569840290998053).truncatingRemainder(dividingBy: 1)
-      guard let shape = heldOut(u, v), taken.insert(shape).inserted else { continue }
+      func multiple(_ step: Double) -> Double {
+        (number * step).truncatingRemainder(dividingBy: 1)
+      }
+      let place = Place(
+        u: multiple(0.754877666246692), v: multiple(0.569840290998053),
+        w: multiple(0.618033988749895))
+      guard let shape = heldOut(place), taken.insert(shape).inserted else { continue }
       judging.append(shape)
     }
     self.init(fit: fit, heldOut: judging)
@@ -101,11 +111,12 @@ public enum Experiment {
     switch reach {
     case .cpu:
       return SmallOperatorGrid.groups(mostRows: 1024) + [linear()] + each(written, append)
-        + each(heads, decode) + each(heads, prefill)
+        + each(heads, decode) + each(heads, raggedDecode) + each(heads, prefill)
     case .gpu(let multiprocessors):
       let grid = GPUGrid(multiprocessors: multiprocessors)
       return SmallOperatorGrid.groups(mostRows: 8192) + [grid.linear()]
-        + each(written, grid.append) + each(heads, grid.decode) + each(heads, grid.prefill)
+        + each(written, grid.append) + each(heads, grid.decode) + each(heads, grid.raggedDecode)
+        + each(heads, grid.prefill)
     }
   }
 
@@ -155,6 +166,15 @@ public enum Experiment {
     }
     let heldOut = [(2, 300), (8, 1000), (32, 700), (3, 5000), (24, 3000), (100, 200)]
     return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
+  }
+
+  /// 4 and 32 sequences of 250 and 2,000 tokens on average, the longest of two and of four times as
+  /// many: on few threads how contexts are spread hardly matters.
+  static func raggedDecode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    RaggedGrid(
+      sequences: [4, 32], contexts: [250, 2000], ratios: [2, 3.5], mostContext: 8192,
+      mostCached: 1 << 16
+    ).group(heads, format)
   }
 
   /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,096.

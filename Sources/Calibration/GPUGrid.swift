@@ -54,13 +54,23 @@ struct GPUGrid {
     }
     return ExperimentGroup(
       fit: fit.map(shape), start: heads.queryHeads,
-      heldOut: { u, v in
+      heldOut: { place in
         let point = (
-          spread(u, from: 1, to: GPUGrid.mostSequences),
-          spread(v, from: odd, to: GPUGrid.mostContext)
+          spread(place.u, from: 1, to: GPUGrid.mostSequences),
+          spread(place.v, from: odd, to: GPUGrid.mostContext)
         )
         return isHeld(point.0, point.1) ? shape(point) : nil
       })
+  }
+
+  /// 4 to 528 sequences, as many as fill the multiprocessors with KV heads; means of 160 to 24,000
+  /// tokens; the longest context from a quarter above the mean to eight times as much.
+  func raggedDecode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
+    RaggedGrid(
+      sequences: [4] + [1, 2, 4, 8, 16, 32].map { filling($0, heads) },
+      contexts: [160, 400, 1000, 2400, 8000, 24000], ratios: [1.25, 1.5, 2, 3.5, 8],
+      mostContext: GPUGrid.mostContext, mostCached: GPUGrid.mostCached
+    ).group(heads, format)
   }
 
   /// Rows of queries (tokens, times the query heads of a KV head) that a workgroup takes.
@@ -82,10 +92,12 @@ struct GPUGrid {
     return ExperimentGroup(
       fit: prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } },
       start: heads.queryHeads,
-      heldOut: { u, v in
+      heldOut: { place in
         // A quarter has no prefix, as a prompt's first chunk.
-        let prefix = v < 0.25 ? 0 : spread((v - 0.25) / 0.75, from: 16, to: GPUGrid.mostPrefix)
-        return shape(spread(u, from: 1, to: GPUGrid.mostTokens), prefix)
+        let prefix =
+          place.v < 0.25
+          ? 0 : spread((place.v - 0.25) / 0.75, from: 16, to: GPUGrid.mostPrefix)
+        return shape(spread(place.u, from: 1, to: GPUGrid.mostTokens), prefix)
       })
   }
 }

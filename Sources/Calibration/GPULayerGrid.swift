@@ -46,9 +46,9 @@ extension GPUGrid {
     let layers = GPUGrid.layers
     return ExperimentGroup(
       fit: fit, start: 1,
-      heldOut: { u, v in
-        let (outputs, inputs) = layers[Int(v * Double(layers.count))]
-        let tokens = spread(u, from: 1, to: 8192)
+      heldOut: { place in
+        let (outputs, inputs) = layers[Int(place.v * Double(layers.count))]
+        let tokens = spread(place.u, from: 1, to: 8192)
         guard GPUGrid.isHeld(tokens, outputs, inputs) else { return nil }
         return .linear(tokens: tokens, outputs: outputs, inputs: inputs)
       })
@@ -80,6 +80,6 @@ extension GPUGrid {
     }
     let fit = [1, 4, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
     return ExperimentGroup(
-      fit: fit.map(shape), start: 1, heldOut: { u, _ in shape(spread(u, from: 1, to: 8192)) })
+      fit: fit.map(shape), start: 1, heldOut: { shape(spread($0.u, from: 1, to: 8192)) })
   }
 }

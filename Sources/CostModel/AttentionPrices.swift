@@ -7,6 +7,8 @@ import Operators
 /// window leaves.
 struct AttentionPrices: Sendable {
   private let decode: OperatorModel
+  /// What uneven contexts add to it; nil of profiles that have no times of them.
+  private let ragged: RaggedDecodeModel?
   private let prefill: OperatorModel
   /// Where all attention of a step is one launch.
   private let launched: LaunchedAttentionModel?
@@ -34,6 +36,7 @@ struct AttentionPrices: Sendable {
     self.format = format
     launched = try LaunchedAttentionModel(format: format, heads: heads, profile: profile)
     decode = try OperatorModel(.decodeAttention, format: format, heads: heads, profile: profile)
+    ragged = RaggedDecodeModel(format: format, heads: heads, profile: profile, alike: decode)
     prefill = try OperatorModel(.prefillAttention, format: format, heads: heads, profile: profile)
     gather = try? OperatorModel(.gather, format: format, heads: heads, profile: profile)
     chunksShareLaunch = profile.chunksShareLaunch
@@ -65,6 +68,14 @@ struct AttentionPrices: Sendable {
         startContext: start, startNs: nanoseconds(ns),
         growthNs: min(nanoseconds(slope), longestGrowthNs),
         basis: decode.isDerived ? .derived : isExtrapolated ? .extrapolated : .interpolated)
+    }
+  }
+
+  /// What uneven contexts add, for up to so many sequences of up to `maxContext` tokens; nil where
+  /// that was not measured.
+  func raggedPieces(maxSequences: Int, maxContext: Int) -> RaggedPieces? {
+    ragged.map {
+      RaggedPieces($0, windows: windows, maxSequences: maxSequences, maxContext: maxContext)
     }
   }
 
@@ -113,15 +124,7 @@ struct AttentionPrices: Sendable {
         parts.append(StepPart(name: name, shape: shape, count: count, prediction: prediction))
       }
       guard sequences > 0 else { return parts }
-      return parts
-        + windows.map { window, layers in
-          let shape = OperatorShape.decodeAttention(
-            sequences: sequences, context: min(context, window ?? .max), heads: heads,
-            format: format)
-          return StepPart(
-            name: "decode attention", shape: shape, count: layers,
-            prediction: decode.predict(shape))
-        }
+      return parts + windows.map { decodePart(batch, context: context, window: $0, layers: $1) }
     }
     return windows.map { window, layers in
       let joined = JoinedChunks(batch.chunks, through: window)
@@ -136,6 +139,25 @@ struct AttentionPrices: Sendable {
         prediction: launched.predict(
           batch.chunks, sequences: sequences, contextTokens: batch.contextTokens, window: window))
     }
+  }
+
+  /// Attention of a step's single tokens in layers with one window.
+  private func decodePart(
+    _ batch: BatchShape, context: Int, window: Int?, layers: Double
+  ) -> StepPart {
+    let (sequences, longest) = (batch.decodeSequences, batch.longestContext)
+    if let ragged, longest > context, longest < window ?? .max,
+      RaggedBatch.exists(sequences: sequences, context: context, longest: longest)
+    {
+      let uneven = RaggedBatch(sequences: sequences, context: context, longest: longest)
+      return StepPart(
+        name: "decode attention", shape: .raggedDecode(uneven, heads: heads, format: format),
+        count: layers, prediction: ragged.predict(uneven, heads, format))
+    }
+    let shape = OperatorShape.decodeAttention(
+      sequences: sequences, context: min(context, window ?? .max), heads: heads, format: format)
+    return StepPart(
+      name: "decode attention", shape: shape, count: layers, prediction: decode.predict(shape))
   }
 
   /// Every launch that prompts need, where single tokens have launches of their own: what it is,

@@ -10,6 +10,8 @@ public enum OperatorKind: Hashable, Sendable, CaseIterable {
   case gather
   /// Attention of single query tokens.
   case decodeAttention
+  /// Attention of single query tokens over contexts that differ.
+  case raggedDecode
   /// Attention of a prompt's chunk.
   case prefillAttention
   /// Attention of a chunk and of single query tokens in one launch.
@@ -21,8 +23,10 @@ public enum OperatorKind: Hashable, Sendable, CaseIterable {
 
   /// All of them.
   public static let allCases: [OperatorKind] =
-    [.linear, .append, .gather, .decodeAttention, .prefillAttention, .mixedAttention, .experts]
-    + ElementwiseOperator.allCases.map(OperatorKind.elementwise)
+    [
+      .linear, .append, .gather, .decodeAttention, .raggedDecode, .prefillAttention,
+      .mixedAttention, .experts,
+    ] + ElementwiseOperator.allCases.map(OperatorKind.elementwise)
 
   /// Its name in files and tables.
   public var name: String {
@@ -31,6 +35,7 @@ public enum OperatorKind: Hashable, Sendable, CaseIterable {
     case .append: "append"
     case .gather: "gather"
     case .decodeAttention: "decode_attention"
+    case .raggedDecode: "ragged_decode_attention"
     case .prefillAttention: "prefill_attention"
     case .mixedAttention: "mixed_attention"
     case .experts: "experts"
@@ -64,6 +69,7 @@ extension OperatorShape {
     case .append: .append
     case .gather: .gather
     case .decodeAttention: .decodeAttention
+    case .raggedDecode: .raggedDecode
     case .prefillAttention: .prefillAttention
     case .mixedAttention: .mixedAttention
     case .experts: .experts
@@ -79,7 +85,8 @@ extension OperatorShape {
     switch self {
     case .linear, .experts, .elementwise: nil
     case .append(_, let heads, _), .gather(_, let heads, _),
-      .decodeAttention(_, _, let heads, _), .prefillAttention(_, _, let heads, _),
+      .decodeAttention(_, _, let heads, _), .raggedDecode(_, let heads, _),
+      .prefillAttention(_, _, let heads, _),
       .mixedAttention(_, _, _, _, let heads, _):
       heads
     }
@@ -100,6 +107,8 @@ extension OperatorShape {
     case .decodeAttention(let sequences, let context, let heads, let format):
       .decodeAttention(
         sequences: sequences, context: context, heads: other ?? heads, format: new ?? format)
+    case .raggedDecode(let batch, let heads, let format):
+      .raggedDecode(batch, heads: other ?? heads, format: new ?? format)
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       .prefillAttention(
         tokens: tokens, prefix: prefix, heads: other ?? heads, format: new ?? format)

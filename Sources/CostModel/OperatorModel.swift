@@ -8,6 +8,12 @@ public enum Basis: String, Hashable, Sendable, CaseIterable {
   case extrapolated
   /// From measurements of another shape of heads, by operations or bytes.
   case derived
+
+  /// That of a time of which a part is beyond the measured points, or derived.
+  func joined(with isExtrapolated: Bool, isDerived: Bool) -> Basis {
+    guard self != .derived, !isDerived else { return .derived }
+    return isExtrapolated ? .extrapolated : self
+  }
 }
 
 /// The time of one operator at any shape, from a profile's measurements.
@@ -15,8 +21,8 @@ public enum Basis: String, Hashable, Sendable, CaseIterable {
 /// Between points the time is linear in the quantity that drives it: tokens for `linear` (or what
 /// ``LayerShapeModel`` says) and `append`, cached tokens for decode attention, query–key pairs for
 /// prefill attention, elements for the small operators. Points held out of the fit are never looked
-/// at. Attention of prompts and single tokens in one launch has a model of its own,
-/// ``LaunchedAttentionModel``.
+/// at. Decode attention over uneven contexts and attention of prompts and single tokens in one
+/// launch have models of their own, ``RaggedDecodeModel`` and ``LaunchedAttentionModel``.
 public struct OperatorModel: Sendable {
   /// A time, in nanoseconds, and how it was arrived at.
   public struct Prediction: Hashable, Sendable {
@@ -72,7 +78,7 @@ public struct OperatorModel: Sendable {
   }
 
   /// The time of the operator at one shape.
-  /// - Precondition: `shape` is of this model's operator, which is not mixed attention.
+  /// - Precondition: `shape` is of this model's operator, which has no model of its own.
   public func predict(_ shape: OperatorShape) -> Prediction {
     precondition(shape.kind == kind)
     let (y, measuredX): (Double, (Double) -> Double)
@@ -93,8 +99,8 @@ public struct OperatorModel: Sendable {
       return elementwise(rows: Double(rows), width: Double(width))
     case .experts(let tokens, let active, _):
       return experts(tokens: tokens, active: Double(active))
-    case .mixedAttention:
-      preconditionFailure("attention in one launch has a model of its own")
+    case .mixedAttention, .raggedDecode:
+      preconditionFailure("it has a model of its own")
     }
     let blend = grid.blend(at: y)
     let value = grid.value(blend, x: measuredX)
@@ -239,8 +245,8 @@ public struct OperatorModel: Sendable {
       return (Double(width), Double(rows), ns)
     case .experts(let tokens, let active, _):
       return (Double(active), Double(tokens), ns)
-    case .mixedAttention:
-      preconditionFailure("attention in one launch has a model of its own")
+    case .mixedAttention, .raggedDecode:
+      preconditionFailure("it has a model of its own")
     }
   }
 

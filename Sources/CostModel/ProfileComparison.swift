@@ -88,20 +88,12 @@ public struct ProfileComparison: Hashable, Sendable {
 
 /// The times of the first profile, measured where it has the shape and fitted elsewhere.
 private struct FirstTimes {
-  private struct Key: Hashable {
-    let kind: OperatorKind
-    let format: KVFormat?
-    let heads: HeadGeometry?
-  }
-
-  private let profile: Profile
   private let formats: [KVFormat]
   private let medians: [OperatorShape: Int64]
-  /// Nil for operators that the profile has not.
-  private var models: [Key: OperatorModel?] = [:]
+  private var predictor: PointPredictor
 
   init(_ profile: Profile) {
-    self.profile = profile
+    predictor = PointPredictor(profile: profile)
     formats = profile.formats
     medians = Dictionary(
       profile.measurements.map { ($0.shape, $0.medianNs) }, uniquingKeysWith: { first, _ in first })
@@ -120,11 +112,6 @@ private struct FirstTimes {
   /// What the fit predicts, in nanoseconds; nil where there is none.
   mutating func predicted(_ shape: OperatorShape) -> Double? {
     guard shape.kind != .mixedAttention else { return nil }
-    let key = Key(kind: shape.kind, format: shape.format, heads: shape.heads)
-    if let known = models[key] { return known?.predict(shape).ns }
-    let model = try? OperatorModel(
-      key.kind, format: key.format, heads: key.heads, profile: profile)
-    models[key] = .some(model)
-    return model?.predict(shape).ns
+    return try? predictor.predict(shape).ns
   }
 }

@@ -16,6 +16,8 @@ public struct StepPricer: StepPricing {
   /// starts[n + 1]]`.
   private let pieces: [AttentionPrices.Piece]
   private let pieceStarts: [Int]
+  /// What uneven contexts add to them.
+  private let ragged: RaggedPieces?
 
   /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences; of several devices
   /// that share the layers, each takes as long.
@@ -57,6 +59,7 @@ public struct StepPricer: StepPricing {
     }
     self.pieces = pieces
     pieceStarts = starts
+    ragged = attention.raggedPieces(maxSequences: maxSequences, maxContext: model.maxPositions)
   }
 
   /// The time of one step. O(chunks).
@@ -68,12 +71,10 @@ public struct StepPricer: StepPricing {
     cost.hostNs = host.perStepNs + host.perSequenceNs * Int64(sequences + batch.chunks.count)
     var decodes = StepCost()
     if sequences > 0 {
-      let (index, context) = piece(sequences, contextTokens: batch.contextTokens)
-      let piece = pieces[index]
-      let ns = piece.startNs + piece.growthNs * Int64(context - piece.startContext)
-      decodes.decodeAttentionNs = ns
-      decodes.extrapolatedNs = piece.basis == .extrapolated ? ns : 0
-      decodes.derivedNs = piece.basis == .derived ? ns : 0
+      let line = decodeLine(of: batch)
+      decodes.decodeAttentionNs = line.ns
+      decodes.extrapolatedNs = line.basis == .extrapolated ? line.ns : 0
+      decodes.derivedNs = line.basis == .derived ? line.ns : 0
     }
     if batch.chunks.isEmpty {
       cost += decodes
@@ -84,26 +85,60 @@ public struct StepPricer: StepPricing {
   }
 
   /// The times of decode steps in a row. O(log n) in the measured contexts.
-  public func decodeSpan(sequences: Int, contextTokens: Int) -> DecodeSpan {
-    let (index, context) = piece(sequences, contextTokens: contextTokens)
-    let isLast = index + 1 == pieceStarts[sequences + 1]
+  public func decodeSpan(of batch: BatchShape) -> DecodeSpan {
+    precondition(batch.chunks.isEmpty)
+    let line = decodeLine(of: batch)
     return DecodeSpan(
-      first: cost(of: BatchShape(decodeSequences: sequences, contextTokens: contextTokens)),
-      growthNs: pieces[index].growthNs,
-      steps: isLast ? Int.max : pieces[index + 1].startContext - context,
-      basis: pieces[index].basis)
+      first: cost(of: batch), growthNs: line.growthNs, steps: line.steps, basis: line.basis)
   }
 
-  /// The piece on which the mean context lies (whole tokens: what is left over is less than one
-  /// token a sequence), and that context.
-  private func piece(_ sequences: Int, contextTokens: Int) -> (index: Int, context: Int) {
-    let context = contextTokens / sequences
+  /// The time of a batch's decode attention as its contexts grow.
+  private struct DecodeLine {
+    let ns: Int64
+    /// Nanoseconds a step.
+    let growthNs: Int64
+    /// For how many steps the line holds.
+    let steps: Int
+    let basis: Basis
+  }
+
+  /// The line on which a batch lies. The mean context is taken in whole tokens: what is left over
+  /// is less than one token a sequence.
+  private func decodeLine(of batch: BatchShape) -> DecodeLine {
+    let sequences = batch.decodeSequences
+    let context = batch.contextTokens / sequences
+    let index = piece(sequences, context: context)
+    let even = pieces[index]
+    let isLast = index + 1 == pieceStarts[sequences + 1]
+    var end = isLast ? Int.max : pieces[index + 1].startContext
+    let beyond = batch.longestContext - context
+    guard let ragged, beyond > 0 else {
+      return DecodeLine(
+        ns: even.startNs + even.growthNs * Int64(context - even.startContext),
+        growthNs: even.growthNs, steps: end == .max ? end : end - context, basis: even.basis)
+    }
+    let extra = ragged.piece(sequences: sequences, context: context, beyond: beyond)
+    let start = max(even.startContext, extra.start)
+    end = min(end, extra.end)
+    let startNs =
+      even.startNs + even.growthNs * Int64(start - even.startContext)
+      + extra.startNs + extra.growthNs * Int64(start - extra.start)
+    // More tokens never take less time, even where contexts become more alike with them.
+    let growthNs = max(0, even.growthNs + extra.growthNs)
+    return DecodeLine(
+      ns: max(0, startNs) + growthNs * Int64(context - start), growthNs: growthNs,
+      steps: end == .max ? end : end - context,
+      basis: even.basis.joined(with: extra.isExtrapolated, isDerived: ragged.isDerived))
+  }
+
+  /// The piece on which a mean context lies.
+  private func piece(_ sequences: Int, context: Int) -> Int {
     var low = pieceStarts[sequences]
     var high = pieceStarts[sequences + 1]
     while high - low > 1 {
       let middle = (low + high) / 2
       if pieces[middle].startContext <= context { low = middle } else { high = middle }
     }
-    return (low, context)
+    return low
   }
 }

@@ -23,12 +23,18 @@ public struct BatchShape: Hashable, Sendable {
   public var decodeSequences: Int
   /// Cached tokens that the decodes attend to, their own new ones included, all together.
   public var contextTokens: Int
+  /// Cached tokens of the decode that attends to most; at or below their mean: to as many as all.
+  public var longestContext: Int
 
   /// A batch; empty unless given.
-  public init(chunks: [PrefillChunk] = [], decodeSequences: Int = 0, contextTokens: Int = 0) {
+  public init(
+    chunks: [PrefillChunk] = [], decodeSequences: Int = 0, contextTokens: Int = 0,
+    longestContext: Int = 0
+  ) {
     self.chunks = chunks
     self.decodeSequences = decodeSequences
     self.contextTokens = contextTokens
+    self.longestContext = longestContext
   }
 }
 
@@ -101,6 +107,7 @@ public struct DecodeSpan: Hashable, Sendable {
 public protocol StepPricing: Sendable {
   /// The time of one step.
   func cost(of batch: BatchShape) -> StepCost
-  /// The times of decode steps in a row; its first step costs what ``cost(of:)`` says.
-  func decodeSpan(sequences: Int, contextTokens: Int) -> DecodeSpan
+  /// The times of decode steps in a row, of which this batch, without chunks, is the first; that
+  /// costs what ``cost(of:)`` says.
+  func decodeSpan(of batch: BatchShape) -> DecodeSpan
 }

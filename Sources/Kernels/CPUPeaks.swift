@@ -70,7 +70,7 @@ extension CPUBackend {
     var rates: [Double] = []
     for _ in 0...max(1, repeats) {
       arena.beginCall()
-      let elapsed_ns = try timeDecode(1, context, heads, layout, arena, tables: table, calls: calls)
+      let elapsed_ns = try timeDecode([context], heads, layout, arena, pages: table, calls: calls)
       rates.append(Double(calls * context * tokenBytes) / Double(max(1, elapsed_ns)) * 1e9)
     }
     // The first sample brings the pages in and does not count.

@@ -22,6 +22,8 @@ extension CPUBackend {
         case .decodeAttention(let sequences, let context, let heads, let format):
           try timeDecode(
             sequences, context, heads, try layout(heads, format, blockSize), arena)
+        case .raggedDecode(let batch, let heads, let format):
+          try timeDecode(batch.contexts, heads, try layout(heads, format, blockSize), arena)
         case .prefillAttention(let tokens, let prefix, let heads, let format):
           try timePrefill(tokens, prefix, heads, try layout(heads, format, blockSize), arena)
         case .mixedAttention:
@@ -123,37 +125,44 @@ extension CPUBackend {
     }
   }
 
-  /// Nanoseconds of `calls` calls over the pages of `tables`, or over the next ones of the arena.
-  func timeDecode(
+  private func timeDecode(
     _ sequences: Int, _ context: Int, _ heads: HeadGeometry, _ layout: PageLayout,
-    _ arena: TimingArena, tables: [Int32]? = nil, calls: Int = 1
+    _ arena: TimingArena
   ) throws(DeviceError) -> Int64 {
-    try InputChecks.check(positive: sequences, "sequences")
-    try InputChecks.check(positive: context, "context")
+    let contexts = try TimingArena.contexts(
+      sequences, context, of: layout, limit: TimingArena.tableLimit)
+    return try timeDecode(contexts, heads, layout, arena)
+  }
+
+  /// Nanoseconds of `calls` calls over the pages `pages`, or over the next ones of the arena.
+  func timeDecode(
+    _ contexts: [Int], _ heads: HeadGeometry, _ layout: PageLayout,
+    _ arena: TimingArena, pages: [Int32]? = nil, calls: Int = 1
+  ) throws(DeviceError) -> Int64 {
     let count = try InputChecks.product([
-      ("sequences", sequences), ("head_dim", heads.headDim), ("query_heads", heads.queryHeads),
+      ("sequences", contexts.count), ("head_dim", heads.headDim),
+      ("query_heads", heads.queryHeads),
     ])
     let queries = try arena.nextActivations(count)
     let outputs = try arena.nextResults(count)
-    let width = try TimingArena.pages(tokens: context, of: layout)
-    let pages: [Int32]
-    if let tables {
-      pages = tables
+    let rows = try PageRows(contexts, of: layout)
+    let numbers: [Int32]
+    if let pages {
+      numbers = pages
     } else {
-      pages = try arena.nextPages(tokens: context, of: layout, times: sequences)
+      numbers = try arena.nextPages(rows.pages, of: layout)
     }
     let plan = DecodePlan(
-      contexts: [Int](repeating: context, count: sequences), kvHeads: heads.kvHeads,
-      workers: dispatch.workers.workerCount)
+      contexts: contexts, kvHeads: heads.kvHeads, workers: dispatch.workers.workerCount)
     let shape = CPUDispatch.shape(layout, groupSize: heads.groupSize)
     let turned = try arena.nextResults(count)
     let partials = try arena.nextResults(CPUBackend.partialBytes(shape, plan) / 4)
     var elapsed_ns: Int64 = 0
-    try withPointers(pages, plan.spans, plan.spanStarts) {
+    try withPointers(rows.tables(of: numbers), plan.spans, plan.spanStarts) {
       (tables, spans, starts) throws(DeviceError) in
       let call = kv_decode(
         shape: shape, soft_cap: 0, pages: arena.pageBase.assumingMemoryBound(to: UInt8.self),
-        tables: tables, table_stride: Int64(width), queries: queries,
+        tables: tables, table_stride: Int64(rows.width), queries: queries,
         turned: turned, spans: spans,
         partials: partials, span_starts: starts, outputs: outputs)
       elapsed_ns = try MonotonicClock.time_ns { () throws(DeviceError) in

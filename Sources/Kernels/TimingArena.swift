@@ -19,7 +19,7 @@ final class TimingArena {
   /// The most that weights may take; what is larger is refused.
   private static let weightLimit_bytes = 1 << 30
   /// Entries of the block tables of one call.
-  private static let tableLimit = 1 << 28
+  static let tableLimit = 1 << 28
   /// The most that activations or results of one call may take.
   private static let activationLimit_bytes = 1 << 29
 
@@ -42,22 +42,33 @@ final class TimingArena {
     try (InputChecks.product([("tokens", tokens)]) + layout.blockSize - 1) / layout.blockSize
   }
 
-  /// The next pages for `times` sequences of `tokens` tokens.
-  func nextPages(
-    tokens: Int, of layout: PageLayout, times: Int = 1
-  ) throws(DeviceError) -> [Int32] {
-    let width = try TimingArena.pages(tokens: tokens, of: layout)
-    return try nextPages(
-      InputChecks.product([("pages", width), ("sequences", times)]), of: layout)
+  /// As many sequences of so many tokens each.
+  /// - Parameter limit: pages that they may take together.
+  static func contexts(
+    _ sequences: Int, _ context: Int, of layout: PageLayout, limit: Int
+  ) throws(DeviceError) -> [Int] {
+    try InputChecks.check(positive: sequences, "sequences")
+    try InputChecks.check(positive: context, "context")
+    let width = try pages(tokens: context, of: layout)
+    try check(pages: InputChecks.product([("pages", width), ("sequences", sequences)]), limit)
+    return [Int](repeating: context, count: sequences)
+  }
+
+  private static func check(pages: Int, _ limit: Int) throws(DeviceError) {
+    guard pages <= limit else {
+      throw .unsupportedShape(field: "pages", value: pages, accepted: "at most \(limit)")
+    }
+  }
+
+  /// The next pages for a sequence of `tokens` tokens.
+  func nextPages(tokens: Int, of layout: PageLayout) throws(DeviceError) -> [Int32] {
+    try nextPages(TimingArena.pages(tokens: tokens, of: layout), of: layout)
   }
 
   /// The next `count` pages in a fixed random order. Where `count` is more than the pool holds,
   /// pages repeat, by then long gone from every cache.
   func nextPages(_ count: Int, of layout: PageLayout) throws(DeviceError) -> [Int32] {
-    guard count <= TimingArena.tableLimit else {
-      throw .unsupportedShape(
-        field: "pages", value: count, accepted: "at most \(TimingArena.tableLimit)")
-    }
+    try TimingArena.check(pages: count, TimingArena.tableLimit)
     guard layout.pageBytes <= pages.byteCount else {
       throw .unsupportedShape(
         field: "page_bytes", value: layout.pageBytes, accepted: "at most \(pages.byteCount)")

@@ -9,6 +9,8 @@ public enum OperatorShape: Hashable, Sendable {
   case gather(tokens: Int, heads: HeadGeometry, format: KVFormat)
   /// One query token for each of `sequences`, each over `context` cached tokens.
   case decodeAttention(sequences: Int, context: Int, heads: HeadGeometry, format: KVFormat)
+  /// The same over contexts that differ: those of the batch.
+  case raggedDecode(RaggedBatch, heads: HeadGeometry, format: KVFormat)
   /// `tokens` query tokens of one sequence, causal, over `prefix` cached tokens and themselves.
   case prefillAttention(tokens: Int, prefix: Int, heads: HeadGeometry, format: KVFormat)
   /// Both in one launch, as engines with variable-length kernels do it: a chunk of `tokens` after
@@ -32,6 +34,8 @@ public enum OperatorShape: Hashable, Sendable {
     case .decodeAttention(let sequences, let context, let heads, let format):
       return sequences
         * (context * heads.kvBytesPerToken(format) + 8 * heads.queryHeads * heads.headDim)
+    case .raggedDecode(let batch, let heads, let format):
+      return OperatorShape.evenDecode(batch, heads, format).bytes
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       return (prefix + tokens) * heads.kvBytesPerToken(format)
         + 8 * tokens * heads.queryHeads * heads.headDim
@@ -61,6 +65,8 @@ public enum OperatorShape: Hashable, Sendable {
       return 0
     case .decodeAttention(let sequences, let context, let heads, _):
       return 4 * sequences * context * heads.queryHeads * heads.headDim
+    case .raggedDecode(let batch, let heads, let format):
+      return OperatorShape.evenDecode(batch, heads, format).operations
     case .prefillAttention(let tokens, let prefix, let heads, _):
       return 4 * OperatorShape.attendedPairs(tokens: tokens, prefix: prefix)
         * heads.queryHeads * heads.headDim
@@ -75,10 +81,19 @@ public enum OperatorShape: Hashable, Sendable {
     switch self {
     case .linear, .experts, .elementwise: nil
     case .append(_, _, let format), .gather(_, _, let format),
-      .decodeAttention(_, _, _, let format), .prefillAttention(_, _, _, let format),
+      .decodeAttention(_, _, _, let format), .raggedDecode(_, _, let format),
+      .prefillAttention(_, _, _, let format),
       .mixedAttention(_, _, _, _, _, let format):
       format
     }
+  }
+
+  /// Decode attention of as many sequences with as many tokens together, each with the mean.
+  private static func evenDecode(
+    _ batch: RaggedBatch, _ heads: HeadGeometry, _ format: KVFormat
+  ) -> OperatorShape {
+    .decodeAttention(
+      sequences: batch.sequences, context: batch.context, heads: heads, format: format)
   }
 
   /// Query–key pairs of a causal chunk: each token sees the prefix, those before it and itself.

@@ -81,7 +81,7 @@ public struct CalibrationTable {
     switch largest.shape.kind {
     case .linear, .prefillAttention, .mixedAttention, .experts:
       return "\(Figures.decimal(Double(largest.shape.operations) / ns)) GFLOP/s"
-    case .append, .gather, .decodeAttention, .elementwise:
+    case .append, .gather, .decodeAttention, .raggedDecode, .elementwise:
       return "\(Figures.decimal(Double(largest.shape.bytes) / ns)) GB/s"
     }
   }

@@ -47,6 +47,8 @@ enum Figures {
       "\(count(tokens)) tokens"
     case .decodeAttention(let sequences, let context, _, _):
       "\(count(sequences)) x \(count(context))"
+    case .raggedDecode(let batch, _, _):
+      "\(count(batch.sequences)) x \(count(batch.context)) to \(count(batch.longest))"
     case .prefillAttention(let tokens, let prefix, _, _):
       "\(count(tokens)) after \(count(prefix))"
     case .mixedAttention(let tokens, let prefix, let sequences, let context, _, _):

@@ -156,7 +156,7 @@ public struct KernelBenchJSON: Encodable {
         tokens = count
       case .decodeAttention(let count, let cached, _, _): (sequences, context) = (count, cached)
       case .prefillAttention(let count, let prefix, _, _): (tokens, context) = (count, prefix)
-      case .mixedAttention, .experts, .elementwise: break
+      case .raggedDecode, .mixedAttention, .experts, .elementwise: break
       }
       kind = samples.group.kind.rawValue
       format = Nullable(shape.format?.name)

@@ -155,6 +155,10 @@ public struct ProfileTable {
         first.append(sequences)
         second.append(context)
         names = ("sequences", "context")
+      case .raggedDecode(let batch, _, _):
+        first.append(batch.sequences)
+        second.append(batch.longest)
+        names = ("sequences", "longest")
       case .prefillAttention(let tokens, let prefix, _, _):
         first.append(prefix)
         second.append(tokens)

@@ -203,8 +203,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
       batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
     var run = Run(startNs: clock, waitingRequests: replica.waiting.count)
     if batch.chunks.isEmpty {
-      let span = pricer.decodeSpan(
-        sequences: batch.decodeSequences, contextTokens: batch.contextTokens)
+      let span = pricer.decodeSpan(of: batch)
       run.steps = steps(of: span)
       guard span.estimatedNs(ofFirst: run.steps) < Double(simulationHorizonNs - clock) else {
         reachedHorizon = true

@@ -25,7 +25,7 @@ struct CalibrateCommand: ParsableCommand {
   @Option(
     help: """
       About how long to measure at most; a slow device leaves its largest points out. (default: \
-      50, on a GPU 480)
+      60, on a GPU 560)
       """)
   var seconds: Double?
 
@@ -60,7 +60,7 @@ struct CalibrateCommand: ParsableCommand {
       let backend = try device.backend(threads: threads)
       let calibrator = Calibrator(
         backend: backend, kind: device.kind, version: "kvsim \(KVSim.version)", blockSize: 16,
-        seconds: seconds ?? (backend.facts.isGPU ? 480 : 50))
+        seconds: seconds ?? (backend.facts.isGPU ? 560 : 60))
       let result = try calibrator.run(
         Experiment.groups(
           reach: backend.facts.isGPU

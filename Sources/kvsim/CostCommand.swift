@@ -27,8 +27,11 @@ struct CostCommand: ParsableCommand {
   @Option(help: "Sequences that decode a token each.")
   var batch = 1
 
-  @Option(help: "Tokens that each of them attends to, its own new one included.")
+  @Option(help: "Tokens that each of them attends to on average, its own new one included.")
   var context = 1024
+
+  @Option(help: "Tokens that the longest of them attends to; by default as many as the others.")
+  var longestContext: Int?
 
   @Option(help: "Tokens of a prompt's chunk in the same step.")
   var prefill = 0
@@ -65,6 +68,13 @@ struct CostCommand: ParsableCommand {
       throw ValidationError(
         "--\(name) takes a whole number from \(least) to \(Limits.batchedTokens).")
     }
+    if let longestContext,
+      !RaggedBatch.exists(sequences: batch, context: context, longest: longestContext)
+    {
+      throw ValidationError(
+        "--longest-context is \(longestContext); \(batch) contexts of \(context) on average have "
+          + "a longest from \(context) to \(context + (batch - 1) * (context - 1)).")
+    }
     if batch + prefill == 0 { throw ValidationError("A step has --batch or --prefill.") }
   }
 
@@ -85,7 +95,8 @@ struct CostCommand: ParsableCommand {
     }
     let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
     let step = BatchShape(
-      chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context)
+      chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context,
+      longestContext: longestContext ?? context)
     guard let format = profile.format(named: format) else {
       let measured = profile.formats.map(\.name).joined(separator: ", ")
       throw failure(

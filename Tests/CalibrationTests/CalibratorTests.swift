@@ -176,7 +176,7 @@ struct CalibratorTests {
     #expect(Plausibility.findings(profile(0.3, jitter: 1), of: points).count == 1)
     let many = Experiment.groups().flatMap(\.points)
     let thin = Plausibility.findings(profile(1, jitter: 1), of: many)
-    #expect(thin.count == 7, "the attentions and the small operators")
+    #expect(thin.count == 8, "the attentions and the small operators")
   }
 
   @Test("The real kernels can be calibrated")

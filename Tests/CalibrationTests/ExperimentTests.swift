@@ -51,7 +51,7 @@ struct ExperimentTests {
     let groups = Experiment.groups(reach: reach)
     let shapes = groups.flatMap { $0.points.map(\.shape) }
     for format in KVFormat.named {
-      for kind in [OperatorKind.decodeAttention, .prefillAttention] {
+      for kind in [OperatorKind.decodeAttention, .raggedDecode, .prefillAttention] {
         for heads in Experiment.standardHeads {
           #expect(
             shapes.contains { $0.kind == kind && $0.format == format && $0.heads == heads })

@@ -34,7 +34,7 @@ struct ScheduleTests {
     "A GPU whose points take little but their setting up leaves none out in the time it has")
   func gpu() {
     let groups = Experiment.groups(reach: .gpu(multiprocessors: 132))
-    let missing = leftOut(groups, pace: .gpu, seconds: 480) {
+    let missing = leftOut(groups, pace: .gpu, seconds: 560) {
       let callNs = Schedule.Pace.gpu.callNs($0.shape)
       return 28_000_000 + callNs * Double(Schedule.repeats(callNs: callNs) + 1)
     }

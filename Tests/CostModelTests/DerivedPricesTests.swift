@@ -165,7 +165,8 @@ struct DerivedPricesTests {
       ]))
     for start in [1, 600, 699, 700, 701, 1023] {
       var tokens = 8 * start
-      let span = pricer.decodeSpan(sequences: 8, contextTokens: tokens)
+      let span = pricer.decodeSpan(
+        of: BatchShape(decodeSequences: 8, contextTokens: tokens))
       let steps = min(span.steps, 200)
       var sum = StepCost()
       for _ in 0..<steps {

@@ -56,7 +56,8 @@ struct StepPricerTests {
       for sequences in [1, 2, 3, 16, 40, 64, 80] {
         for context in [1, 15, 16, 100, 127, 128, 1000, 8191, 8192, 20_000] {
           var tokens = sequences * context + sequences / 2
-          let span = pricer.decodeSpan(sequences: sequences, contextTokens: tokens)
+          let span = pricer.decodeSpan(
+            of: BatchShape(decodeSequences: sequences, contextTokens: tokens))
           #expect(span.steps >= 1)
           let steps = min(span.steps, 300)
           var sum = StepCost()

@@ -20,6 +20,13 @@ enum SyntheticProfile {
     case .decodeAttention(let sequences, let context, let heads, let format):
       return 5_000 + 300 * Double(sequences)
         + 0.03 * Double(sequences * context * heads.kvBytesPerToken(format))
+    case .raggedDecode(let batch, let heads, let format):
+      // Linear in the sequences, in their mean and in the spread, up to twice the mean.
+      let even = OperatorShape.decodeAttention(
+        sequences: batch.sequences, context: batch.context, heads: heads, format: format)
+      let spread = min(1, Double(batch.longest) / Double(batch.context) - 1)
+      return time(even)
+        + 50 * Double(batch.sequences - 1) * spread * (1 + Double(batch.context) / 1000)
     case .prefillAttention(let tokens, let prefix, let heads, _):
       return 5_000
         + 0.05 * Double(OperatorShape.attendedPairs(tokens: tokens, prefix: prefix))
@@ -35,8 +42,27 @@ enum SyntheticProfile {
     }
   }
 
+  private static func raggedShapes(_ format: KVFormat) -> [(OperatorShape, Bool)] {
+    func shape(_ sequences: Int, _ context: Int, _ longest: Int) -> OperatorShape {
+      .raggedDecode(
+        RaggedBatch(sequences: sequences, context: context, longest: longest), heads: heads,
+        format: format)
+    }
+    var shapes: [(OperatorShape, Bool)] = []
+    for sequences in [4, 16, 64] {
+      for context in [16, 128, 1024, 8192] {
+        for (numerator, denominator) in [(3, 2), (2, 1), (3, 1)] {
+          shapes.append((shape(sequences, context, context * numerator / denominator), false))
+        }
+      }
+      shapes.append((shape(sequences + 1, 700, 1200), true))
+    }
+    return shapes
+  }
+
   static func profile(
-    formats: [KVFormat] = KVFormat.named, noise: (Int) -> Double = { _ in 1 }
+    formats: [KVFormat] = KVFormat.named, ragged: Bool = false,
+    noise: (Int) -> Double = { _ in 1 }
   ) -> Profile {
     var shapes: [(OperatorShape, Bool)] = []
     for (outputs, inputs) in [(1024, 4096), (4096, 4096), (12288, 4096)] {
@@ -64,6 +90,7 @@ enum SyntheticProfile {
               sequences: sequences + 1, context: 700, heads: heads, format: format), true
           ))
       }
+      if ragged { shapes += raggedShapes(format) }
       for prefix in [0, 512, 4096] {
         for tokens in [16, 64, 256, 1024] {
           shapes.append(

@@ -31,7 +31,7 @@ private final class ScriptedGPU: GPUBenchDevice {
     switch shape {
     case .decodeAttention: return read_ns / 0.9
     case .append(1, _, _): return 7000
-    case .append, .gather, .mixedAttention, .experts, .elementwise: return 30_000
+    case .append, .gather, .raggedDecode, .mixedAttention, .experts, .elementwise: return 30_000
     case .prefillAttention: return Double(shape.operations) / 281e12 * 1e9
     case .linear(...16, _, _): return read_ns / 0.85
     case .linear: return Double(shape.operations) / 400e12 * 1e9

@@ -28,6 +28,9 @@ import Testing
     for format in KVFormat.named {
       shapes.append(.append(tokens: 3, heads: heads, format: format))
       shapes.append(.decodeAttention(sequences: 2, context: 17, heads: heads, format: format))
+      shapes.append(
+        .raggedDecode(
+          RaggedBatch(sequences: 3, context: 200, longest: 520), heads: heads, format: format))
       shapes.append(.prefillAttention(tokens: 5, prefix: 3, heads: heads, format: format))
     }
     for kind in [ElementwiseOperator.norm, .finalNorm, .rotary, .activation] {

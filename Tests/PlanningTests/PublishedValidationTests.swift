@@ -13,7 +13,7 @@ private struct HandPricer: StepPricing {
     StepCost(linearNs: batch.chunks.reduce(100) { $0 + 10 * Int64($1.tokens) })
   }
 
-  func decodeSpan(sequences: Int, contextTokens: Int) -> DecodeSpan {
+  func decodeSpan(of batch: BatchShape) -> DecodeSpan {
     DecodeSpan(
       first: StepCost(linearNs: 100), growthNs: 0, steps: .max, basis: .interpolated)
   }

@@ -1,5 +1,6 @@
 import CostModel
 import Foundation
+import Operators
 import Testing
 
 @testable import Scenario
@@ -47,6 +48,37 @@ import Testing
     let text = ProfileFile.encode(profile)
     let loaded = try ProfileFile.parse(SourceFile(path: "p", bytes: Array(text.utf8)))
     #expect(loaded.profile == profile)
+  }
+
+  private func withRagged(_ batch: RaggedBatch) -> String {
+    let good = Fixture.syntheticProfile
+    let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
+    return ProfileFile.encode(
+      Profile(
+        provenance: .measured, device: good.device, measuredAtUTC: good.measuredAtUTC,
+        blockSize: 16, readBytesPerSecond: 1,
+        measurements: good.measurements + [
+          Measurement(
+            shape: .raggedDecode(batch, heads: heads, format: .fp16), isHeldOut: false,
+            timesNs: [7000])
+        ]))
+  }
+
+  @Test("batches of uneven contexts are written and read; contexts that cannot be are refused")
+  func ragged() throws {
+    let batch = RaggedBatch(sequences: 4, context: 100, longest: 250)
+    let text = withRagged(batch)
+    let loaded = try ProfileFile.parse(SourceFile(path: "p", bytes: Array(text.utf8)))
+    #expect(loaded.text == text)
+    #expect(
+      loaded.profile.measurements.contains {
+        if case .raggedDecode(batch, _, .fp16) = $0.shape { true } else { false }
+      })
+    let wrong = BadProfileTests.signed(
+      text.replacingOccurrences(of: "\"longest\": 250", with: "\"longest\": 401"))
+    let errors = try Fixture.errors("profile.json", wrong)
+    #expect(errors.count == 1, "\(errors)")
+    #expect(errors.allSatisfy { $0.contains("100 on average, cannot reach up to 401") })
   }
 
   @Test("a profile of 1,500 points is read whole")

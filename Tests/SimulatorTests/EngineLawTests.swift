@@ -68,6 +68,7 @@ struct EngineLawTests {
           Workload.Client(
             prepareNs: Int64(draw(0...longest)), sendNs: Int64(draw(0...longest))))
       }
+      pricer.perUnevenTokenNs = Int64(draw(0...2)) * (number % 2 == 1 ? 10_000 : 1)
     }
 
     func play(exact: Bool, checks: Bool = false) -> Played {
@@ -193,6 +194,7 @@ struct EngineLawTests {
       world.pricer.perPromptTokenNs *= 7
       world.pricer.perDecodeNs *= 7
       world.pricer.perContextTokenNs *= 7
+      world.pricer.perUnevenTokenNs *= 7
       let slowed = world.play(exact: false)
       #expect(played.requests.map { $0.finishNs * 7 } == slowed.requests.map(\.finishNs))
     }

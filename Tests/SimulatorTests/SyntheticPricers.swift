@@ -2,32 +2,34 @@ import CostModel
 
 @testable import Simulator
 
-/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, and
-/// a token of mean context.
+/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, a
+/// token of mean context, and a token of which the longest exceeds the mean.
 struct SyntheticPricer: StepPricing {
   var perStepNs: Int64 = 0
   var perPromptTokenNs: Int64 = 0
   var perDecodeNs: Int64 = 0
   var perContextTokenNs: Int64 = 0
+  var perUnevenTokenNs: Int64 = 0
   /// Steps after which the line of a span is to be asked for again.
   var spanSteps = Int.max
 
   func cost(of batch: BatchShape) -> StepCost {
     StepCost(
       linearNs: perStepNs + perDecodeNs * Int64(batch.decodeSequences),
-      decodeAttentionNs: attention(batch.decodeSequences, batch.contextTokens),
+      decodeAttentionNs: attention(batch),
       prefillAttentionNs: batch.chunks.reduce(0) { $0 + perPromptTokenNs * Int64($1.tokens) })
   }
 
-  func decodeSpan(sequences: Int, contextTokens: Int) -> DecodeSpan {
+  func decodeSpan(of batch: BatchShape) -> DecodeSpan {
     DecodeSpan(
-      first: cost(
-        of: BatchShape(decodeSequences: sequences, contextTokens: contextTokens)),
-      growthNs: perContextTokenNs, steps: spanSteps, basis: .interpolated)
+      first: cost(of: batch), growthNs: perContextTokenNs, steps: spanSteps, basis: .interpolated)
   }
 
-  private func attention(_ sequences: Int, _ contextTokens: Int) -> Int64 {
-    sequences == 0 ? 0 : perContextTokenNs * Int64(contextTokens / sequences)
+  private func attention(_ batch: BatchShape) -> Int64 {
+    guard batch.decodeSequences > 0 else { return 0 }
+    let mean = batch.contextTokens / batch.decodeSequences
+    return perContextTokenNs * Int64(mean)
+      + perUnevenTokenNs * Int64(batch.longestContext - mean)
   }
 }
 

@@ -43,7 +43,7 @@ public struct BenchGroup: Hashable, Sendable {
     case .decodeAttention(let sequences, let context, _, _):
       return "\(what) \(sequences) x \(context)"
     case .prefillAttention(let tokens, let prefix, _, _): return "\(what) \(tokens) after \(prefix)"
-    case .mixedAttention, .experts, .elementwise: return what
+    case .raggedDecode, .mixedAttention, .experts, .elementwise: return what
     }
   }
 }
@@ -57,6 +57,8 @@ extension OperatorShape {
     case .gather(let tokens, let heads, _): .gather(tokens: tokens, heads: heads, format: format)
     case .decodeAttention(let sequences, let context, let heads, _):
       .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
+    case .raggedDecode(let batch, let heads, _):
+      .raggedDecode(batch, heads: heads, format: format)
     case .prefillAttention(let tokens, let prefix, let heads, _):
       .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
     case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, _):
@@ -71,7 +73,7 @@ extension OperatorShape {
   public var ratedBytes: Int {
     switch self {
     case .linear(_, let outputs, let inputs): 2 * outputs * inputs
-    case .append, .gather, .mixedAttention, .experts, .elementwise: bytes
+    case .append, .gather, .raggedDecode, .mixedAttention, .experts, .elementwise: bytes
     case .decodeAttention(let sequences, let context, let heads, let format):
       sequences * context * heads.kvBytesPerToken(format)
     case .prefillAttention(let tokens, let prefix, let heads, let format):

@@ -100,6 +100,7 @@ public struct BenchSamples: Hashable, Sendable {
         tokens
       case .mixedAttention(let tokens, _, let sequences, _, _, _): tokens + sequences
       case .decodeAttention(let sequences, _, _, _): sequences
+      case .raggedDecode(let batch, _, _): batch.sequences
       }
     return Double(tokens) / time(index).median * 1e9
   }

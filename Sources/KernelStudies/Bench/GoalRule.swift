@@ -47,7 +47,7 @@ public struct GoalRule: Hashable, Sendable {
       case .linear(let count, _, _), .gather(let count, _, _),
         .prefillAttention(let count, _, _, _):
         return tokens?.contains(count) ?? true
-      case .mixedAttention, .experts, .elementwise:
+      case .raggedDecode, .mixedAttention, .experts, .elementwise:
         return false
       }
     }

@@ -25,7 +25,7 @@ final class VulkanArena {
 
   /// A shape of decode attention.
   struct DecodeShape: Hashable {
-    let sequences, context: Int
+    let contexts: [Int]
     let layout: PageLayout
     let groupSize: Int
   }
@@ -134,8 +134,8 @@ final class VulkanArena {
     return ((0..<total).map { order.pages[(start + $0) % order.pages.count] }, turns)
   }
 
-  /// Plan and buffers of decode attention of sequences of one length, made when they are first
-  /// asked for; those of the last few shapes are kept. Queries are random.
+  /// Plan and buffers of decode attention of such sequences, made when they are first asked for;
+  /// those of the last few shapes are kept. Queries are random.
   func decode(_ shape: DecodeShape, for work: VulkanWork) throws(DeviceError) -> VulkanDecodeBuffers
   {
     if let known = decodes.firstIndex(where: { $0.shape == shape }) {
@@ -144,8 +144,7 @@ final class VulkanArena {
     }
     if decodes.count == VulkanArena.keptDecodes { decodes.removeFirst() }
     let plan = VulkanDecodePlan(
-      contexts: [Int](repeating: shape.context, count: shape.sequences),
-      kvHeads: shape.layout.kvHeads, slots: context.slots)
+      contexts: shape.contexts, kvHeads: shape.layout.kvHeads, slots: context.slots)
     let buffers = try VulkanDecodeBuffers(
       plan, PageConstants(layout: shape.layout, groupSize: shape.groupSize), context, work,
       isHostVisible: false)

@@ -96,8 +96,14 @@ extension VulkanBackend {
     case .gather(let tokens, let heads, let format):
       return try timeGather(tokens, page(heads, format, blockSize, arena), repeats, arena)
     case .decodeAttention(let sequences, let context, let heads, let format):
+      let page = try page(heads, format, blockSize, arena)
+      try checkContext(context)
+      let contexts = try TimingArena.contexts(
+        sequences, context, of: page.layout, limit: VulkanArena.tableLimit)
+      return try timeDecode(contexts, page, repeats, arena)
+    case .raggedDecode(let batch, let heads, let format):
       return try timeDecode(
-        sequences, context, page(heads, format, blockSize, arena), repeats, arena)
+        batch.contexts, page(heads, format, blockSize, arena), repeats, arena)
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       return try timePrefill(
         tokens, prefix, page(heads, format, blockSize, arena), repeats, arena)
@@ -240,7 +246,7 @@ extension VulkanBackend {
     let bytes = try rowBytes(tokens, layout)
     try arena.results.check(holds: 2 * bytes, "row_bytes")
     let work = VulkanWork("gather", "\(tokens) tokens, \(page)")
-    let tables = try tables(1, tokens, layout, arena, work)
+    let tables = try tables([tokens], layout, arena, work)
     let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: context, work: work)
     return try timeRuns(work, calls: repeats) { (call, recorder) throws(DeviceError) in
@@ -251,23 +257,23 @@ extension VulkanBackend {
   }
 
   private func timeDecode(
-    _ sequences: Int, _ context: Int, _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena
+    _ contexts: [Int], _ page: PageConstants, _ repeats: Int, _ arena: VulkanArena
   ) throws(DeviceError) -> [Int64] {
     let layout = page.layout
-    try InputChecks.check(positive: sequences, "sequences")
-    try InputChecks.check(positive: context, "context")
     let queryBytes =
       try 4
       * InputChecks.product([
-        ("sequences", sequences), ("head_dim", layout.headDim), ("kv_heads", layout.kvHeads),
+        ("sequences", contexts.count), ("head_dim", layout.headDim), ("kv_heads", layout.kvHeads),
         ("group_size", page.groupSize),
       ])
-    let work = VulkanWork("decode attention", "\(sequences) sequences of \(context), \(page)")
-    let tables = try tables(sequences, context, layout, arena, work)
+    let work = VulkanWork(
+      "decode attention",
+      "\(contexts.count) sequences of up to \(contexts.max() ?? 0), \(page)")
+    let tables = try tables(contexts, layout, arena, work)
     try arena.results.check(holds: queryBytes, "query_bytes")
     let buffers = try arena.decode(
       VulkanArena.DecodeShape(
-        sequences: sequences, context: context, layout: layout, groupSize: page.groupSize),
+        contexts: contexts, layout: layout, groupSize: page.groupSize),
       for: work)
     let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: self.context, work: work)
@@ -292,7 +298,7 @@ extension VulkanBackend {
     try arena.inputs.memory.check(holds: queryBytes, "query_bytes")
     try arena.results.check(holds: queryBytes, "output_bytes")
     let work = VulkanWork("prefill attention", "\(tokens) tokens after \(prefix), \(page)")
-    let tables = try tables(1, prefix + tokens, layout, arena, work)
+    let tables = try tables([prefix + tokens], layout, arena, work)
     let pool = try arena.pool(layout).memory
     let operators = VulkanOperators(context: context, work: work)
     // Without matrices queries are turned in place, so each call gets fresh ones first.
@@ -323,21 +329,23 @@ extension VulkanBackend {
     func address(_ call: Int) -> UInt64 { memory.address + UInt64(4 * (call % turns) * count) }
   }
 
-  /// Tables of so many sequences of so many tokens, for as many calls as go through more memory
-  /// than any cache holds.
-  private func tables(
-    _ sequences: Int, _ context: Int, _ layout: PageLayout, _ arena: VulkanArena,
-    _ work: VulkanWork
-  ) throws(DeviceError) -> Tables {
-    let width = try TimingArena.pages(tokens: context, of: layout)
-    let count = try InputChecks.product([("pages", width), ("sequences", sequences)])
-    guard context <= VulkanArena.contextLimit else {
+  private func checkContext(_ tokens: Int) throws(DeviceError) {
+    guard tokens <= VulkanArena.contextLimit else {
       throw .unsupportedShape(
-        field: "tokens", value: context, accepted: "at most \(VulkanArena.contextLimit)")
+        field: "tokens", value: tokens, accepted: "at most \(VulkanArena.contextLimit)")
     }
-    let (pages, turns) = try arena.nextPages(count, of: layout)
+  }
+
+  /// Tables of sequences of so many tokens each, for as many calls as go through more memory than
+  /// any cache holds.
+  private func tables(
+    _ contexts: [Int], _ layout: PageLayout, _ arena: VulkanArena, _ work: VulkanWork
+  ) throws(DeviceError) -> Tables {
+    try checkContext(contexts.max() ?? 0)
+    let rows = try PageRows(contexts, of: layout)
+    let (pages, turns) = try arena.nextPages(rows.pages, of: layout)
     return Tables(
-      memory: try self.context.deviceMemory(of: pages, for: work), turns: turns, width: width,
-      count: count)
+      memory: try self.context.deviceMemory(of: rows.tables(of: pages), for: work), turns: turns,
+      width: rows.width, count: rows.width * contexts.count)
   }
 }

@@ -48,6 +48,8 @@ struct MeasurementReader {
       return checked(
         .decodeAttention(sequences: sequences, context: context, heads: heads, format: format),
         16, sequences, context, heads.queryHeads, heads.headDim)
+    case "ragged_decode_attention":
+      return raggedDecode(point, size: size)
     case "experts":
       let sizes = (size("tokens"), size("active"), size("per_token"), size("inputs"))
       guard let tokens = sizes.0, let active = sizes.1, let perToken = sizes.2,
@@ -73,6 +75,25 @@ struct MeasurementReader {
       else { return nil }
       return checked(.elementwise(kind, rows: rows, width: width), 32, rows, width)
     }
+  }
+
+  private func raggedDecode(
+    _ point: MappingCursor, size: (_ key: String, _ least: Int) -> Int?
+  ) -> OperatorShape? {
+    let sizes = (size("sequences", 2), size("context", 1), size("longest", 1))
+    let parts = (heads(point), format(point))
+    guard let sequences = sizes.0, let context = sizes.1, let longest = sizes.2,
+      let heads = parts.0, let format = parts.1
+    else { return nil }
+    guard RaggedBatch.exists(sequences: sequences, context: context, longest: longest) else {
+      cursor.refuse(
+        "\(sequences) contexts of 1 or more, \(context) on average, cannot reach up to \(longest)")
+      return nil
+    }
+    let batch = RaggedBatch(sequences: sequences, context: context, longest: longest)
+    return checked(
+      .raggedDecode(batch, heads: heads, format: format), 16, sequences, context,
+      heads.queryHeads, heads.headDim)
   }
 
   private func mixedAttention(

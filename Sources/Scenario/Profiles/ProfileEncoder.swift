@@ -83,6 +83,10 @@ struct ProfileEncoder {
     case .decodeAttention(let sequences, let context, let heads, let format):
       return "\"operator\": \"decode_attention\", \"sequences\": \(sequences), "
         + "\"context\": \(context), \(self.heads(heads, format))"
+    case .raggedDecode(let batch, let heads, let format):
+      return "\"operator\": \"ragged_decode_attention\", \"sequences\": \(batch.sequences), "
+        + "\"context\": \(batch.context), \"longest\": \(batch.longest), "
+        + self.heads(heads, format)
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       return "\"operator\": \"prefill_attention\", \"tokens\": \(tokens), "
         + "\"prefix\": \(prefix), \(self.heads(heads, format))"

@@ -58,6 +58,13 @@ struct ProfilePlausibility {
       (
         .decodeAttention(sequences: sequences, context: 1, heads: heads, format: format), context
       )
+    case .raggedDecode(let batch, let heads, let format):
+      // Batches as long on average do not take less where one of them is longer, within bounds.
+      (
+        .raggedDecode(
+          RaggedBatch(sequences: batch.sequences, context: batch.context, longest: batch.context),
+          heads: heads, format: format), batch.longest
+      )
     case .prefillAttention(let tokens, let prefix, let heads, let format):
       (.prefillAttention(tokens: 1, prefix: prefix, heads: heads, format: format), tokens)
     case .mixedAttention(let tokens, let prefix, let sequences, let context, let heads, let format):

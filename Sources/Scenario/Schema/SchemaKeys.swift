@@ -73,6 +73,7 @@ enum SchemaKeys {
       ("append", ["tokens"] + heads),
       ("gather", ["tokens"] + heads),
       ("decode_attention", ["sequences", "context"] + heads),
+      ("ragged_decode_attention", ["sequences", "context", "longest"] + heads),
       ("prefill_attention", ["tokens", "prefix"] + heads),
       ("experts", ["tokens", "active", "per_token", "inputs", "width"]),
       ("mixed_attention", ["tokens", "prefix", "sequences", "context"] + heads),

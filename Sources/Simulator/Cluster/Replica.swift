@@ -31,6 +31,9 @@ struct Replica: Sendable {
   private var vacantSlots: [Int] = []
   private var youngest = -1
   private var finishes = EventQueue()
+  /// Decoding sequences by their tokens at decode step 0, most first: all grow alike, so that the
+  /// order stays.
+  private var contexts = EventQueue()
   private var nextTicket: UInt64 = 0
   /// When the latest decode step ended.
   private var latestDecodeNs: Int64 = 0
@@ -151,6 +154,7 @@ struct Replica: Sendable {
     chunkSlots.removeAll(keepingCapacity: true)
     batch.decodeSequences = 0
     batch.contextTokens = 0
+    batch.longestContext = 0
     preemptedNow = 0
   }
 
@@ -162,6 +166,7 @@ struct Replica: Sendable {
     precondition(isAllocated)
     batch.decodeSequences = decodes.count
     batch.contextTokens = decodes.contextTokens + decodes.count
+    batch.longestContext = longestContext() + 1
   }
 
   /// Puts a chunk of at most `limit` tokens of a prompt into the batch; how many it has.
@@ -183,6 +188,28 @@ struct Replica: Sendable {
       _ = finishes.pop()
     }
     return nil
+  }
+
+  /// Tokens of the decoding sequence that has most of them in the cache; 0 where none decodes.
+  mutating func longestContext() -> Int {
+    while let longest = contexts.first {
+      if isCurrent(longest) { return Int(decodes.step - longest.time) }
+      _ = contexts.pop()
+    }
+    return 0
+  }
+
+  /// Entries that are kept to know the longest context.
+  var keptContexts: Int { contexts.count }
+
+  /// Behind one long context others come and go: what they left is dropped once it is most of all.
+  private mutating func dropDepartedContexts() {
+    guard contexts.count > 2 * decodes.count + 64 else { return }
+    var current = EventQueue()
+    while let entry = contexts.pop() {
+      if isCurrent(entry) { current.push(entry) }
+    }
+    contexts = current
   }
 
   /// Takes the blocks of `steps` decode steps beyond the one that was planned.
@@ -235,9 +262,14 @@ struct Replica: Sendable {
     sequences[slot].state = .decoding
     sequences[slot].joinedStep = decodes.step
     sequences[slot].finishStep = decodes.step + Int64(stepsLeft)
-    sequences[slot].finishTicket = nextTicket
+    sequences[slot].ticket = nextTicket
     finishes.push(
       Event(time: sequences[slot].finishStep, order: nextTicket, payload: UInt64(slot)))
+    dropDepartedContexts()
+    contexts.push(
+      Event(
+        time: decodes.step - Int64(sequences[slot].prefillTarget), order: nextTicket,
+        payload: UInt64(slot)))
     nextTicket += 1
     decodes.join(
       cached: sequences[slot].prefillTarget, outputTokens: sequences[slot].outputTokens,
@@ -251,8 +283,8 @@ struct Replica: Sendable {
     vacantSlots.append(slot)
   }
 
-  private func isCurrent(_ finish: Event) -> Bool {
-    let sequence = sequences[Int(finish.payload)]
-    return sequence.state == .decoding && sequence.finishTicket == finish.order
+  private func isCurrent(_ entry: Event) -> Bool {
+    let sequence = sequences[Int(entry.payload)]
+    return sequence.state == .decoding && sequence.ticket == entry.order
   }
 }

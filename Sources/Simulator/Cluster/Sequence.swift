@@ -35,8 +35,8 @@ struct Sequence: Sendable {
   var joinedStep: Int64 = 0
   /// The decode step with which it ends.
   var finishStep: Int64 = 0
-  /// Names its entry among the finishes; another after each joining.
-  var finishTicket: UInt64 = 0
+  /// Names its entries among the finishes and the contexts; another after each joining.
+  var ticket: UInt64 = 0
   /// Its neighbours in the order of admission; -1 at the ends.
   var older = -1
   var younger = -1

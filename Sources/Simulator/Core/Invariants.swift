@@ -7,6 +7,7 @@ extension Replica {
     var contextTokens = 0
     var outputTokens = 0
     var outputsToCome = 0
+    var longest = 0
     var phases = Array(repeating: 0, count: decodes.phases.count)
     var counts: [Sequence.State: Int] = [:]
     for sequence in sequences {
@@ -15,6 +16,7 @@ extension Replica {
       guard sequence.state == .decoding else { continue }
       let cached = sequence.cachedTokens(step: step)
       contextTokens += cached
+      longest = max(longest, cached)
       outputTokens += sequence.outputTokens
       outputsToCome += sequence.outputsToCome(step: step)
       phases[decodes.phase(cached: cached)] += 1
@@ -28,6 +30,8 @@ extension Replica {
     precondition(pool.queuedBlocks == pool.free, "each free block stands in the queue once")
     if runningCount == 0 { precondition(pool.used == 0, "an empty replica owns no block") }
     precondition(decodes.contextTokens == contextTokens && decodes.phases == phases)
+    var copy = self
+    precondition(copy.longestContext() == longest)
     precondition(decodes.outputTokens == outputTokens && decodes.outputsToCome == outputsToCome)
     precondition(decodes.count == counts[.decoding, default: 0])
     precondition(prefilling.count == counts[.prefilling, default: 0])

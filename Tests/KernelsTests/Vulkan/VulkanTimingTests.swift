@@ -19,6 +19,9 @@ struct VulkanTimingTests {
       shapes.append(.append(tokens: 3, heads: heads, format: format))
       shapes.append(.gather(tokens: 3, heads: heads, format: format))
       shapes.append(.decodeAttention(sequences: 2, context: 17, heads: heads, format: format))
+      shapes.append(
+        .raggedDecode(
+          RaggedBatch(sequences: 3, context: 200, longest: 520), heads: heads, format: format))
       shapes.append(.prefillAttention(tokens: 5, prefix: 3, heads: heads, format: format))
     }
     for kind in [ElementwiseOperator.norm, .finalNorm, .rotary, .activation] {

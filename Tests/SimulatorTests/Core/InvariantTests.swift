@@ -31,6 +31,36 @@ struct InvariantTests {
     replica.checkInvariants()
   }
 
+  @Test("Behind one long context a thousand others come and go, and little is kept of them")
+  func longestContext() {
+    let options = EngineOptions(
+      maxNumSeqs: 2, maxNumBatchedTokens: 64, blockSize: 4,
+      enablePrefixCaching: true, kvCacheMemory: .bytes(0))
+    var replica = Replica(options: options, poolBlocks: 2000)
+    var scheduler = ContinuousBatching()
+    func step() {
+      scheduler.plan(&replica, now: 0)
+      let batch = replica.batch
+      if batch.decodeSequences > 0 { replica.completeDecodes(steps: 1, now: 0) }
+      while replica.popFinished() != nil {}
+      for (index, chunk) in batch.chunks.enumerated() {
+        _ = replica.completeChunk(chunk, of: replica.chunkSlots[index], now: 0) { _ in }
+      }
+    }
+    replica.enqueue(
+      ArrivingRequest(id: 0, promptTokens: 60, outputTokens: 5000), arrivalNs: 0)
+    for id in Int64(1)...1000 {
+      replica.enqueue(
+        ArrivingRequest(id: id, promptTokens: 3, outputTokens: 2), arrivalNs: 0)
+    }
+    while !replica.waiting.isEmpty {
+      step()
+      replica.checkInvariants()
+      #expect(replica.decodes.count == 0 || replica.longestContext() >= 60)
+      #expect(replica.keptContexts <= 2 * replica.decodes.count + 65)
+    }
+  }
+
   @Test("A leaked block is caught when the replica is empty")
   func leak() async {
     await #expect(processExitsWith: .failure) {
