@@ -4,7 +4,8 @@ import Operators
 /// one kernel is at work time is a straight line in it, steps and all.
 ///
 /// Five constants are shares of a cost that the plan alone does not tell. They were chosen on an
-/// H200 by points of its fit, left out in turn; the measured grid corrects what they miss.
+/// H200, by points of its fit that were left out in turn and after a look at those held out; the
+/// measured grid corrects what they miss.
 extension DenseLayerPlan {
   /// Of a turn of few tokens' tiles that is begun: the memory is busy with what is left of others.
   private static let begunTurn = 0.3
