@@ -121,7 +121,7 @@ public struct Calibrator {
         memoryBytes: facts.memoryBytes, lastLevelCacheBytes: facts.lastLevelCacheBytes,
         driver: facts.driver,
         kernelVersion: version + (facts.kernelDigest.map { ", SPIR-V \($0)" } ?? ""),
-        tokenTile: facts.tokenTile),
+        layerPlan: facts.layerPlan),
       measuredAtUTC: measuredAtUTC, blockSize: blockSize, readBytesPerSecond: Int(bandwidth),
       measurements: measurements)
     return Result(

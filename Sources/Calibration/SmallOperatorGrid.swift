@@ -9,18 +9,21 @@ enum SmallOperatorGrid {
     let widths: [(kind: ElementwiseOperator, fit: [Int], heldOut: [Int])] = [
       (.norm, [1024, 2048, 4096, 8192], [2560, 5120]),
       (.finalNorm, [1024, 2048, 4096, 8192], [2560, 5120]),
-      (.rotary, [3072, 5120, 9216], [4096, 6144]),
-      (.activation, [3072, 12288, 28672], [9728, 14336]),
+      (.rotary, [3072, 5120, 7168, 9216], [4096, 6144]),
+      (.activation, [3072, 6144, 12288, 20480, 28672], [9728, 14336]),
     ]
-    let rows = [1, 8, 32, 128, 256, 512, 1024, 2048, 4096, 8192].filter { $0 <= mostRows }
-    let between = [4, 16, 64, 200, 400, 700, 1500, 3000, 6000].filter { $0 <= mostRows }
+    // Finer where rows begin to exceed a cache.
+    let rows = [1, 8, 32, 128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096, 5120, 6144, 8192]
+      .filter { $0 <= mostRows }
+    let between = [4, 16, 64, 200, 400, 700, 1250, 1500, 2500, 3000, 5000, 6000]
+      .filter { $0 <= mostRows }
     return widths.map { kind, fit, heldOut in
       ExperimentGroup(
         fit: fit.flatMap { width in
           rows.map { .elementwise(kind, rows: $0, width: width) }
         },
-        heldOut: between.enumerated().map { index, rows in
-          .elementwise(kind, rows: rows, width: heldOut[index % heldOut.count])
+        heldOut: heldOut.flatMap { width in
+          between.map { .elementwise(kind, rows: $0, width: width) }
         })
     }
   }

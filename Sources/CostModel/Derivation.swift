@@ -61,7 +61,7 @@ extension Profile {
   /// 6 is an assumption between a plain sum, 1, and a plain maximum.
   /// All repeats of a point are scaled alike, so their spread stays.
   ///
-  /// The plain read scales with the bandwidth. Of the device the kernels' names and tile stay; name
+  /// The plain read scales with the bandwidth. Of the device the kernels' names and plan stay; name
   /// and memory are the target's, and what no data sheet says (threads, cache, driver) is unknown.
   ///
   /// Linear in the number of samples.
@@ -80,7 +80,7 @@ extension Profile {
       device: Device(
         name: target.name, kind: "gpu", kernelPath: device.kernelPath, threads: 0,
         memoryBytes: target.memoryBytes, lastLevelCacheBytes: 0,
-        kernelVersion: device.kernelVersion, tokenTile: device.tokenTile),
+        kernelVersion: device.kernelVersion, layerPlan: device.layerPlan),
       measuredAtUTC: measuredAtUTC, blockSize: blockSize,
       readBytesPerSecond: Int(min(max(read, 1), 0x1p60)),
       chunksShareLaunch: chunksShareLaunch, measurements: measurements.map(scaling.scaled),

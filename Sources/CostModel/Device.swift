@@ -1,3 +1,5 @@
+import Operators
+
 /// The machine that a profile was measured on, as far as time and capacity depend on it.
 public struct Device: Hashable, Sendable {
   /// What the device calls itself, e.g. `AMD EPYC 9755`.
@@ -21,15 +23,15 @@ public struct Device: Hashable, Sendable {
   public let driver: String?
   /// Which kernels they were, to tell versions apart; nil where the profile does not say.
   public let kernelVersion: String?
-  /// Tokens that the kernel for dense layers over many tokens takes at a time: over 257 of them it
-  /// takes as long as over 512 where the tile has 256. Nil where nobody said.
-  public let tokenTile: Int?
+  /// How its kernels cut dense layers into workgroups, on the multiprocessors of the device that
+  /// was measured; nil of kernels that nobody knows that of.
+  public let layerPlan: DenseLayerPlan?
 
   /// A device, complete.
   public init(
     name: String, kind: String, kernelPath: String, threads: Int, memoryBytes: Int,
     lastLevelCacheBytes: Int, driver: String? = nil, kernelVersion: String? = nil,
-    tokenTile: Int? = nil
+    layerPlan: DenseLayerPlan? = nil
   ) {
     self.name = name
     self.kind = kind
@@ -39,6 +41,6 @@ public struct Device: Hashable, Sendable {
     self.lastLevelCacheBytes = lastLevelCacheBytes
     self.driver = driver
     self.kernelVersion = kernelVersion
-    self.tokenTile = tokenTile
+    self.layerPlan = layerPlan
   }
 }

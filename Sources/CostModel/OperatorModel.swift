@@ -59,7 +59,7 @@ public struct OperatorModel: Sendable {
     guard !fit.isEmpty else { throw .notMeasured(kind, format) }
     self.kind = kind
     layers = LayerShapeModel(
-      fit.compactMap(OperatorModel.layer), tokenTile: profile.device.tokenTile)
+      fit.compactMap(OperatorModel.layer), plan: profile.device.layerPlan)
     let isOfCacheAlone = kind == .append || kind == .gather
     guard let heads = isOfCacheAlone ? heads?.withoutGroups : heads else {
       (scale, units, isDerived) = (1, 1, false)
@@ -138,12 +138,16 @@ public struct OperatorModel: Sendable {
       ns: value.ns * factor, isExtrapolated: blend.isOutside || value.isExtrapolated)
   }
 
-  /// The time of a small operator. Rows wider or narrower than any that was measured are so many
-  /// more or fewer of those: as many elements.
+  /// The time of a small operator. Rows of another width than those that were measured are so many
+  /// more or fewer of these: as many elements, which a cache holds or does not, whatever rows they
+  /// make.
   private func elementwise(rows: Double, width: Double) -> Prediction {
     let nearest = min(max(width, grid.y[0]), grid.y[grid.y.count - 1])
-    let value = grid.value(grid.blend(at: nearest)) { _ in rows * width / nearest }
-    return prediction(ns: value.ns, isExtrapolated: nearest != width || value.isExtrapolated)
+    let blend = grid.blend(at: nearest)
+    let value = grid.value(blend) { measured in rows * width / measured }
+    // As many elements may be more rows than the narrower width has; the wider has them.
+    let isBeyond = rows * width > nearest * grid.curves[blend.lower].x.last!
+    return prediction(ns: value.ns, isExtrapolated: nearest != width || isBeyond)
   }
 
   private func prediction(ns: Double, isExtrapolated: Bool) -> Prediction {

@@ -1,4 +1,5 @@
 import Glibc
+import Operators
 
 /// What a profile says about the device that it was measured on.
 public struct DeviceFacts: Hashable, Sendable {
@@ -24,17 +25,16 @@ public struct DeviceFacts: Hashable, Sendable {
   public let kernelDigest: String?
   /// Whether it is a graphics processor; one made of software is none: its times say nothing.
   public let isGPU: Bool
-  /// Tokens that the kernel for dense layers over many tokens takes at a time; nil where more
-  /// tokens take more time one by one.
-  public let tokenTile: Int?
+  /// How the kernels cut dense layers into workgroups; nil where they do not go by that.
+  public let layerPlan: DenseLayerPlan?
 
   /// Facts from elsewhere: another backend, a test.
   public init(
     name: String, kernelPath: String, coreCount: Int, memoryBytes: Int, lastLevelCacheBytes: Int,
     cpuFamily: Int? = nil, driver: String? = nil, kernelDigest: String? = nil, isGPU: Bool = false,
-    tokenTile: Int? = nil
+    layerPlan: DenseLayerPlan? = nil
   ) {
-    self.tokenTile = tokenTile
+    self.layerPlan = layerPlan
     self.isGPU = isGPU
     self.driver = driver
     self.kernelDigest = kernelDigest

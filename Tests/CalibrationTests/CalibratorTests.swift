@@ -17,7 +17,7 @@ private final class LawfulBackend: KernelBackend {
     facts = DeviceFacts(
       name: "lawful", kernelPath: "none", coreCount: 3, memoryBytes: 1 << 30,
       lastLevelCacheBytes: 1 << 20, driver: "lawyer 2", kernelDigest: "0123", isGPU: isGPU,
-      tokenTile: isGPU ? 64 : nil)
+      layerPlan: isGPU ? DenseLayerPlan(multiprocessors: 3) : nil)
   }
 
   func time(
@@ -88,7 +88,7 @@ struct CalibratorTests {
     #expect(result.profile.measuredAtUTC == date)
   }
 
-  @Test("A GPU's points are measured in two rounds, and its profile says how it tiles tokens")
+  @Test("A GPU's points are measured in two rounds, and its profile says how its layers are cut")
   func gpu() throws {
     let backend = LawfulBackend(isGPU: true)
     let groups = [ExperimentGroup(fit: [.linear(tokens: 2, outputs: 64, inputs: 64)], heldOut: [])]
@@ -96,7 +96,7 @@ struct CalibratorTests {
       backend: backend, kind: "vulkan", version: "kvsim 0", blockSize: 16, seconds: 1e9
     ).run(groups, measuredAtUTC: date) { _ in }.profile
     #expect(backend.calls.count == 2)
-    #expect(profile.device.tokenTile == 64)
+    #expect(profile.device.layerPlan == DenseLayerPlan(multiprocessors: 3))
   }
 
   @Test("A law linear in the work is predicted at the held-out points within two percent")

@@ -1,8 +1,8 @@
-import CostModel
 import Operators
 import Testing
 
 @testable import Calibration
+@testable import CostModel
 
 @Suite("The grids of a GPU")
 struct GPUGridTests {
@@ -62,6 +62,38 @@ struct GPUGridTests {
     for (tokens, tiles) in [(256, 264), (512, 132), (768, 88), (1024, 66), (2048, 33)] {
       let outputs = Set(all.filter { $0[0] == tokens && $0[2] == 4096 }.map { $0[1] })
       #expect(outputs.contains(tiles * 128) && outputs.contains((tiles + 1) * 128))
+    }
+  }
+
+  @Test("From one number of outputs to the next the work at most doubles", arguments: [1024, 4096])
+  func workOfOutputs(_ inputs: Int) {
+    let plan = DenseLayerPlan(multiprocessors: 132)
+    let all = shapes(grid.linear(), heldOut: false).map(sizes).filter { $0[2] == inputs }
+    for tokens in [1, 8, 64, 128, 256, 512, 768] {
+      let work = all.filter { $0[0] == tokens }
+        .map { plan.work(tokens: tokens, outputs: $0[1], inputs: inputs) }.sorted()
+      #expect(zip(work, work.dropFirst()).allSatisfy { $1 <= 2.1 * $0 }, "\(tokens) tokens")
+    }
+  }
+
+  @Test("Streamed weights are measured with tiles that are cut evenly, and with others")
+  func evenAndUneven() {
+    let plan = DenseLayerPlan(multiprocessors: 132)
+    let all = shapes(grid.linear(), heldOut: false).map(sizes)
+    for tokens in [256, 512, 768] {
+      let stream = DenseLayerPlan.Stream.of(tokens: tokens)
+      let own = all.filter {
+        $0[0] == tokens && $0[2] == 5120
+          && plan.streamsWeights(tokens: tokens, outputs: $0[1], inputs: 5120)
+      }
+      // Tiles for each of 132 workgroups, on both sides of one.
+      let cuts = own.map { stream.tiles(tokens: tokens, outputs: $0[1]) }
+        .map { (tiles: $0, groups: plan.groups(stream, tiles: $0, slices: 80)) }
+      #expect(cuts.contains { $0.groups % $0.tiles == 0 }, "\(tokens) tokens")
+      for range in [40..<60, 90..<119, 140..<170, 190..<201] {
+        #expect(
+          cuts.contains { range.contains($0.tiles) && $0.groups == 132 }, "\(tokens) \(range)")
+      }
     }
   }
 

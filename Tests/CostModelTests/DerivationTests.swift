@@ -59,7 +59,7 @@ struct DerivationTests {
     let device = derived.device
     #expect(device.name == "device 2.0 3.0" && device.memoryBytes == 80 << 30)
     #expect(device.kind == "gpu" && device.threads == 0 && device.kernelPath == "none")
-    #expect(device.tokenTile == 64, "the kernels are the same")
+    #expect(device.layerPlan == DenseLayerPlan(multiprocessors: 64), "the kernels are the same")
     #expect(derived.readBytesPerSecond == 2 * measured.readBytesPerSecond)
     let again = derived.derived(from: sheet(2, 3), to: sheet())
     #expect(again.origin == "derived from device 2.0 3.0, \(derived.origin)")

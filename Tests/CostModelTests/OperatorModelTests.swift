@@ -132,6 +132,31 @@ struct OperatorModelTests {
     #expect(time(64, 2048).basis == .interpolated)
   }
 
+  @Test("Between two widths a small operator's time is that of as many elements")
+  func elementsOfWidths() throws {
+    // 1 µs as long as a cache holds the rows, then 1 ns an element: a kink at 2^20 elements.
+    func law(_ rows: Int, _ width: Int) -> Double { max(1000, Double(rows * width - (1 << 20))) }
+    let points = [1024, 2048, 4096].flatMap { width in
+      [1, (1 << 20) / width, (1 << 21) / width, 2048].map { rows in
+        Measurement(
+          shape: .elementwise(.norm, rows: rows, width: width), isHeldOut: false,
+          timesNs: [Int64(law(rows, width))])
+      }
+    }
+    let model = try OperatorModel(
+      .elementwise(.norm), format: nil, heads: nil,
+      profile: profile.with(measurements: points))
+    for (rows, width) in [(100, 3072), (341, 3072), (600, 3072), (600, 1536), (1300, 1536)] {
+      let time = model.predict(.elementwise(.norm, rows: rows, width: width))
+      #expect(abs(time.ns / law(rows, width) - 1) < 0.002 && time.basis == .interpolated)
+    }
+    // As many rows as the wider curve has: the narrower one goes on in proportion.
+    let last = model.predict(.elementwise(.norm, rows: 2048, width: 3072))
+    #expect(last.basis == .interpolated && last.ns > law(2048, 2048))
+    let beyond = model.predict(.elementwise(.norm, rows: 2049, width: 3072))
+    #expect(beyond.basis == .extrapolated)
+  }
+
   /// The profile with held-out points that took so many times as long.
   private func heldOutTimes(times factor: Int64) -> Profile {
     Profile(

@@ -8,7 +8,7 @@ enum SyntheticProfile {
   static let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
   static let device = Device(
     name: "made up", kind: "cpu", kernelPath: "none", threads: 1, memoryBytes: 64 << 30,
-    lastLevelCacheBytes: 0, tokenTile: 64)
+    lastLevelCacheBytes: 0, layerPlan: DenseLayerPlan(multiprocessors: 64))
 
   static func time(_ shape: OperatorShape) -> Double {
     switch shape {

@@ -34,8 +34,8 @@ import Testing
     BadInput("empty path", "\"scalar\"", "\"\"", "8:20", "empty text is not accepted"),
     BadInput("no threads", "threads\": 2", "threads\": -1", "9:16", "threads from 0"),
     BadInput(
-      "tile of nothing", "    \"threads\"", "    \"token_tile\": 0,\n    \"threads\"", "9:19",
-      "tokens from 1"),
+      "plan for nothing", "    \"threads\"",
+      "    \"layer_plan_multiprocessors\": 0,\n    \"threads\"", "9:35", "multiprocessors from 1"),
     BadInput("block size", "block_size\": 16", "block_size\": -16", "13:17", "out of range"),
     BadInput(
       "bandwidth missing", "  \"read_bytes_per_second\": 42000000000,\n", "", "1:1",

@@ -41,7 +41,8 @@ import Testing
     let good = Fixture.syntheticProfile
     let device = Device(
       name: name, kind: "vulkan", kernelPath: "x", threads: 1, memoryBytes: 1,
-      lastLevelCacheBytes: 5, driver: name, kernelVersion: name, tokenTile: 256)
+      lastLevelCacheBytes: 5, driver: name, kernelVersion: name,
+      layerPlan: DenseLayerPlan(multiprocessors: 132))
     let profile = Profile(
       provenance: .measured, device: device, measuredAtUTC: "2026-01-01T00:00:00.5Z",
       blockSize: 1, readBytesPerSecond: 1, measurements: good.measurements)

@@ -34,7 +34,8 @@ public final class VulkanBackend: KernelBackend {
       driver: context.device.driver.isEmpty ? nil : context.device.driver,
       kernelDigest: VulkanShader.digest,
       isGPU: context.device.kind != .cpu,
-      tokenTile: context.fragmentsAreKnown ? VulkanOperators.largestTokenTile : nil)
+      layerPlan: context.fragmentsAreKnown
+        ? DenseLayerPlan(multiprocessors: context.multiprocessors) : nil)
   }
 
   /// Bytes of the last-level cache that every device is taken to have: Vulkan tells nothing of

@@ -111,8 +111,6 @@ extension VulkanOperators {
     var tokens, outputs, inputs: UInt32
   }
 
-  /// Tokens up to which each weight is read once and meets all tokens in registers.
-  private static let streamedTokens = 16
   private static let linearThreads = 128
 
   /// `y[tokens][outputs] = x[tokens][inputs] * w[outputs][inputs]^T`.
@@ -123,11 +121,11 @@ extension VulkanOperators {
     let push = LinearPush(
       x: x, w: w, y: y, tokens: UInt32(tokens), outputs: UInt32(outputs), inputs: UInt32(inputs))
     let threads = VulkanOperators.linearThreads
-    if tokens <= VulkanOperators.streamedTokens,
+    if tokens <= DenseLayerPlan.fewTokens,
       takesMatricesInLinearOfFew(tokens: tokens, inputs: inputs)
     {
       try linearOfFew(push, tokens: tokens, outputs: outputs, inputs: inputs, recorder)
-    } else if tokens <= VulkanOperators.streamedTokens {
+    } else if tokens <= DenseLayerPlan.fewTokens {
       var held = 1
       while held < tokens { held *= 2 }
       let subgroups = max(1, threads / Int(context.features.subgroup_size))

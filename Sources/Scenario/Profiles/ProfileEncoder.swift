@@ -39,7 +39,9 @@ struct ProfileEncoder {
     for (key, text) in [("kernel_version", device.kernelVersion), ("driver", device.driver)] {
       if let text { lines.append("    \"\(key)\": \(quoted(text)),") }
     }
-    if let tile = device.tokenTile { lines.append("    \"token_tile\": \(tile),") }
+    if let plan = device.layerPlan {
+      lines.append("    \"layer_plan_multiprocessors\": \(plan.multiprocessors),")
+    }
     lines += [
       "    \"threads\": \(device.threads),",
       "    \"memory_bytes\": \(device.memoryBytes),",

@@ -94,7 +94,7 @@ struct ProfileReader {
       .choice(of: ["cpu", "vulkan", "gpu"])
     let kernelPath = device.required("kernel_path", accepted: "a name such as `avx512`")?
       .nonEmptyText(accepted: "a name such as `avx512`")
-    // Older profiles have none of these, nor a tile.
+    // Older profiles have none of these, nor a plan.
     let kernelVersion = device.optional("kernel_version")?
       .nonEmptyText(accepted: "which kernels they were")
     let driver = device.optional("driver")?
@@ -106,15 +106,15 @@ struct ProfileReader {
     let cacheBytes = device.required(
       "last_level_cache_bytes", accepted: "a whole number of bytes, 0 if unknown")?
       .integer(in: 0...Limits.memoryBytes, unit: "bytes")
-    let tokenTile = device.optional("token_tile")?
-      .integer(in: 1...Limits.batchedTokens, unit: "tokens")
+    let planned = device.optional("layer_plan_multiprocessors")?
+      .integer(in: 1...Limits.threads, unit: "multiprocessors")
     guard let name, let kind, let kernelPath, let threads, let memoryBytes, let cacheBytes else {
       return nil
     }
     return Device(
       name: name, kind: kind, kernelPath: kernelPath, threads: threads, memoryBytes: memoryBytes,
       lastLevelCacheBytes: cacheBytes, driver: driver, kernelVersion: kernelVersion,
-      tokenTile: tokenTile)
+      layerPlan: planned.map(DenseLayerPlan.init))
   }
 
   /// The formats as the measured kernels keep them.

@@ -58,7 +58,8 @@ enum SchemaKeys {
     "measurements", "residuals", "uncertainty", "checksum",
   ]
   static let profileDevice = [
-    "name", "kind", "kernel_path", "kernel_version", "driver", "token_tile", "threads",
+    "name", "kind", "kernel_path", "kernel_version", "driver", "layer_plan_multiprocessors",
+    "threads",
     "memory_bytes", "last_level_cache_bytes",
   ]
   static let residual = [
