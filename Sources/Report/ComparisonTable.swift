@@ -21,19 +21,17 @@ public struct ComparisonTable {
   /// The table, with a heading that says what was simulated and a note that says on what ground.
   public func rendered() -> String {
     let scenario = comparison.scenario
-    let parallelism = scenario.parallelism
     let pool = comparison.outcomes.first?.pool
     let memory =
       pool.map {
         "weights \(Size($0.weightBytes)), activations \(Size($0.activationBytes)), KV pool "
           + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))"
-          + (parallelism.devices > 1 ? " each" : "")
+          + (scenario.parallelism.devices > 1 ? " each" : "")
       } ?? ""
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      on \(parallelism.devicesHeading)\(scenario.profile.heading)
-      \(parallelism.linkHeading)memory: \(memory)
+      \(scenario.devicesHeading)memory: \(memory)
 
       \(table.rendered())
       """

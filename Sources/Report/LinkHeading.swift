@@ -32,3 +32,10 @@ extension Parallelism {
     }
   }
 }
+
+extension ServingScenario {
+  /// The devices, and their link where there are several, for the lines above a table; ended.
+  var devicesHeading: String {
+    "on \(parallelism.devicesHeading)\(profile.heading)\n\(parallelism.linkHeading)"
+  }
+}
