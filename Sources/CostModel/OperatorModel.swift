@@ -6,7 +6,7 @@ public enum Basis: String, Hashable, Sendable, CaseIterable {
   case interpolated
   /// Beyond the measured points, along the roofline.
   case extrapolated
-  /// From measurements of another shape of heads, by operations or bytes.
+  /// From measurements of something else, by operations or bytes.
   case derived
 
   /// That of a time of which a part is beyond the measured points, or derived.

@@ -30,13 +30,13 @@ public struct StepPart: Sendable {
     self.prediction = prediction
   }
 
-  /// What is no operator of a device: its time is derived.
-  init(name: String, movedBytes: Int, count: Double, ns: Double) {
+  /// What is no operator of a device.
+  init(name: String, movedBytes: Int, count: Double, prediction: OperatorModel.Prediction) {
     self.name = name
     shape = nil
     bytesEach = movedBytes
     self.count = count
-    prediction = OperatorModel.Prediction(ns: ns, basis: .derived)
+    self.prediction = prediction
   }
 }
 
@@ -55,13 +55,14 @@ public struct StepBreakdown: Sendable {
   /// The time of the step, in nanoseconds.
   public var ns: Double { parts.reduce(0) { $0 + $1.ns } }
 
-  /// The operators of one step, on one of the devices.
+  /// The operators of one step, on one of the devices that share a layer; where these are in
+  /// stages, those of one device of each stage.
   /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
   public init(
     of batch: BatchShape, model whole: ModelArchitecture, format: KVFormat, profile: Profile,
-    parallelism: TensorParallelism = .none
+    parallelism: Parallelism = .none
   ) throws(ProfileError) {
-    let model = whole.rank(ofDegree: parallelism.degree)
+    let model = whole.rank(ofDegree: parallelism.tensorParallelSize)
     let tokens = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
     let outputs = batch.decodeSequences + batch.chunks.count { $0.endsPrompt }
     let linear = try LinearPrices(model: model, profile: profile)

@@ -24,9 +24,9 @@ public struct StepPricer: StepPricing {
   /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
   public init(
     model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
-    maxTokens: Int, parallelism: TensorParallelism = .none, host: HostOverhead = .none
+    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none
   ) throws(ProfileError) {
-    let model = whole.rank(ofDegree: parallelism.degree)
+    let model = whole.rank(ofDegree: parallelism.tensorParallelSize)
     self.host = host
     let attention = try AttentionPrices(model: model, format: format, profile: profile)
     self.attention = attention

@@ -109,7 +109,7 @@ public struct ComparisonPlan: Sendable {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
         name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-        modelJSON: scenario.modelText))
+        modelJSON: scenario.modelText, linkJSON: scenario.linkText))
     let profileID = try writer.addProfile(
       ProfileDescription(
         name: scenario.profilePath, device: scenario.profile.device.name,

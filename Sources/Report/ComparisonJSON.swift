@@ -11,6 +11,8 @@ public struct ComparisonJSON: Encodable {
   private let model: String
   private let requests: Int
   private let profile: ProfileSection
+  /// Absent of one device.
+  private let link: LinkSection?
   private let formats: [FormatSection]
 
   /// The JSON of a comparison.
@@ -21,6 +23,7 @@ public struct ComparisonJSON: Encodable {
     model = given.model.name
     requests = given.workload.requests
     profile = ProfileSection(given.profile, checksum: given.profileChecksum)
+    link = given.parallelism.devices > 1 ? given.parallelism.link.map(LinkSection.init) : nil
     formats = comparison.outcomes.map(FormatSection.init)
   }
 
@@ -50,6 +53,24 @@ public struct ComparisonJSON: Encodable {
       derivedFrom = profile.derivation?.from
       measuredAtUtc = profile.measuredAtUTC
       self.checksum = checksum
+    }
+  }
+
+  private struct LinkSection: Encodable {
+    /// Of a measured link those from which is derived what was not measured.
+    let bytesPerS: Int
+    let latencyNs: Int64
+    /// The rest is absent of a link that the scenario states.
+    let device: String?
+    let software: String?
+    let measuredAtUtc: String?
+
+    init(_ link: Link) {
+      bytesPerS = link.bytesPerSecond
+      latencyNs = link.latencyNs
+      device = link.measurements?.device
+      software = link.measurements?.software
+      measuredAtUtc = link.measurements?.measuredAtUTC
     }
   }
 

@@ -21,19 +21,17 @@ public struct ComparisonTable {
   /// The table, with a heading that says what was simulated and a note that says on what ground.
   public func rendered() -> String {
     let scenario = comparison.scenario
-    let degree = scenario.parallelism.degree
-    let devices = degree > 1 ? "\(degree) x " : ""
     let pool = comparison.outcomes.first?.pool
     let memory =
       pool.map {
         "weights \(Size($0.weightBytes)), activations \(Size($0.activationBytes)), KV pool "
-          + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))" + (degree > 1 ? " each" : "")
+          + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))"
+          + (scenario.parallelism.devices > 1 ? " each" : "")
       } ?? ""
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      on \(devices)\(scenario.profile.heading)
-      memory: \(memory)
+      \(scenario.devicesHeading)memory: \(memory)
 
       \(table.rendered())
       """

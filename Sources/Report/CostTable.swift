@@ -9,17 +9,17 @@ public struct CostTable {
   private let model: ModelArchitecture
   private let format: KVFormat
   private let profile: Profile
-  private let degree: Int
+  private let parallelism: Parallelism
 
   /// The table of one step.
   /// - Throws: ``CostModel/ProfileError`` where the profile cannot price it.
   public init(
     _ batch: BatchShape, model: ModelArchitecture, format: KVFormat, profile: Profile,
-    parallelism: TensorParallelism = .none
+    parallelism: Parallelism = .none
   ) throws(ProfileError) {
     breakdown = try StepBreakdown(
       of: batch, model: model, format: format, profile: profile, parallelism: parallelism)
-    degree = parallelism.degree
+    self.parallelism = parallelism
     self.batch = batch
     self.model = model
     self.format = format
@@ -29,13 +29,12 @@ public struct CostTable {
   /// The table with a heading that says what was priced, and on what ground.
   public func rendered() -> String {
     let device = profile.device
-    let devices = degree > 1 ? "\(degree) x " : ""
     let readGBs = Figures.decimal(Double(profile.readBytesPerSecond) * 1e-9)
     return """
       \(Escaping.escaped(model.name)), KV cache in \(format.name)
-      on \(devices)\(Escaping.escaped(device.name)), \(Escaping.escaped(device.workers)), \
-      \(Escaping.escaped(profile.origin))
-      one step: \(step)
+      on \(parallelism.devicesHeading)\(Escaping.escaped(device.name)), \
+      \(Escaping.escaped(device.workers)), \(Escaping.escaped(profile.origin))
+      \(parallelism.linkHeading)one step: \(step)
 
       \(table())
       each: one layer's, or the step's where there is one
@@ -56,6 +55,9 @@ public struct CostTable {
       parts.append(
         "\(Figures.count(batch.decodeSequences)) sequences that decode over "
           + "\(Figures.count(context)) tokens each")
+    }
+    if parallelism.pipelineParallelSize > 1 {
+      parts.append("through \(parallelism.pipelineParallelSize) stages")
     }
     return parts.joined(separator: ", ")
   }

@@ -19,19 +19,16 @@ public struct PublishedValidationTable {
     let results = validation.results
     let load = results.load
     let requests = Figures.count(scenario.workload.requests)
-    let devices = load.tensorParallelSize > 1 ? "\(load.tensorParallelSize) x " : ""
     let tokens = "\(Figures.count(load.inputTokens)) + \(Figures.count(load.outputTokens)) tokens"
     let overhead =
       results.runOverheadNs > 0
       ? "; runs take \(Figures.decimal(Double(results.runOverheadNs) * 1e-9)) s beside the requests"
       : ""
-    let besideLine =
-      beside.map { "beside it: on \(devices)\($0.scenario.profile.heading)\n" } ?? ""
+    let besideLine = beside.map { "beside it: \($0.scenario.devicesHeading)" } ?? ""
     return """
       \(scenario.name): \(requests) requests of \(tokens), \(Figures.count(load.concurrency)) \
       clients, \(Escaping.escaped(scenario.model.name))
-      on \(devices)\(scenario.profile.heading)
-      \(besideLine)published: \(Escaping.escaped(results.path))\(overhead)
+      \(scenario.devicesHeading)\(besideLine)published: \(Escaping.escaped(results.path))\(overhead)
 
       \(table().rendered())
       """

@@ -16,8 +16,7 @@ public struct RecordedValidationTable {
     let count = Figures.count(scenario.workload.requests)
     return """
       \(scenario.name): \(count) requests, \(Escaping.escaped(scenario.model.name))
-      on \(scenario.profile.heading)
-
+      \(scenario.devicesHeading)
       \(latencies())\(courses())
       last token: real \(seconds(validation.realEndNs)), simulated \
       \(seconds(validation.simulatedEndNs)) \

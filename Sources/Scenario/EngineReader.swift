@@ -29,10 +29,12 @@ struct EngineReader {
       "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
     let blockSize = integer("block_size", upTo: Limits.blockSize, default: profileBlockSize ?? 16)
     let tensorParallelSize = integer("tensor_parallel_size", upTo: Limits.heads, default: 1)
+    let hasOneStage = hasOneStage(engine)
     let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
     let memory = memory(engine)
     guard let scheduler = scheduler ?? .vllm, let maxNumSeqs, let maxNumBatchedTokens,
-      let blockSize, let memory, let enablePrefixCaching = caching ?? true, let tensorParallelSize
+      let blockSize, let memory, let enablePrefixCaching = caching ?? true, let tensorParallelSize,
+      hasOneStage
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
@@ -46,6 +48,19 @@ struct EngineReader {
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
       tensorParallelSize: tensorParallelSize, kvCacheMemory: memory)
+  }
+
+  /// False with an error where the layers are spread over stages.
+  private func hasOneStage(_ engine: MappingCursor?) -> Bool {
+    guard let cursor = engine?.optional("pipeline_parallel_size") else { return true }
+    guard let stages = cursor.integer(in: 1...Limits.layers) else { return false }
+    guard stages == 1 else {
+      cursor.refuse(
+        "\(stages) stages work on as many batches at once, which the simulated engine does not; "
+          + "accepted: 1; `kvsim cost --pipeline-parallel-size \(stages)` prices one step")
+      return false
+    }
+    return true
   }
 
   /// `host_overhead`; none where it is absent, nil with an error where it is refused.

@@ -13,6 +13,8 @@ public enum Limits {
   public static let profileBytes = 16 << 20
   /// Bytes of a data sheet.
   public static let dataSheetBytes = 1 << 16
+  /// Bytes of a measured link.
+  public static let linkBytes = 4 << 20
   /// Bytes of a request trace.
   public static let traceBytes = 1 << 30
   /// Bytes of a recorded run.
@@ -89,6 +91,8 @@ public enum Limits {
   public static let callNs = Int(Measurement.longestNs)
   /// Bytes of scale and zero of a vector.
   public static let metadataBytes = 1 << 6
+  /// Bytes of a message of a measured link.
+  public static let messageBytes = 1 << 40
   /// Threads of a device.
   public static let threads = 1 << 16
   /// Bytes per second that a data sheet may state: from a slow CPU's memory to far beyond any

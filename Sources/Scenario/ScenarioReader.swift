@@ -39,7 +39,9 @@ struct ScenarioReader {
     let engineReader = EngineReader(log: log, profileBlockSize: profile?.profile.blockSize)
     let engine = engineReader.options(file)
     let hostOverhead = engineReader.hostOverhead(file)
-    let parallelism = parallelism(file, engine, model?.architecture)
+    var parallelismReader = ParallelismReader(folder: folder)
+    let parallelism = parallelismReader.parallelism(file, engine, model?.architecture)
+    diagnosticsOfOtherFiles += parallelismReader.diagnosticsOfOtherFiles
     var workloadReader = WorkloadReader(
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
     let workload = workloadReader.workload(file)
@@ -62,7 +64,8 @@ struct ScenarioReader {
       name: name, description: (description ?? "") ?? "", seed: seed, model: model.architecture,
       modelText: model.text, modelPath: model.path, profile: profile.profile,
       profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
-      engine: engine, parallelism: parallelism, hostOverhead: hostOverhead, formats: formats,
+      engine: engine, parallelism: parallelism, linkText: parallelismReader.linkText,
+      hostOverhead: hostOverhead, formats: formats,
       workload: workload, reference: reference, text: text, path: path)
   }
 
@@ -179,34 +182,6 @@ struct ScenarioReader {
       diagnosticsOfOtherFiles += cursor.refuse(file: error)
       return nil
     }
-  }
-
-  /// The replica's devices; nil with an error where they cannot share the model or have no link.
-  private func parallelism(
-    _ file: MappingCursor, _ engine: EngineOptions?, _ model: ModelArchitecture?
-  ) -> TensorParallelism? {
-    let device = file.mapping(at: "device", keys: SchemaKeys.device)
-    var link: TensorParallelism.Link?
-    if let mapping = device?.optional("link")?.mapping(keys: SchemaKeys.link) {
-      let bandwidth = mapping.required("bandwidth", accepted: "a rate such as 450 GB/s")?
-        .bytesPerSecond()
-      let latency = mapping.required("latency", accepted: "a time such as 3 us")?.nanoseconds()
-      guard let bandwidth, let latency else { return nil }
-      link = TensorParallelism.Link(bytesPerSecond: bandwidth, latencyNs: latency)
-    }
-    guard let degree = engine?.tensorParallelSize, degree > 1 else { return TensorParallelism.none }
-    let key = file.mapping(at: "engine", keys: SchemaKeys.engine)?
-      .optional("tensor_parallel_size")
-    if let obstacle = model?.obstacle(toDegree: degree) {
-      key?.refuse("\(obstacle); accepted: a degree that shares the layers evenly")
-      return nil
-    }
-    guard let link else {
-      key?.refuse(
-        "\(degree) devices need a link; give `device` a `link` with `bandwidth` and `latency`")
-      return nil
-    }
-    return TensorParallelism(degree: degree, link: link)
   }
 
   // MARK: What has to fit together

@@ -31,7 +31,10 @@ public struct ServingScenario: Hashable, Sendable {
   /// The engine's options.
   public let engine: EngineOptions
   /// The devices of the replica, as many as `engine` says, and their link.
-  public let parallelism: TensorParallelism
+  public let parallelism: Parallelism
+  /// The file of the measured link that the devices use, verbatim; nil where the scenario states
+  /// their link, or has one device.
+  public let linkText: String?
   /// What the engine's processor does between steps.
   public let hostOverhead: HostOverhead
   /// The formats to compare, in the order in which the file lists them, without repeats; each has

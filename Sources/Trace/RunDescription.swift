@@ -8,13 +8,18 @@ public struct ScenarioDescription: Hashable, Sendable {
   public var text: String
   /// The model's `config.json`, verbatim.
   public var modelJSON: String
+  /// The file of the measured link that its devices use, verbatim; nil where they use none.
+  public var linkJSON: String?
 
   /// A scenario, complete.
-  public init(name: String, sourcePath: String?, text: String, modelJSON: String) {
+  public init(
+    name: String, sourcePath: String?, text: String, modelJSON: String, linkJSON: String? = nil
+  ) {
     self.name = name
     self.sourcePath = sourcePath
     self.text = text
     self.modelJSON = modelJSON
+    self.linkJSON = linkJSON
   }
 }
 

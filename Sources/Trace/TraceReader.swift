@@ -96,12 +96,12 @@ public final class TraceReader {
   /// A scenario, by the number that runs refer to it by; nil if there is none.
   public func scenario(_ id: Int64) throws(TraceError) -> ScenarioDescription? {
     let row = try connection.prepare(
-      "SELECT name, source_path, text, model_json FROM scenario WHERE id = ?1")
+      "SELECT name, source_path, text, model_json, link_json FROM scenario WHERE id = ?1")
     try row.bind(1, id)
     guard try row.step() else { return nil }
     return ScenarioDescription(
       name: row.text(0), sourcePath: row.optionalText(1), text: row.text(2),
-      modelJSON: row.text(3))
+      modelJSON: row.text(3), linkJSON: row.optionalText(4))
   }
 
   /// A profile, by the number that runs refer to it by; nil if there is none.

@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 2
+  static let version: Int64 = 3
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -21,7 +21,8 @@ enum TraceSchema {
       name TEXT NOT NULL,        -- what the scenario calls itself
       source_path TEXT,          -- the file it was read from; NULL if it came with kvsim
       text TEXT NOT NULL,        -- the scenario as given, byte for byte
-      model_json TEXT NOT NULL   -- the model's config.json as given, byte for byte
+      model_json TEXT NOT NULL,  -- the model's config.json as given, byte for byte
+      link_json TEXT             -- the measured link as given; NULL where devices use none
     ) STRICT;
 
     CREATE TABLE profile (

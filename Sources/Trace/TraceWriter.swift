@@ -85,8 +85,13 @@ public final class TraceWriter: Recorder {
   /// - Returns: its number, for `RunDescription.scenarioID`.
   public func addScenario(_ scenario: ScenarioDescription) throws(TraceError) -> Int64 {
     try insert(
-      "INSERT INTO scenario (name, source_path, text, model_json) VALUES (?1, ?2, ?3, ?4)",
-      texts: [scenario.name, scenario.sourcePath, scenario.text, scenario.modelJSON])
+      """
+      INSERT INTO scenario (name, source_path, text, model_json, link_json)
+      VALUES (?1, ?2, ?3, ?4, ?5)
+      """,
+      texts: [
+        scenario.name, scenario.sourcePath, scenario.text, scenario.modelJSON, scenario.linkJSON,
+      ])
   }
 
   /// Keeps a profile.

@@ -39,10 +39,16 @@ struct CostCommand: ParsableCommand {
   @Option(help: "Tokens of that prompt that are in the cache already.")
   var prefix = 0
 
-  @Option(help: "Devices that share the layers; the table is of one of them.")
+  @Option(help: "Devices that share each layer; the table is of one of them.")
   var tensorParallelSize = 1
 
-  @Option(help: "What each device sends to the others, in GB/s; needed for several.")
+  @Option(help: "Stages of so many devices over which the layers are spread; the step passes all.")
+  var pipelineParallelSize = 1
+
+  @Option(help: "A measured link of the devices; for several, this or --link-bandwidth.")
+  var link: String?
+
+  @Option(help: "What each device sends to the others, in GB/s.")
   var linkBandwidth: Double?
 
   @Option(help: "What a message to another device takes at least, in microseconds.")
@@ -55,8 +61,18 @@ struct CostCommand: ParsableCommand {
     guard (0...1e6).contains(linkLatency) else {
       throw ValidationError("--link-latency takes microseconds, a number from 0 to 1000000.")
     }
-    if tensorParallelSize != 1, linkBandwidth == nil || tensorParallelSize < 1 {
-      throw ValidationError("--tensor-parallel-size above 1 needs --link-bandwidth.")
+    guard link == nil || linkBandwidth == nil else {
+      throw ValidationError("--link and --link-bandwidth do not go together.")
+    }
+    for (name, size) in [("tensor", tensorParallelSize), ("pipeline", pipelineParallelSize)] {
+      guard (1...Limits.heads).contains(size) else {
+        throw ValidationError(
+          "--\(name)-parallel-size takes a whole number from 1 to \(Limits.heads).")
+      }
+      if size > 1, link == nil, linkBandwidth == nil {
+        throw ValidationError(
+          "--\(name)-parallel-size above 1 needs --link or --link-bandwidth.")
+      }
     }
     guard KVFormat(name: format) != nil else {
       let names = KVFormat.named.map(\.name).joined(separator: ", ")
@@ -84,15 +100,7 @@ struct CostCommand: ParsableCommand {
         try ModelFile.read(path: model).architecture, try ProfileFile.read(path: device).profile
       )
     }
-    if let obstacle = architecture.obstacle(toDegree: tensorParallelSize) {
-      throw failure("--tensor-parallel-size: \(obstacle)", .badInput)
-    }
-    let parallelism = linkBandwidth.map {
-      TensorParallelism(
-        degree: tensorParallelSize,
-        link: .init(
-          bytesPerSecond: Int($0 * 1e9), latencyNs: Int64((linkLatency * 1e3).rounded())))
-    }
+    let parallelism = try parallelism(of: architecture)
     let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
     let step = BatchShape(
       chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context,
@@ -106,10 +114,29 @@ struct CostCommand: ParsableCommand {
     do throws(ProfileError) {
       table = try CostTable(
         step, model: architecture, format: format, profile: profile,
-        parallelism: parallelism ?? .none)
+        parallelism: parallelism)
     } catch {
       throw failure("\(device): \(error)", .badInput)
     }
     try printResult(table.rendered())
+  }
+
+  /// The devices and their link; refuses those that cannot share the model.
+  private func parallelism(of architecture: ModelArchitecture) throws -> Parallelism {
+    if let obstacle = architecture.obstacle(toDegree: tensorParallelSize) {
+      throw failure("--tensor-parallel-size: \(obstacle)", .badInput)
+    }
+    if let obstacle = architecture.obstacle(toStages: pipelineParallelSize) {
+      throw failure("--pipeline-parallel-size: \(obstacle)", .badInput)
+    }
+    var between = linkBandwidth.map {
+      Link(bytesPerSecond: Int($0 * 1e9), latencyNs: Int64((linkLatency * 1e3).rounded()))
+    }
+    if let link {
+      between = try readingInput { () throws(ScenarioError) in try LinkFile.read(path: link).link }
+    }
+    return Parallelism(
+      tensorParallelSize: tensorParallelSize, pipelineParallelSize: pipelineParallelSize,
+      link: between)
   }
 }

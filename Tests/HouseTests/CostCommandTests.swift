@@ -38,6 +38,30 @@ struct CostCommandTests {
     #expect(abs(shares.dropLast().reduce(0, +) - 100) < 1, "\(shares)")
   }
 
+  @Test("cost prices devices and stages over a measured link, and says which")
+  func link() throws {
+    let arguments = [
+      "cost", "--model", shipped("models/Qwen3-8B/config.json"), "--device",
+      shipped("devices/nvidia-h200.json"), "--tensor-parallel-size", "2", "--link",
+      shipped("devices/links/nvidia-h200-nvlink.json"), "--pipeline-parallel-size",
+    ]
+    let run = try CommandLineRun(arguments + ["3"], in: folder.url)
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+    for words in [
+      "on 6 x NVIDIA H200", "link: measured 2026-11-29", "through 3 stages", "all-reduce",
+      "send to next stage", "gather in stage", "gather logits",
+    ] {
+      #expect(run.output.contains(words), "\(words)")
+    }
+    let many = try CommandLineRun(arguments + ["37"], in: folder.url)
+    #expect(many.status == 65 && many.errors.contains("37 stages are more than the model's 36"))
+    let both = try CommandLineRun(arguments + ["3", "--link-bandwidth", "450"], in: folder.url)
+    #expect(both.status == 64 && both.errors.contains("do not go together"))
+    let none = try CommandLineRun(
+      Array(arguments.prefix(5)) + ["--pipeline-parallel-size", "2"], in: folder.url)
+    #expect(none.status == 64 && none.errors.contains("needs --link or --link-bandwidth"))
+  }
+
   @Test("cost refuses wrong options with 64, wrong files and what was not measured with 65")
   func refusals() throws {
     let model = shipped("models/Llama-3.1-8B/config.json")

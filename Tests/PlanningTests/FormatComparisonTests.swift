@@ -50,6 +50,28 @@ struct FormatComparisonTests {
     #expect(again.outcomes.map(\.rowDigest) == comparison.outcomes.map(\.rowDigest))
   }
 
+  @Test("Devices exchange over the link that was measured, and the trace keeps its file")
+  func measuredLink() throws {
+    // A message of up to 4 GiB takes a microsecond.
+    let times = ["all-reduce", "all-gather"].map {
+      #"{"collective": "\#($0)", "algorithm": "a", "devices": 2, "bytes": 4294967296, "#
+        + #""times_ns": [1000]}"#
+    }
+    let link = """
+      {"kvsim_link": 1, "measured_at_utc": "2026-11-29T00:00:00Z", "device": {"name": "d"},
+       "software": "s", "measurements": [\(times.joined(separator: ", "))]}
+      """
+    try small.write("link.json", link)
+    let scenario = try small.load(devices: 2)
+    for outcome in try compare(scenario, to: "link.db").outcomes {
+      // Two layers have five all-reduces; of logits, a step has one gathering or none.
+      let (steps, ns) = (Int64(outcome.summary.steps), outcome.summary.cost.collectiveNs)
+      #expect(ns % 1000 == 0 && (steps * 5000...steps * 6000).contains(ns))
+    }
+    let reader = try TraceReader(path: small.path("link.db"))
+    #expect(try reader.scenario(1)?.linkJSON == link)
+  }
+
   @Test("Shares of measured, extrapolated and derived time add up to the busy time")
   func shares() throws {
     for outcome in try compare(small.load(), to: "d.db").outcomes {

@@ -31,10 +31,12 @@ final class SmallScenario {
     try Data(text.utf8).write(to: folder.appendingPathComponent(name))
   }
 
-  /// 200 requests of these lengths, and whatever else stands at the end of the file.
+  /// 200 requests of these lengths, and whatever else stands at the end of the file; several
+  /// devices have the link of `link.json`.
   func load(
     memory: String = "2 MiB", prompt: String = "{uniform: {min: 10, max: 200}}",
-    output: String = "{uniform: {min: 1, max: 100}}", more: String = ""
+    output: String = "{uniform: {min: 1, max: 100}}", more: String = "",
+    devices: Int = 1
   ) throws -> ServingScenario {
     try write(
       "small.yaml",
@@ -42,8 +44,12 @@ final class SmallScenario {
       kvsim: 1
       name: small
       model: model.json
-      device: {profile: profile.json}
-      engine: {max_num_seqs: 64, max_num_batched_tokens: 256, kv_cache_memory_bytes: \(memory)}
+      device: {profile: profile.json\(devices > 1 ? ", link: link.json" : "")}
+      engine:
+        max_num_seqs: 64
+        max_num_batched_tokens: 256
+        kv_cache_memory_bytes: \(memory)
+        tensor_parallel_size: \(devices)
       workload:
         requests: 200
         arrivals: {process: closed-loop, concurrency: 64}

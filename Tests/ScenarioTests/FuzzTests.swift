@@ -51,6 +51,13 @@ import Testing
     }
   }
 
+  @Test("mutated links parse or are refused at a place inside the file")
+  func links() throws {
+    try check(LinkFileTests.good, seed: 8) { bytes throws(ScenarioError) in
+      _ = try LinkFile.parse(SourceFile(path: "link.json", bytes: bytes))
+    }
+  }
+
   @Test("mutated request traces parse or are refused at a place inside the file")
   func traces() throws {
     try check(Fixture.trace, seed: 4) { bytes throws(ScenarioError) in

@@ -54,15 +54,15 @@ import Testing
       ),
       (
         "max_num_seqs: 64",
-        "max_num_seqs: 64\n  tensor_parallel_size: 2\n"
+        "max_num_seqs: 64\n  tensor_parallel_size: 2\n  pipeline_parallel_size: 1\n"
           + "  host_overhead: {per_step: 0.3 ms, per_sequence: 10 us}"
       ),
     ])
     #expect(scenario.engine.tensorParallelSize == 2)
     #expect(
       scenario.parallelism
-        == TensorParallelism(
-          degree: 2, link: .init(bytesPerSecond: 450_000_000_000, latencyNs: 2_500)))
+        == Parallelism(
+          tensorParallelSize: 2, link: .init(bytesPerSecond: 450_000_000_000, latencyNs: 2_500)))
     #expect(
       scenario.hostOverhead == HostOverhead(perStepNs: 300_000, perSequenceNs: 10_000))
     let plain = try load()

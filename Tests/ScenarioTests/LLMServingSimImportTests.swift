@@ -149,8 +149,8 @@ final class LLMServingSimImportTests {
     #expect(shapes[10] == .elementwise(.sampling, rows: 3, width: 1000))
     let pricer = try StepPricer(
       model: model, format: .fp16, profile: profile, maxSequences: 4, maxTokens: 32,
-      parallelism: TensorParallelism(
-        degree: 2, link: .init(bytesPerSecond: 1_000_000_000, latencyNs: 0)))
+      parallelism: Parallelism(
+        tensorParallelSize: 2, link: .init(bytesPerSecond: 1_000_000_000, latencyNs: 0)))
     let cost = pricer.cost(of: BatchShape(decodeSequences: 1, contextTokens: 16))
     // Only what the devices exchange is derived.
     #expect(cost.decodeAttentionNs == 2 * 9_311 && cost.derivedNs == cost.collectiveNs)

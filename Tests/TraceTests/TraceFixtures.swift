@@ -56,7 +56,7 @@ extension Recorder {
 
 let sampleScenario = ScenarioDescription(
   name: "chat", sourcePath: "Scenarios/chat.yaml", text: "name: chat\n# Grüße\n",
-  modelJSON: #"{"hidden_size": 4096}"#)
+  modelJSON: #"{"hidden_size": 4096}"#, linkJSON: #"{"kvsim_link": 1}"#)
 
 let sampleProfile = ProfileDescription(
   name: "ryzen", device: "AMD Ryzen 9", kernelPath: "cpu-avx2", provenance: "measured",

@@ -17,7 +17,7 @@ struct MeasurementReader {
     let own = SchemaKeys.operators.first { $0.name == name }?.keys ?? []
     guard let point = cursor.mapping(keys: SchemaKeys.anyMeasurement + own) else { return nil }
     let isHeldOut = point.required("held_out", accepted: "true or false")?.boolean()
-    let times = point.required("times_ns", accepted: "a list of nanoseconds").flatMap(times)
+    let times = point.required("times_ns", accepted: "a list of nanoseconds")?.times()
     let shape = shape(name, point)
     guard let shape, let isHeldOut, let times else { return nil }
     return Measurement(shape: shape, isHeldOut: isHeldOut, timesNs: times)
@@ -154,22 +154,23 @@ struct MeasurementReader {
   private func format(_ point: MappingCursor) -> KVFormat? {
     point.required("format", accepted: "a format's name")?.format(of: formats)
   }
-
-  private func times(_ cursor: Cursor) -> [Int64]? {
-    let accepted = "a list of at least one whole number of nanoseconds"
-    guard let items = cursor.items(accepted: accepted) else { return nil }
-    guard !items.isEmpty, items.count <= Limits.repeats else {
-      cursor.refuse("\(items.count) times; accepted: from 1 to \(Limits.repeats)")
-      return nil
-    }
-    let times = items.compactMap { $0.integer(in: 1...Limits.callNs, unit: "nanoseconds") }
-    return times.count == items.count ? times.map(Int64.init) : nil
-  }
 }
 
 extension Cursor {
   /// The one of `formats` whose name stands here.
   func format(of formats: [KVFormat]) -> KVFormat? {
     choice(of: formats.map(\.name)).flatMap { name in formats.first { $0.name == name } }
+  }
+
+  /// The raw samples of one measurement, in nanoseconds.
+  func times() -> [Int64]? {
+    let accepted = "a list of at least one whole number of nanoseconds"
+    guard let items = items(accepted: accepted) else { return nil }
+    guard !items.isEmpty, items.count <= Limits.repeats else {
+      refuse("\(items.count) times; accepted: from 1 to \(Limits.repeats)")
+      return nil
+    }
+    let times = items.compactMap { $0.integer(in: 1...Limits.callNs, unit: "nanoseconds") }
+    return times.count == items.count ? times.map(Int64.init) : nil
   }
 }

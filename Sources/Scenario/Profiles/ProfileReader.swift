@@ -24,7 +24,7 @@ struct ProfileReader {
       .integer(in: 1...Limits.blockSize, unit: "tokens")
     let readBytesPerSecond = file.required("read_bytes_per_second", accepted: "bytes a second")?
       .integer(in: 1...Limits.memoryBytes, unit: "bytes per second")
-    let measuredAt = measuredAt(file)
+    let measuredAt = file.measuredAt()
     let formats = formats(file)
     // `.some(nil)` is a value that was refused.
     let sharing = file.optional("chunks_share_launch").map { $0.boolean() }
@@ -72,18 +72,6 @@ struct ProfileReader {
           + "anew with `kvsim calibrate`")
       return
     }
-  }
-
-  private func measuredAt(_ file: MappingCursor) -> String? {
-    let accepted = "a date and time in UTC such as \"2026-11-23T21:00:00Z\""
-    guard let cursor = file.required("measured_at_utc", accepted: accepted),
-      let text = cursor.text(accepted: accepted)
-    else { return nil }
-    guard Timestamp.isISO8601UTC(text) else {
-      cursor.refuse(accepted: accepted)
-      return nil
-    }
-    return text
   }
 
   private func device(_ cursor: Cursor) -> Device? {
@@ -208,5 +196,20 @@ struct ProfileReader {
         _ = cursor?.number(in: { $0 >= 0 }, accepted: share)
       }
     }
+  }
+}
+
+extension MappingCursor {
+  /// `measured_at_utc`, as it stands there.
+  func measuredAt() -> String? {
+    let accepted = "a date and time in UTC such as \"2026-11-23T21:00:00Z\""
+    guard let cursor = required("measured_at_utc", accepted: accepted),
+      let text = cursor.text(accepted: accepted)
+    else { return nil }
+    guard Timestamp.isISO8601UTC(text) else {
+      cursor.refuse(accepted: accepted)
+      return nil
+    }
+    return text
   }
 }

@@ -15,7 +15,8 @@ enum SchemaKeys {
   static let kvCache = ["format"]
   static let engine = [
     "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
-    "tensor_parallel_size", "gpu_memory_utilization", "kv_cache_memory_bytes", "host_overhead",
+    "tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization",
+    "kv_cache_memory_bytes", "host_overhead",
   ]
   static let hostOverhead = ["per_step", "per_sequence"]
   static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens", "client"]
@@ -86,10 +87,17 @@ enum SchemaKeys {
     "kvsim_data_sheet", "name", "memory_bytes", "bytes_per_second", "flops_per_second", "source",
   ]
 
+  /// The root of a measured link.
+  static let linkFile = [
+    "kvsim_link", "measured_at_utc", "device", "software", "notes", "measurements",
+  ]
+  static let linkDevice = ["name", "driver", "links"]
+  static let linkPoint = ["collective", "algorithm", "devices", "bytes", "times_ns"]
+
   /// All of them.
   static let all: Set<String> = Set(
     scenario + device + derive + link + kvCache + engine + hostOverhead + workload + client
       + arrivals + lengths + uniform + reference + model + quantization + quantizationGroup
       + quantizationWeights + profile + profileDevice + residual + uncertainty
-      + operators.flatMap(\.keys) + anyMeasurement + dataSheet)
+      + operators.flatMap(\.keys) + anyMeasurement + dataSheet + linkFile + linkDevice + linkPoint)
 }

@@ -1,34 +1,26 @@
 import Operators
 
-/// How the devices of one replica share a model's layers, and what connects them.
-public struct TensorParallelism: Hashable, Sendable {
-  /// The link of each device to the others.
-  public struct Link: Hashable, Sendable {
-    /// Bytes a second that a device sends, and receives, at most.
-    public let bytesPerSecond: Int
-    /// Nanoseconds that a message takes however short it is.
-    public let latencyNs: Int64
-
-    /// - Precondition: the bandwidth is positive, the latency not negative.
-    public init(bytesPerSecond: Int, latencyNs: Int64) {
-      precondition(bytesPerSecond > 0 && latencyNs >= 0)
-      self.bytesPerSecond = bytesPerSecond
-      self.latencyNs = latencyNs
-    }
-  }
-
-  /// `tensor_parallel_size`: devices.
-  public let degree: Int
-  /// What connects them; nil where there is one.
+/// How the devices of one replica share a model, and what connects them.
+public struct Parallelism: Hashable, Sendable {
+  /// `tensor_parallel_size`: devices that share each layer.
+  public let tensorParallelSize: Int
+  /// `pipeline_parallel_size`: groups of such devices, each of which has some of the layers.
+  public let pipelineParallelSize: Int
+  /// What connects the devices; nil where there is one.
   public let link: Link?
 
-  /// One device.
-  public static let none = TensorParallelism(degree: 1, link: nil)
+  /// All of them.
+  public var devices: Int { tensorParallelSize * pipelineParallelSize }
 
-  /// - Precondition: several devices have a link.
-  public init(degree: Int, link: Link?) {
-    precondition(degree == 1 || degree > 1 && link != nil)
-    self.degree = degree
+  /// One device.
+  public static let none = Parallelism(tensorParallelSize: 1, link: nil)
+
+  /// - Precondition: sizes are positive, and several devices have a link.
+  public init(tensorParallelSize: Int, pipelineParallelSize: Int = 1, link: Link?) {
+    precondition(tensorParallelSize > 0 && pipelineParallelSize > 0)
+    precondition(tensorParallelSize * pipelineParallelSize == 1 || link != nil)
+    self.tensorParallelSize = tensorParallelSize
+    self.pipelineParallelSize = pipelineParallelSize
     self.link = link
   }
 }
@@ -66,6 +58,11 @@ extension ModelArchitecture {
       }
     }
     return nil
+  }
+
+  /// What keeps the layers from being spread over so many stages; nil where nothing does.
+  public func obstacle(toStages stages: Int) -> String? {
+    stages > layers ? "\(stages) stages are more than the model's \(layers) layers" : nil
   }
 
   /// What one of so many devices has of the model: its share of the heads, of every MLP's width and
@@ -109,51 +106,5 @@ extension FeedForward {
         count: count, perToken: perToken, intermediateSize: size / degree,
         sharedIntermediateSize: shared / degree)
     }
-  }
-}
-
-/// The time of exchange between the devices of one replica, *derived* from their link.
-struct CollectivePrices: Sendable {
-  private let model: ModelArchitecture
-  private let degree: Int
-  private let link: TensorParallelism.Link?
-
-  init(model: ModelArchitecture, parallelism: TensorParallelism) {
-    self.model = model
-    degree = parallelism.degree
-    link = parallelism.link
-  }
-
-  /// All-reduces of a step of so many tokens: of 16-bit hidden states, after the output projection
-  /// and after the MLP of each layer, and after the embedding.
-  func parts(tokens: Int) -> [StepPart] {
-    guard tokens > 0, let link else { return [] }
-    let bytes = 2 * tokens * model.hiddenSize
-    return [
-      StepPart(
-        name: "all-reduce", movedBytes: bytes, count: Double(2 * model.layers + 1),
-        ns: CollectivePrices.allReduceNs(bytes: bytes, degree: degree, link: link))
-    ]
-  }
-
-  /// The gathering of the logits of so many sequences.
-  func parts(outputs: Int) -> [StepPart] {
-    guard outputs > 0, let link else { return [] }
-    let bytes = 2 * outputs * model.vocabSize
-    let share = Double(degree - 1) / Double(degree)
-    let ns = Double(link.latencyNs) + share * Double(bytes) / Double(link.bytesPerSecond) * 1e9
-    return [StepPart(name: "gather logits", movedBytes: bytes, count: 1, ns: ns)]
-  }
-
-  /// The faster of two ways to add up `bytes` over `degree` devices, in nanoseconds: each sends all
-  /// it has to each other at once, or they pass shares around a ring twice (Thakur et al.,
-  /// "Optimization of collective communication operations in MPICH", IJHPCA 19, 2005).
-  static func allReduceNs(bytes: Int, degree: Int, link: TensorParallelism.Link) -> Double {
-    let n = Double(degree)
-    let latency = Double(link.latencyNs)
-    let message = Double(bytes) / Double(link.bytesPerSecond) * 1e9
-    let direct = latency + (n - 1) * message
-    let ring = 2 * (n - 1) * latency + 2 * (n - 1) / n * message
-    return min(direct, ring)
   }
 }

@@ -3,13 +3,13 @@ import Testing
 
 @testable import CostModel
 
-@Suite("Tensor parallelism and the host")
-struct TensorParallelismTests {
+@Suite("Several devices and the host")
+struct ParallelismTests {
   private let model = ModelArchitecture(
     name: "m", hiddenSize: 4096, intermediateSize: 12288, layers: 36,
     heads: SyntheticProfile.heads, vocabSize: 151_936, maxPositions: 40_960,
     tiesEmbeddings: false)
-  private let link = TensorParallelism.Link(bytesPerSecond: 100_000_000_000, latencyNs: 3000)
+  private let link = Link(bytesPerSecond: 100_000_000_000, latencyNs: 3000)
 
   @Test("The shares of all devices are the model, norms and nothing else on each")
   func sharesAddUp() {
@@ -41,7 +41,7 @@ struct TensorParallelismTests {
   func allReduce() {
     // 100 GB/s are 100 bytes a nanosecond.
     func ns(_ bytes: Int, _ degree: Int) -> Double {
-      CollectivePrices.allReduceNs(bytes: bytes, degree: degree, link: link)
+      ExchangeModel(.allReduce, devices: degree, link: link).predict(bytes: bytes).ns
     }
     // Two devices: one message each, 3 µs and its bytes.
     #expect(ns(1_000_000, 2) == 13_000.0)
@@ -56,7 +56,7 @@ struct TensorParallelismTests {
     let profile = SyntheticProfile.profile()
     let pricer = try StepPricer(
       model: model, format: .fp16, profile: profile, maxSequences: 64, maxTokens: 64,
-      parallelism: TensorParallelism(degree: 2, link: link),
+      parallelism: Parallelism(tensorParallelSize: 2, link: link),
       host: HostOverhead(perStepNs: 200_000, perSequenceNs: 1_000))
     let share = try StepPricer(
       model: model.rank(ofDegree: 2), format: .fp16, profile: profile, maxSequences: 64,
@@ -74,7 +74,30 @@ struct TensorParallelismTests {
     #expect(abs(Double(cost.elementwiseNs - own.elementwiseNs) - sampling) <= 2)
     let breakdown = try StepBreakdown(
       of: batch, model: model, format: .fp16, profile: profile,
-      parallelism: TensorParallelism(degree: 2, link: link))
+      parallelism: Parallelism(tensorParallelSize: 2, link: link))
     #expect(abs(breakdown.ns - Double(cost.totalNs - cost.hostNs)) < 5000)
+  }
+
+  @Test("A step through stages passes hidden states and residual between them, worked out by hand")
+  func stages() throws {
+    let profile = SyntheticProfile.profile()
+    let batch = BatchShape(decodeSequences: 16, contextTokens: 16 * 500)
+    func breakdown(_ devices: Int, _ stages: Int) throws -> StepBreakdown {
+      try StepBreakdown(
+        of: batch, model: model, format: .fp16, profile: profile,
+        parallelism: Parallelism(
+          tensorParallelSize: devices, pipelineParallelSize: stages, link: link))
+    }
+    // Four stages have three hops of two tensors, each of 16 · 4,096 · 2 bytes.
+    let hops: Double = 3 * 2 * (3000 + 1310.72)
+    #expect(abs(try breakdown(1, 4).ns - breakdown(1, 1).ns - hops) < 1e-3)
+    // Two devices a stage send a half each, and put both halves together where they arrive.
+    let halves: Double = 3 * 2 * (3000 + 655.36) * 2
+    #expect(abs(try breakdown(2, 4).ns - breakdown(2, 1).ns - halves) < 1e-3)
+    let names = try breakdown(2, 4).parts.suffix(4).map(\.name)
+    #expect(names == ["all-reduce", "send to next stage", "gather in stage", "gather logits"])
+    #expect(Parallelism(tensorParallelSize: 2, pipelineParallelSize: 4, link: link).devices == 8)
+    #expect(model.obstacle(toStages: 36) == nil)
+    #expect(model.obstacle(toStages: 37)?.contains("36 layers") == true)
   }
 }
