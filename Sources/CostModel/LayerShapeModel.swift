@@ -56,10 +56,14 @@ struct LayerShapeModel: Sendable {
   /// The most tokens that were measured, of any layer.
   var mostTokens: Double { grids.compactMap(\.y.last).max()! }
 
-  /// The time of a layer over so many tokens; none of the three need be whole. Fewer inputs,
-  /// outputs or tokens than were measured take what the fewest take; more take more in proportion.
-  /// O(tokens' curves + log n).
+  /// The time of a layer over so many tokens; none of the three need be whole. Fewer outputs or
+  /// tokens than were measured take what the fewest take, fewer inputs what a layer of as many
+  /// weights takes that has the fewest; more take more in proportion. O(tokens' curves + log n).
   func predict(tokens: Double, outputs: Double, inputs asked: Double) -> OperatorModel.Prediction {
+    guard asked >= inputs[0] else {
+      let fewest = predict(tokens: tokens, outputs: outputs * asked / inputs[0], inputs: inputs[0])
+      return OperatorModel.Prediction(ns: fewest.ns, basis: .extrapolated)
+    }
     let last = inputs.count - 1
     let upper = inputs.firstIndex { $0 >= asked } ?? last
     let lower = asked < inputs[upper] && upper > 0 ? upper - 1 : upper
