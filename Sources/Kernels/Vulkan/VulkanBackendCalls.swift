@@ -79,7 +79,8 @@ extension VulkanBackend {
     let tables = BlockTables(sequences)
     let plan = VulkanDecodePlan(
       contexts: sequences.map(\.context), window: options.slidingWindow,
-      kvHeads: pages.layout.kvHeads, slots: context.slots)
+      kvHeads: pages.layout.kvHeads, bits: pages.layout.format.bitsPerElement,
+      slots: context.slots)
     let buffers = try VulkanDecodeBuffers(plan, page, context, work, isHostVisible: true)
     buffers.queries.write(Array(queries[..<needed]))
     let pool = try context.memory(of: pages.bytes, for: work)

@@ -19,6 +19,7 @@ struct VulkanDecodePlanTests {
       let window = Bool.random(using: &random) ? Int.random(in: 1...3000, using: &random) : nil
       let plan = VulkanDecodePlan(
         contexts: contexts, window: window, kvHeads: kvHeads,
+        bits: [4, 16].randomElement(using: &random)!,
         slots: Int.random(in: 1...700, using: &random))
       let all = spans(plan)
       #expect(plan.pairCount == contexts.count * kvHeads)
@@ -40,21 +41,32 @@ struct VulkanDecodePlanTests {
   func rounds() {
     // 512 pairs for 528 workgroups at once.
     let full = VulkanDecodePlan(
-      contexts: [Int](repeating: 4096, count: 64), kvHeads: 8, slots: 528)
+      contexts: [Int](repeating: 4096, count: 64), kvHeads: 8, bits: 16, slots: 528)
     #expect(full.isWhole && full.spanCount == 512)
-    // 64 pairs: eight spans of each fill one round.
+    // 64 pairs: some eight spans of each fill a round.
     let few = VulkanDecodePlan(
-      contexts: [Int](repeating: 16384, count: 8), kvHeads: 8, slots: 528)
-    #expect(!few.isWhole && few.spanCount == 512)
+      contexts: [Int](repeating: 16384, count: 8), kvHeads: 8, bits: 16, slots: 528)
+    #expect(!few.isWhole && (448...1056).contains(few.spanCount), "\(few.spanCount)")
     // 2,048 pairs take four rounds as they are.
     let many = VulkanDecodePlan(
-      contexts: [Int](repeating: 1024, count: 256), kvHeads: 8, slots: 528)
+      contexts: [Int](repeating: 1024, count: 256), kvHeads: 8, bits: 16, slots: 528)
     #expect(many.isWhole)
+  }
+
+  @Test("A few longer contexts are left whole: joining takes longer than what is left of them")
+  func uneven() {
+    for bits in [4, 16] {
+      let contexts = [Int](repeating: 1000, count: 60) + [1100, 1100, 1200, 1300]
+      #expect(VulkanDecodePlan(contexts: contexts, kvHeads: 8, bits: bits, slots: 528).isWhole)
+      // Ten times as long as the others, it would keep a few multiprocessors busy alone.
+      let long = [Int](repeating: 1000, count: 63) + [20_000]
+      #expect(!VulkanDecodePlan(contexts: long, kvHeads: 8, bits: bits, slots: 528).isWhole)
+    }
   }
 
   @Test("An empty batch has no spans")
   func empty() {
-    let plan = VulkanDecodePlan(contexts: [], kvHeads: 8, slots: 528)
+    let plan = VulkanDecodePlan(contexts: [], kvHeads: 8, bits: 16, slots: 528)
     #expect(plan.spanCount == 0 && plan.starts == [0])
   }
 }
