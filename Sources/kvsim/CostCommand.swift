@@ -42,18 +42,26 @@ struct CostCommand: ParsableCommand {
   @Option(help: "What each device sends to the others, in GB/s; needed for several.")
   var linkBandwidth: Double?
 
-  @Option(help: "What a message to another device takes at least, in microseconds.")
-  var linkLatency = 3.0
+  @Option(help: "What a message to another device takes at least, in microseconds (default: 3).")
+  var linkLatency: Double?
 
   func validate() throws {
     if let linkBandwidth, !(0.001...1e6).contains(linkBandwidth) {
       throw ValidationError("--link-bandwidth takes GB/s, a number from 0.001 to 1000000.")
     }
-    guard (0...1e6).contains(linkLatency) else {
+    if let linkLatency, !(0...1e6).contains(linkLatency) {
       throw ValidationError("--link-latency takes microseconds, a number from 0 to 1000000.")
     }
-    if tensorParallelSize != 1, linkBandwidth == nil || tensorParallelSize < 1 {
+    guard (1...Limits.heads).contains(tensorParallelSize) else {
+      throw ValidationError(
+        "--tensor-parallel-size takes a whole number from 1 to \(Limits.heads).")
+    }
+    if tensorParallelSize > 1, linkBandwidth == nil {
       throw ValidationError("--tensor-parallel-size above 1 needs --link-bandwidth.")
+    }
+    if tensorParallelSize == 1, linkBandwidth != nil || linkLatency != nil {
+      throw ValidationError(
+        "--link-bandwidth and --link-latency go with --tensor-parallel-size above 1.")
     }
     guard KVFormat(name: format) != nil else {
       let names = KVFormat.named.map(\.name).joined(separator: ", ")
@@ -66,6 +74,7 @@ struct CostCommand: ParsableCommand {
         "--\(name) takes a whole number from \(least) to \(Limits.batchedTokens).")
     }
     if batch + prefill == 0 { throw ValidationError("A step has --batch or --prefill.") }
+    if prefix > 0, prefill == 0 { throw ValidationError("--prefix goes with --prefill.") }
   }
 
   func run() throws {
@@ -77,11 +86,12 @@ struct CostCommand: ParsableCommand {
     if let obstacle = architecture.obstacle(toDegree: tensorParallelSize) {
       throw failure("--tensor-parallel-size: \(obstacle)", .badInput)
     }
+    if let excess = excess(architecture) { throw failure(excess, .badInput) }
     let parallelism = linkBandwidth.map {
       TensorParallelism(
         degree: tensorParallelSize,
         link: .init(
-          bytesPerSecond: Int($0 * 1e9), latencyNs: Int64((linkLatency * 1e3).rounded())))
+          bytesPerSecond: Int($0 * 1e9), latencyNs: Int64(((linkLatency ?? 3) * 1e3).rounded())))
     }
     let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
     let step = BatchShape(
@@ -100,5 +110,30 @@ struct CostCommand: ParsableCommand {
       throw failure("\(device): \(error)", .badInput)
     }
     try printResult(table.rendered())
+  }
+
+  /// Which options make the step longer than the model's context, or too large to be counted in 64
+  /// bits; nil where none does.
+  private func excess(_ architecture: ModelArchitecture) -> String? {
+    let most = architecture.maxPositions
+    for (options, tokens) in [
+      ("--context", batch > 0 ? context : 0), ("--prefill and --prefix", prefill + prefix),
+    ] where tokens > most {
+      return "\(options): \(tokens) tokens exceed the model's context; accepted: up to \(most)"
+    }
+    let model = architecture.rank(ofDegree: tensorParallelSize)
+    // A multiply and an add for each weight and token; as many for each query-key pair, twice.
+    let weights = 2 * Double(model.mostWeightsPerOperator)
+    let pair = 4 * Double(model.heads.queryHeads) * Double(model.heads.headDim)
+    let decodes = Double(batch) * Double(context)
+    let prompts = Double(prefill) * Double(prefix + prefill)
+    for (options, operations) in [
+      ("--batch and --prefill", Double(batch + prefill) * weights),
+      ("--batch and --context", decodes * pair), ("--prefill and --prefix", prompts * pair),
+      ("--batch, --context, --prefill and --prefix", (decodes + prompts) * pair),
+    ] where operations > 0x1p62 {
+      return "\(options) are too large for this model: the operations of one operator leave 64 bits"
+    }
+    return nil
   }
 }
