@@ -126,19 +126,21 @@ struct PublishedValidationTests {
     }
   }
 
-  @Test("A format without a row need not fit; one with a row has to serve every request")
+  @Test("A format without a row need not fit; one with a row has to hold a request")
   func onlyPublishedFormats() throws {
-    // One block of int4, which holds no request of two; none of fp16.
-    let scenario = try load(Self.row("int4", allTimesNs: 1e6), memory: "8 kB")
+    let row = Self.row("int4", allTimesNs: 1e6)
+    // Two blocks of int4, which hold a request's 29 tokens; none of fp16.
+    let scenario = try load(row, memory: "10 kB")
     #expect(throws: PlanningError.self) { try ComparisonPlan(scenario) }
-    let plan = try ValidationPlan(scenario)
-    guard case .published(let comparison, let results) = plan else {
-      Issue.record("\(plan)")
+    _ = try ValidationPlan(scenario)
+    // One block.
+    let short = try load(row, memory: "8 kB")
+    let error = #expect(throws: PlanningError.self) { try ValidationPlan(short) }
+    guard case .poolTooSmall("int4", let pool, 29, _) = error else {
+      Issue.record("\(String(describing: error))")
       return
     }
-    #expect(throws: PlanningError.rejectedRequests(200)) {
-      try PublishedValidation(playing: comparison, against: results)
-    }
+    #expect(pool.tokens == 16)
   }
 
   @Test("A scenario without published results is refused")

@@ -31,10 +31,12 @@ final class SmallScenario {
     try Data(text.utf8).write(to: folder.appendingPathComponent(name))
   }
 
-  /// 200 requests of these lengths, and whatever else stands at the end of the file.
+  /// 200 requests of these lengths, and whatever else stands at the end of the file; `engine` is
+  /// the option that says how much memory the cache gets, if not `memory`.
   func load(
     memory: String = "2 MiB", prompt: String = "{uniform: {min: 10, max: 200}}",
-    output: String = "{uniform: {min: 1, max: 100}}", more: String = ""
+    output: String = "{uniform: {min: 1, max: 100}}", more: String = "",
+    batchedTokens: Int = 256, engine: String? = nil
   ) throws -> ServingScenario {
     try write(
       "small.yaml",
@@ -43,7 +45,10 @@ final class SmallScenario {
       name: small
       model: model.json
       device: {profile: profile.json}
-      engine: {max_num_seqs: 64, max_num_batched_tokens: 256, kv_cache_memory_bytes: \(memory)}
+      engine:
+        max_num_seqs: 64
+        max_num_batched_tokens: \(batchedTokens)
+        \(engine ?? "kv_cache_memory_bytes: \(memory)")
       workload:
         requests: 200
         arrivals: {process: closed-loop, concurrency: 64}
