@@ -114,6 +114,15 @@ struct AttentionPrices: Sendable {
     cost.prefillAttentionNs -= cost.decodeAttentionNs
   }
 
+  /// Adds attention of any step to its cost, its single tokens priced as they come.
+  func add(_ batch: BatchShape, to cost: inout StepCost) {
+    var alone = batch
+    alone.chunks = []
+    var decodes = StepCost()
+    decodes.add(parts(alone).time, to: \.decodeAttentionNs)
+    if batch.chunks.isEmpty { cost += decodes } else { add(batch, decodes: decodes, to: &cost) }
+  }
+
   /// Attention of a step, for people to read: what ``add(_:decodes:to:)`` adds up.
   func parts(_ batch: BatchShape) -> [StepPart] {
     let sequences = batch.decodeSequences

@@ -41,8 +41,9 @@ struct LinearPrices: Sendable {
       let count = Double(group.count)
       let names = ["qkv", "output", "gate and up", "down"]
       var parts = zip(names, model.projections(of: group)).map { name, projection in
-        StepPart(
-          name: name, shape: LinearPrices.shape(projection, tokens: tokens), count: count,
+        let shape = LinearPrices.shape(projection, tokens: tokens)
+        return StepPart(
+          name: name, shape: shape, bytes: bytes(of: shape, projection), count: count,
           prediction: narrowed(projection, tokens: Double(tokens)))
       }
       if let router = model.router(of: group),
@@ -93,13 +94,25 @@ struct LinearPrices: Sendable {
     let active = LinearPrices.activeExperts(count: all, perToken: perToken, tokens: tokens)
     let share = Double(tokens) * perToken / active
     let time = narrowed(projection, copies: active, tokens: share)
+    let shape = OperatorShape.linear(
+      tokens: max(1, Int(share.rounded())),
+      outputs: Int((active * Double(projection.outputs)).rounded()), inputs: projection.inputs)
     return StepPart(
-      name: name,
-      shape: .linear(
-        tokens: max(1, Int(share.rounded())),
-        outputs: Int((active * Double(projection.outputs)).rounded()),
-        inputs: projection.inputs),
-      count: count, prediction: OperatorModel.Prediction(ns: time.ns, basis: .derived))
+      name: name, shape: shape, bytes: bytes(of: shape, projection), count: count,
+      prediction: OperatorModel.Prediction(ns: time.ns, basis: .derived))
+  }
+
+  /// Bytes that a layer of the model's own weights moves at least: a `shape` of them all, or of as
+  /// many copies of one `projection` as its outputs make.
+  private func bytes(
+    of shape: OperatorShape, _ projection: ModelArchitecture.Projection
+  ) -> Int {
+    guard model.weightFormat != .sixteenBit, case .linear(_, let outputs, let inputs) = shape else {
+      return shape.bytes
+    }
+    let copies = Double(outputs) / Double(projection.outputs)
+    let weights = copies * Double(model.weightFormat.bytes(of: projection))
+    return shape.bytes - 2 * outputs * inputs + Int(weights.rounded())
   }
 
   /// Experts as they were measured.

@@ -73,6 +73,14 @@ public struct ModelArchitecture: Hashable, Sendable {
       vocabSize: vocabSize, maxPositions: maxPositions, tiesEmbeddings: tiesEmbeddings)
   }
 
+  /// The same model with its projections' weights in another format.
+  public func with(weightFormat: WeightFormat) -> ModelArchitecture {
+    ModelArchitecture(
+      name: name, hiddenSize: hiddenSize, layerGroups: layerGroups, normsPerLayer: normsPerLayer,
+      heads: heads, vocabSize: vocabSize, maxPositions: maxPositions,
+      tiesEmbeddings: tiesEmbeddings, weightFormat: weightFormat)
+  }
+
   /// `num_hidden_layers`.
   public var layers: Int { layerGroups.reduce(0) { $0 + $1.count } }
 
@@ -113,6 +121,16 @@ extension ModelArchitecture {
   public func router(of group: LayerGroup) -> Projection? {
     guard case .experts(let count, _, _, let shared) = group.feedForward else { return nil }
     return Projection(outputs: count + (shared > 0 ? 1 : 0), inputs: hiddenSize)
+  }
+
+  /// The weights with which the widest operator multiplies a token's vector: all of a layer's
+  /// experts that it passes, or one projection, or the head.
+  public var mostWeightsPerOperator: Int {
+    let dense = layerGroups.flatMap { projections(of: $0) + [router(of: $0)].compactMap { $0 } }
+    let experts = layerGroups.flatMap { group in
+      expertProjections(of: group).map { group.feedForward.expertsPerToken * $0.weights }
+    }
+    return (dense.map(\.weights) + experts + [outputHead.weights]).max() ?? 0
   }
 
   /// The language-model head.

@@ -22,10 +22,14 @@ public struct StepPart: Sendable {
   public var operations: Double { count * Double(shape?.operations ?? 0) }
 
   /// A part, complete.
-  init(name: String, shape: OperatorShape, count: Double, prediction: OperatorModel.Prediction) {
+  /// - Parameter bytes: where they are not those of the shape, which has weights of 16 bits.
+  init(
+    name: String, shape: OperatorShape, bytes: Int? = nil, count: Double,
+    prediction: OperatorModel.Prediction
+  ) {
     self.name = name
     self.shape = shape
-    bytesEach = shape.bytes
+    bytesEach = bytes ?? shape.bytes
     self.count = count
     self.prediction = prediction
   }
@@ -51,6 +55,8 @@ extension Swift.Sequence where Element == StepPart {
 public struct StepBreakdown: Sendable {
   /// The operators, in the order in which a layer has them, the head last.
   public let parts: [StepPart]
+  /// Their time as ``StepPricer`` charges it.
+  public let cost: StepCost
 
   /// The time of the step, in nanoseconds.
   public var ns: Double { parts.reduce(0) { $0 + $1.ns } }
@@ -72,13 +78,20 @@ public struct StepBreakdown: Sendable {
     let attention = try AttentionPrices(model: model, format: format, profile: profile)
     let append = try AppendPrices(
       model: model, format: format, profile: profile, isOptional: attention.writesCache)
-    let all = [
-      linear.parts(tokens: tokens), append.parts(tokens: tokens), attention.parts(batch),
-      elementwise.parts(tokens: tokens), linear.headParts(sequences: outputs),
-      elementwise.parts(outputs: outputs), collectives.parts(tokens: tokens),
-      collectives.parts(outputs: outputs),
+    let charged: [(key: WritableKeyPath<StepCost, Int64>, parts: [StepPart])] = [
+      (\.linearNs, linear.parts(tokens: tokens)), (\.appendNs, append.parts(tokens: tokens)),
+      (\.elementwiseNs, elementwise.parts(tokens: tokens)),
+      (\.linearNs, linear.headParts(sequences: outputs)),
+      (\.elementwiseNs, elementwise.parts(outputs: outputs)),
+      (\.collectiveNs, collectives.parts(tokens: tokens)),
+      (\.collectiveNs, collectives.parts(outputs: outputs)),
     ]
-    parts = StepBreakdown.merged(all.flatMap { $0 })
+    let all = charged.map(\.parts)
+    parts = StepBreakdown.merged((all[..<2] + [attention.parts(batch)] + all[2...]).flatMap { $0 })
+    var cost = StepCost()
+    for (key, parts) in charged { cost.add(parts.time, to: key) }
+    attention.add(batch, to: &cost)
+    self.cost = cost
   }
 
   /// Parts that are alike, such as those of two groups of layers, become one.

@@ -56,8 +56,9 @@ public struct ComparisonPlan: Sendable {
   ) throws(PlanningError) {
     self.scenario = scenario
     var entries: [Entry] = []
+    let requestTokens = scenario.workload.shortestCachedTokens
     for format in formats ?? scenario.formats {
-      let pool = try ComparisonPlan.pool(scenario, format)
+      let pool = try ComparisonPlan.pool(scenario, format, requestTokens: requestTokens)
       do throws(ProfileError) {
         let pricer = try StepPricer(
           model: scenario.model, format: format, profile: scenario.profile,
@@ -177,35 +178,18 @@ public struct ComparisonPlan: Sendable {
   }
 
   private static func pool(
-    _ scenario: ServingScenario, _ format: KVFormat
+    _ scenario: ServingScenario, _ format: KVFormat, requestTokens: Int
   ) throws(PlanningError) -> PoolPlan {
-    let pool = PoolPlan(
-      model: scenario.model, device: scenario.profile.device, format: format,
-      options: scenario.engine)
+    let search = RemedySearch(scenario: scenario, format: format, requestTokens: requestTokens)
+    let pool = search.pool
     guard pool.shortfallBytes == 0 else {
-      throw .doesNotFit(
-        model: scenario.model.name, pool: pool,
-        devicesThatFit: devicesThatFit(scenario, format))
+      throw .doesNotFit(model: scenario.model.name, pool: pool, remedies: search.remedies())
     }
-    guard pool.blocks > 0 else {
+    guard search.suffices(pool) else {
       throw .poolTooSmall(
-        format: format.name, poolBytes: pool.poolBytes,
-        blockBytes: pool.blockSize * pool.kvBytesPerToken)
+        format: format.name, pool: pool, requestTokens: requestTokens, remedies: search.remedies())
     }
     return pool
-  }
-
-  /// The fewest devices, doubled again and again, that can share the model and have room for it.
-  private static func devicesThatFit(_ scenario: ServingScenario, _ format: KVFormat) -> Int? {
-    var degree = 2 * scenario.engine.tensorParallelSize
-    while degree <= Limits.heads, scenario.model.obstacle(toDegree: degree) == nil {
-      let pool = PoolPlan(
-        model: scenario.model, device: scenario.profile.device, format: format,
-        options: scenario.engine.with(tensorParallelSize: degree))
-      if pool.shortfallBytes == 0, pool.blocks > 0 { return degree }
-      degree *= 2
-    }
-    return nil
   }
 }
 

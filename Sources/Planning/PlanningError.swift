@@ -4,11 +4,10 @@ import Trace
 
 /// Why a question could not be answered.
 public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Weights, activations and pool exceed the memory; the fewest devices that share the layers and
-  /// would hold them, nil where no number of them does or the pool is what exceeds it.
-  case doesNotFit(model: String, pool: PoolPlan, devicesThatFit: Int?)
-  /// The pool does not hold a single block. Bytes.
-  case poolTooSmall(format: String, poolBytes: Int, blockBytes: Int)
+  /// Weights, activations and pool exceed the memory, and what would help.
+  case doesNotFit(model: String, pool: PoolPlan, remedies: [Remedy])
+  /// The pool does not hold the shortest request of the workload, and what would help.
+  case poolTooSmall(format: String, pool: PoolPlan, requestTokens: Int, remedies: [Remedy])
   /// The scenario names nothing that a real engine did.
   case noReference
   /// Requests that the real engine served do not fit the pool or the model's context.
@@ -23,12 +22,12 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   /// One sentence for people, saying what would help.
   public var description: String {
     switch self {
-    case .doesNotFit(let model, let pool, let devices):
-      return PlanningError.doesNotFit(model, pool, devices)
-    case .poolTooSmall(let format, let poolBytes, let blockBytes):
+    case .doesNotFit(let model, let pool, let remedies):
+      return PlanningError.doesNotFit(model, pool, remedies)
+    case .poolTooSmall(let format, let pool, let requestTokens, let remedies):
       return """
-        the KV pool of \(Size(poolBytes)) does not hold one block of \(Size(blockBytes)) in format \
-        \(format); raise kv_cache_memory_bytes or gpu_memory_utilization
+        the KV pool of \(Size(pool.poolBytes)) holds \(pool.tokens) tokens in format \(format), \
+        and the shortest request needs \(requestTokens)\(PlanningError.advice(remedies))
         """
     case .noReference:
       return """
@@ -50,25 +49,21 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  private static func doesNotFit(_ model: String, _ pool: PoolPlan, _ devices: Int?) -> String {
+  private static func doesNotFit(_ model: String, _ pool: PoolPlan, _ remedies: [Remedy]) -> String
+  {
     let limit = min(pool.usableBytes, pool.deviceBytes)
-    let beside = limit - pool.weightBytes - pool.activationBytes
     let needed = pool.weightBytes + pool.activationBytes + pool.poolBytes
-    var advice: [String] = []
-    if beside > 0 {
-      advice.append("a kv_cache_memory_bytes of up to \(Size(beside)) would fit")
-    } else {
-      if let devices { advice.append("it would fit on \(devices) (tensor_parallel_size)") }
-      advice.append(
-        "lower engine.max_num_batched_tokens, raise engine.gpu_memory_utilization, or take a "
-          + "smaller model or a larger device")
-    }
     return """
       \(model) does not fit: weights \(Size(pool.weightBytes)), activations \
       \(Size(pool.activationBytes)) and KV pool \(Size(pool.poolBytes)) need \(Size(needed)), \
       \(Size(pool.shortfallBytes)) more than the \(Size(limit)) that the engine may use of the \
-      device's \(Size(pool.deviceBytes)); \(advice.joined(separator: ", or "))
+      device's \(Size(pool.deviceBytes))\(advice(remedies))
       """
+  }
+
+  private static func advice(_ remedies: [Remedy]) -> String {
+    guard !remedies.isEmpty else { return "" }
+    return "; it would fit with " + remedies.map(\.description).joined(separator: ", or ")
   }
 }
 

@@ -33,15 +33,6 @@ public struct PublishedValidation: Sendable {
   /// The rows, in the order of the scenario's formats.
   public let rows: [Row]
 
-  /// Plays a scenario in each format of which it names published results.
-  /// - Throws: ``PlanningError``, ``PlanningError/noReference`` where it names none.
-  public init(_ scenario: ServingScenario) throws(PlanningError) {
-    guard case .published(let plan, let results) = try ValidationPlan(scenario) else {
-      throw .noReference
-    }
-    try self.init(playing: plan, against: results)
-  }
-
   /// Plays a plan, which has the formats of the rows, and compares each with its row.
   /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
   public init(
@@ -73,7 +64,7 @@ public struct PublishedValidation: Sendable {
       .meanTTFT: summary.ttft.meanNs,
       .tpot: requests.tpotNs,
       .meanLatency: summary.e2e.meanNs,
-      .p75Latency: requests.latencyNs(percentile: 75),
+      .p75Latency: Double(summary.e2e.p75Ns),
       .p90Latency: Double(summary.e2e.p90Ns),
     ]
   }
@@ -81,13 +72,13 @@ public struct PublishedValidation: Sendable {
 
 /// What published figures need of each request beyond a run's summary.
 struct FinishedRequests: Recorder {
-  private var latenciesNs: [Int64] = []
+  private var count = 0
   /// The sum over requests of (output tokens − 1) / (latency − TTFT), in tokens per nanosecond.
   private var decodeRates = 0.0
 
   mutating func record(_ request: RequestRecord) throws(Never) {
-    guard let latencyNs = request.e2eNs else { return }
-    latenciesNs.append(latencyNs)
+    guard request.outcome == .finished else { return }
+    count += 1
     decodeRates +=
       Double(request.outputTokens - 1) / Double(request.finishNs - request.firstTokenNs)
   }
@@ -95,12 +86,5 @@ struct FinishedRequests: Recorder {
   mutating func record(_ run: StepRecord) throws(Never) {}
 
   /// 1 over the mean rate at which a request got its tokens after the first, in nanoseconds.
-  var tpotNs: Double { Double(latenciesNs.count) / decodeRates }
-
-  /// A percentile by nearest rank, as ``LatencyStatistics`` has them.
-  /// - Precondition: a request has finished.
-  func latencyNs(percentile: Int) -> Double {
-    let rank = (latenciesNs.count * percentile + 99) / 100
-    return Double(latenciesNs.sorted()[rank - 1])
-  }
+  var tpotNs: Double { Double(count) / decodeRates }
 }

@@ -56,15 +56,6 @@ public struct RecordedValidation: Sendable {
   /// Preemptions in the simulation; a real log has none.
   public let preemptions: Int
 
-  /// Plays a scenario in its first format and compares it with the run that it names.
-  /// - Throws: ``PlanningError``, ``PlanningError/noReference`` where it names no recorded run.
-  public init(_ scenario: ServingScenario) throws(PlanningError) {
-    guard case .recorded(let plan, let run) = try ValidationPlan(scenario) else {
-      throw .noReference
-    }
-    try self.init(playing: plan, against: run)
-  }
-
   /// Plays a plan's first format and compares it with a run.
   /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
   public init(

@@ -42,19 +42,22 @@ public struct CostTable {
       of peak: operations over the time at the profile's best, \(Figures.decimal(peak)) GFLOP/s
       error: what two of three points that the fit has not seen do not exceed
       bound: whichever of both is larger, where it is half or more; caches hold small operators
+      the step's error: over all times that have one; what the engine does between steps is left out
 
       """
   }
 
   private var step: String {
     var parts = batch.chunks.map {
-      "a chunk of \(Figures.count($0.tokens)) tokens after \(Figures.count($0.prefix))"
+      "a chunk of \(Figures.count($0.tokens, "token")) after \(Figures.count($0.prefix))"
     }
-    if batch.decodeSequences > 0 {
-      let context = batch.contextTokens / batch.decodeSequences
+    let sequences = batch.decodeSequences
+    if sequences > 0 {
+      let context = Figures.count(batch.contextTokens / sequences, "token")
       parts.append(
-        "\(Figures.count(batch.decodeSequences)) sequences that decode over "
-          + "\(Figures.count(context)) tokens each")
+        sequences == 1
+          ? "1 sequence that decodes over \(context)"
+          : "\(Figures.count(sequences)) sequences that decode over \(context) each")
     }
     if parallelism.pipelineParallelSize > 1 {
       parts.append("through \(parallelism.pipelineParallelSize) stages")
@@ -99,7 +102,8 @@ public struct CostTable {
       "step", "", "", "", Figures.decimal(breakdown.ns * 1e-6), "", Figures.decimal(bytes * 1e-6),
       Figures.decimal(operations * 1e-9),
       Figures.percent(bytes / breakdown.ns * 1e9 / Double(profile.readBytesPerSecond)),
-      peak > 0 ? Figures.percent(operations / breakdown.ns / peak) : "", "", "", "",
+      peak > 0 ? Figures.percent(operations / breakdown.ns / peak) : "", "", "",
+      estimates.error(of: breakdown.cost, in: format).map { "± \(Figures.percent($0))" } ?? "",
     ])
     return table.rendered()
   }

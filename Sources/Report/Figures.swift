@@ -15,6 +15,11 @@ enum Figures {
     return (value < 0 ? "-" : "") + groups.joined(separator: ",")
   }
 
+  /// So many of something: `1 token`, `2,000 tokens`.
+  static func count(_ value: Int, _ noun: String) -> String {
+    "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
   /// Three significant digits, or all digits before the point where there are more.
   static func decimal(_ value: Double) -> String {
     let size = abs(value)
@@ -42,9 +47,9 @@ enum Figures {
   static func shape(_ shape: OperatorShape) -> String {
     switch shape {
     case .linear(let tokens, let outputs, let inputs):
-      "\(count(tokens)) tokens, \(count(outputs)) x \(count(inputs))"
+      "\(count(tokens, "token")), \(count(outputs)) x \(count(inputs))"
     case .append(let tokens, _, _), .gather(let tokens, _, _):
-      "\(count(tokens)) tokens"
+      count(tokens, "token")
     case .decodeAttention(let sequences, let context, _, _):
       "\(count(sequences)) x \(count(context))"
     case .raggedDecode(let batch, _, _):
@@ -55,7 +60,8 @@ enum Figures {
       "\(count(tokens)) after \(count(prefix)), "
         + "\(count(sequences)) x \(count(context))"
     case .experts(let tokens, let active, let layer):
-      "\(count(tokens)) tokens, \(count(active)) of \(count(layer.width)) x \(count(layer.inputs))"
+      "\(count(tokens, "token")), \(count(active)) of \(count(layer.width)) x "
+        + "\(count(layer.inputs))"
     case .elementwise(_, let rows, let width):
       "\(count(rows)) x \(count(width))"
     }

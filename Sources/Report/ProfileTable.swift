@@ -48,7 +48,8 @@ public struct ProfileTable {
     let parts = [
       Escaping.escaped(profile.origin), device.kernelVersion,
       device.driver.map { "driver \($0)" },
-      "\(profile.blockSize) tokens per page", "\(Figures.count(profile.measurements.count)) points",
+      "\(Figures.count(profile.blockSize, "token")) per page",
+      Figures.count(profile.measurements.count, "point"),
     ]
     return parts.compactMap { $0 }.joined(separator: ", ")
   }

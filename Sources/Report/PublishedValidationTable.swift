@@ -30,27 +30,43 @@ public struct PublishedValidationTable {
       clients, \(Escaping.escaped(scenario.model.name))
       \(scenario.devicesHeading)\(besideLine)published: \(Escaping.escaped(results.path))\(overhead)
 
-      \(table().rendered())
+      \(table().rendered())\(note)
       """
+  }
+
+  /// Which rows the other profile could not play.
+  private var note: String {
+    guard let beside else { return "" }
+    let missing = validation.rows.filter { other($0) == nil }.map(\.format.name)
+    guard !missing.isEmpty else { return "" }
+    let device = Escaping.escaped(beside.scenario.profile.device.name)
+    return "–: not measured beside, on \(device): \(missing.joined(separator: ", "))\n"
+  }
+
+  /// The row beside one of the same format, whose pages may hold other metadata.
+  private func other(_ row: PublishedValidation.Row) -> PublishedValidation.Row? {
+    beside?.rows.first { $0.format.name == row.format.name }
   }
 
   private func table() -> TextTable {
     var table = TextTable()
     table.add(
       ["figure", "published", "simulated", "error"] + (beside == nil ? [] : ["beside", "change"]))
-    for (index, row) in validation.rows.enumerated() {
+    let dash = beside == nil ? [] : ["–", ""]
+    for row in validation.rows {
       table.addRule()
-      let other = beside?.rows[index]
+      let other = other(row)
       for figure in ServingFigure.allCases {
         guard let cells = cells(of: figure, row, other) else { continue }
-        table.add(["\(row.format.name) \(cells.name)"] + cells.values)
+        table.add(
+          ["\(row.format.name) \(cells.name)"] + cells.values + (other == nil ? dash : []))
       }
       for (name, count) in [
         ("requests held at most", \PublishedValidation.Row.peakRunning),
         ("preemptions", \PublishedValidation.Row.preemptions),
       ] {
         let counts = ["", Figures.count(row[keyPath: count]), ""]
-        let others = other.map { [Figures.count($0[keyPath: count]), ""] } ?? []
+        let others = other.map { [Figures.count($0[keyPath: count]), ""] } ?? dash
         table.add(["\(row.format.name) \(name)"] + counts + others)
       }
     }

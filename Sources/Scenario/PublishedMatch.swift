@@ -44,10 +44,10 @@ struct PublishedMatch {
     self.formats = formats
   }
 
-  /// The rows of the load, one a format, in the order of the scenario's formats. Formats of which
+  /// Of the rows of the load those that are taken, one a format, in the order of the scenario's
+  /// formats. Formats of which
   /// the table has none are passed over as long as it has one of another.
-  func rows(of table: [PublishedTableFile.Row]) throws(Refusal) -> [PublishedResults.Row] {
-    let ofLoad = try rowsOfLoad(table)
+  func rows(of ofLoad: [PublishedTableFile.Row]) throws(Refusal) -> [PublishedResults.Row] {
     let rows = ofLoad.filter { row in formats.contains { $0.name == row.format } }
     guard !rows.isEmpty else {
       throw Refusal(
@@ -73,10 +73,9 @@ struct PublishedMatch {
     return taken
   }
 
-  private func rowsOfLoad(
-    _ table: [PublishedTableFile.Row]
-  ) throws(Refusal) -> [PublishedTableFile.Row] {
-    var rows = table
+  /// The entries of the load, of which there is one at least.
+  func entries(of table: PublishedTableFile) throws(Refusal) -> [PublishedTableFile.Entry] {
+    var rows = table.entries
     var met = ""
     for condition in PublishedMatch.conditions {
       let (columns, wanted) = (condition.columns, condition.values(load))

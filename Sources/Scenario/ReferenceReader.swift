@@ -61,15 +61,13 @@ struct ReferenceReader {
     guard let requests = cursor.nonEmptyText(accepted: ReferenceReader.recordedRun),
       log == nil || timeseries != nil
     else { return nil }
-    let run: RecordedRun
-    do throws(ScenarioError) {
-      run = try RecordedRunFile.read(
+    let folder = folder
+    let run = reading(cursor) { () throws(ScenarioError) in
+      try RecordedRunFile.read(
         requests: SourceFile.path(requests, in: folder),
         timeseries: timeseries.map { SourceFile.path($0, in: folder) })
-    } catch {
-      diagnosticsOfOtherFiles += cursor.refuse(file: error)
-      return nil
     }
+    guard let run else { return nil }
     if let workload = scenario.workload, workload.requests != run.requests.count {
       mapping.log.report(
         at: mapping.position, key: cursor.path,
@@ -89,22 +87,46 @@ struct ReferenceReader {
       return nil
     }
     let path = SourceFile.path(relative, in: folder)
-    let table: [PublishedTableFile.Row]
+    guard
+      let table = reading(
+        cursor, { () throws(ScenarioError) in try PublishedTableFile.read(path: path) }),
+      let workload = scenario.workload, let formats = scenario.formats,
+      let tensorParallelSize = scenario.tensorParallelSize, let runOverheadNs = overhead ?? 0
+    else { return nil }
+    let found = matching(cursor) { () throws(PublishedMatch.Refusal) in
+      let match = try PublishedMatch(
+        workload, formats: formats, tensorParallelSize: tensorParallelSize)
+      return (match: match, entries: try match.entries(of: table))
+    }
+    guard let (match, entries) = found,
+      let ofLoad = reading(
+        cursor, { () throws(ScenarioError) in try table.rows(of: entries) })
+    else { return nil }
+    return matching(cursor) { () throws(PublishedMatch.Refusal) in
+      PublishedResults(
+        path: path, load: match.load, rows: try match.rows(of: ofLoad),
+        runOverheadNs: runOverheadNs)
+    }
+  }
+
+  /// What is read of the file that `cursor` names; nil with its errors where it is refused.
+  private mutating func reading<Value>(
+    _ cursor: Cursor, _ body: () throws(ScenarioError) -> Value
+  ) -> Value? {
     do throws(ScenarioError) {
-      table = try PublishedTableFile.read(path: path)
+      return try body()
     } catch {
       diagnosticsOfOtherFiles += cursor.refuse(file: error)
       return nil
     }
-    guard let workload = scenario.workload, let formats = scenario.formats,
-      let tensorParallelSize = scenario.tensorParallelSize, let runOverheadNs = overhead ?? 0
-    else { return nil }
+  }
+
+  /// What a table has for the scenario; nil with an error where that is nothing.
+  private func matching<Value>(
+    _ cursor: Cursor, _ body: () throws(PublishedMatch.Refusal) -> Value
+  ) -> Value? {
     do throws(PublishedMatch.Refusal) {
-      let match = try PublishedMatch(
-        workload, formats: formats, tensorParallelSize: tensorParallelSize)
-      return PublishedResults(
-        path: path, load: match.load, rows: try match.rows(of: table),
-        runOverheadNs: runOverheadNs)
+      return try body()
     } catch {
       cursor.refuse(error.message)
       return nil

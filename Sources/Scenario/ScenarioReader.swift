@@ -4,18 +4,28 @@ import Simulator
 
 /// The root of one scenario file, and the files that it names.
 struct ScenarioReader {
+  /// How many of a scenario's formats the profile has to have.
+  enum FormatsNeeded {
+    case all, one
+  }
+
   let log: DiagnosticLog
   let path: String
   let profileOverride: String?
   let seedOverride: UInt64?
+  let formatsNeeded: FormatsNeeded
   /// Errors in the model, the profile and the request trace.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
-  init(log: DiagnosticLog, path: String, profileOverride: String?, seedOverride: UInt64?) {
+  init(
+    log: DiagnosticLog, path: String, profileOverride: String?, seedOverride: UInt64?,
+    formatsNeeded: FormatsNeeded
+  ) {
     self.log = log
     self.path = path
     self.profileOverride = profileOverride
     self.seedOverride = seedOverride
+    self.formatsNeeded = formatsNeeded
   }
 
   /// Nil with at least one error where a file is refused.
@@ -196,22 +206,22 @@ struct ScenarioReader {
         + "page; accepted: \(measured), or another profile")
   }
 
-  /// The formats as the profile's kernels keep them; nil with an error for each that was not
-  /// measured.
+  /// The formats as the profile's kernels keep them; nil with an error for each that is needed and
+  /// was not measured.
   private func measured(
     _ formats: [KVFormat], _ file: MappingCursor, _ profile: LoadedProfile
   ) -> [KVFormat]? {
     let key = file.optional("kv_cache")?.anyMapping(keys: SchemaKeys.kvCache)?.optional("format")
-    let all = formats.compactMap { format in
-      let measured = profile.profile.format(named: format.name)
-      if measured == nil {
+    let found = formats.compactMap { profile.profile.format(named: $0.name) }
+    if formatsNeeded == .one, !found.isEmpty { return found }
+    for format in formats {
+      if profile.profile.format(named: format.name) == nil {
         let shown = profile.profile.formats.map(\.name).joined(separator: ", ")
         log.report(
           at: key?.node.position ?? file.position, key: "kv_cache.format",
           "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
       }
-      return measured
     }
-    return all.count == formats.count ? all : nil
+    return found.count == formats.count ? found : nil
   }
 }

@@ -68,15 +68,27 @@ extension ServingScenario {
       seedOverride: seedOverride)
   }
 
+  /// Reads a scenario with another profile, in those of its formats that were measured there.
+  /// - Throws: as ``load(path:profileOverride:seedOverride:)``; where none was measured, too.
+  public static func loadMeasuredFormats(
+    path: String, profile: String
+  ) throws(ScenarioError) -> ServingScenario {
+    try parse(
+      SourceFile.read(path: path, limit: Limits.scenarioBytes), profileOverride: profile,
+      formatsNeeded: .one)
+  }
+
   static func parse(
-    _ file: SourceFile, profileOverride: String? = nil, seedOverride: UInt64? = nil
+    _ file: SourceFile, profileOverride: String? = nil, seedOverride: UInt64? = nil,
+    formatsNeeded: ScenarioReader.FormatsNeeded = .all
   ) throws(ScenarioError) -> ServingScenario {
     let log = DiagnosticLog(file: file.path, dialect: .yaml)
     guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
       throw .invalid(log.sorted)
     }
     var reader = ScenarioReader(
-      log: log, path: file.path, profileOverride: profileOverride, seedOverride: seedOverride)
+      log: log, path: file.path, profileOverride: profileOverride, seedOverride: seedOverride,
+      formatsNeeded: formatsNeeded)
     let scenario = reader.scenario(Cursor(node: root, path: "", log: log), text: text)
     let diagnostics = log.sorted + reader.diagnosticsOfOtherFiles
     guard diagnostics.isEmpty else { throw .invalid(diagnostics.sorted()) }

@@ -47,11 +47,16 @@ public struct EngineOptions: Hashable, Sendable {
     self.kvCacheMemory = kvCacheMemory
   }
 
-  /// The same options with another number of devices.
-  public func with(tensorParallelSize degree: Int) -> EngineOptions {
+  /// The same options with those that are given in place of their own.
+  public func with(
+    maxNumBatchedTokens: Int? = nil, tensorParallelSize: Int? = nil,
+    kvCacheMemory: KVCacheMemory? = nil
+  ) -> EngineOptions {
     EngineOptions(
-      scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
-      blockSize: blockSize, enablePrefixCaching: enablePrefixCaching, tensorParallelSize: degree,
-      kvCacheMemory: kvCacheMemory)
+      scheduler: scheduler, maxNumSeqs: maxNumSeqs,
+      maxNumBatchedTokens: maxNumBatchedTokens ?? self.maxNumBatchedTokens, blockSize: blockSize,
+      enablePrefixCaching: enablePrefixCaching,
+      tensorParallelSize: tensorParallelSize ?? self.tensorParallelSize,
+      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory)
   }
 }

@@ -10,6 +10,8 @@ public struct LatencyStatistics: Hashable, Sendable {
   public let meanNs: Double
   /// The median.
   public let p50Ns: Int64
+  /// The 75th percentile.
+  public let p75Ns: Int64
   /// The 90th percentile.
   public let p90Ns: Int64
   /// The 95th percentile.
@@ -29,6 +31,7 @@ public struct LatencyStatistics: Hashable, Sendable {
     count = sorted.count
     meanNs = sorted.isEmpty ? 0 : sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
     p50Ns = rank(0.5)
+    p75Ns = rank(0.75)
     p90Ns = rank(0.9)
     p95Ns = rank(0.95)
     p99Ns = rank(0.99)
@@ -44,6 +47,7 @@ public struct LatencyStatistics: Hashable, Sendable {
     count = total
     meanNs = total == 0 ? 0 : sumNs / Double(total)
     p50Ns = rank(50)
+    p75Ns = rank(75)
     p90Ns = rank(90)
     p95Ns = rank(95)
     p99Ns = rank(99)

@@ -51,14 +51,14 @@ struct CostCommand: ParsableCommand {
   @Option(help: "What each device sends to the others, in GB/s.")
   var linkBandwidth: Double?
 
-  @Option(help: "What a message to another device takes at least, in microseconds.")
-  var linkLatency = 3.0
+  @Option(help: "What a message to another device takes at least, in microseconds (default: 3).")
+  var linkLatency: Double?
 
   func validate() throws {
     if let linkBandwidth, !(0.001...1e6).contains(linkBandwidth) {
       throw ValidationError("--link-bandwidth takes GB/s, a number from 0.001 to 1000000.")
     }
-    guard (0...1e6).contains(linkLatency) else {
+    if let linkLatency, !(0...1e6).contains(linkLatency) {
       throw ValidationError("--link-latency takes microseconds, a number from 0 to 1000000.")
     }
     guard link == nil || linkBandwidth == nil else {
@@ -73,6 +73,14 @@ struct CostCommand: ParsableCommand {
         throw ValidationError(
           "--\(name)-parallel-size above 1 needs --link or --link-bandwidth.")
       }
+    }
+    if linkLatency != nil, linkBandwidth == nil {
+      throw ValidationError("--link-latency goes with --link-bandwidth.")
+    }
+    if tensorParallelSize * pipelineParallelSize == 1, link != nil || linkBandwidth != nil {
+      throw ValidationError(
+        "--link and --link-bandwidth go with --tensor-parallel-size or --pipeline-parallel-size "
+          + "above 1.")
     }
     guard KVFormat(name: format) != nil else {
       let names = KVFormat.named.map(\.name).joined(separator: ", ")
@@ -92,6 +100,7 @@ struct CostCommand: ParsableCommand {
           + "a longest from \(context) to \(context + (batch - 1) * (context - 1)).")
     }
     if batch + prefill == 0 { throw ValidationError("A step has --batch or --prefill.") }
+    if prefix > 0, prefill == 0 { throw ValidationError("--prefix goes with --prefill.") }
   }
 
   func run() throws {
@@ -101,6 +110,7 @@ struct CostCommand: ParsableCommand {
       )
     }
     let parallelism = try parallelism(of: architecture)
+    if let excess = excess(architecture) { throw failure(excess, .badInput) }
     let chunk = PrefillChunk(tokens: prefill, prefix: prefix, endsPrompt: true)
     let step = BatchShape(
       chunks: prefill > 0 ? [chunk] : [], decodeSequences: batch, contextTokens: batch * context,
@@ -130,7 +140,7 @@ struct CostCommand: ParsableCommand {
       throw failure("--pipeline-parallel-size: \(obstacle)", .badInput)
     }
     var between = linkBandwidth.map {
-      Link(bytesPerSecond: Int($0 * 1e9), latencyNs: Int64((linkLatency * 1e3).rounded()))
+      Link(bytesPerSecond: Int($0 * 1e9), latencyNs: Int64(((linkLatency ?? 3) * 1e3).rounded()))
     }
     if let link {
       between = try readingInput { () throws(ScenarioError) in try LinkFile.read(path: link).link }
@@ -138,5 +148,31 @@ struct CostCommand: ParsableCommand {
     return Parallelism(
       tensorParallelSize: tensorParallelSize, pipelineParallelSize: pipelineParallelSize,
       link: between)
+  }
+
+  /// Which options make the step longer than the model's context, or too large to be counted in 64
+  /// bits; nil where none does.
+  private func excess(_ architecture: ModelArchitecture) -> String? {
+    let most = architecture.maxPositions
+    for (options, tokens) in [
+      ("--longest-context", batch > 0 ? longestContext ?? 0 : 0),
+      ("--context", batch > 0 ? context : 0), ("--prefill and --prefix", prefill + prefix),
+    ] where tokens > most {
+      return "\(options): \(tokens) tokens exceed the model's context; accepted: up to \(most)"
+    }
+    let model = architecture.rank(ofDegree: tensorParallelSize)
+    // A multiply and an add for each weight and token; as many for each query-key pair, twice.
+    let weights = 2 * Double(model.mostWeightsPerOperator)
+    let pair = 4 * Double(model.heads.queryHeads) * Double(model.heads.headDim)
+    let decodes = Double(batch) * Double(context)
+    let prompts = Double(prefill) * Double(prefix + prefill)
+    for (options, operations) in [
+      ("--batch and --prefill", Double(batch + prefill) * weights),
+      ("--batch and --context", decodes * pair), ("--prefill and --prefix", prompts * pair),
+      ("--batch, --context, --prefill and --prefix", (decodes + prompts) * pair),
+    ] where operations > 0x1p62 {
+      return "\(options) are too large for this model: the operations of one operator leave 64 bits"
+    }
+    return nil
   }
 }

@@ -35,7 +35,7 @@ struct ValidateCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       A profile with which published results are simulated once more, in a column of its own: what \
-      other kernels would give. Recorded runs are left as they are.
+      other kernels would give in the formats that it has. Recorded runs are left as they are.
       """, valueName: "file"))
   var beside: String?
 
@@ -48,7 +48,7 @@ struct ValidateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let plans = try scenarios().map(plan)
+    let plans = try plans()
     guard beside == nil || plans.contains(where: { $0.other != nil }) else {
       throw failure(
         "--beside goes with published results, and no scenario here has any", .badInput)
@@ -78,17 +78,36 @@ struct ValidateCommand: ParsableCommand {
 
   // MARK: Planning and playing
 
-  private func plan(_ path: String) throws -> Plan {
-    let own = try plan(path, profile: profile, label: path)
-    guard let beside, case .published = own else { return Plan(path: path, own: own, other: nil) }
-    return Plan(
-      path: path, own: own, other: try plan(path, profile: beside, label: otherLabel(path)))
+  /// A plan for each scenario; what is wrong is said of all of them before that ends it.
+  private func plans() throws -> [Plan] {
+    var plans: [Plan] = []
+    var refused: ExitCode?
+    for path in try scenarios() {
+      do {
+        plans.append(try plan(path))
+      } catch let code as ExitCode {
+        refused = code
+      }
+    }
+    if let refused { throw refused }
+    return plans
   }
 
-  private func plan(_ path: String, profile: String?, label: String) throws -> ValidationPlan {
-    let scenario = try readingInput { () throws(ScenarioError) in
+  private func plan(_ path: String) throws -> Plan {
+    let own = try plan(label: path) { () throws(ScenarioError) in
       try ServingScenario.load(path: path, profileOverride: profile)
     }
+    guard let beside, case .published = own else { return Plan(path: path, own: own, other: nil) }
+    let other = try plan(label: otherLabel(path)) { () throws(ScenarioError) in
+      try ServingScenario.loadMeasuredFormats(path: path, profile: beside)
+    }
+    return Plan(path: path, own: own, other: other)
+  }
+
+  private func plan(
+    label: String, _ load: () throws(ScenarioError) -> ServingScenario
+  ) throws -> ValidationPlan {
+    let scenario = try readingInput(load)
     return try planning(label) { () throws(PlanningError) in try ValidationPlan(scenario) }
   }
 
@@ -124,9 +143,10 @@ struct ValidateCommand: ParsableCommand {
     return try given.flatMap { path -> [String] in
       guard isFolder(path) else { return [path] }
       let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-      let scenarios = files.filter { $0.hasSuffix(".yaml") }.sorted().map { "\(path)/\($0)" }
+      let scenarios = files.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted()
+        .map { "\(path)/\($0)" }
       guard !scenarios.isEmpty else {
-        throw failure("\(path): the folder has no scenario (*.yaml)", .badInput)
+        throw failure("\(path): the folder has no scenario (*.yaml, *.yml)", .badInput)
       }
       return scenarios
     }

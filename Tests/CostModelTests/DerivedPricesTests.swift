@@ -85,7 +85,7 @@ struct DerivedPricesTests {
 
   @Test(
     "Narrow weights never take longer than 16-bit ones, and no less than their arithmetic",
-    arguments: [WeightFormat.fp8, .int4(groupSize: 128, isSymmetric: true)])
+    arguments: [WeightFormat.eightBit, .int4(groupSize: 128, isSymmetric: true)])
   func narrowWeights(format: WeightFormat) throws {
     let groups = [LayerGroup(count: 2, feedForward: Self.dense)]
     let (narrow, wide) = (try linear(model(groups, format: format)), try linear(model(groups)))

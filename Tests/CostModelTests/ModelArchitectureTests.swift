@@ -65,19 +65,21 @@ struct ModelArchitectureTests {
   func weightFormats() {
     let matrix = ModelArchitecture.Projection(outputs: 10, inputs: 300)
     func bytes(_ format: WeightFormat) -> Int { format.bytes(of: matrix) }
-    #expect(bytes(.sixteenBit) == 6000 && bytes(.fp8) == 3000)
+    #expect(bytes(.sixteenBit) == 6000 && bytes(.eightBit) == 3000)
     // Three groups of a row of 300, the last of them short.
     #expect(bytes(.int4(groupSize: 128, isSymmetric: true)) == 1500 + 10 * 3 * 2)
     #expect(bytes(.int4(groupSize: 128, isSymmetric: false)) == 1500 + 10 * 3 * 2 + 15)
     #expect(bytes(.int4(groupSize: nil, isSymmetric: true)) == 1500 + 10 * 2)
     #expect(bytes(.int4(groupSize: 4096, isSymmetric: true)) == 1500 + 10 * 2)
+    // 64 weights with 32 bits of scale: 5 groups a row.
+    #expect(bytes(.int4(groupSize: 64, groupBits: 32)) == 1500 + 10 * 5 * 4)
   }
 
   @Test("A format narrows projections and experts; embedding, norms and routers keep two bytes")
   func weightBytes() {
     let groups = [LayerGroup(count: 2, feedForward: experts)]
     let wide = model(groups)
-    let narrow = model(groups, format: .fp8)
+    let narrow = model(groups, format: .eightBit)
     #expect(wide.weightBytes == 2 * wide.parameters)
     let kept = 64_000 + 64 + 2 * (128 + 9 * 64)
     #expect(narrow.weightBytes == wide.parameters + kept)

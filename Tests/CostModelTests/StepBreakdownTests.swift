@@ -44,6 +44,41 @@ struct StepBreakdownTests {
       #expect(abs(breakdown.ns / Double(cost.totalNs) - 1) < 1e-3)
       let derived = breakdown.parts.reduce(0) { $1.prediction.basis == .derived ? $0 + $1.ns : $0 }
       #expect(abs(derived - Double(cost.derivedNs)) < 10)
+      #expect(abs(breakdown.cost.totalNs - cost.totalNs) < 5000 + 10)
+      #expect(abs(breakdown.cost.linearNs - cost.linearNs) <= 2)
+      #expect(breakdown.cost.appendNs == cost.appendNs)
+      #expect(breakdown.cost.prefillAttentionNs == cost.prefillAttentionNs)
     }
+  }
+
+  @Test(
+    "Projections move the bytes of their own weights, and the activations of any",
+    arguments: [WeightFormat.eightBit, .int4(groupSize: 128, isSymmetric: false)], models)
+  func weightBytes(format: WeightFormat, groups: [LayerGroup]) throws {
+    func breakdown(_ format: WeightFormat) throws -> (ModelArchitecture, [String: StepPart]) {
+      let model = ModelArchitecture(
+        name: "m", hiddenSize: 4096, layerGroups: groups, heads: SyntheticProfile.heads,
+        vocabSize: 1000, maxPositions: 40_960, tiesEmbeddings: false, weightFormat: format)
+      let parts = try StepBreakdown(
+        of: BatchShape(decodeSequences: 64, contextTokens: 64_000), model: model, format: .fp16,
+        profile: SyntheticProfile.profile()
+      ).parts
+      // Windows have attention twice.
+      return (model, Dictionary(parts.map { ($0.name, $0) }) { first, _ in first })
+    }
+    let (model, narrow) = try breakdown(format)
+    let (_, wide) = try breakdown(.sixteenBit)
+    let qkv = model.projections(of: groups[0])[0]
+    #expect(
+      narrow["qkv"]!.bytesEach == format.bytes(of: qkv) + 4 * 64 * (qkv.inputs + qkv.outputs))
+    for name in ["head", "router", "append", "norm"] {
+      #expect(narrow[name]?.bytesEach == wide[name]?.bytesEach, "\(name)")
+    }
+    guard let expert = model.expertProjections(of: groups.last!).first else { return }
+    let name = "experts: gate and up"
+    // All eight have work: 64 tokens leave none out but by chance.
+    let saved = wide[name]!.bytesEach - narrow[name]!.bytesEach
+    let whole = 8 * (2 * expert.weights - format.bytes(of: expert))
+    #expect(abs(Double(saved) / Double(whole) - 1) < 1e-3)
   }
 }

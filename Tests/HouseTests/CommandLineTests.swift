@@ -101,7 +101,7 @@ struct CommandLineTests {
       ("kvsim: 1", "kvsim: 2", "kvsim"),
       ("fp16, int4,", "fp8, int4,", "fp16"),
       ("2 GiB", "2 TiB", "does not fit"),
-      ("2 GiB", "1 MiB", "does not hold one block"),
+      ("2 GiB", "1 MiB", "and the shortest request needs"),
     ])
   func badInput(old: String, new: String, mention: String) throws {
     let scenario = try variant([(old, new)])

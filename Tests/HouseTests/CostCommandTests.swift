@@ -36,6 +36,41 @@ struct CostCommandTests {
     }
     // The last one is of the read, in the sum of all.
     #expect(abs(shares.dropLast().reduce(0, +) - 100) < 1, "\(shares)")
+    let step = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("step ") })
+    #expect(step.contains("± "), "the whole step has an estimate")
+  }
+
+  @Test("A step's estimated error is that of a run of such steps, and one is not many")
+  func estimate() throws {
+    let run = try kvsim(
+      "cost", "--model", shipped("models/Qwen3-8B/config.json"), "--device",
+      shipped("devices/nvidia-h200.json"))
+    #expect(run.output.contains("one step: 1 sequence that decodes over 1,024 tokens\n"))
+    #expect(run.output.contains("1 token, ") && !run.output.contains("1 tokens"))
+    try folder.write(
+      "one.yaml",
+      """
+      kvsim: 1
+      model: \(shipped("models/Qwen3-8B/config.json"))
+      device: {profile: \(shipped("devices/nvidia-h200.json"))}
+      kv_cache: {format: fp16}
+      workload:
+        requests: 1
+        arrivals: {process: closed-loop, concurrency: 1}
+        prompt_tokens: 1
+        output_tokens: 2047
+      """)
+    let whole = try kvsim("run", "one.yaml")
+    func estimate(_ output: String, _ start: String) -> Double? {
+      let line = output.split(separator: "\n").last { $0.hasPrefix(start) }
+      return line?.split(separator: " ").suffix(2).first.flatMap { Double($0) }
+    }
+    // A mean context of 1,024 tokens in both.
+    let (step, steps) = (
+      try #require(estimate(run.output, "step ")),
+      try #require(estimate(whole.output, "step time: estimated error"))
+    )
+    #expect(abs(step - steps) <= 0.1, "\(step), \(steps)")
   }
 
   @Test("cost prices devices and stages over a measured link, and says which")
@@ -72,8 +107,52 @@ struct CostCommandTests {
     let unmeasured = try CommandLineRun(arguments + ["--format", "int4"], in: folder.url)
     #expect(unmeasured.status == 65 && unmeasured.output.isEmpty)
     #expect(unmeasured.errors.contains("`int4` was not measured there; accepted: fp16"))
+    for (options, says) in [
+      ("--prefix 5", "--prefix goes with --prefill"),
+      ("--link-bandwidth 5", "go with --tensor-parallel-size or --pipeline-parallel-size above 1"),
+      ("--link link.json", "go with --tensor-parallel-size or --pipeline-parallel-size above 1"),
+      ("--link-latency 5", "--link-latency goes with --link-bandwidth"),
+      ("--tensor-parallel-size 0", "takes a whole number from 1 to 1024"),
+      ("--tensor-parallel-size 2", "needs --link or --link-bandwidth"),
+    ] {
+      let run = try CommandLineRun(
+        arguments + options.split(separator: " ").map(String.init), in: folder.url)
+      #expect(run.status == 64 && run.errors.contains(says), "\(run.errors)")
+    }
+    let long = try CommandLineRun(arguments + ["--context", "131073"], in: folder.url)
+    #expect(
+      long.status == 65
+        && long.errors.contains("131073 tokens exceed the model's context; accepted: up to 131072"))
     let swapped = try kvsim("cost", "--model", vllm, "--device", model)
     #expect(swapped.status == 65 && swapped.errors.contains("error: "))
+  }
+
+  @Test("cost refuses steps of the largest models that 64 bits cannot count, saying which option")
+  func tooLarge() throws {
+    try folder.write(
+      "max.json",
+      """
+      {"model_type": "llama", "hidden_size": 1048576, "intermediate_size": 4194304,
+       "num_hidden_layers": 4096, "num_attention_heads": 1024, "num_key_value_heads": 1024,
+       "head_dim": 1024, "vocab_size": 67108864, "max_position_embeddings": 16777216}
+      """)
+    let gpu = shipped("devices/nvidia-h200.json")
+    let arguments = ["cost", "--model", "max.json", "--device", gpu]
+    let most = "1048576"
+    for (options, says) in [
+      (["--batch", most, "--context", most], "--batch and --prefill are too large"),
+      (["--batch", "1", "--prefill", most], "--batch and --prefill are too large"),
+      (
+        ["--batch", "500000", "--context", most, "--prefill", "300000", "--prefix", most],
+        "are too large for this model"
+      ),
+    ] {
+      let run = try CommandLineRun(arguments + options, in: folder.url)
+      #expect(run.status == 65 && run.errors.contains(says), "\(run.status) \(run.errors)")
+    }
+    let largest = try CommandLineRun(
+      arguments + ["--batch", "1000", "--context", most], in: folder.url)
+    #expect(largest.status == 0, "\(largest.errors)")
   }
 
   @Test("profile import refuses a folder that lacks a file, and overwrites nothing")

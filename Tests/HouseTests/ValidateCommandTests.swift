@@ -136,6 +136,38 @@ struct ValidateCommandTests {
     #expect(try kvsim(shipped("validation"), "two.yaml", "--beside", gpu).status == 0)
   }
 
+  @Test("Formats that the profile beside lacks have a dash and a note; with none it is refused")
+  func missingFormats() throws {
+    try write("two.yaml", clients: 2)
+    let vllm = shipped("devices/nvidia-rtx4090-vllm.json")
+    let run = try kvsim("two.yaml", "--beside", vllm)
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+    let lines = run.output.split(separator: "\n").map(String.init)
+    let wide = try #require(lines.first { $0.hasPrefix("fp16 output tokens/s") })
+    #expect(wide.split(separator: " ").count == 10)
+    for name in ["int4 output tokens/s", "int4 preemptions"] {
+      #expect(try #require(lines.first { $0.hasPrefix(name) }).hasSuffix(" –"), "\(name)")
+    }
+    #expect(lines.contains("–: not measured beside, on NVIDIA GeForce RTX 4090: int4"))
+    let text = try Repository.text(folder.url.appendingPathComponent("two.yaml"))
+    try folder.write(
+      "narrow.yaml", text.replacing("engine:", with: "kv_cache: {format: int4}\nengine:"))
+    let refused = try kvsim("narrow.yaml", "--beside", vllm)
+    #expect(refused.status == 65 && refused.errors.contains("not measured in"), "\(refused.errors)")
+  }
+
+  @Test("Every wrong scenario of a folder is reported, *.yml too")
+  func wrongFolder() throws {
+    try write("four.yaml", clients: 4)
+    try write("five.yml", clients: 5)
+    try write("two.yaml", clients: 2)
+    let run = try kvsim(".")
+    #expect(run.status == 65 && run.output.isEmpty)
+    for clients in [4, 5] {
+      #expect(run.errors.contains("has concurrency \(clients); accepted: 2; 3"), "\(run.errors)")
+    }
+  }
+
   @Test("Whatever is wrong is said before anything is played")
   func badInput() throws {
     try write("two.yaml", clients: 2)
@@ -144,7 +176,6 @@ struct ValidateCommandTests {
       (["two.yaml", "wrong.yaml"], "has concurrency 4; accepted: 2; 3"),
       (["two.yaml", "--beside", "no.json"], "no.json: error: cannot be read"),
       (["two.yaml", "--profile", "no.json"], "no.json: error: cannot be read"),
-      (["two.yaml", "--beside", shipped("devices/nvidia-rtx4090-vllm.json")], "not measured in"),
       ([], "there is no Scenarios/validation or Scenarios/saw-int4 here"),
     ] {
       let run = try CommandLineRun(["validate"] + arguments, in: folder.url)

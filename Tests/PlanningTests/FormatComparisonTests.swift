@@ -96,13 +96,84 @@ struct FormatComparisonTests {
     let rest = pool.deviceBytes - pool.weightBytes - pool.activationBytes
     #expect(rest > 0 && rest + pool.shortfallBytes == 1 << 30)
     #expect(
-      error?.description.contains("a kv_cache_memory_bytes of up to \(Size(rest)) would fit")
-        == true)
+      error?.description.hasSuffix(
+        "; it would fit with kv_cache_memory_bytes of up to \(rest >> 20) MiB, or a device with "
+          + "\((pool.deviceBytes + pool.shortfallBytes + (1 << 20) - 1) >> 20) MiB") == true,
+      "\(String(describing: error))")
     // One block: 16 tokens of 2 layers, 2 KV heads, 256 bytes.
     let short = try small.load(memory: "1 kB")
     #expect(
-      throws: PlanningError.poolTooSmall(format: "fp16", poolBytes: 1000, blockBytes: 16384)
-    ) { try ComparisonPlan(short) }
+      try Self.refusal(short).contains("the KV pool of 1000 B holds 0 tokens in format fp16"))
+  }
+
+  private static func refusal(_ scenario: ServingScenario) throws -> String {
+    let error = #expect(throws: PlanningError.self) { try ComparisonPlan(scenario) }
+    return error?.description ?? ""
+  }
+
+  @Test("A pool that not even the shortest request fits is refused; one that it fits is not")
+  func shortestRequest() throws {
+    // 10 tokens and 1 that is never cached, in one block of 16 KiB; 41 tokens in three.
+    _ = try ComparisonPlan(small.load(memory: "16 KiB"))
+    let prompt = "{uniform: {min: 41, max: 200}}"
+    _ = try ComparisonPlan(small.load(memory: "48 KiB", prompt: prompt))
+    let text = try Self.refusal(small.load(memory: "47 KiB", prompt: prompt))
+    #expect(
+      text.hasPrefix(
+        "the KV pool of 47.00 KiB holds 32 tokens in format fp16, and the shortest request needs 41"
+          + "; it would fit with kv_cache_memory_bytes of at least 49152 B"), "\(text)")
+    // What int4 takes less is enough, and so is a second device.
+    #expect(text.contains("or kv_cache.format int4, int4-rotated"), "\(text)")
+    #expect(text.contains("or tensor_parallel_size 2"), "\(text)")
+    #expect(!text.contains("weights") && !text.contains("a device with"), "\(text)")
+  }
+
+  @Test("The least share that suffices is named; fewer tokens are not where weights do not fit")
+  func share() throws {
+    // 3.39 MB of weights in 5 % of 64 MiB.
+    let scenario = try small.load(batchedTokens: 512, engine: "gpu_memory_utilization: 0.05")
+    let error = #expect(throws: PlanningError.self) { try ComparisonPlan(scenario) }
+    guard case .doesNotFit(_, let pool, let remedies) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(pool.weightBytes > pool.usableBytes)
+    let shares = remedies.compactMap { if case .utilization(let share) = $0 { share } else { nil } }
+    try #require(shares.count == 1 && (10...99).contains(shares[0]), "\(remedies)")
+    func plan(_ hundredths: Int) throws -> ComparisonPlan {
+      try ComparisonPlan(
+        small.load(
+          batchedTokens: 512, engine: "gpu_memory_utilization: \(Double(hundredths) / 100)"))
+    }
+    _ = try plan(shares[0])
+    #expect(throws: PlanningError.self) { try plan(shares[0] - 1) }
+    #expect(!remedies.contains { if case .batchedTokens = $0 { true } else { false } })
+    #expect(!remedies.contains { if case .poolBytes = $0 { true } else { false } })
+  }
+
+  @Test("A share that no device is large enough for names none")
+  func tinyShare() throws {
+    let text = try Self.refusal(small.load(engine: "gpu_memory_utilization: 1e-300"))
+    #expect(text.contains("gpu_memory_utilization of at least 0.") && !text.contains("a device"))
+  }
+
+  @Test("Fewer tokens of a step are named where their activations are what is too much")
+  func batchedTokens() throws {
+    let scenario = try small.load(
+      batchedTokens: 8192, engine: "gpu_memory_utilization: 0.5")
+    let error = #expect(throws: PlanningError.self) { try ComparisonPlan(scenario) }
+    guard case .doesNotFit(_, _, let remedies) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    let most = remedies.compactMap { if case .batchedTokens(let most) = $0 { most } else { nil } }
+    try #require(most.count == 1, "\(remedies)")
+    _ = try ComparisonPlan(
+      small.load(batchedTokens: most[0], engine: "gpu_memory_utilization: 0.5"))
+    #expect(throws: PlanningError.self) {
+      try ComparisonPlan(
+        small.load(batchedTokens: most[0] + 1, engine: "gpu_memory_utilization: 0.5"))
+    }
   }
 
   @Test("Sizes are shown in the binary unit that suits them")

@@ -7,6 +7,16 @@ import Testing
 
 @testable import Planning
 
+extension PublishedValidation {
+  /// Plays what a scenario names.
+  fileprivate init(_ scenario: ServingScenario) throws {
+    guard case .published(let plan, let results) = try ValidationPlan(scenario) else {
+      throw PlanningError.noReference
+    }
+    try self.init(playing: plan, against: results)
+  }
+}
+
 /// A step takes 100 ns, and 10 ns more for each token of a prompt.
 private struct HandPricer: StepPricing {
   func cost(of batch: BatchShape) -> StepCost {
@@ -81,20 +91,16 @@ struct PublishedValidationTests {
     #expect(abs(figures[.tpot]! - 120) < 1e-9)
   }
 
-  @Test("Percentiles are by nearest rank, and requests that did not finish do not count")
-  func percentiles() {
+  @Test("Requests that did not finish have no rate")
+  func unfinished() {
     var requests = FinishedRequests()
-    for latencyNs: Int64 in [40, 10, 30, 20, 50] {
+    for outcome: RequestRecord.Outcome in [.finished, .rejected] {
       requests.record(
         RequestRecord(
-          id: 0, arrivalNs: 5, scheduledNs: 5, firstTokenNs: 6, finishNs: latencyNs + 5,
-          promptTokens: 1, outputTokens: 2, preemptions: 0,
-          outcome: latencyNs == 50 ? .rejected : .finished))
+          id: 0, arrivalNs: 5, scheduledNs: 5, firstTokenNs: 6, finishNs: 46, promptTokens: 1,
+          outputTokens: 3, preemptions: 0, outcome: outcome))
     }
-    #expect(requests.latencyNs(percentile: 75) == 30)
-    #expect(requests.latencyNs(percentile: 76) == 40)
-    #expect(requests.latencyNs(percentile: 1) == 10)
-    #expect(requests.latencyNs(percentile: 100) == 40)
+    #expect(requests.tpotNs == 20)
   }
 
   @Test("Publishing what is simulated leaves no error; twice as much, an error of one half")
@@ -126,27 +132,27 @@ struct PublishedValidationTests {
     }
   }
 
-  @Test("A format without a row need not fit; one with a row has to serve every request")
+  @Test("A format without a row need not fit; one with a row has to hold a request")
   func onlyPublishedFormats() throws {
-    // One block of int4, which holds no request of two; none of fp16.
-    let scenario = try load(Self.row("int4", allTimesNs: 1e6), memory: "8 kB")
+    let row = Self.row("int4", allTimesNs: 1e6)
+    // Two blocks of int4, which hold a request's 29 tokens; none of fp16.
+    let scenario = try load(row, memory: "10 kB")
     #expect(throws: PlanningError.self) { try ComparisonPlan(scenario) }
-    let plan = try ValidationPlan(scenario)
-    guard case .published(let comparison, let results) = plan else {
-      Issue.record("\(plan)")
+    _ = try ValidationPlan(scenario)
+    // One block.
+    let short = try load(row, memory: "8 kB")
+    let error = #expect(throws: PlanningError.self) { try ValidationPlan(short) }
+    guard case .poolTooSmall("int4", let pool, 29, _) = error else {
+      Issue.record("\(String(describing: error))")
       return
     }
-    #expect(throws: PlanningError.rejectedRequests(200)) {
-      try PublishedValidation(playing: comparison, against: results)
-    }
+    #expect(pool.tokens == 16)
   }
 
-  @Test("A scenario without published results is refused")
+  @Test("A scenario without a reference is refused")
   func noReference() throws {
     let scenario = try small.load()
-    #expect(throws: PlanningError.noReference) { try PublishedValidation(scenario) }
-    let published = try load(Self.row("int4", allTimesNs: 1e6))
-    #expect(throws: PlanningError.noReference) { try RecordedValidation(published) }
+    #expect(throws: PlanningError.noReference) { try ValidationPlan(scenario) }
   }
 
   @Test("Mean errors count a row alike whichever its sign, and only where it states the figure")

@@ -32,11 +32,12 @@ final class SmallScenario {
   }
 
   /// 200 requests of these lengths, and whatever else stands at the end of the file; several
-  /// devices have the link of `link.json`.
+  /// devices have the link of `link.json`; `engine` is the option that says how much memory the
+  /// cache gets, if not `memory`.
   func load(
     memory: String = "2 MiB", prompt: String = "{uniform: {min: 10, max: 200}}",
     output: String = "{uniform: {min: 1, max: 100}}", more: String = "",
-    devices: Int = 1
+    devices: Int = 1, batchedTokens: Int = 256, engine: String? = nil
   ) throws -> ServingScenario {
     try write(
       "small.yaml",
@@ -47,8 +48,8 @@ final class SmallScenario {
       device: {profile: profile.json\(devices > 1 ? ", link: link.json" : "")}
       engine:
         max_num_seqs: 64
-        max_num_batched_tokens: 256
-        kv_cache_memory_bytes: \(memory)
+        max_num_batched_tokens: \(batchedTokens)
+        \(engine ?? "kv_cache_memory_bytes: \(memory)")
         tensor_parallel_size: \(devices)
       workload:
         requests: 200

@@ -33,6 +33,22 @@ import Testing
       "latent attention"),
     BadInput("latent attention", "\"llama\"", "\"deepseek_v3\"", "2:17", "latent attention"),
     BadInput("unknown type", "\"llama\"", "\"lama\"", "2:17", "mean `llama`?", "`mistral`"),
+    BadInput(
+      "another model", "\"llama\"", "\"qwen4\"", "2:17", "`qwen4` is not covered; accepted: "),
+    BadInput("a type of its own", "\"llama\"", "\"phi-msft\"", "2:17", "in a way of its own"),
+    BadInput("Mamba beside attention", "\"llama\"", "\"phi4flash\"", "2:17", "recurrent"),
+    BadInput("foreign layers", "\"llama\"", "\"cohere\"", "2:17", "stand side by side"),
+    BadInput(
+      "linear biases", "\"rope_theta\"", "\"alibi\": true, \"rope_theta\"", "12:12", "(ALiBi)"),
+    BadInput(
+      "KV heads by layer", "\"rope_theta\"",
+      "\"num_key_value_heads_per_layer\": [2, 1], \"rope_theta\"", "12:36", "KV heads differ"),
+    BadInput(
+      "too long a stretch", "\"rope_theta\"",
+      "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 1e5}, \"rope_theta\"", "12:48",
+      "`1e5` times 2048 is out of range"),
+    BadInput(
+      "no number", "\"vocab_size\": 1000", "\"vocab_size\": NaN", "9:17", "`NaN` is not accepted"),
     BadInput("type missing", "  \"model_type\": \"llama\",\n", "", "1:1", "model_type: missing"),
     BadInput("type is a number", "\"llama\"", "3", "2:17", "`3` is not accepted", "in quotes"),
     BadInput("KV heads do not divide", "heads\": 2", "heads\": 3", "7:26", "3 does not divide"),
@@ -63,6 +79,26 @@ import Testing
     let errors = try Fixture.errors("model.json", text)
     #expect(errors.count == 1)
     #expect(errors[0].hasPrefix("model.json:3:18: error: hidden_size: without `head_dim`"))
+  }
+
+  @Test(
+    "models that people know and that are not covered have a reason, and no suggestion",
+    arguments: [
+      "qwen", "phixtral", "cohere2", "olmo3", "glm4", "gpt_neox", "starcoder2", "stablelm",
+      "deepseek", "deepseek_v2", "bitnet", "nemotron-nas", "smollm3", "ministral",
+    ])
+  func reasons(type: String) throws {
+    let errors = try Fixture.errors(
+      "model.json", Fixture.model.replacing("\"llama\"", with: "\"\(type)\""))
+    try #require(errors.count == 1, "\(errors)")
+    #expect(errors[0].contains("`\(type)` is not covered: "), "\(errors[0])")
+    #expect(!errors[0].contains("did you mean"), "\(errors[0])")
+  }
+
+  @Test("what Python writes for numbers that JSON lacks passes where nobody reads it")
+  func notANumber() throws {
+    let text = Fixture.model.replacing("10000.0", with: "[NaN, Infinity, -Infinity]")
+    #expect(try Fixture.errors("model.json", text).isEmpty)
   }
 
   @Test("tabs and escapes that JSON allows are read")

@@ -101,6 +101,35 @@ import Testing
     #expect(try parse("phi", "").layerGroups.map(\.feedForward) == [gate])
   }
 
+  @Test(
+    "the longest request is what the file states or transformers' default, stretched as vLLM does",
+    arguments: [
+      ("llama", "", 2048), ("llama", #""max_sequence_length": 1024"#, 1024),
+      ("llama", #""max_position_embeddings": 4096, "max_sequence_length": 1024"#, 4096),
+      ("qwen2", "", 32_768),
+      (
+        "qwen3",
+        #""max_position_embeddings": 40960, "rope_scaling": {"rope_type": "yarn", "#
+          + #""factor": 4.0, "original_max_position_embeddings": 32768}"#, 131_072
+      ),
+      ("qwen2", #""rope_scaling": {"type": "yarn", "factor": 4}"#, 131_072),
+      ("llama", #""rope_scaling": {"type": "linear", "factor": 2.5}"#, 5120),
+      ("llama", #""rope_parameters": {"rope_type": "dynamic", "factor": 2.0}"#, 4096),
+      (
+        "llama",
+        #""max_position_embeddings": 131072, "rope_scaling": {"rope_type": "llama3", "#
+          + #""factor": 8.0, "original_max_position_embeddings": 8192}"#, 131_072
+      ),
+      ("phi3", #""rope_scaling": {"type": "longrope", "long_factor": [1.0]}"#, 4096),
+      ("phi3", #""rope_scaling": {"type": "su", "factor": 32.0}"#, 4096),
+      ("llama", #""rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}"#, 2048),
+      ("gemma3_text", #""rope_scaling": {"rope_type": "linear", "factor": 8.0}"#, 131_072),
+      ("llama", #""rope_scaling": null"#, 2048),
+    ])
+  func positions(type: String, keys: String, positions: Int) throws {
+    #expect(try parse(type, keys, positions: nil).maxPositions == positions)
+  }
+
   @Test("a text model's own tie comes before the whole model's")
   func nestedTie() throws {
     func ties(_ root: String, _ text: String) throws -> Bool {
@@ -114,14 +143,16 @@ import Testing
   }
 
   /// A small model of three layers with further keys.
-  private func parse(_ type: String, _ keys: String) throws -> ModelArchitecture {
+  private func parse(
+    _ type: String, _ keys: String, positions: Int? = 2048
+  ) throws -> ModelArchitecture {
     var members = [
       "\"model_type\": \"\(type)\"", "\"hidden_size\": 64", "\"intermediate_size\": 128",
       "\"vocab_size\": 1000", "\"num_hidden_layers\": 3", "\"num_attention_heads\": 4",
       "\"num_key_value_heads\": 2",
     ]
-    if !keys.contains("max_position_embeddings") {
-      members.append("\"max_position_embeddings\": 2048")
+    if let positions, !keys.contains("max_position_embeddings") {
+      members.append("\"max_position_embeddings\": \(positions)")
     }
     if !keys.isEmpty { members.append(keys) }
     let json = "{\(members.joined(separator: ", "))}"

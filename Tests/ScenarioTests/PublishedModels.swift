@@ -38,6 +38,27 @@ struct PublishedModel: Sendable, CustomStringConvertible {
       "max_position_embeddings": 131072, "tie_word_embeddings": true, "vocab_size": 128256
       """),
     PublishedModel(
+      "granite-3.1-8b-instruct", 8.17085e9,
+      """
+      "model_type": "granite", "hidden_size": 4096, "intermediate_size": 12800,
+      "num_hidden_layers": 40, "num_attention_heads": 32, "num_key_value_heads": 8,
+      "max_position_embeddings": 131072, "tie_word_embeddings": true, "vocab_size": 49155
+      """),
+    PublishedModel(
+      "OLMo-2-1124-7B", 7.29868e9,
+      """
+      "model_type": "olmo2", "hidden_size": 4096, "intermediate_size": 11008,
+      "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32,
+      "max_position_embeddings": 4096, "tie_word_embeddings": false, "vocab_size": 100352
+      """),
+    PublishedModel(
+      "Seed-OSS-36B-Instruct", 36.1511e9,
+      """
+      "model_type": "seed_oss", "hidden_size": 5120, "intermediate_size": 27648, "head_dim": 128,
+      "num_hidden_layers": 64, "num_attention_heads": 80, "num_key_value_heads": 8,
+      "max_position_embeddings": 524288, "tie_word_embeddings": false, "vocab_size": 155136
+      """),
+    PublishedModel(
       "Mistral-7B-v0.1", 7.24173e9,
       """
       "model_type": "mistral", "hidden_size": 4096, "intermediate_size": 14336,

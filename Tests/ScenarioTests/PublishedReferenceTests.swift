@@ -155,6 +155,14 @@ struct PublishedReferenceTests {
     #expect(errors[0].hasPrefix("scenario.yaml:\(says)"), "\(errors)")
   }
 
+  @Test("A row of another load refuses nothing, whatever its format and figures")
+  func foreignRows() throws {
+    let table =
+      Table.row("fp8", concurrency: 16) + Table.row("int4")
+      + Table.row("int4", input: 17).replacing("20.5", with: "")
+    #expect(try Self.errors(table).isEmpty)
+  }
+
   @Test("Errors in the table stay with the table")
   func malformedTable() throws {
     let errors = try Self.errors(Table.row("int4") + Table.row("fp8"))

@@ -20,8 +20,31 @@ struct PublishedTableTests {
     .meanLatency: 250_000_000,
   ]
 
+  /// All rows of a table.
   private static func parse(_ text: String) throws(ScenarioError) -> [PublishedTableFile.Row] {
-    try PublishedTableFile.parse(SourceFile(path: "t.csv", bytes: Array(text.utf8)))
+    let table = try PublishedTableFile.parse(SourceFile(path: "t.csv", bytes: Array(text.utf8)))
+    return try table.rows(of: table.entries)
+  }
+
+  @Test("Formats have any case and either dash; `tp` is another name of tensor_parallel_size")
+  func spellings() throws {
+    let words = ["BF16", "FP16", "Int4", "int4_rotated", "INT4-Rotated"]
+    let rows = try Self.parse(Self.header + words.map { Self.row($0) }.joined())
+    #expect(rows.map(\.format) == ["fp16", "fp16", "int4", "int4-rotated", "int4-rotated"])
+    let header = Self.header.replacing("\n", with: ",tp\n")
+    let shared = try Self.parse(header + Self.row("int4").replacing("\n", with: ",4\n"))
+    #expect(shared.map(\.load.tensorParallelSize) == [4])
+  }
+
+  @Test("Formats and figures of rows that nobody asks for are not judged")
+  func otherRows() throws {
+    let text =
+      Self.header + Self.row("fp8_e5m2", input: 17) + Self.row("int4")
+      + Self.row("int4", input: 18).replacing("1000", with: "")
+    let table = try PublishedTableFile.parse(SourceFile(path: "t.csv", bytes: Array(text.utf8)))
+    #expect(table.entries.map(\.load.inputTokens) == [17, 16, 18])
+    #expect(try table.rows(of: [table.entries[1]]).map(\.format) == ["int4"])
+    #expect(throws: ScenarioError.self) { try table.rows(of: [table.entries[2]]) }
   }
 
   @Test("Rows have their load and their figures in nanoseconds and tokens per second")
@@ -87,10 +110,17 @@ struct PublishedTableTests {
       (
         header.replacing("\n", with: ",e2e_p90_s,tensor_parallel_size\n")
           + row("int4").replacing("\n", with: ",fast,0\n"),
-        [
-          "2:37: error: e2e_p90_s: `fast` is not accepted here",
-          "2:42: error: tensor_parallel_size: `0` is not accepted here",
-        ]
+        ["2:42: error: tensor_parallel_size: `0` is not accepted here"]
+      ),
+      (
+        header.replacing("\n", with: ",e2e_p90_s\n")
+          + row("int4").replacing("\n", with: ",fast\n"),
+        ["2:37: error: e2e_p90_s: `fast` is not accepted here"]
+      ),
+      (
+        header.replacing("\n", with: ",tp,tensor_parallel_size\n")
+          + row("int4").replacing("\n", with: ",1,1\n"),
+        ["1:1: error: the header has `tensor_parallel_size` and `tp`, two names of one column"]
       ),
     ])
   func malformed(text: String, says: [String]) {

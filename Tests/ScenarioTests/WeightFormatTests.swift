@@ -6,13 +6,61 @@ import Testing
 
 @Suite struct WeightFormatTests {
   @Test(
+    "libraries' settings say what their weights are",
+    arguments: [
+      (
+        #"{"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "#
+          + #""modules_to_not_convert": ["lm_head"]}"#, WeightFormat.eightBit
+      ),
+      (
+        #"{"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head"], "#
+          + #""producer": {"name": "modelopt"}}"#, .eightBit
+      ),
+      (
+        #"{"quant_method": "bitsandbytes", "load_in_4bit": true, "load_in_8bit": false, "#
+          + #""bnb_4bit_quant_type": "nf4", "llm_int8_skip_modules": null}"#,
+        .int4(groupSize: 64, groupBits: 32)
+      ),
+      (
+        #"{"quant_method": "bitsandbytes", "load_in_4bit": true, "#
+          + #""bnb_4bit_use_double_quant": true, "llm_int8_skip_modules": ["lm_head"]}"#,
+        .int4(groupSize: 64, groupBits: 8)
+      ),
+      (#"{"quant_method": "bitsandbytes", "load_in_8bit": true}"#, .eightBit),
+      (
+        #"{"quant_method": "torchao", "quant_type": "int4_weight_only", "#
+          + #""quant_type_kwargs": {"group_size": 64, "inner_k_tiles": 8}}"#,
+        .int4(groupSize: 64, groupBits: 32)
+      ),
+      (
+        #"{"quant_method": "torchao", "quant_type": {"default": "#
+          + #"{"_type": "Int4WeightOnlyConfig", "_version": 1, "_data": {"group_size": 32}}}}"#,
+        .int4(groupSize: 32, groupBits: 32)
+      ),
+      (#"{"quant_method": "torchao", "quant_type": "float8_weight_only"}"#, .eightBit),
+      (
+        #"{"quant_method": "hqq", "skip_modules": ["lm_head"], "quant_config": "#
+          + #"{"weight_quant_params": {"nbits": 4, "group_size": 64, "axis": 1}, "#
+          + #""scale_quant_params": null, "zero_quant_params": null}}"#,
+        .int4(groupSize: 64, groupBits: 32)
+      ),
+      (
+        #"{"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4}, "#
+          + #""zero_quant_params": {"nbits": 8}}}"#, .int4(groupSize: 64, groupBits: 24)
+      ),
+    ])
+  func libraries(config: String, format: WeightFormat) throws {
+    #expect(try parse(config, key: "quantization_config") == format)
+  }
+
+  @Test(
     "a quantization_config says what the weights are",
     arguments: [
       ("null", WeightFormat.sixteenBit),
-      (#"{"quant_method": "fp8", "weight_block_size": [128, 128]}"#, .fp8),
+      (#"{"quant_method": "fp8", "weight_block_size": [128, 128]}"#, .eightBit),
       (
         #"{"quant_method": "fp8", "modules_to_not_convert": ["lm_head", "#
-          + #""model.layers.0.mlp.gate", "model.layers.0.input_layernorm"]}"#, .fp8
+          + #""model.layers.0.mlp.gate", "model.layers.0.input_layernorm"]}"#, .eightBit
       ),
       (#"{"quant_method": "awq"}"#, .int4(groupSize: 128, isSymmetric: false)),
       (
@@ -28,7 +76,7 @@ import Testing
           + #""dynamic": {"-:.*mlp\\.gate\\..*": {}}}"#,
         .int4(groupSize: 128, isSymmetric: false)
       ),
-      (compressed(#"{"num_bits": 8, "type": "float", "strategy": "channel"}"#), .fp8),
+      (compressed(#"{"num_bits": 8, "type": "float", "strategy": "channel"}"#), .eightBit),
       (
         compressed(#"{"num_bits": 4, "type": "int", "symmetric": true, "group_size": 128}"#),
         .int4(groupSize: 128, isSymmetric: true)
@@ -65,7 +113,7 @@ import Testing
     ] {
       let json = #"{"model_type": "gemma3", \#(members)}"#
       let file = SourceFile(path: "m.json", bytes: Array(json.utf8))
-      #expect(try ModelFile.parse(file).architecture.weightFormat == .fp8)
+      #expect(try ModelFile.parse(file).architecture.weightFormat == .eightBit)
     }
   }
 
@@ -83,7 +131,33 @@ import Testing
   static let refused: [(String, String, String)] = [
     ("3", "", "a mapping of `quant_method`"),
     ("{}", ".quant_method", "missing; accepted: `fp8`, `compressed-tensors`, `awq`, `gptq`"),
-    (#"{"quant_method": "bitsandbytes"}"#, ".quant_method", "`bitsandbytes` are not covered"),
+    (#"{"quant_method": "spqr"}"#, ".quant_method", "`spqr` are not covered"),
+    (
+      #"{"quant_method": "bitsandbytes"}"#, ".load_in_4bit",
+      "is false, and so is `load_in_8bit`; accepted: one of them true"
+    ),
+    (
+      #"{"quant_method": "modelopt", "quant_algo": "NVFP4"}"#, ".quant_algo",
+      "weights of `NVFP4` are not covered; accepted: `FP8`"
+    ),
+    (#"{"quant_method": "torchao", "quant_type": "int3"}"#, ".quant_type", "`int3` is unknown"),
+    (
+      #"{"quant_method": "torchao", "quant_type": {"default": {"_type": "Int8WeightOnlyConfig"}, "#
+        + #""lm_head": null}}"#, ".quant_type", "a format for some layers only"
+    ),
+    (
+      #"{"quant_method": "torchao", "quant_type": "int8_weight_only", "#
+        + #""include_input_output_embeddings": true}"#, ".include_input_output_embeddings",
+      "is not covered; accepted: false"
+    ),
+    (
+      #"{"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 2}}}"#,
+      ".quant_config.weight_quant_params.nbits", "weights of 2 bits are not covered"
+    ),
+    (
+      #"{"quant_method": "hqq", "quant_config": {"self_attn.q_proj": {}}}"#,
+      ".quant_config.weight_quant_params", "missing; accepted: one format for all layers"
+    ),
     (#"{"quant_method": "gptq", "bits": 8}"#, ".bits", "weights of 8 bits are not covered"),
     (#"{"quant_method": "gptq", "bits": 4, "lm_head": true}"#, ".lm_head", "a quantised head"),
     (#"{"quant_method": "awq", "group_size": 0}"#, ".group_size", "0 is no group"),

@@ -1,15 +1,17 @@
 /// What a person may have meant by a misspelt word.
 enum Spelling {
-  /// The one of `candidates` closest to `word`: at most a third of the letters (and at least
-  /// two) inserted, deleted, replaced or swapped; nil where none is that close.
-  static func suggestion(for word: String, among candidates: [String]) -> String? {
+  /// The one of `candidates` closest to `word`: at most `edits` letters, else a third of them (and
+  /// at least two), inserted, deleted, replaced or swapped; nil where none is that close.
+  static func suggestion(
+    for word: String, among candidates: [String], within edits: Int? = nil
+  ) -> String? {
     guard word.count <= Limits.nameCharacters else { return nil }
     let folded = folding(word)
     var best: (candidate: String, distance: Int)?
     for candidate in candidates {
       let distance = distance(folded, folding(candidate))
-      guard distance <= max(2, max(word.count, candidate.count) / 3), distance < candidate.count
-      else { continue }
+      let most = edits ?? max(2, max(word.count, candidate.count) / 3)
+      guard distance <= most, distance < candidate.count else { continue }
       if distance < best?.distance ?? .max { best = (candidate, distance) }
     }
     return best?.candidate

@@ -38,6 +38,8 @@ struct ModelFamily: Sendable {
   var kvHeads: Int?
   /// `head_dim` where it is absent; nil: `hidden_size` over `num_attention_heads`.
   var headDim: Int?
+  /// Whether `rope_scaling` makes requests longer than `max_position_embeddings` possible.
+  var stretchesPositions = true
   var tiesEmbeddings = false
   var isGated = true
   var normsPerLayer = 2
@@ -58,7 +60,17 @@ struct ModelFamily: Sendable {
   private static let llama = [
     ModelFamily(
       type: "llama", hiddenSize: 4096, intermediateSize: 11008, layers: 32, queryHeads: 32,
-      vocabSize: 32_000, maxPositions: 2048)
+      vocabSize: 32_000, maxPositions: 2048),
+    // Granite multiplies by constants besides, OLMo 2 norms queries and keys.
+    ModelFamily(
+      type: "granite", hiddenSize: 4096, intermediateSize: 11008, layers: 32, queryHeads: 32,
+      vocabSize: 32_000, maxPositions: 2048),
+    ModelFamily(
+      type: "olmo2", hiddenSize: 4096, intermediateSize: 11008, layers: 32, queryHeads: 32,
+      vocabSize: 50_304, maxPositions: 2048),
+    ModelFamily(
+      type: "seed_oss", hiddenSize: 4096, intermediateSize: 27648, layers: 64, queryHeads: 80,
+      vocabSize: 155_136, maxPositions: 524_288, kvHeads: 8, headDim: 128),
   ]
 
   private static let qwen = [
@@ -102,7 +114,8 @@ struct ModelFamily: Sendable {
       normsPerLayer: 4, windows: .allButEach(2)),
     ModelFamily(
       type: "gemma3_text", hiddenSize: 2304, intermediateSize: 9216, layers: 26, queryHeads: 8,
-      vocabSize: 262_208, maxPositions: 131_072, kvHeads: 4, headDim: 256, tiesEmbeddings: true,
+      vocabSize: 262_208, maxPositions: 131_072, kvHeads: 4, headDim: 256,
+      stretchesPositions: false, tiesEmbeddings: true,
       normsPerLayer: 4, windows: .allButEach(6)),
   ]
 

@@ -12,11 +12,11 @@ struct ModelReader {
     else { return nil }
     let file = ModelFields(config: config, isNested: false)
     refuseForeignExperts(fields, family)
+    refuseForeignAttention(fields)
     let hiddenSize = fields.size(
       "hidden_size", upTo: Limits.hiddenSize, absent: family.hiddenSize)
     let vocabSize = fields.size("vocab_size", upTo: Limits.vocabSize, absent: family.vocabSize)
-    let maxPositions = fields.size(
-      "max_position_embeddings", upTo: Limits.tokens, absent: family.maxPositions)
+    let maxPositions = PositionReader(fields: fields, family: family).maxPositions()
     let heads = heads(fields, family, hiddenSize: hiddenSize)
     let layerGroups = LayerReader(fields: fields, family: family)
       .groups(maxPositions: maxPositions)
@@ -71,9 +71,13 @@ struct ModelReader {
       return nil
     }
     if let family = ModelFamily.covered.first(where: { $0.type == type }) { return family }
-    let advice = Spelling.advice(
-      for: type, among: known, accepted: "decoders with attention in every layer, \(accepted)")
-    cursor.refuse("\(Escaping.quoted(type)) is not covered\(advice)")
+    // Another digit or a few other letters are another model, not a misspelling.
+    let meant = Spelling.suggestion(for: type, among: known, within: 1).flatMap { known in
+      known.filter(\.isNumber) == type.filter(\.isNumber) ? "did you mean `\(known)`? " : nil
+    }
+    cursor.refuse(
+      "\(Escaping.quoted(type)) is not covered; \(meant ?? "")accepted: decoders with attention in "
+        + "every layer, \(accepted)")
     return nil
   }
 
@@ -87,6 +91,15 @@ struct ModelReader {
     for key in ["num_experts", "num_local_experts"] {
       fields.value(key)?.refuse("a `\(family.type)` has no experts; accepted: null")
     }
+  }
+
+  /// What no family has, but some files of one.
+  private func refuseForeignAttention(_ fields: ModelFields) {
+    if let cursor = fields.value("alibi"), !cursor.isBare("false") {
+      cursor.refuse("attention with linear biases (ALiBi) is not covered; accepted: false")
+    }
+    fields.value("num_key_value_heads_per_layer")?.refuse(
+      "layers whose numbers of KV heads differ are not covered; accepted: null")
   }
 
   // MARK: Fields

@@ -17,9 +17,9 @@ enum UncoveredModels {
       recurrent,
       [
         "bamba", "falcon_h1", "falcon_mamba", "granitemoehybrid", "jamba", "kimi_linear", "lfm2",
-        "lfm2_moe", "mamba", "mamba2", "minimax", "nemotron_h", "olmo_hybrid", "qwen3_5",
-        "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next", "recurrent_gemma", "rwkv",
-        "zamba", "zamba2",
+        "lfm2_moe", "mamba", "mamba2", "minimax", "nemotron_h", "olmo_hybrid",
+        "phi4flash", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next",
+        "recurrent_gemma", "rwkv", "zamba", "zamba2",
       ]
     ),
     (
@@ -43,7 +43,32 @@ enum UncoveredModels {
     ),
     (
       "its `config.json` names the parts of its layers in a way of its own",
-      ["bloom", "chatglm", "dbrx", "falcon", "gpt2", "gptj", "mpt", "opt"]
+      [
+        "bloom", "chatglm", "codegen", "dbrx", "exaone", "falcon", "gpt2", "gpt_bigcode", "gpt_neo",
+        "gptj", "jais", "mpt", "opt", "phi-msft", "phixtral", "qwen",
+      ]
+    ),
+    (
+      "its experts, or others beside them, stand under keys of its own",
+      [
+        "arctic", "bailing_moe", "deepseek", "dots1", "ernie4_5_moe", "flex_olmo", "glm4_moe",
+        "granitemoe", "granitemoeshared", "grok-1", "hunyuan_v1_moe", "jetmoe", "minimax_m2",
+        "olmoe",
+      ]
+    ),
+    ("its weights have three values", ["bitnet"]),
+    ("its layers differ in their heads and widths", ["deci", "nemotron-nas", "openelm"]),
+    (
+      "attention and MLP of its layers stand side by side",
+      ["cohere", "cohere2", "gpt_neox"]
+    ),
+    (
+      "its layers are not quite those of a family that is read",
+      [
+        "afmoe", "apertus", "arcee", "baichuan", "ernie4_5", "exaone4", "glm", "glm4", "helium",
+        "hunyuan_v1_dense", "internlm", "internlm2", "internlm3", "minicpm", "ministral",
+        "nemotron", "olmo", "olmo3", "persimmon", "smollm3", "stablelm", "starcoder2", "xverse",
+      ]
     ),
   ]
 

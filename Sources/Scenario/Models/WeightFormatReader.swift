@@ -4,7 +4,10 @@ import CostModel
 struct WeightFormatReader {
   let log: DiagnosticLog
 
-  static let methods = ["fp8", "compressed-tensors", "awq", "gptq"]
+  static let methods = [
+    "fp8", "compressed-tensors", "awq", "gptq", "fbgemm_fp8", "modelopt", "bitsandbytes", "torchao",
+    "hqq",
+  ]
 
   /// Nil with an error where the format is not covered.
   func format(_ cursor: Cursor) -> WeightFormat? {
@@ -23,32 +26,38 @@ struct WeightFormatReader {
     }
     guard namesNoProjection(fields) else { return nil }
     switch method {
-    case "fp8": return .fp8
+    case "fp8", "fbgemm_fp8": return .eightBit
     case "awq":
       let hasZeros = fields.boolean("zero_point", absent: true)
       return fourBits(fields, isSymmetric: hasZeros.map { !$0 })
     case "gptq":
       guard leavesHead(fields) else { return nil }
       return fourBits(fields, isSymmetric: fields.boolean("sym", absent: true))
+    case "modelopt": return modelopt(fields)
+    case "bitsandbytes": return bitsAndBytes(fields)
+    case "torchao": return torchao(fields)
+    case "hqq": return hqq(fields)
     default: return compressed(fields)
     }
   }
 
   /// AWQ and GPTQ.
   private func fourBits(_ fields: ModelFields, isSymmetric: Bool?) -> WeightFormat? {
-    if let cursor = fields.value("bits") {
-      guard let bits = cursor.integer(in: 1...16) else { return nil }
-      guard bits == 4 else {
-        cursor.refuse("weights of \(bits) bits are not covered; accepted: 4")
-        return nil
-      }
-    }
-    guard let isSymmetric, let group = groupSize(fields, absent: 128) else { return nil }
+    guard areFour(fields.value("bits")), let isSymmetric, let group = groupSize(fields, absent: 128)
+    else { return nil }
     return .int4(groupSize: group > 0 ? group : nil, isSymmetric: isSymmetric)
   }
 
+  /// Whether weights have four bits, as they have where nothing says how many.
+  func areFour(_ cursor: Cursor?) -> Bool {
+    guard let cursor else { return true }
+    guard let bits = cursor.integer(in: 1...16) else { return false }
+    if bits != 4 { cursor.refuse("weights of \(bits) bits are not covered; accepted: 4") }
+    return bits == 4
+  }
+
   /// The weights of a row that share a scale; -1: all.
-  private func groupSize(_ fields: ModelFields, absent: Int) -> Int? {
+  func groupSize(_ fields: ModelFields, absent: Int) -> Int? {
     let key = "group_size"
     guard let size = fields.integer(key, in: -1...Limits.intermediateSize, absent: absent) else {
       return nil
@@ -85,7 +94,7 @@ struct WeightFormatReader {
     let size = groupSize(scheme, absent: -1)
     guard let bits, let type, let isSymmetric, let size else { return nil }
     switch (bits, type) {
-    case (8, "float"): return .fp8
+    case (8, "float"): return .eightBit
     case (4, "int"): return .int4(groupSize: size > 0 ? size : nil, isSymmetric: isSymmetric)
     default:
       scheme.refuse(
@@ -138,7 +147,9 @@ struct WeightFormatReader {
   /// Modules that stay at 16 bits have to be those that do so here: head, embedding, norms,
   /// routers, and what belongs to images.
   private func namesNoProjection(_ fields: ModelFields) -> Bool {
-    for key in ["modules_to_not_convert", "ignored_layers", "ignore"] {
+    for key in [
+      "modules_to_not_convert", "ignored_layers", "ignore", "llm_int8_skip_modules", "skip_modules",
+    ] {
       guard let cursor = fields.value(key) else { continue }
       guard let items = cursor.items(accepted: "a list of modules") else { return false }
       for item in items {

@@ -41,14 +41,25 @@ enum SchemaKeys {
     "num_local_experts", "num_experts_per_tok", "moe_intermediate_size",
     "shared_expert_intermediate_size", "decoder_sparse_step", "mlp_only_layers",
     "quantization_config", "compression_config", "_name_or_path", "kv_lora_rank",
-    "is_encoder_decoder",
+    "is_encoder_decoder", "max_sequence_length", "rope_scaling", "rope_parameters", "alibi",
+    "num_key_value_heads_per_layer",
   ]
+  /// What is read of its `rope_scaling` or `rope_parameters`.
+  static let ropeScaling = ["rope_type", "type", "factor", "original_max_position_embeddings"]
   /// What is read of its `quantization_config`.
   static let quantization = [
     "quant_method", "bits", "group_size", "zero_point", "sym", "lm_head",
     "modules_to_not_convert", "ignored_layers", "ignore", "dynamic", "config_groups",
-    "sparsity_config",
+    "sparsity_config", "quant_algo", "load_in_4bit", "load_in_8bit", "bnb_4bit_use_double_quant",
+    "llm_int8_skip_modules", "quant_type", "quant_type_kwargs", "include_input_output_embeddings",
+    "quant_config", "skip_modules",
   ]
+  /// What is read of a torchao type that is a mapping, and of what stands in it.
+  static let torchaoTypes = ["default"]
+  static let torchaoType = ["_type", "_data"]
+  /// What is read of HQQ's `quant_config`, and of what stands in it.
+  static let hqq = ["weight_quant_params", "scale_quant_params", "zero_quant_params"]
+  static let groupedWeights = ["nbits", "group_size"]
   static let quantizationGroup = ["targets", "weights"]
   static let quantizationWeights = ["num_bits", "type", "symmetric", "group_size"]
 
@@ -97,7 +108,8 @@ enum SchemaKeys {
   /// All of them.
   static let all: Set<String> = Set(
     scenario + device + derive + link + kvCache + engine + hostOverhead + workload + client
-      + arrivals + lengths + uniform + reference + model + quantization + quantizationGroup
-      + quantizationWeights + profile + profileDevice + residual + uncertainty
+      + arrivals + lengths + uniform + reference + model + quantization + ropeScaling
+      + quantizationGroup + quantizationWeights + torchaoTypes + torchaoType + hqq + groupedWeights
+      + profile + profileDevice + residual + uncertainty
       + operators.flatMap(\.keys) + anyMeasurement + dataSheet + linkFile + linkDevice + linkPoint)
 }

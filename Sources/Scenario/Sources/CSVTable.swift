@@ -44,10 +44,12 @@ struct CSVTable {
     self.log = log
   }
 
+  /// Whether the header names a column.
+  func hasColumn(_ column: String) -> Bool { columns.contains { $0 == column } }
+
   /// Whether a row says nothing in an optional column: the table lacks it, or the field is empty.
   func isBlank(_ row: Row, _ column: String) -> Bool {
-    guard columns.contains(where: { $0 == column }) else { return true }
-    return row.fields[index(column)].isEmpty
+    !hasColumn(column) || row.fields[index(column)].isEmpty
   }
 
   /// The word in a column.

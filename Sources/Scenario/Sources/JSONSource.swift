@@ -125,12 +125,14 @@ struct JSONSource {
     }
   }
 
-  /// A number, `true`, `false` or `null`.
+  /// A number, `true`, `false` or `null`; or what Python's `json` writes for numbers that JSON has
+  /// no word for, which no reader takes for a number.
   private mutating func bareWord() throws(SyntaxError) -> String {
     let start = index
     while let byte = peek, isWordByte(byte) { index += 1 }
     let word = String(decoding: bytes[start..<index], as: UTF8.self)
-    guard ["true", "false", "null"].contains(word) || PlainNumber(word) != nil else {
+    let words = ["true", "false", "null", "NaN", "Infinity", "-Infinity"]
+    guard words.contains(word) || PlainNumber(word) != nil else {
       index = start
       if peek == nil { throw error("the file ends in the middle of a value") }
       throw error("a value is wanted here: text in quotes, a number, true, false, null, [ or {")

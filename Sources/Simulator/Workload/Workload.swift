@@ -72,6 +72,26 @@ public struct Workload: Hashable, Sendable {
     self.requests = requests
     self.client = client
   }
+
+  /// Tokens that the shortest request the workload can make puts into the cache: all but the last
+  /// that it produces. O(requests) where a trace says.
+  public var shortestCachedTokens: Int {
+    func tokens(_ lengths: Lengths, _ traced: (RequestTrace) -> Int32) -> Int {
+      switch (lengths, arrivals) {
+      case (.fixed(let tokens), _): tokens
+      case (.uniform(let range), _): range.lowerBound
+      case (.fromTrace, .replay(let trace, _)): Int(traced(trace))
+      case (.fromTrace, _): preconditionFailure("lengths from a trace stand with its replay")
+      }
+    }
+    let isTraced = promptTokens == .fromTrace || outputTokens == .fromTrace
+    return (0..<(isTraced ? requests : 1)).reduce(.max) { least, index in
+      min(
+        least,
+        tokens(promptTokens) { $0.promptTokens[index] }
+          + tokens(outputTokens) { $0.outputTokens[index] } - 1)
+    }
+  }
 }
 
 /// Requests as they were recorded somewhere: arrival times and lengths.
