@@ -43,7 +43,7 @@ import Testing
       lastLevelCacheBytes: 5, driver: name, kernelVersion: name, tokenTile: 256)
     let profile = Profile(
       provenance: .measured, device: device, measuredAtUTC: "2026-01-01T00:00:00.5Z",
-      blockSize: 1, readBytesPerSecond: 1, measurements: good.measurements)
+      blockSize: 1, readBytesPerSecond: 420_000_000_000, measurements: good.measurements)
     let text = ProfileFile.encode(profile)
     let loaded = try ProfileFile.parse(SourceFile(path: "p", bytes: Array(text.utf8)))
     #expect(loaded.profile == profile)
