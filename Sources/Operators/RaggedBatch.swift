@@ -1,5 +1,3 @@
-import Glibc
-
 /// The contexts of a decode batch that is known by its size, its mean and its longest context.
 ///
 /// Batches of a server are spread in all ways. This one stands for those with its three numbers, so
@@ -36,25 +34,35 @@ public struct RaggedBatch: Hashable, Sendable {
     let reach = Double(longest - 1)
     // What the others have beyond a token each.
     let total = Double(sequences * (context - 1) - (longest - 1))
-    func heights(_ power: Double) -> [Double] {
-      (1...others).map { reach * pow(Double($0) / Double(sequences), power) }
-    }
-    // Their sum falls with the power, from all as long as the longest to none longer than a token.
-    var (low, high) = (0.0, 1.0)
-    while heights(high).reduce(0, +) > total, high < 1e6 { (low, high) = (high, 2 * high) }
-    for _ in 0..<60 {
-      let middle = (low + high) / 2
-      if heights(middle).reduce(0, +) > total { low = middle } else { high = middle }
-    }
+    let heights = powers(ofFirst: others, while: { reach * $0.reduce(0, +) > total })
     // Rounded by their running sum, so that no token is lost.
     var (sum, given) = (0.0, 0)
-    var contexts = heights(high).map { height in
-      sum += height
+    var contexts = heights.map { height in
+      sum += reach * height
       let extra = Int(sum.rounded()) - given
       given += extra
       return 1 + extra
     }
     contexts[others - 1] += Int(total) - given
     return contexts + [longest]
+  }
+
+  /// The shares `i/n` of the first `count` sequences to the largest power at which `exceeds` still
+  /// holds. They fall with the power, from all 1 to all 0.
+  ///
+  /// The power is put together from 2^m, ..., 2, 1, 1/2, ... by products, squares and square roots,
+  /// which give the same on every machine.
+  private func powers(ofFirst count: Int, while exceeds: ([Double]) -> Bool) -> [Double] {
+    let shares = (1...count).map { Double($0) / Double(sequences) }
+    var doublings = [shares]
+    while let last = doublings.last, exceeds(last) { doublings.append(last.map { $0 * $0 }) }
+    var factors: [Double] = []
+    var powers = [Double](repeating: 1, count: count)
+    for _ in 0..<(doublings.count + Double.significandBitCount) {
+      factors = doublings.popLast() ?? factors.map { $0.squareRoot() }
+      let product = zip(powers, factors).map(*)
+      if exceeds(product) { powers = product }
+    }
+    return powers
   }
 }

@@ -50,7 +50,7 @@ struct DeviceReader {
     guard let keys = cursor.mapping(keys: SchemaKeys.derive) else { return nil }
     let from = keys.required("from", accepted: DeviceReader.path)
     let device = keys.required("device", accepted: accepted)
-    let source = keys.required("source", accepted: accepted)
+    let source = keys.optional("source")
     let words = (
       from?.nonEmptyText(accepted: DeviceReader.path), device?.nonEmptyText(accepted: accepted),
       source?.nonEmptyText(accepted: accepted)
@@ -58,22 +58,29 @@ struct DeviceReader {
     guard let from, let relative = words.0 else { return nil }
     let path = SourceFile.path(relative, in: folder)
     let profile = read(path, at: from)
-    guard let device, let source, let targetWord = words.1, let sourceWord = words.2 else {
-      return nil
+    guard let device, let targetWord = words.1, source == nil || words.2 != nil,
+      !keys.isMisspelt("source")
+    else { return nil }
+    let (shelf, folder) = (DataSheetShelf(beside: [path]), folder)
+    let target = sheet(at: device) { () throws(ScenarioError) in
+      try shelf.read(targetWord, in: folder)
     }
-    let target = sheet(targetWord, at: device, profilePath: path)
     // One file has its errors once.
-    let origin =
-      sourceWord == targetWord ? target : sheet(sourceWord, at: source, profilePath: path)
+    if target == nil, words.2 == targetWord { return nil }
+    let origin = sheet(at: source ?? cursor) { () throws(ScenarioError) in
+      if let profile { return try shelf.source(words.2, of: profile, in: folder) }
+      guard let word = words.2 else { return nil }
+      return try shelf.read(word, in: folder)
+    }
     guard let profile, let target, let origin else { return nil }
     return ProfileFile.derived(from: profile, source: origin, target: target)
   }
 
   private mutating func sheet(
-    _ word: String, at cursor: Cursor, profilePath: String
+    at cursor: Cursor, _ body: () throws(ScenarioError) -> DataSheet?
   ) -> DataSheet? {
     do throws(ScenarioError) {
-      return try DataSheetFile.read(word, in: folder, besideProfile: profilePath)
+      return try body()
     } catch {
       diagnosticsOfOtherFiles += cursor.refuse(file: error)
       return nil

@@ -44,7 +44,8 @@ struct CalibrateCommand: ParsableCommand {
   func run() throws {
     try output.check()
     let (result, residuals) = try measure()
-    try output.write(ProfileFile.encode(result.profile, residuals: residuals))
+    try output.write(
+      result.profile, residuals: residuals, madeFrom: result.profile.device.name)
     try printResult(
       CalibrationTable(
         result.profile, residuals: residuals, skippedPoints: result.skippedPoints

@@ -1,5 +1,7 @@
 import ArgumentParser
+import CostModel
 import Foundation
+import Scenario
 
 /// The profile that a command writes, whole or not at all.
 struct OutputFile: ParsableArguments {
@@ -22,8 +24,15 @@ struct OutputFile: ParsableArguments {
     }
   }
 
-  /// Writes it.
-  func write(_ text: String) throws {
+  /// Writes it, once it was read back.
+  ///
+  /// - Parameters:
+  ///   - residuals: those of the profile, for people to read.
+  ///   - input: what it was made from, which errors are about.
+  func write(_ profile: Profile, residuals: [Residuals] = [], madeFrom input: String) throws {
+    let text = try readingInput { () throws(ScenarioError) in
+      try ProfileFile.readableText(profile, residuals: residuals, madeFrom: input)
+    }
     do {
       try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {

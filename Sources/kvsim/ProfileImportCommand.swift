@@ -24,18 +24,19 @@ struct ProfileImportCommand: ParsableCommand {
     @Option(
       help: ArgumentHelp(
         "Of a table: the device's data sheet, for its memory and bandwidth: an id of those in "
-          + "data-sheets/ beside the profile, or a path.",
+          + "data-sheets/ beside the profile, beside the table or in Scenarios/devices, or a path.",
         valueName: "id"))
     var dataSheet: String?
 
     @Option(help: "Of a table: bandwidth of a plain read, in GB/s; by default the data sheet's.")
     var readBandwidth: Double?
 
-    @Option(help: "Of a table: tokens per page of the kernels.")
-    var blockSize = 16
+    @Option(help: "Of a table: tokens per page of the kernels; by default 16.")
+    var blockSize: Int?
 
-    @Option(help: "Of a table: bytes of scale and zero of a vector in four-bit formats.")
-    var metadataBytesPerVector = 4
+    @Option(
+      help: "Of a table: bytes of scale and zero of a vector in four-bit formats; by default 4.")
+    var metadataBytesPerVector: Int?
 
     @Flag(help: "Of a table: the prompts of a step share one launch of attention.")
     var chunksShareLaunch = false
@@ -53,13 +54,25 @@ struct ProfileImportCommand: ParsableCommand {
       if let readBandwidth, !(0.001...1e9).contains(readBandwidth) {
         throw ValidationError("--read-bandwidth takes GB/s, a number from 0.001 to 1000000000.")
       }
-      guard (1...Limits.blockSize).contains(blockSize) else {
+      guard (1...Limits.blockSize).contains(blockSize ?? 16) else {
         throw ValidationError("--block-size takes a whole number from 1 to \(Limits.blockSize).")
       }
-      guard (1...Limits.metadataBytes).contains(metadataBytesPerVector) else {
+      guard (1...Limits.metadataBytes).contains(metadataBytesPerVector ?? 4) else {
         throw ValidationError(
           "--metadata-bytes-per-vector takes a whole number from 1 to \(Limits.metadataBytes).")
       }
+    }
+
+    /// The options that are given.
+    var given: [String] {
+      let options: [(name: String, isGiven: Bool)] = [
+        ("--data-sheet", dataSheet != nil), ("--read-bandwidth", readBandwidth != nil),
+        ("--block-size", blockSize != nil),
+        ("--metadata-bytes-per-vector", metadataBytesPerVector != nil),
+        ("--chunks-share-launch", chunksShareLaunch), ("--device-name", deviceName != nil),
+        ("--software", software != nil), ("--measured-at", measuredAt != nil),
+      ]
+      return options.filter(\.isGiven).map(\.name)
     }
   }
 
@@ -89,6 +102,10 @@ struct ProfileImportCommand: ParsableCommand {
       throw ValidationError(
         "A table needs --data-sheet, such as nvidia-h200-sxm, for the device's memory.")
     }
+    if form == .llmservingsim, !table.given.isEmpty {
+      throw ValidationError(
+        "\(table.given.joined(separator: ", ")): of a table alone; a folder says this itself.")
+    }
   }
 
   private var form: Form {
@@ -110,18 +127,18 @@ struct ProfileImportCommand: ParsableCommand {
         return (imported.profile, imported.notes)
       }
     }
-    try output.write(ProfileFile.encode(profile))
+    try output.write(profile, madeFrom: path)
     for note in notes { printError("kvsim: warning: \(note)") }
     output.announce()
   }
 
   private func context() throws(ScenarioError) -> OperatorTableImport.Context {
-    let sheet = try DataSheetFile.read(
-      table.dataSheet ?? "", in: "", besideProfile: output.path)
+    let shelf = DataSheetShelf(beside: [output.path, path, DataSheetShelf.shipped])
+    let sheet = try shelf.read(table.dataSheet ?? "")
     return OperatorTableImport.Context(
       device: table.deviceName, software: table.software, measured: table.measuredAt,
       sheet: sheet, readBytesPerSecond: table.readBandwidth.map { Int(($0 * 1e9).rounded()) },
-      blockSize: table.blockSize, metadataBytesPerVector: table.metadataBytesPerVector,
+      blockSize: table.blockSize ?? 16, metadataBytesPerVector: table.metadataBytesPerVector ?? 4,
       chunksShareLaunch: table.chunksShareLaunch)
   }
 }

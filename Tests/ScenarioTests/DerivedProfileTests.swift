@@ -22,9 +22,14 @@ struct DerivedProfileTests {
     of: "  profile: profile.json",
     with: "  derive:\n    from: profile.json\n    device: made-up\n    source: sheets/other.json")
 
+  /// The fixture's profile, of a GPU: a plain read gives 42 GB/s.
+  private static let profile = BadProfileTests.signed(
+    Fixture.profile.replacingOccurrences(of: "\"cpu\"", with: "\"vulkan\""))
+
   /// The good scenario of a derived device, with `made-up` and `another` on the shelf.
   private func fixture(_ scenario: String = good, sheet: String = sheet) throws -> Fixture {
     let fixture = try Fixture()
+    try fixture.write("profile.json", DerivedProfileTests.profile)
     for folder in ["data-sheets", "sheets"] {
       try FileManager.default.createDirectory(
         atPath: fixture.folder + folder, withIntermediateDirectories: true)
@@ -88,7 +93,10 @@ struct DerivedProfileTests {
       "no mapping",
       good.components(separatedBy: "derive:")[1].components(separatedBy: "kv_")[0], " x\n",
       "7:11", "`from`, `device`, `source`"),
-    BadInput("no source", "    source: sheets/other.json\n", "", "8:5", "source: missing", "id"),
+    BadInput(
+      "no source, and no sheet named like the device", "    source: sheets/other.json\n", "", "8:5",
+      "profile.json` is of `Synthetic \"one\"`, which no data sheet is named like",
+      "say with `source`", "accepted: another, made-up, a path"),
     BadInput("unknown key", "source:", "sources:", "10:5", "mean `source`?"),
     BadInput(
       "no such profile", "from: profile.json", "from: no.json", "8:11",
@@ -130,7 +138,66 @@ struct DerivedProfileTests {
     BadInput("rate of 1e15", "989500000000000", "1e15", "6:23", "digits only"),
     BadInput("misspelt", "flops_", "flop_", "6:3", "mean `flops_per_second`?"),
     BadInput("no source", "\"a leaflet\"", "null", "7:13", "the document's title"),
+    BadInput("empty source", "\"a leaflet\"", "\"\"", "7:13", "empty text", "the document's title"),
   ]
+
+  private static let noSource = good.replacingOccurrences(
+    of: "    source: sheets/other.json\n", with: "")
+
+  /// A data sheet of this name.
+  private static func sheet(named name: String) -> String {
+    sheet.replacingOccurrences(of: "Made up", with: name)
+  }
+
+  @Test("without a source, the one data sheet that is named like the device is it")
+  func sourceByName() throws {
+    let fixture = try fixture(DerivedProfileTests.noSource)
+    defer { fixture.remove() }
+    let longer = DerivedProfileTests.sheet(named: "Synthetic-ONE SXM")
+      .replacingOccurrences(of: "\": 2000", with: "\": 4000")
+    try fixture.write("data-sheets/longer.json", longer)
+    try fixture.write("data-sheets/other.json", DerivedProfileTests.sheet(named: "Synthetic Ones"))
+    let profile = try fixture.load().profile
+    let source = try DataSheetFile.read(path: fixture.folder + "data-sheets/longer.json")
+    let target = try DataSheetFile.read(path: fixture.folder + "data-sheets/made-up.json")
+    #expect(profile == Fixture.syntheticProfile.derived(from: source, to: target))
+    // A second one that has all its words: it has to be said which. The whole name wins.
+    try fixture.write("data-sheets/pcie.json", DerivedProfileTests.sheet(named: "Synthetic One P"))
+    let errors = fixture.errors()
+    #expect(errors.count == 1 && errors[0].contains("`longer`, `pcie` are named like"), "\(errors)")
+    try fixture.write("data-sheets/exact.json", DerivedProfileTests.sheet(named: "Synthetic One"))
+    #expect(fixture.errors().isEmpty)
+  }
+
+  @Test("a source whose memory is slower than the profile's plain read is not the device's")
+  func slowSource() throws {
+    let fixture = try fixture()
+    defer { fixture.remove() }
+    func errors(bandwidth: String) throws -> [String] {
+      try fixture.write(
+        "sheets/other.json",
+        DerivedProfileTests.sheet.replacingOccurrences(of: "2000000000000", with: bandwidth))
+      return fixture.errors()
+    }
+    // 42 GB/s are 1.1 times 38.18.
+    #expect(try errors(bandwidth: "38190000000").isEmpty)
+    let slow = try errors(bandwidth: "38170000000")
+    #expect(slow.count == 1, "\(slow)")
+    #expect(
+      slow[0].hasPrefix(
+        "scenario.yaml:10:13: error: device.derive.source: `sheets/other.json` is not the data "
+          + "sheet of the profile's device, Synthetic \"one\": a plain read gives 42000000000"),
+      "\(slow)")
+  }
+
+  @Test("times of a CPU are not scaled by data sheets of GPUs")
+  func cpu() throws {
+    let fixture = try fixture()
+    defer { fixture.remove() }
+    try fixture.write("profile.json", Fixture.profile)
+    let errors = fixture.errors()
+    #expect(errors.count == 1 && errors[0].contains("is the profile of a CPU"), "\(errors)")
+  }
 
   @Test("what a profile says of its derivation goes with `derived` alone")
   func derivationOfProfiles() throws {
@@ -154,8 +221,8 @@ struct DerivedProfileTests {
 
   @Test("every shipped data sheet is read, and stands in the folder's README")
   func shipped() throws {
-    let shelf = DataSheetFile.shelf(besideProfile: Shipped.folder + "devices/nvidia-h200.json")
-    let ids = DataSheetFile.ids(in: shelf)
+    let shelf = DataSheetShelf(beside: [Shipped.folder + "devices/nvidia-h200.json"])
+    let ids = shelf.ids
     #expect(
       ids == [
         "amd-mi300x", "nvidia-a100-40gb-sxm", "nvidia-a100-80gb-sxm", "nvidia-b200",
@@ -164,8 +231,21 @@ struct DerivedProfileTests {
       ])
     let readme = try String(
       contentsOfFile: Shipped.folder + "devices/README.md", encoding: .utf8)
+    for (profile, id) in [
+      ("nvidia-h200", "nvidia-h200-sxm"), ("nvidia-h200-saw-int4", "nvidia-h200-sxm"),
+      ("nvidia-rtx4090-vllm", "nvidia-rtx-4090"),
+    ] {
+      let loaded = try ProfileFile.read(path: Shipped.folder + "devices/\(profile).json")
+      #expect(try shelf.source(nil, of: loaded) == shelf.read(id))
+      // Steps of real kernels are steeper where arithmetic is scaled and launches are not.
+      for target in ids {
+        let derived = ProfileFile.derived(
+          from: loaded, source: try shelf.source(id, of: loaded), target: try shelf.read(target))
+        #expect(try ProfileFile.readableText(derived.profile, madeFrom: profile) == derived.text)
+      }
+    }
     for id in ids {
-      let sheet = try DataSheetFile.read(path: "\(shelf)/\(id).json")
+      let sheet = try shelf.read(id)
       // Operations a byte: between 100 and 500 of every matrix unit of these years.
       let balance = Double(sheet.flopsPerSecond) / Double(sheet.bytesPerSecond)
       #expect((100...500).contains(balance), "\(id): \(balance)")

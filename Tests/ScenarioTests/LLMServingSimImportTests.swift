@@ -20,12 +20,12 @@ final class LLMServingSimImportTests {
   }
 
   /// 4 query heads and 2 KV heads of 16, hidden size 64, MLP 128, vocabulary 1000.
-  private static let model = ModelArchitecture(
+  static let model = ModelArchitecture(
     name: "m", hiddenSize: 64, intermediateSize: 128, layers: 2,
     heads: HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16), vocabSize: 1000,
     maxPositions: 4096, tiesEmbeddings: false)
 
-  private static let files = [
+  static let files = [
     "profile-meta.yaml": """
     vllm_version: 0.19.0
     cuda_version: '12.8'

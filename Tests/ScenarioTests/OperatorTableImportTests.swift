@@ -121,9 +121,10 @@ final class OperatorTableImportTests {
     #expect(points.map(\.shape) == expected.map(\.0))
     #expect(points.map(\.timesNs) == expected.map { [$0.1] })
     #expect(points.allSatisfy { !$0.isHeldOut })
-    #expect(result.notes.count == 2)
-    #expect(result.notes[0].hasPrefix("rotary: "))
-    #expect(result.notes[1].hasPrefix("all_reduce: left out"))
+    #expect(result.notes.count == 3)
+    #expect(result.notes[0].hasPrefix("kv_dequantise: the table has no times of it with"))
+    #expect(result.notes[1].hasPrefix("rotary: "))
+    #expect(result.notes[2].hasPrefix("all_reduce: left out"))
   }
 
   @Test("The device is the table's, its memory and bandwidth the data sheet's")
@@ -155,7 +156,8 @@ final class OperatorTableImportTests {
 
   @Test("Of a device's share the heads are those of the share")
   func share() throws {
-    let profile = try read(Self.json, degree: 2).profile
+    let narrow = Self.json.replacingOccurrences(of: "\"width\": 128", with: "\"width\": 64")
+    let profile = try read(narrow, degree: 2).profile
     let heads = Set(profile.measurements.compactMap(\.shape.heads))
     #expect(heads.contains(HeadGeometry(queryHeads: 2, kvHeads: 1, headDim: 16)))
     #expect(try errors(Self.json, degree: 3)[0].contains("3 does not divide"))
@@ -183,7 +185,7 @@ final class OperatorTableImportTests {
       })
     #expect(
       try change("attention_prefill", "attention_other").contains {
-        $0.contains("no measurement of `prefill_attention`")
+        $0.contains("no measurement of `prefill_attention` (`op` `attention_prefill`); a fit needs")
       })
     #expect(try change("\"device\": \"Some GPU\", ", "")[0].contains("--device-name"))
     #expect(
@@ -194,6 +196,129 @@ final class OperatorTableImportTests {
         Self.csv.replacingOccurrences(of: "linear,1,64", with: "linear,1,x"),
         Self.context(device: "D", software: "S", measured: "2026-11-23"))[0]
         .hasPrefix("table:2:10: error: rows[0].k: "))
-    #expect(try errors("[]")[0].contains("the header lacks `op`"))
+    #expect(try errors("op2\n")[0].contains("the header lacks `op`"))
+  }
+
+  @Test("Rows that stand twice are refused with both places; layers of other names are two rows")
+  func duplicates() throws {
+    func with(_ row: String) throws -> [String] {
+      try errors(Self.json.replacingOccurrences(of: "\n ]}", with: ",\n  \(row)\n ]}"))
+    }
+    let linear = "{\"op\": \"linear\", \"m\": 1, \"k\": 64, \"n\": 128, \"us\": 10"
+    let twice = "the same operator and sizes stand in line"
+    #expect(
+      try with(linear + ", \"name\": \"qkv\"}") == [
+        "table:16:3: error: rows[11]: \(twice) 4; accepted: one row for each"
+      ])
+    #expect(try with(linear + ", \"name\": \"other\"}").isEmpty)
+    #expect(
+      try with("{\"op\": \"rms_norm\", \"m\": 8, \"us\": 4}")[0].contains("\(twice) 11"))
+    #expect(
+      try with("{\"op\": \"attention_prefill\", \"query\": 32, \"us\": 4}").allSatisfy {
+        $0.contains("\(twice) 7")
+      })
+    let times = "\"tokens\": 3, \"bf16_us\": 4"
+    #expect(
+      try errors(Self.json.replacingOccurrences(of: times, with: times + ", \"fp16_us\": 4")) == [
+        "table:8:36: error: rows[3].bf16_us: does not go with `fp16_us`: both are of 16 bits"
+      ])
+  }
+
+  @Test("A table of another model is refused with what its rows should be")
+  func otherModel() throws {
+    #expect(
+      try errors(Self.json.replacingOccurrences(of: "\"k\": 64", with: "\"k\": 96")) == [
+        "table:4:3: error: rows[0]: no `linear` of the table is of a layer of m, whose `k` x `n` "
+          + "are 64 x 128, 64 x 64, 64 x 256, 128 x 64, 64 x 1000; pass the model whose layers "
+          + "were timed"
+      ])
+    let wide = Self.json.replacingOccurrences(of: "\"width\": 128", with: "\"width\": 256")
+    #expect(
+      try errors(wide) == [
+        "table:13:39: error: rows[8].width: the table's `silu_mul` are of width 256; accepted: "
+          + "128, the width in m"
+      ])
+  }
+
+  @Test("Rows of another width than the model's are left out with a note")
+  func otherWidths() throws {
+    let heads = ",\n  {\"op\": \"rms_norm\", \"m\": 1, \"width\": 16, \"us\": 99}\n ]}"
+    let result = try read(Self.json.replacingOccurrences(of: "\n ]}", with: heads))
+    #expect(try result.profile == read(Self.json).profile)
+    #expect(
+      result.notes.contains("rms_norm: rows of width 16 left out, because those of m are of 64"))
+  }
+
+  @Test("In a table of 16 bits alone, one time of a prompt stands for these")
+  func sixteenBits() throws {
+    let json = Self.json.replacingOccurrences(
+      of: ", \"int4_us\": 5, \"int4_rotated_us\": 5.5", with: ""
+    ).replacingOccurrences(of: ",\n   \"int4_us\": 6, \"int4_rotated_us\": 6.5", with: "")
+    let profile = try read(json).profile
+    #expect(Set(profile.measurements.compactMap(\.shape.format)) == [.fp16])
+    #expect(profile.measurements.filter { $0.shape.kind == .prefillAttention }.count == 1)
+    #expect(profile.measurements.allSatisfy { $0.shape.kind != .gather })
+  }
+
+  @Test("A time of reading back with the rotation undone is that of the rotated format")
+  func rotated() throws {
+    let row = "{\"op\": \"kv_dequantise\", \"tokens\": 256, \"rotated\": true, \"us\": 3.5}"
+    let result = try read(Self.json.replacingOccurrences(of: "\n ]}", with: ",\n  \(row)\n ]}"))
+    let gathers = result.profile.measurements.filter { $0.shape.kind == .gather }
+    #expect(gathers.map(\.shape.format?.name) == ["int4", "int4-rotated"])
+    #expect(gathers.map(\.timesNs) == [[2_500], [3_500]])
+    #expect(result.notes.allSatisfy { !$0.hasPrefix("kv_dequantise") })
+    #expect(
+      try errors(Self.json.replacingOccurrences(of: "false", with: "0"))[0]
+        .contains("rows[4].rotated: `0` is not accepted here; accepted: true or false"))
+  }
+
+  @Test("What the reader of profiles would refuse is refused at its row")
+  func unreadable() throws {
+    let most = "16777216"
+    #expect(
+      try errors(
+        Self.json.replacingOccurrences(
+          of: "\n ]}",
+          with: ",\n  {\"op\": \"linear\", \"m\": \(most), \"k\": \(most), \"n\": \(most), "
+            + "\"us\": 1}\n ]}")) == [
+          "table:16:3: error: rows[11]: `linear` the product of these sizes leaves 64 bits"
+        ])
+    let decodes = try errors(
+      Self.json.replacingOccurrences(
+        of: "\"batch\": 2, \"context\": 128", with: "\"batch\": \(most), \"context\": \(most)"))
+    #expect(
+      decodes.count == 3
+        && decodes.allSatisfy {
+          $0.hasPrefix("table:5:3: error: rows[1]: `decode_attention` takes ")
+            && $0.contains("times as fast as a plain read")
+        }, "\(decodes)")
+    // Milliseconds as microseconds: a thousand times as fast as the memory.
+    let fast = Self.json.replacingOccurrences(
+      of: "\n ]}",
+      with: ",\n  {\"op\": \"linear\", \"m\": 1, \"k\": 65536, \"n\": 65536, \"us\": 4.3}\n ]}")
+    let errors = try errors(fast)
+    #expect(
+      errors.count == 1
+        && errors[0].hasPrefix("table:16:3: error: rows[11]: `linear` takes 4300 ns")
+        && errors[0].contains("a wrong unit makes a factor of a thousand"), "\(errors)")
+  }
+
+  @Test("A list of rows is a table, and so is CSV in quotes")
+  func otherForms() throws {
+    let context = Self.context(device: "Some GPU", software: "kernels 1", measured: "2026-11-23")
+    let list = Self.json.components(separatedBy: "\"rows\": ")[1].dropLast()
+    #expect(try read(String(list), context).profile == read(Self.json).profile)
+    let quoted = Self.csv.split(separator: "\n").map { line in
+      line.split(separator: ",", omittingEmptySubsequences: false).map { "\"\($0)\"" }
+        .joined(separator: ",")
+    }.joined(separator: "\n")
+    #expect(try read(quoted, context).profile == read(Self.json).profile)
+    let comma = Self.csv.replacingOccurrences(of: "10.5,,,,qkv", with: "10.5,,,,\"q, \"\"k\"\"\"")
+    #expect(try read(comma, context).profile == read(Self.json).profile)
+    for (wrong, place) in [("\"qkv", "2:29"), ("\"q\"kv", "2:29")] {
+      let text = Self.csv.replacingOccurrences(of: "qkv", with: wrong)
+      #expect(try errors(text, context)[0].hasPrefix("table:\(place): error: the quotation marks"))
+    }
   }
 }

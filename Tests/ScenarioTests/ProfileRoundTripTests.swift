@@ -45,7 +45,7 @@ import Testing
       layerPlan: DenseLayerPlan(multiprocessors: 132))
     let profile = Profile(
       provenance: .measured, device: device, measuredAtUTC: "2026-01-01T00:00:00.5Z",
-      blockSize: 1, readBytesPerSecond: 1, measurements: good.measurements)
+      blockSize: 1, readBytesPerSecond: 420_000_000_000, measurements: good.measurements)
     let text = ProfileFile.encode(profile)
     let loaded = try ProfileFile.parse(SourceFile(path: "p", bytes: Array(text.utf8)))
     #expect(loaded.profile == profile)

@@ -77,8 +77,8 @@ struct Cursor {
   }
 
   /// Text that is not empty.
-  func nonEmptyText(accepted: String) -> String? {
-    guard let text = text(accepted: accepted) else { return nil }
+  func nonEmptyText(accepted: String, limit: Int = Limits.nameCharacters) -> String? {
+    guard let text = text(accepted: accepted, limit: limit) else { return nil }
     guard !text.isEmpty else {
       refuse(accepted: accepted)
       return nil

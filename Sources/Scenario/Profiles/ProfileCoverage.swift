@@ -8,19 +8,37 @@ import Operators
 /// Small operators that are missing are derived, and without `gather` prompts attend to the cache
 /// as it is stored.
 struct ProfileCoverage {
-  /// What is missing, a sentence each; empty where a fit is possible.
-  let gaps: [String]
+  /// Something that the points lack or have too much of.
+  struct Gap {
+    /// The operator whose points it is about.
+    let kind: OperatorKind
+    /// The format; nil where the operator has no point at all.
+    let format: KVFormat?
+    /// Whether the points that are there span too many cells, rather than being missing.
+    let isGrid: Bool
+
+    /// What is wrong, a sentence; `isFitted` says which points count, such as ` with …`.
+    func message(isFitted: String = "") -> String {
+      let name = "`\(kind.name)`" + (format.map { " in `\($0.name)`" } ?? "")
+      guard isGrid else { return "no measurement of \(name)\(isFitted); a fit needs some" }
+      return "the points of \(name) span more than \(Limits.gridCells) cells; accepted: points on "
+        + "a grid of few values of each size"
+    }
+  }
+
+  /// What is missing; empty where a fit is possible.
+  let gaps: [Gap]
 
   init(_ measurements: [Measurement]) {
     var formats: [OperatorKind: Set<KVFormat?>] = [:]
     for measurement in measurements where !measurement.isHeldOut {
       formats[measurement.shape.kind, default: []].insert(measurement.shape.format)
     }
-    var gaps: [String] = []
+    var gaps: [Gap] = []
     for kind in [OperatorKind.linear, .append, .decodeAttention, .prefillAttention]
     where formats[kind] == nil {
       if kind == .append, formats[.mixedAttention] != nil { continue }
-      gaps.append("no measurement of `\(kind.name)` with `held_out`: false; a fit needs some")
+      gaps.append(Gap(kind: kind, format: nil, isGrid: false))
     }
     let all = Set(formats.values.flatMap { $0 }.compactMap { $0 })
     let measured = KVFormat.named.flatMap { named in all.filter { $0.name == named.name } }
@@ -29,15 +47,13 @@ struct ProfileCoverage {
       for kind in [OperatorKind.append, .decodeAttention, .prefillAttention] {
         guard let covered = formats[kind], !covered.contains(format) else { continue }
         if kind == .append, isLaunchedAtOnce { continue }
-        gaps.append("no measurement of `\(kind.name)` in `\(format.name)` with `held_out`: false")
+        gaps.append(Gap(kind: kind, format: format, isGrid: false))
       }
     }
     for format in measured where formats[.mixedAttention]?.contains(format) ?? false {
       for kind in [OperatorKind.mixedAttention, .prefillAttention]
       where ProfileCoverage.exceedsGrid(measurements, kind, format) {
-        gaps.append(
-          "the points of `\(kind.name)` in `\(format.name)` span more than \(Limits.gridCells) "
-            + "cells; accepted: points on a grid of few values of each size")
+        gaps.append(Gap(kind: kind, format: format, isGrid: true))
       }
     }
     self.gaps = gaps

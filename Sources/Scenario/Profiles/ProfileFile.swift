@@ -30,6 +30,44 @@ public enum ProfileFile {
     ProfileEncoder.encode(profile, residuals: residuals)
   }
 
+  /// The text of a profile's file, once it was read back as everybody will read it: no command
+  /// writes what kvsim then refuses.
+  ///
+  /// - Parameters:
+  ///   - residuals: as of ``encode(_:residuals:)``.
+  ///   - input: the path of what the profile was made from, which errors are about.
+  public static func readableText(
+    _ profile: Profile, residuals: [Residuals] = [], madeFrom input: String
+  ) throws(ScenarioError) -> String {
+    let text = encode(profile, residuals: residuals)
+    let errors = readingErrors(text)
+    guard errors.isEmpty else {
+      throw .invalid(
+        errors.map {
+          Diagnostic(
+            file: input, line: 0, column: 0, keyPath: $0.keyPath,
+            message: "the profile made of it cannot be read: \($0.message)")
+        })
+    }
+    return text
+  }
+
+  /// What readers find wrong with a profile's text.
+  static func readingErrors(_ text: String) -> [Diagnostic] {
+    let file = SourceFile(path: "", bytes: Array(text.utf8))
+    guard file.bytes.count <= Limits.profileBytes else {
+      let message =
+        "it has \(file.bytes.count) bytes; the limit of profiles is \(Limits.profileBytes) bytes"
+      return [Diagnostic(file: "", line: 0, column: 0, keyPath: "", message: message)]
+    }
+    do throws(ScenarioError) {
+      _ = try parse(file)
+      return []
+    } catch {
+      return error.diagnostics
+    }
+  }
+
   /// A profile derived from one that was read (see `Profile.derived`), as if from a file of its
   /// own: text and checksum are those that the derived profile has when it is written; the path
   /// stays that of the profile it is derived from.

@@ -28,7 +28,11 @@ struct ProfileReader {
     let formats = formats(file)
     // `.some(nil)` is a value that was refused.
     let sharing = file.optional("chunks_share_launch").map { $0.boolean() }
-    let measurements = measurements(file, formats)
+    let memory = ProfilePlausibility.Memory(
+      readBytesPerSecond: readBytesPerSecond, lastLevelCacheBytes: device?.lastLevelCacheBytes)
+    let measurements = measurements(file, formats) {
+      ProfilePlausibility($0, provenance: provenance, memory: memory)
+    }
     checkResiduals(file)
     let derivation = derivation(file, provenance, formats)
     guard log.isEmpty, let provenance, let device, let measuredAt, let blockSize,
@@ -113,7 +117,10 @@ struct ProfileReader {
     return KVFormat.named.map { $0.with(metadataBytesPerVector: bytes) }
   }
 
-  private func measurements(_ file: MappingCursor, _ formats: [KVFormat]) -> [Measurement]? {
+  private func measurements(
+    _ file: MappingCursor, _ formats: [KVFormat],
+    judge: ([Measurement]) -> ProfilePlausibility
+  ) -> [Measurement]? {
     let accepted = "a list of measurements"
     guard let cursor = file.required("measurements", accepted: accepted),
       let items = cursor.items(accepted: accepted)
@@ -127,8 +134,10 @@ struct ProfileReader {
     }
     // Malformed points may be the very ones that would be missed.
     guard measurements.count == items.count else { return nil }
-    for gap in ProfileCoverage(measurements).gaps { cursor.refuse(gap) }
-    for finding in ProfilePlausibility(measurements).findings {
+    for gap in ProfileCoverage(measurements).gaps {
+      cursor.refuse(gap.message(isFitted: " with `held_out`: false"))
+    }
+    for finding in judge(measurements).findings {
       items[finding.index].refuse(finding.message)
     }
     return measurements

@@ -1,11 +1,18 @@
 /// A small table of comma-separated values: a header that names the columns, then rows of words
-/// and numbers without quotes. Lines end in LF or CRLF; empty ones are passed over.
+/// and numbers, in quotes or not (RFC 4180; a field ends with its line). Lines end in LF or CRLF;
+/// empty ones are passed over.
 struct CSVTable {
   /// One row, and where it stands.
   struct Row {
-    fileprivate let fields: [Substring]
+    fileprivate let fields: [Field]
     /// The line of the file, from 1.
     let line: Int
+  }
+
+  /// What a field says, and the column at which it begins.
+  fileprivate struct Field {
+    let text: Substring
+    let column: Int
   }
 
   /// The rows below the header.
@@ -19,7 +26,9 @@ struct CSVTable {
     guard let text = file.text(into: log) else { return nil }
     // A line feed behind a carriage return is one character to Swift.
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-    let columns = lines[0].split(separator: ",", omittingEmptySubsequences: false)
+    guard let columns = CSVTable.fields(lines[0], line: 1, into: log)?.map(\.text) else {
+      return nil
+    }
     let missing = names.filter { name in !columns.contains { $0 == name } }
     guard missing.isEmpty else {
       log.report(
@@ -30,7 +39,7 @@ struct CSVTable {
     }
     var rows: [Row] = []
     for (index, line) in lines.enumerated().dropFirst() where !line.isEmpty {
-      let fields = line.split(separator: ",", omittingEmptySubsequences: false)
+      guard let fields = CSVTable.fields(line, line: index + 1, into: log) else { return nil }
       guard fields.count == columns.count else {
         log.report(
           at: Position(line: index + 1, column: 1),
@@ -44,20 +53,64 @@ struct CSVTable {
     self.log = log
   }
 
+  /// The fields of one line, or nil with an error where quotation marks do not enclose a field.
+  private static func fields(
+    _ line: Substring, line number: Int, into log: DiagnosticLog
+  ) -> [Field]? {
+    var fields: [Field] = []
+    var column = 1
+    var rest = line
+    while true {
+      let start = rest
+      var text = rest.prefix { $0 != "," }
+      if rest.first == "\"" {
+        guard let quoted = CSVTable.quoted(&rest) else {
+          log.report(
+            at: Position(line: number, column: column),
+            "the quotation marks of this field do not enclose it; accepted: \"text\", with a "
+              + "quotation mark in it doubled")
+          return nil
+        }
+        text = quoted[...]
+      } else {
+        rest = rest.dropFirst(text.count)
+      }
+      fields.append(Field(text: text, column: column))
+      column += start.count - rest.count + 1
+      guard rest.popFirst() != nil else { return fields }
+    }
+  }
+
+  /// Takes a field in quotes off the start of `rest`; nil where it does not end in a quotation mark
+  /// before a comma or the end.
+  private static func quoted(_ rest: inout Substring) -> String? {
+    rest.removeFirst()
+    var text = ""
+    while let next = rest.popFirst() {
+      guard next == "\"" else {
+        text.append(next)
+        continue
+      }
+      guard rest.first == "\"" else { return rest.isEmpty || rest.first == "," ? text : nil }
+      text.append(rest.removeFirst())
+    }
+    return nil
+  }
+
   /// Whether the header names a column.
   func hasColumn(_ column: String) -> Bool { columns.contains { $0 == column } }
 
   /// Whether a row says nothing in an optional column: the table lacks it, or the field is empty.
   func isBlank(_ row: Row, _ column: String) -> Bool {
-    !hasColumn(column) || row.fields[index(column)].isEmpty
+    !hasColumn(column) || row.fields[index(column)].text.isEmpty
   }
 
   /// The word in a column.
-  func word(_ row: Row, _ column: String) -> String { String(row.fields[index(column)]) }
+  func word(_ row: Row, _ column: String) -> String { String(row.fields[index(column)].text) }
 
   /// A whole number within `range`, or nil with an error.
   func integer(_ row: Row, _ column: String, in range: ClosedRange<Int>) -> Int? {
-    let field = row.fields[index(column)]
+    let field = row.fields[index(column)].text
     guard let value = Int(field), range.contains(value) else {
       refuse(
         row, column, "a whole number from \(range.lowerBound) to \(range.upperBound)")
@@ -68,7 +121,7 @@ struct CSVTable {
 
   /// A number within `range`, or nil with an error.
   func number(_ row: Row, _ column: String, in range: ClosedRange<Double>) -> Double? {
-    guard let value = PlainNumber(String(row.fields[index(column)]))?.value,
+    guard let value = PlainNumber(String(row.fields[index(column)].text))?.value,
       range.contains(value)
     else {
       refuse(row, column, "a number from \(range.lowerBound) to \(range.upperBound)")
@@ -79,7 +132,7 @@ struct CSVTable {
 
   /// Microseconds as whole nanoseconds, or nil with an error.
   func nanoseconds(_ row: Row, microseconds column: String) -> Int64? {
-    guard let value = PlainNumber(String(row.fields[index(column)]))?.value,
+    guard let value = PlainNumber(String(row.fields[index(column)].text))?.value,
       value >= 0.001, value * 1e3 <= Double(Limits.callNs)
     else {
       refuse(row, column, "a positive number of microseconds")
@@ -90,29 +143,23 @@ struct CSVTable {
 
   /// Reports that a field is not what is `accepted`.
   func refuse(_ row: Row, _ column: String, _ accepted: String) {
-    let place = index(column)
-    let before = row.fields[..<place].reduce(0) { $0 + $1.count + 1 }
+    let field = row.fields[index(column)]
     log.report(
-      at: Position(line: row.line, column: before + 1),
-      "\(column): \(Escaping.quoted(String(row.fields[place]))) is not accepted here; accepted: "
+      at: Position(line: row.line, column: field.column),
+      "\(column): \(Escaping.quoted(String(field.text))) is not accepted here; accepted: "
         + accepted)
   }
 
   /// The rows as a list of mappings, for readers that take JSON too; empty fields are absent.
   var node: SourceNode {
     let rows = rows.map { row in
-      var before = 1
-      var members: [SourceNode.Member] = []
-      for (column, field) in zip(columns, row.fields) {
-        let position = Position(line: row.line, column: before)
-        before += field.count + 1
-        guard !field.isEmpty else { continue }
-        let text = String(field)
-        members.append(
-          SourceNode.Member(
-            key: String(column), keyPosition: position,
-            value: SourceNode(
-              kind: .scalar(text, quoted: PlainNumber(text) == nil), position: position)))
+      let members = zip(columns, row.fields).filter { !$1.text.isEmpty }.map { column, field in
+        let position = Position(line: row.line, column: field.column)
+        let text = String(field.text)
+        let isBare = PlainNumber(text) != nil || text == "true" || text == "false"
+        return SourceNode.Member(
+          key: String(column), keyPosition: position,
+          value: SourceNode(kind: .scalar(text, quoted: !isBare), position: position))
       }
       return SourceNode(kind: .mapping(members), position: Position(line: row.line, column: 1))
     }

@@ -19,6 +19,12 @@ struct SourceFile {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
+  /// Whether anything stands at the path.
+  static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0
+  }
+
   /// Reads a regular file of at most `limit` bytes.
   static func read(path: String, limit: Int) throws(ScenarioError) -> SourceFile {
     guard !path.isEmpty, !path.utf8.contains(0) else {

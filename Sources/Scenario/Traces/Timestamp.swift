@@ -74,9 +74,63 @@ struct Timestamp: Hashable {
 extension Timestamp {
   /// Whether `text` is a moment in ISO 8601 and UTC, to the second or finer, ending in `Z`.
   static func isISO8601UTC(_ text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    guard bytes.last == UInt8(ascii: "Z") else { return false }
-    let body = Array(bytes.dropLast())
-    return Timestamp(body.span, separator: UInt8(ascii: "T")) != nil
+    guard text.last == "Z" else { return false }
+    return Timestamp(text.dropLast(), separator: "T") != nil
+  }
+
+  /// A moment as ISO 8601 in UTC, ending in `Z`: of `2026-08-17T21:43:32.5+02:00`, where a space
+  /// may stand for the `T`, and what says no offset is in UTC. Nil where form or date is wrong.
+  static func utc(_ text: String) -> String? {
+    guard text.utf8.count > 19, text.utf8.allSatisfy({ $0 < 0x80 }) else {
+      return utc(text, offsetSeconds: 0)
+    }
+    if text.last == "Z" { return utc(text.dropLast(), offsetSeconds: 0) }
+    let dateAndHour = text.index(text.startIndex, offsetBy: 13)
+    guard let sign = text[dateAndHour...].lastIndex(where: { "+-".contains($0) }) else {
+      return utc(text, offsetSeconds: 0)
+    }
+    let digits = Array(text[sign...].utf8.dropFirst())
+    guard digits.count == 5, digits[2] == UInt8(ascii: ":"), let hours = pair(digits.span, 0),
+      let minutes = pair(digits.span, 3), hours < 24, minutes < 60
+    else { return nil }
+    let offset = hours * 3_600 + minutes * 60
+    return utc(text[..<sign], offsetSeconds: text[sign] == "-" ? -offset : offset)
+  }
+
+  private static func utc(_ local: some StringProtocol, offsetSeconds: Int64) -> String? {
+    guard let time = Timestamp(local, separator: "T") ?? Timestamp(local, separator: " ") else {
+      return nil
+    }
+    let seconds = time.seconds - offsetSeconds
+    let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+    let (year, month, day) = date(daysSince1970: days)
+    guard (0...9_999).contains(year) else { return nil }
+    let clock = seconds - days * 86_400
+    func digits(_ value: Int64, _ count: Int) -> String {
+      let text = String(value)
+      return String(repeating: "0", count: max(0, count - text.count)) + text
+    }
+    return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))T\(digits(clock / 3_600, 2)):"
+      + "\(digits(clock / 60 % 60, 2)):\(digits(clock % 60, 2))\(local.dropFirst(19))Z"
+  }
+
+  private init?(_ text: some StringProtocol, separator: Unicode.Scalar) {
+    self.init(Array(text.utf8).span, separator: UInt8(ascii: separator))
+  }
+
+  /// The inverse of ``daysSince1970(year:month:day:)`` (the same source, `civil_from_days`).
+  private static func date(
+    daysSince1970 days: Int64
+  ) -> (year: Int64, month: Int64, day: Int64) {
+    let shifted = days + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra =
+      (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let marchMonth = (5 * dayOfYear + 2) / 153
+    let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
   }
 }
