@@ -18,10 +18,10 @@ struct VulkanDecodePlan {
   /// Whole pages of the usual sizes, so that spans part at page borders.
   private static let tileTokens = 64
 
-  /// What spans cost besides their tokens, in tokens of a workgroup on a busy device. By these, what
-  /// a call takes and what a token takes, seven numbers, 1,452 batches on an H200 with 4 query heads
-  /// to a KV head, of 1 to 1,024 sequences, even and uneven, take what they do to within 2 % (FP16)
-  /// and 4 % (INT4) in the median.
+  /// What spans cost besides their tokens, in tokens of a workgroup on a busy device. By these,
+  /// what a call takes and what a token takes, seven numbers, 1,452 batches on an H200 with 4 query
+  /// heads to a KV head, of 1 to 1,024 sequences, even and uneven, take what they do to within 2 %
+  /// (FP16) and 4 % (INT4) in the median.
   private struct Costs {
     /// What a round of spans takes: queries come, sums are written.
     let round: Double
