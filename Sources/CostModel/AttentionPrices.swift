@@ -161,7 +161,7 @@ struct AttentionPrices: Sendable {
       let uneven = RaggedBatch(sequences: sequences, context: context, longest: longest)
       return StepPart(
         name: "decode attention", shape: .raggedDecode(uneven, heads: heads, format: format),
-        count: layers, prediction: ragged.predict(uneven, heads, format))
+        count: layers, prediction: ragged.predict(uneven))
     }
     let shape = OperatorShape.decodeAttention(
       sequences: sequences, context: min(context, window ?? .max), heads: heads, format: format)

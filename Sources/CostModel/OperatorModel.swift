@@ -89,8 +89,7 @@ public struct OperatorModel: Sendable {
       y = 1
       measuredX = { [units] _ in Double(tokens) * units }
     case .decodeAttention(let sequences, let context, _, _):
-      y = Double(sequences) * units
-      measuredX = { _ in Double(context) }
+      return decode(sequences: Double(sequences), context: Double(context))
     case .prefillAttention(let tokens, let prefix, _, _):
       return prefill(
         tokens: Double(tokens),
@@ -104,6 +103,18 @@ public struct OperatorModel: Sendable {
     }
     let blend = grid.blend(at: y)
     let value = grid.value(blend, x: measuredX)
+    return prediction(
+      ns: value.ns * growth(blend, to: y),
+      isExtrapolated: blend.isOutside || value.isExtrapolated)
+  }
+
+  /// The time of decode attention; neither need be whole.
+  /// - Precondition: this is the model of decode attention.
+  func decode(sequences: Double, context: Double) -> Prediction {
+    precondition(kind == .decodeAttention)
+    let y = sequences * units
+    let blend = grid.blend(at: y)
+    let value = grid.value(blend, x: { _ in context })
     return prediction(
       ns: value.ns * growth(blend, to: y),
       isExtrapolated: blend.isOutside || value.isExtrapolated)

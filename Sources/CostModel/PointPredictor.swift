@@ -28,10 +28,10 @@ struct PointPredictor {
     case .ofOperator(let model): return model.predict(shape)
     case .launched(let model): return model.predict(shape)
     case .ragged(let model):
-      guard case .raggedDecode(let batch, let heads, let format) = shape else {
+      guard case .raggedDecode(let batch, _, _) = shape else {
         preconditionFailure("a ragged model is of ragged batches")
       }
-      return model.predict(batch, heads, format)
+      return model.predict(batch)
     }
   }
 

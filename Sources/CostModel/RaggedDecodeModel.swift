@@ -1,54 +1,78 @@
 import Operators
 
-/// What decode attention takes beyond that of contexts that are all alike, where one of them is
-/// longer than the mean.
+/// Decode attention over contexts of which one is longer than the mean.
 ///
 /// A batch is known by its sequences, its mean and its longest context. Measured batches of one
-/// size and mean make a curve over `longest / mean − 1`, the *spread*: nothing at 0, never falling,
-/// since the same tokens spread less evenly are no easier to share out, and level beyond the last
-/// point.
-/// Between two means at the same spread, and between two sizes, it is linear; beyond the largest of
-/// either it grows with them. A single sequence has nothing beyond.
+/// size and mean make a curve of times over `longest / mean − 1`, the *spread*, never falling,
+/// since the same tokens spread less evenly are no easier to share out, and level beyond its last
+/// point. Between two means at the same spread, and between two sizes, the time is linear; beyond
+/// the largest of either it grows with them. From no spread to the first that was measured it goes
+/// in a line from what as many contexts that are alike take: those can be cut badly, as one
+/// sequence more than fills a device is, where uneven ones are not.
 struct RaggedDecodeModel: Sendable {
+  /// A time in nanoseconds, and whether it lies beyond what was measured.
+  typealias Time = (ns: Double, isExtrapolated: Bool)
+
   /// Nanoseconds over the spread, of batches of one size and mean.
   private struct Spreads: Sendable {
     let context: Double
-    /// Ascending, from 0 at 0.
+    /// What as many contexts that are alike take.
+    let alikeNs: Double
+    /// Ascending.
     let spread: [Double]
     let ns: [Double]
 
-    init(context: Double, points: [(spread: Double, ns: Double)]) {
-      self.context = context
+    init(context: Int, alikeNs: Double, points: [(spread: Double, ns: Double)]) {
+      self.context = Double(context)
+      self.alikeNs = alikeNs
       let sorted = points.sorted { $0.spread < $1.spread }
-      spread = [0] + sorted.map(\.spread)
-      ns = Curve.isotonic([0] + sorted.map(\.ns)).map { max(0, $0) }
+      spread = sorted.map(\.spread)
+      ns = Curve.isotonic(sorted.map(\.ns))
     }
 
-    func extra(_ asked: Double) -> (ns: Double, isExtrapolated: Bool) {
+    func time(_ asked: Double) -> Time {
       guard let upper = spread.firstIndex(where: { $0 >= asked }) else {
         return (ns[ns.count - 1], true)
       }
-      guard upper > 0 else { return (0, false) }
+      guard upper > 0 else { return (ns[0], false) }
       let weight = (asked - spread[upper - 1]) / (spread[upper] - spread[upper - 1])
       return ((1 - weight) * ns[upper - 1] + weight * ns[upper], false)
     }
   }
 
   private struct Size: Sendable {
-    let sequences: Double
+    let sequences: Int
     /// By ascending context.
     let means: [Spreads]
 
-    func extra(_ context: Double, _ spread: Double) -> (ns: Double, isExtrapolated: Bool) {
-      guard let upper = means.firstIndex(where: { $0.context >= context }) else {
-        let last = means[means.count - 1]
-        return (last.extra(spread).ns * context / last.context, true)
+    /// The curve of the first mean that is no shorter, and the one before it; twice the nearest
+    /// outside the measured means.
+    private func curves(at context: Double) -> (below: Int, above: Int) {
+      let upper = means.firstIndex { $0.context >= context } ?? means.count - 1
+      let isInside = upper > 0 && means[upper].context >= context
+      return (isInside ? upper - 1 : upper, upper)
+    }
+
+    /// The least spread from which on all curves at a mean were measured.
+    func firstSpread(at context: Double) -> Double {
+      let (below, above) = curves(at: context)
+      return max(means[below].spread[0], means[above].spread[0])
+    }
+
+    /// - Parameter alikeNs: what as many contexts that are alike take.
+    func time(_ context: Double, _ spread: Double, alikeNs: (_ sequences: Int) -> Double) -> Time {
+      let (first, second) = curves(at: context)
+      let (lower, upper) = (means[first], means[second])
+      let above = upper.time(spread)
+      guard lower.context < upper.context else {
+        // Below the shortest mean what is added stays, beyond the longest all grows.
+        guard context > upper.context else {
+          return (above.ns + alikeNs(sequences) - upper.alikeNs, above.isExtrapolated)
+        }
+        return (above.ns * context / upper.context, true)
       }
-      let above = means[upper].extra(spread)
-      guard upper > 0 else { return above }
-      let below = means[upper - 1].extra(spread)
-      let span = means[upper].context - means[upper - 1].context
-      let weight = (context - means[upper - 1].context) / span
+      let below = lower.time(spread)
+      let weight = (context - lower.context) / (upper.context - lower.context)
       return (
         (1 - weight) * below.ns + weight * above.ns, below.isExtrapolated || above.isExtrapolated
       )
@@ -57,8 +81,8 @@ struct RaggedDecodeModel: Sendable {
 
   /// By ascending number of sequences.
   private let sizes: [Size]
-  /// The same batches with all contexts alike, on the asked heads.
-  private let alike: OperatorModel
+  /// Batches with all contexts alike, on the asked heads and on the measured ones.
+  private let alike, reference: OperatorModel
   private let scale: Double
   /// How many sequences on the measured heads one on the asked ones is.
   private let units: Double
@@ -80,37 +104,32 @@ struct RaggedDecodeModel: Sendable {
         ? try? OperatorModel(
           .decodeAttention, format: format, heads: measured.heads, profile: profile) : alike
     else { return nil }
-    self.alike = alike
+    (self.alike, self.reference) = (alike, reference)
     isDerived = measured.isDerived
     (scale, units) = measured.units.map { (1, $0) } ?? (measured.scale, 1)
     var points: [Int: [Int: [(spread: Double, ns: Double)]]] = [:]
     for point in fit where point.shape.heads == measured.heads {
-      guard case .raggedDecode(let batch, let heads, _) = point.shape, batch.spread > 0 else {
-        continue
-      }
-      let even = reference.predict(
-        .decodeAttention(
-          sequences: batch.sequences, context: batch.context, heads: heads, format: format))
+      guard case .raggedDecode(let batch, _, _) = point.shape, batch.spread > 0 else { continue }
       points[batch.sequences, default: [:]][batch.context, default: []]
-        .append((batch.spread, Double(point.medianNs) - even.ns))
+        .append((batch.spread, Double(point.medianNs)))
     }
     guard !points.isEmpty else { return nil }
     sizes = points.sorted { $0.key < $1.key }.map { sequences, means in
       Size(
-        sequences: Double(sequences),
-        means: means.sorted { $0.key < $1.key }
-          .map { Spreads(context: Double($0), points: $1) })
+        sequences: sequences,
+        means: means.sorted { $0.key < $1.key }.map { context, points in
+          Spreads(
+            context: context,
+            alikeNs: reference.decode(sequences: Double(sequences), context: Double(context)).ns,
+            points: points)
+        })
     }
     spreads = Set(points.values.flatMap { $0.values.flatMap { $0.map(\.spread) } }).sorted()
   }
 
   /// The time of one layer's attention of a batch.
-  func predict(_ batch: RaggedBatch, _ heads: HeadGeometry, _ format: KVFormat)
-    -> OperatorModel.Prediction
-  {
-    let even = alike.predict(
-      .decodeAttention(
-        sequences: batch.sequences, context: batch.context, heads: heads, format: format))
+  func predict(_ batch: RaggedBatch) -> OperatorModel.Prediction {
+    let even = alike.decode(sequences: Double(batch.sequences), context: Double(batch.context))
     let extra = extra(
       sequences: batch.sequences, context: Double(batch.context), spread: batch.spread)
     return OperatorModel.Prediction(
@@ -118,24 +137,40 @@ struct RaggedDecodeModel: Sendable {
       basis: even.basis.joined(with: extra.isExtrapolated, isDerived: isDerived))
   }
 
-  /// Nanoseconds of one layer beyond what as many contexts of the mean take.
-  func extra(
-    sequences: Int, context: Double, spread: Double
-  ) -> (ns: Double, isExtrapolated: Bool) {
+  /// Nanoseconds of one layer beyond what as many contexts of the mean take; below none where
+  /// those are cut worse.
+  func extra(sequences: Int, context: Double, spread: Double) -> Time {
     guard sequences > 1, spread > 0 else { return (0, false) }
     let asked = Double(sequences) * units
-    guard let upper = sizes.firstIndex(where: { $0.sequences >= asked }) else {
-      let last = sizes[sizes.count - 1]
-      return (scale * last.extra(context, spread).ns * asked / last.sequences, true)
+    let upper = sizes.firstIndex { Double($0.sequences) >= asked } ?? sizes.count - 1
+    let isInside = upper > 0 && Double(sizes[upper].sequences) >= asked
+    var first = sizes[upper].firstSpread(at: context)
+    if isInside { first = max(first, sizes[upper - 1].firstSpread(at: context)) }
+    let time = time(asked, upper, isInside, context: context, spread: max(spread, first))
+    let even = alike.decode(sequences: Double(sequences), context: context).ns
+    return (min(1, spread / first) * (scale * time.ns - even), time.isExtrapolated)
+  }
+
+  /// The time on the measured heads of so many sequences, of which the size `upper` has no fewer,
+  /// or is the largest.
+  private func time(
+    _ asked: Double, _ upper: Int, _ isInside: Bool, context: Double, spread: Double
+  ) -> Time {
+    func alikeNs(_ sequences: Int) -> Double {
+      reference.decode(sequences: Double(sequences), context: context).ns
     }
-    let above = sizes[upper].extra(context, spread)
-    // One sequence, on the measured heads, has nothing beyond.
-    let below = upper > 0 ? sizes[upper - 1].extra(context, spread) : (ns: 0, isExtrapolated: false)
-    let start = upper > 0 ? sizes[upper - 1].sequences : min(1, asked)
-    let weight = (asked - start) / (sizes[upper].sequences - start)
+    let above = sizes[upper].time(context, spread, alikeNs: alikeNs)
+    let most = Double(sizes[upper].sequences)
+    guard asked <= most else { return (above.ns * asked / most, true) }
+    // Below the fewest: from one sequence, which has one context.
+    let below =
+      isInside
+      ? sizes[upper - 1].time(context, spread, alikeNs: alikeNs)
+      : (ns: alikeNs(1), isExtrapolated: false)
+    let start = isInside ? Double(sizes[upper - 1].sequences) : min(1, asked)
+    let weight = most > start ? (asked - start) / (most - start) : 1
     return (
-      scale * ((1 - weight) * below.ns + weight * above.ns),
-      below.isExtrapolated || above.isExtrapolated
+      (1 - weight) * below.ns + weight * above.ns, below.isExtrapolated || above.isExtrapolated
     )
   }
 }

@@ -22,7 +22,7 @@ struct RaggedDecodeTests {
     ] {
       let batch = RaggedBatch(sequences: sequences, context: context, longest: longest)
       let shape = OperatorShape.raggedDecode(batch, heads: heads, format: .int4)
-      let predicted = model.predict(batch, heads, .int4)
+      let predicted = model.predict(batch)
       #expect(abs(predicted.ns / SyntheticProfile.time(shape) - 1) < 1e-4)
       #expect(predicted.basis == .interpolated)
     }
@@ -120,7 +120,7 @@ struct RaggedDecodeTests {
       let cost = pricer.cost(
         of: BatchShape(
           decodeSequences: sequences, contextTokens: sequences * context, longestContext: longest))
-      let exact = 4 * model.predict(batch, heads, .int4).ns
+      let exact = 4 * model.predict(batch).ns
       #expect(abs(Double(cost.decodeAttentionNs) / exact - 1) < 2e-3)
     }
   }
