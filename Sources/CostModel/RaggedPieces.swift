@@ -2,8 +2,8 @@
 /// for any batch costs a few additions.
 ///
 /// While a batch decodes, its longest context stays as far beyond the mean as it was, and their
-/// ratio falls. ``RaggedDecodeModel`` is asked at nodes of the mean, an eighth apart, and time is a line
-/// from node to node; so the time of a run of steps stays an arithmetic series.
+/// ratio falls. ``RaggedDecodeModel`` is asked at nodes of the mean, an eighth apart, and time is a
+/// line from node to node; so the time of a run of steps stays an arithmetic series.
 struct RaggedPieces: Sendable {
   /// A straight piece over the mean context in whole tokens, of one batch as it decodes.
   struct Piece {

@@ -8,9 +8,9 @@ struct ProfileImportCommand: ParsableCommand {
     abstract: "Make a profile of operator times that other software measured.",
     discussion: """
       Reads either a folder of LLMServingSim 2.0, profiled inside vLLM (profile-meta.yaml, \
-      cluster.json, dense.csv, per_sequence.csv and attention.csv), or one table of operator \
-      times, JSON or CSV; docs/cost-model.md describes both. What a result rests on stays visible: \
-      the profile says `imported` wherever it shows.
+      cluster.json, dense.csv, per_sequence.csv and attention.csv; skew.csv on request), or one \
+      table of operator times, JSON or CSV; docs/cost-model.md describes both. What a result rests \
+      on stays visible: the profile says `imported` wherever it shows.
       """)
 
   /// The forms that can be read.
@@ -91,6 +91,12 @@ struct ProfileImportCommand: ParsableCommand {
   @Option(help: "The tensor parallelism whose times to read: of one device's share.")
   var tensorParallelSize = 1
 
+  @Flag(
+    help: ArgumentHelp(
+      "Of a folder: also read the decode batches of uneven contexts in skew.csv, which are sums "
+        + "over measurement_iterations calls."))
+  var raggedBatches = false
+
   @OptionGroup var table: TableOptions
   @OptionGroup var output: OutputFile
 
@@ -101,6 +107,9 @@ struct ProfileImportCommand: ParsableCommand {
     if form == .table, table.dataSheet == nil {
       throw ValidationError(
         "A table needs --data-sheet, such as nvidia-h200-sxm, for the device's memory.")
+    }
+    if form == .table, raggedBatches {
+      throw ValidationError("--ragged-batches: of a folder alone; a table has no such rows.")
     }
     if form == .llmservingsim, !table.given.isEmpty {
       throw ValidationError(
@@ -119,7 +128,7 @@ struct ProfileImportCommand: ParsableCommand {
       switch form {
       case .llmservingsim:
         let imported = try LLMServingSimImport(
-          folder: path, model: model, degree: tensorParallelSize)
+          folder: path, model: model, degree: tensorParallelSize, readsRagged: raggedBatches)
         return (imported.profile, imported.notes)
       case .table:
         let imported = try OperatorTableImport(

@@ -67,6 +67,18 @@ struct ProfileImportCommandTests {
     #expect(run.errors.contains("--block-size, --software: of a table alone"))
   }
 
+  @Test("Ragged batches are refused with a table")
+  func optionsOfFolders() throws {
+    try folder.write("table.csv", Self.table)
+    let run = try CommandLineRun(
+      [
+        "profile", "import", "table.csv", "--data-sheet", "nvidia-h200-sxm", "--ragged-batches",
+        "-o", "p.json",
+      ] + Self.head, in: folder.url)
+    #expect(run.status == 64)
+    #expect(run.errors.contains("--ragged-batches: of a folder alone"))
+  }
+
   @Test("Without a source the data sheet that is named like the device is taken")
   func defaultSource() throws {
     let devices = Self.scenarios.appendingPathComponent("devices").path

@@ -60,6 +60,9 @@ struct ProfilePlausibilityTests {
       .gather(tokens: 4, heads: heads, format: .int4)
     ),
     ("sequences", decode(2, 64), decode(4, 64)), ("context", decode(2, 64), decode(2, 128)),
+    ("sequences", ragged(2, 64, 96), ragged(4, 64, 96)),
+    ("context", ragged(4, 64, 96), ragged(4, 80, 96)),
+    ("longest", ragged(4, 64, 96), ragged(4, 64, 128)),
     ("tokens", prefill(2, 0), prefill(4, 0)), ("prefix", prefill(2, 0), prefill(2, 64)),
     ("tokens", mixed(2, 0, 2, 64), mixed(4, 0, 2, 64)),
     ("prefix", mixed(2, 0, 2, 64), mixed(2, 1, 2, 64)),
@@ -76,6 +79,12 @@ struct ProfilePlausibilityTests {
 
   private static func decode(_ sequences: Int, _ context: Int) -> OperatorShape {
     .decodeAttention(sequences: sequences, context: context, heads: heads, format: .fp16)
+  }
+
+  private static func ragged(_ sequences: Int, _ context: Int, _ longest: Int) -> OperatorShape {
+    .raggedDecode(
+      RaggedBatch(sequences: sequences, context: context, longest: longest), heads: heads,
+      format: .fp16)
   }
 
   private static func prefill(_ tokens: Int, _ prefix: Int) -> OperatorShape {

@@ -14,6 +14,10 @@ struct LLMServingSimFolder {
   var points = ImportedPoints()
   /// Layers that no operator stands for.
   var unknownLayers: [String] = []
+  /// Rows of `skew.csv` that are passed over: prompts in one launch with ragged decodes.
+  var skewedLaunches = 0
+  /// Whether the ragged batches of `skew.csv` are read.
+  let readsRagged: Bool
   private var logs: [DiagnosticLog] = []
   /// Files that are not there.
   private var unreadable: [Diagnostic] = []
@@ -27,6 +31,8 @@ struct LLMServingSimFolder {
     let cuda: String?
     let profiledAtUTC: String
     let blockSize: Int
+    /// Calls that a time of `skew.csv` is the sum of; nil where that is not read.
+    let iterations: Int?
   }
 
   struct Memory {
@@ -42,8 +48,9 @@ struct LLMServingSimFolder {
     var place: ImportedPoints.Place { ImportedPoints.Place(log: log) }
   }
 
-  init(folder: String, model whole: ModelArchitecture, degree: Int) {
+  init(folder: String, model whole: ModelArchitecture, degree: Int, readsRagged: Bool) {
     self.folder = folder
+    self.readsRagged = readsRagged
     self.whole = whole
     self.degree = degree
     model = whole.rank(ofDegree: degree)
@@ -89,7 +96,7 @@ struct LLMServingSimFolder {
       let meta = Cursor(node: root, path: "", log: file.log).anyMapping(
         keys: [
           "gpu", "hardware", "vllm_version", "cuda_version", "profiled_at", "tp_degrees",
-          "engine_effective",
+          "engine_effective", "measurement_iterations",
         ] + LLMServingSimFolder.formatKeys)
     else { return nil }
     let gpu = meta.required("gpu", accepted: "the GPU's name")
@@ -113,12 +120,16 @@ struct LLMServingSimFolder {
       .anyMapping(keys: ["block_size", "hf_overrides"] + LLMServingSimFolder.formatKeys)
     let blockSize = engine?.required("block_size", accepted: "tokens per page")?
       .integer(in: 1...Limits.blockSize, unit: "tokens")
+    let calls = "the number of calls that a time of skew.csv is the sum of"
+    let iterations =
+      readsRagged
+      ? meta.required("measurement_iterations", accepted: calls)?.integer(in: 1...1_000_000) : nil
     for mapping in [meta, engine] { mapping.map(checkFormats) }
     engine.map { checkModel($0, degrees: degrees) }
     guard let gpu, let version, let time, let blockSize else { return nil }
     return Meta(
       gpu: gpu, hardware: hardware, version: version, cuda: cuda, profiledAtUTC: time,
-      blockSize: blockSize)
+      blockSize: blockSize, iterations: iterations)
   }
 
   /// The degrees of the tables, which have to have the one that is read, and a folder for it where

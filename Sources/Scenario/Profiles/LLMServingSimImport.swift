@@ -11,6 +11,7 @@ import Operators
 ///     per_sequence.csv     layer, sequences, time_us
 ///     attention.csv        prefill_chunk, kv_prefill, n_decode, kv_decode, time_us
 ///     moe.csv              tokens, activated_experts, time_us; of models with experts
+///     skew.csv             regime, n, kv_big, kv_mean, t_max_us, t_skew_us; only on request
 ///
 /// The tables of one degree of tensor parallelism may stand in a folder of their own, `tp2/`, and
 /// have to where there are several. The widths of the layers come from the model's `config.json`,
@@ -24,9 +25,11 @@ public struct LLMServingSimImport {
 
   /// Reads a folder; every error of every file comes out at once.
   ///
-  /// - Parameter degree: the tensor parallelism whose tables are read: those of one device's share.
+  /// - Parameters:
+  ///   - degree: the tensor parallelism whose tables are read: those of one device's share.
+  ///   - readsRagged: whether decode batches of uneven contexts are read, which `skew.csv` has.
   public init(
-    folder: String, model whole: ModelArchitecture, degree: Int = 1
+    folder: String, model whole: ModelArchitecture, degree: Int = 1, readsRagged: Bool = false
   ) throws(ScenarioError) {
     let folder = folder.hasSuffix("/") ? folder : folder + "/"
     if let obstacle = whole.obstacle(toDegree: degree) {
@@ -39,10 +42,12 @@ public struct LLMServingSimImport {
           "cannot be read for \(whole.name): its layers differ, and the tables are of one layer"
       )
     }
-    var reader = LLMServingSimFolder(folder: folder, model: whole, degree: degree)
+    var reader = LLMServingSimFolder(
+      folder: folder, model: whole, degree: degree, readsRagged: readsRagged)
     let meta = reader.meta()
     let memory = reader.memory(of: meta?.hardware)
     reader.readTables()
+    if readsRagged { reader.readRaggedBatches(iterations: meta?.iterations) }
     try reader.throwIfAny()
     guard let meta, let memory else {
       preconditionFailure("a folder is neither valid nor refused")
@@ -59,8 +64,15 @@ public struct LLMServingSimImport {
       readBytesPerSecond: memory.bytesPerSecond, measurements: reader.points.measurements)
     reader.points.refuseUnreadable(profile, at: reader.root)
     try reader.throwIfAny()
-    notes = reader.unknownLayers.map {
+    var notes = reader.unknownLayers.map {
       "\($0): left out, because no operator of kvsim is like it; steps will be priced without it"
     }
+    let skewed = reader.skewedLaunches
+    if skewed > 0 {
+      notes.append(
+        "skew.csv: \(skewed) \(skewed == 1 ? "row" : "rows") of regime `mixed` left out; decodes "
+          + "in one launch with a prompt will be priced by their mean context")
+    }
+    self.notes = notes
   }
 }

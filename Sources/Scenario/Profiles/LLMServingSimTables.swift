@@ -142,7 +142,8 @@ extension LLMServingSimFolder {
 }
 
 extension LLMServingSimFolder.File {
-  fileprivate func place(of row: CSVTable.Row) -> ImportedPoints.Place {
+  /// Where a row stands.
+  func place(of row: CSVTable.Row) -> ImportedPoints.Place {
     ImportedPoints.Place(log: log, position: Position(line: row.line, column: 1))
   }
 }
