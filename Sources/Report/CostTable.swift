@@ -53,11 +53,15 @@ public struct CostTable {
     }
     let sequences = batch.decodeSequences
     if sequences > 0 {
-      let context = Figures.count(batch.contextTokens / sequences, "token")
+      let mean = batch.contextTokens / sequences
+      let context = Figures.count(mean, "token")
+      let spread =
+        batch.longestContext > mean
+        ? "on average, \(Figures.count(batch.longestContext)) at most" : "each"
       parts.append(
         sequences == 1
           ? "1 sequence that decodes over \(context)"
-          : "\(Figures.count(sequences)) sequences that decode over \(context) each")
+          : "\(Figures.count(sequences)) sequences that decode over \(context) \(spread)")
     }
     if parallelism.pipelineParallelSize > 1 {
       parts.append("through \(parallelism.pipelineParallelSize) stages")

@@ -40,6 +40,31 @@ struct CostCommandTests {
     #expect(step.contains("± "), "the whole step has an estimate")
   }
 
+  @Test("A longer context among the others makes a step longer, and its heading says so")
+  func longestContext() throws {
+    func decode(_ options: String...) throws -> CommandLineRun {
+      try CommandLineRun(
+        [
+          "cost", "--model", shipped("models/Qwen3-8B/config.json"), "--device",
+          shipped("devices/nvidia-h200.json"), "--format", "int4", "--batch", "64", "--context",
+          "1000",
+        ] + options, in: folder.url)
+    }
+    let (even, uneven) = (try decode(), try decode("--longest-context", "8000"))
+    #expect(even.output.contains("64 sequences that decode over 1,000 tokens each"))
+    #expect(
+      uneven.output.contains(
+        "64 sequences that decode over 1,000 tokens on average, 8,000 at most"))
+    #expect(try stepMs(uneven) > stepMs(even))
+    #expect(try decode("--longest-context", "999").status == 64)
+  }
+
+  /// The step's time, in milliseconds.
+  private func stepMs(_ run: CommandLineRun) throws -> Double {
+    let step = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("step ") })
+    return try #require(step.split(separator: " ").dropFirst().compactMap { Double($0) }.first)
+  }
+
   @Test("A step's estimated error is that of a run of such steps, and one is not many")
   func estimate() throws {
     let run = try kvsim(
