@@ -168,8 +168,8 @@ public enum Experiment {
     return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
   }
 
-  /// 4 and 32 sequences of 250 and 2,000 tokens on average, the longest of two and of four times as
-  /// many: on few threads how contexts are spread hardly matters.
+  /// 4 and 32 sequences of 250 and 2,000 tokens on average, the longest of 2 and 3.5 times as many:
+  /// on few threads how contexts are spread hardly matters.
   static func raggedDecode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
     RaggedGrid(
       sequences: [4, 32], contexts: [250, 2000], ratios: [2, 3.5], mostContext: 8192,

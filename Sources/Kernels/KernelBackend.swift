@@ -138,12 +138,13 @@ struct BlockTables {
   let width: Int
   let entries: [Int32]
 
-  init(_ sequences: [CachedSequence]) {
-    let width = sequences.map(\.blocks.count).max() ?? 0
+  init(_ sequences: [CachedSequence]) { self.init(rows: sequences.map { $0.blocks[...] }) }
+
+  /// - Parameter rows: the pages of each sequence.
+  init(rows: [ArraySlice<Int32>]) {
+    let width = rows.map(\.count).max() ?? 0
     self.width = width
-    entries = sequences.flatMap { sequence in
-      sequence.blocks + [Int32](repeating: 0, count: width - sequence.blocks.count)
-    }
+    entries = rows.flatMap { $0 + repeatElement(0, count: width - $0.count) }
   }
 }
 

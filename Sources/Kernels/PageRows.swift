@@ -3,7 +3,7 @@ import Operators
 /// The rows of the block tables that a timed call reads: one for each sequence, as wide as that of
 /// the longest needs.
 struct PageRows {
-  /// Entries of a row. Shorter sequences' rows end with zeros, which nobody reads.
+  /// Entries of a row (see ``BlockTables``).
   let width: Int
   /// Pages of all sequences together.
   let pages: Int
@@ -25,16 +25,14 @@ struct PageRows {
   func tables(of numbers: [Int32]) -> [Int32] {
     precondition(pages > 0 && numbers.count % pages == 0)
     guard counts.contains(where: { $0 < width }) else { return numbers }
-    var tables: [Int32] = []
-    tables.reserveCapacity(numbers.count / pages * width * counts.count)
+    var rows: [ArraySlice<Int32>] = []
     var next = 0
     while next < numbers.count {
       for count in counts {
-        tables += numbers[next..<next + count]
-        tables.append(contentsOf: repeatElement(0, count: width - count))
+        rows.append(numbers[next..<next + count])
         next += count
       }
     }
-    return tables
+    return BlockTables(rows: rows).entries
   }
 }

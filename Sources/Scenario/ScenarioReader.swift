@@ -30,9 +30,9 @@ struct ScenarioReader {
 
   /// Nil with at least one error where a file is refused.
   mutating func scenario(_ root: Cursor, text: String) -> ServingScenario? {
-    guard let any = root.anyMapping(keys: SchemaKeys.scenario), isOfThisVersion(any) else {
-      return nil
-    }
+    guard let any = root.anyMapping(keys: SchemaKeys.scenario),
+      any.isOfVersion(ServingScenario.schemaVersion, key: "kvsim", what: "this scenario")
+    else { return nil }
     let file = any.refusingUnknownKeys()
     _ = file.required(
       "kvsim", accepted: "\(ServingScenario.schemaVersion), the version of this form")
@@ -80,21 +80,6 @@ struct ScenarioReader {
   }
 
   // MARK: What stands in the file
-
-  /// Of another version nothing else is judged: its rules are not known here.
-  private func isOfThisVersion(_ file: MappingCursor) -> Bool {
-    let version = ServingScenario.schemaVersion
-    // Whoever forgot or misspelt the version wants to hear about the rest too.
-    guard let cursor = file.optional("kvsim"),
-      let given = cursor.integer(in: 1...Int(Int32.max))
-    else { return true }
-    guard given == version else {
-      cursor.refuse(
-        "this scenario has version \(given); this kvsim reads version \(version); update kvsim")
-      return false
-    }
-    return true
-  }
 
   private func name(_ file: MappingCursor) -> String? {
     let accepted = "lower-case letters a-z, digits and dashes"

@@ -78,3 +78,23 @@ struct MappingCursor {
     path.isEmpty ? key : "\(path).\(key)"
   }
 }
+
+extension MappingCursor {
+  /// Whether the file is of the version that this code reads, or says none: whoever forgot or
+  /// misspelt it wants to hear about the rest too. Of another version nothing else is judged,
+  /// because its rules are not known here.
+  ///
+  /// - Parameters:
+  ///   - what: what the file holds, such as `this link`.
+  ///   - advice: what helps besides another kvsim.
+  func isOfVersion(
+    _ version: Int, key: String, what: String, advice: String = ""
+  ) -> Bool {
+    guard let cursor = optional(key), let given = cursor.integer(in: 1...Int(Int32.max)),
+      given != version
+    else { return true }
+    cursor.refuse(
+      "\(what) has version \(given); this kvsim reads version \(version); update kvsim\(advice)")
+    return false
+  }
+}

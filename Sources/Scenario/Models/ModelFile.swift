@@ -22,17 +22,8 @@ public enum ModelFile {
   }
 
   static func parse(_ file: SourceFile) throws(ScenarioError) -> LoadedModel {
-    let log = DiagnosticLog(file: file.path, dialect: .json)
-    let text = file.text(into: log)
-    let architecture = text.flatMap { text in
-      JSONSource.parse(text, into: log).flatMap { root in
-        ModelReader(log: log).architecture(
-          Cursor(node: root, path: "", log: log), fileName: name(ofPath: file.path))
-      }
-    }
-    try log.throwIfAny()
-    guard let architecture, let text else {
-      preconditionFailure("a model is neither valid nor refused")
+    let (architecture, text) = try file.json("a model") { root, log in
+      ModelReader(log: log).architecture(root, fileName: name(ofPath: file.path))
     }
     return LoadedModel(architecture: architecture, text: text, path: file.path)
   }

@@ -12,26 +12,14 @@ public enum DataSheetFile {
   }
 
   static func parse(_ file: SourceFile) throws(ScenarioError) -> DataSheet {
-    let log = DiagnosticLog(file: file.path, dialect: .json)
-    let root = file.text(into: log).flatMap { JSONSource.parse($0, into: log) }
-    let sheet = root.flatMap { DataSheetFile.sheet(Cursor(node: $0, path: "", log: log)) }
-    try log.throwIfAny()
-    guard let sheet else { preconditionFailure("a data sheet is neither valid nor refused") }
-    return sheet
+    try file.json("a data sheet") { root, _ in sheet(root) }.value
   }
 
   /// Nil with at least one error where the data sheet is refused.
   private static func sheet(_ root: Cursor) -> DataSheet? {
-    guard let any = root.anyMapping(keys: SchemaKeys.dataSheet) else { return nil }
-    if let cursor = any.optional("kvsim_data_sheet"),
-      let version = cursor.integer(in: 1...Int(Int32.max)), version != schemaVersion
-    {
-      // Of another version nothing else is judged: its rules are not known here.
-      cursor.refuse(
-        "this data sheet has version \(version); this kvsim reads version \(schemaVersion); "
-          + "update kvsim")
-      return nil
-    }
+    guard let any = root.anyMapping(keys: SchemaKeys.dataSheet),
+      any.isOfVersion(schemaVersion, key: "kvsim_data_sheet", what: "this data sheet")
+    else { return nil }
     let file = any.refusingUnknownKeys()
     _ = file.required(
       "kvsim_data_sheet", accepted: "\(schemaVersion), the version of this form")

@@ -22,29 +22,15 @@ public enum LinkFile {
   }
 
   static func parse(_ file: SourceFile) throws(ScenarioError) -> LoadedLink {
-    let log = DiagnosticLog(file: file.path, dialect: .json)
-    let text = file.text(into: log)
-    let link = text.flatMap { text in
-      JSONSource.parse(text, into: log).flatMap {
-        LinkFile.link(Cursor(node: $0, path: "", log: log))
-      }
-    }
-    try log.throwIfAny()
-    guard let link, let text else { preconditionFailure("a link is neither valid nor refused") }
+    let (link, text) = try file.json("a link") { root, _ in LinkFile.link(root) }
     return LoadedLink(link: link, text: text)
   }
 
   /// Nil with at least one error where the link is refused.
   private static func link(_ root: Cursor) -> Link? {
-    guard let any = root.anyMapping(keys: SchemaKeys.linkFile) else { return nil }
-    if let cursor = any.optional("kvsim_link"),
-      let version = cursor.integer(in: 1...Int(Int32.max)), version != schemaVersion
-    {
-      // Of another version nothing else is judged: its rules are not known here.
-      cursor.refuse(
-        "this link has version \(version); this kvsim reads version \(schemaVersion); update kvsim")
-      return nil
-    }
+    guard let any = root.anyMapping(keys: SchemaKeys.linkFile),
+      any.isOfVersion(schemaVersion, key: "kvsim_link", what: "this link")
+    else { return nil }
     let file = any.refusingUnknownKeys()
     _ = file.required("kvsim_link", accepted: "\(schemaVersion), the version of this form")
     let measuredAt = file.measuredAt()

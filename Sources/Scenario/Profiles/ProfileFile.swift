@@ -82,16 +82,8 @@ public enum ProfileFile {
   }
 
   static func parse(_ file: SourceFile) throws(ScenarioError) -> LoadedProfile {
-    let log = DiagnosticLog(file: file.path, dialect: .json)
-    let text = file.text(into: log)
-    let profile = text.flatMap { text in
-      JSONSource.parse(text, into: log).flatMap { root in
-        ProfileReader(log: log, bytes: file.bytes).profile(Cursor(node: root, path: "", log: log))
-      }
-    }
-    try log.throwIfAny()
-    guard let profile, let text else {
-      preconditionFailure("a profile is neither valid nor refused")
+    let (profile, text) = try file.json("a profile") { root, log in
+      ProfileReader(log: log, bytes: file.bytes).profile(root)
     }
     return LoadedProfile(
       profile: profile, text: text, path: file.path,

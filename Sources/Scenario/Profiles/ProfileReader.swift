@@ -8,9 +8,11 @@ struct ProfileReader {
 
   /// Nil with at least one error where the profile is refused.
   func profile(_ root: Cursor) -> Profile? {
-    guard let any = root.anyMapping(keys: SchemaKeys.profile), isOfThisVersion(any) else {
-      return nil
-    }
+    guard let any = root.anyMapping(keys: SchemaKeys.profile),
+      any.isOfVersion(
+        Profile.schemaVersion, key: "kvsim_profile", what: "this profile",
+        advice: " or measure anew with `kvsim calibrate`")
+    else { return nil }
     let file = any.refusingUnknownKeys()
     _ = file.required(
       "kvsim_profile", accepted: "\(Profile.schemaVersion), the version of this form")
@@ -42,20 +44,6 @@ struct ProfileReader {
       provenance: provenance, device: device, measuredAtUTC: measuredAt, blockSize: blockSize,
       readBytesPerSecond: readBytesPerSecond, chunksShareLaunch: chunksShareLaunch,
       measurements: measurements, derivation: derivation)
-  }
-
-  /// Of another version nothing else is judged: its rules are not known here.
-  private func isOfThisVersion(_ file: MappingCursor) -> Bool {
-    guard let cursor = file.optional("kvsim_profile"),
-      let version = cursor.integer(in: 1...Int(Int32.max))
-    else { return true }
-    guard version == Profile.schemaVersion else {
-      cursor.refuse(
-        "this profile has version \(version); this kvsim reads version \(Profile.schemaVersion); "
-          + "update kvsim or measure anew with `kvsim calibrate`")
-      return false
-    }
-    return true
   }
 
   private func checkChecksum(_ file: MappingCursor) {
