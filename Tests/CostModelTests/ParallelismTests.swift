@@ -5,10 +5,7 @@ import Testing
 
 @Suite("Several devices and the host")
 struct ParallelismTests {
-  private let model = ModelArchitecture(
-    name: "m", hiddenSize: 4096, intermediateSize: 12288, layers: 36,
-    heads: SyntheticProfile.heads, vocabSize: 151_936, maxPositions: 40_960,
-    tiesEmbeddings: false)
+  private let model = SyntheticProfile.model
   private let link = Link(bytesPerSecond: 100_000_000_000, latencyNs: 3000)
 
   @Test("The shares of all devices are the model, norms and nothing else on each")

@@ -5,10 +5,7 @@ import Testing
 
 @Suite("Step pricer")
 struct StepPricerTests {
-  private let model = ModelArchitecture(
-    name: "m", hiddenSize: 4096, intermediateSize: 12288, layers: 36,
-    heads: SyntheticProfile.heads, vocabSize: 151_936, maxPositions: 40_960,
-    tiesEmbeddings: false)
+  private let model = SyntheticProfile.model
 
   private func pricer(_ format: KVFormat) throws -> StepPricer {
     try StepPricer(

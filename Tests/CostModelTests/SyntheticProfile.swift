@@ -6,6 +6,10 @@ import Operators
 /// plus 0.1 ns a weight and 1 ps a weight and token; attention 5 µs plus so much a byte or a pair.
 enum SyntheticProfile {
   static let heads = HeadGeometry(queryHeads: 32, kvHeads: 8, headDim: 128)
+  /// The sizes of Qwen3-8B.
+  static let model = ModelArchitecture(
+    name: "m", hiddenSize: 4096, intermediateSize: 12288, layers: 36, heads: heads,
+    vocabSize: 151_936, maxPositions: 40_960, tiesEmbeddings: false)
   static let device = Device(
     name: "made up", kind: "cpu", kernelPath: "none", threads: 1, memoryBytes: 64 << 30,
     lastLevelCacheBytes: 0, layerPlan: DenseLayerPlan(multiprocessors: 64))

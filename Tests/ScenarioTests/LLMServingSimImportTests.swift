@@ -6,81 +6,18 @@ import Testing
 @testable import Scenario
 
 @Suite("Import of LLMServingSim's operator times")
-final class LLMServingSimImportTests {
-  private let folder: String
+struct LLMServingSimImportTests {
+  private let fixture: LLMServingSimFixture
+  private var folder: String { fixture.path }
 
   init() throws {
-    folder = NSTemporaryDirectory() + "kvsim-import-\(UUID().uuidString)/"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for (name, text) in LLMServingSimImportTests.files { try write(name, text) }
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: folder)
-  }
-
-  /// 4 query heads and 2 KV heads of 16, hidden size 64, MLP 128, vocabulary 1000.
-  static let model = ModelArchitecture(
-    name: "m", hiddenSize: 64, intermediateSize: 128, layers: 2,
-    heads: HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16), vocabSize: 1000,
-    maxPositions: 4096, tiesEmbeddings: false)
-
-  static let files = [
-    "profile-meta.yaml": """
-    vllm_version: 0.19.0
-    cuda_version: '12.8'
-    gpu: Some GPU
-    profiled_at: '2026-08-17T19:43:32+00:00'
-    tp_degrees: [1]
-    engine_effective:
-      block_size: 16
-
-    """,
-    "cluster.json": """
-    {"nodes": [{"instances": [{"npu_mem": {"mem_size": 24, "mem_bw": 1008}}]}]}
-    """,
-    "dense.csv": """
-    layer,tokens,time_us
-    qkv_proj,1,10.5
-    o_proj,1,4.0004
-    gate_up_proj,2,20
-    down_proj,2,11
-    layernorm,1,1.5
-    final_layernorm,1,1.25
-    rotary_emb,1,2
-    act_fn,1,3
-    embedding,1,2.5
-
-    """,
-    "per_sequence.csv": "layer,sequences,time_us\r\nlm_head,3,30\r\nsampler,3,7\r\n",
-    "attention.csv": """
-    prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
-    0,0,1,16,9.31067
-    16,0,0,0,9.546
-    16,32,4,64,12
-
-    """,
-  ]
-
-  private func write(_ name: String, _ text: String) throws {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: folder + name))
-  }
-
-  private func errors() -> [String] {
-    do throws(ScenarioError) {
-      _ = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
-      return []
-    } catch {
-      return error.diagnostics.map {
-        $0.description.replacingOccurrences(of: folder, with: "")
-      }
-    }
+    fixture = try LLMServingSimFixture()
   }
 
   @Test("Each row becomes an operator of the model's shapes, its time in nanoseconds")
   func rows() throws {
-    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
-    let heads = LLMServingSimImportTests.model.heads
+    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimFixture.model)
+    let heads = LLMServingSimFixture.model.heads
     let expected: [(OperatorShape, Int64)] = [
       // Q, K and V: (4 + 2 · 2) · 16 = 128 rows; output: 64 of 4 · 16.
       (.linear(tokens: 1, outputs: 128, inputs: 64), 10_500),
@@ -114,12 +51,12 @@ final class LLMServingSimImportTests {
 
   @Test("The profile survives its file, and prices the model")
   func roundTrip() throws {
-    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
-    try write("profile.json", ProfileFile.encode(result.profile))
+    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimFixture.model)
+    try fixture.write("profile.json", ProfileFile.encode(result.profile))
     let loaded = try ProfileFile.read(path: folder + "profile.json")
     #expect(loaded.profile == result.profile)
     let pricer = try StepPricer(
-      model: LLMServingSimImportTests.model, format: .fp16, profile: loaded.profile,
+      model: LLMServingSimFixture.model, format: .fp16, profile: loaded.profile,
       maxSequences: 4, maxTokens: 32)
     let cost = pricer.cost(
       of: BatchShape(
@@ -132,15 +69,15 @@ final class LLMServingSimImportTests {
 
   @Test("Tables of two devices are of their shares, and stand in a folder of their own")
   func tensorParallelism() throws {
-    let meta = LLMServingSimImportTests.files["profile-meta.yaml"]!
-    try write(
+    let meta = LLMServingSimFixture.files["profile-meta.yaml"]!
+    try fixture.write(
       "profile-meta.yaml", meta.replacingOccurrences(of: "[1]", with: "[1, 2]"))
     try FileManager.default.createDirectory(
       atPath: folder + "tp2", withIntermediateDirectories: true)
     for name in ["dense.csv", "per_sequence.csv", "attention.csv"] {
-      try write("tp2/\(name)", LLMServingSimImportTests.files[name]!)
+      try fixture.write("tp2/\(name)", LLMServingSimFixture.files[name]!)
     }
-    let model = LLMServingSimImportTests.model
+    let model = LLMServingSimFixture.model
     let profile = try LLMServingSimImport(folder: folder, model: model, degree: 2).profile
     let shapes = profile.measurements.map(\.shape)
     #expect(shapes[0] == .linear(tokens: 1, outputs: 64, inputs: 64))
@@ -169,11 +106,11 @@ final class LLMServingSimImportTests {
       heads: HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16), vocabSize: 1000,
       maxPositions: 4096, tiesEmbeddings: false)
     let attention = "layer,tokens,time_us\nqkv_proj,1,10\no_proj,1,4\ngate,1,2\n"
-    try write("dense.csv", attention)
+    try fixture.write("dense.csv", attention)
     #expect(throws: ScenarioError.self) {
       try LLMServingSimImport(folder: folder, model: mixture)
     }
-    try write("moe.csv", "tokens,activated_experts,time_us\n1,2,20\n16,8,50\n")
+    try fixture.write("moe.csv", "tokens,activated_experts,time_us\n1,2,20\n16,8,50\n")
     let profile = try LLMServingSimImport(folder: folder, model: mixture).profile
     let layer = ExpertShape(perToken: 2, inputs: 64, width: 32)
     #expect(
@@ -183,9 +120,9 @@ final class LLMServingSimImportTests {
         .experts(tokens: 1, active: 2, layer: layer),
         .experts(tokens: 16, active: 8, layer: layer),
       ])
-    try write("profile.json", ProfileFile.encode(profile))
+    try fixture.write("profile.json", ProfileFile.encode(profile))
     #expect(try ProfileFile.read(path: folder + "profile.json").profile == profile)
-    try write("moe.csv", "tokens,activated_experts,time_us\n1,9,20\n")
+    try fixture.write("moe.csv", "tokens,activated_experts,time_us\n1,9,20\n")
     do throws(ScenarioError) {
       _ = try LLMServingSimImport(folder: folder, model: mixture)
       Issue.record("nine of eight experts")
@@ -196,9 +133,9 @@ final class LLMServingSimImportTests {
 
   @Test("A layer that no operator stands for is left out with a note")
   func unknownLayer() throws {
-    let dense = LLMServingSimImportTests.files["dense.csv"]!
-    try write("dense.csv", dense + "wobble,1,2\nwobble,2,3\n")
-    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
+    let dense = LLMServingSimFixture.files["dense.csv"]!
+    try fixture.write("dense.csv", dense + "wobble,1,2\nwobble,2,3\n")
+    let result = try LLMServingSimImport(folder: folder, model: LLMServingSimFixture.model)
     #expect(result.notes.count == 1 && result.notes[0].hasPrefix("wobble: left out"))
     #expect(result.profile.measurements.count == 14)
   }
@@ -234,13 +171,14 @@ final class LLMServingSimImportTests {
       ),
       (
         "profile-meta.yaml",
-        files["profile-meta.yaml"]!.replacingOccurrences(of: "[1]", with: "[2, 4]"),
+        LLMServingSimFixture.files["profile-meta.yaml"]!.replacingOccurrences(
+          of: "[1]", with: "[2, 4]"),
         "profile-meta.yaml:5:13: error: tp_degrees: the tables are of 2, 4 and not of 1"
       ),
     ])
   func malformed(name: String, text: String, error: String) throws {
-    try write(name, text)
-    let errors = errors()
+    try fixture.write(name, text)
+    let errors = fixture.errors()
     #expect(errors.contains { $0.hasPrefix(error) }, "\(errors)")
   }
 }

@@ -6,14 +6,15 @@ import Testing
 @testable import Scenario
 
 @Suite("Ragged batches of LLMServingSim's operator times")
-final class LLMServingSimRaggedTests {
-  private let folder: String
+struct LLMServingSimRaggedTests {
+  private let fixture: LLMServingSimFixture
+  private var folder: String { fixture.path }
 
   /// A call takes 10 µs for 2 contexts of 64, 30 for 4 of 160; times of `skew.csv` are of three.
   static let files = [
-    "profile-meta.yaml": LLMServingSimImportTests.files["profile-meta.yaml"]!
+    "profile-meta.yaml": LLMServingSimFixture.files["profile-meta.yaml"]!
       + "measurement_iterations: 3\n",
-    "attention.csv": LLMServingSimImportTests.files["attention.csv"]!
+    "attention.csv": LLMServingSimFixture.files["attention.csv"]!
       + "0,0,2,64,10\n0,0,4,64,20\n0,0,4,160,30\n",
     "skew.csv": """
     regime,n,nb,ratio,skew,pc,kp,kvs,kv_big,kv_mean,t_mean_us,t_max_us,t_skew_us,alpha
@@ -25,46 +26,17 @@ final class LLMServingSimRaggedTests {
   ]
 
   init() throws {
-    folder = NSTemporaryDirectory() + "kvsim-import-\(UUID().uuidString)/"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for (name, text) in LLMServingSimImportTests.files { try write(name, text) }
-    for (name, text) in LLMServingSimRaggedTests.files { try write(name, text) }
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: folder)
-  }
-
-  private func write(_ name: String, _ text: String) throws {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: folder + name))
-  }
-
-  /// Writes a good file with some text replaced.
-  private func change(_ name: String, _ old: String, _ new: String) throws {
-    let text = LLMServingSimRaggedTests.files[name]!
-    try #require(text.contains(old))
-    try write(name, text.replacingOccurrences(of: old, with: new))
+    fixture = try LLMServingSimFixture(with: LLMServingSimRaggedTests.files)
   }
 
   private func result(readsRagged: Bool = true) throws(ScenarioError) -> LLMServingSimImport {
     try LLMServingSimImport(
-      folder: folder, model: LLMServingSimImportTests.model, readsRagged: readsRagged)
-  }
-
-  private func errors() -> [String] {
-    do throws(ScenarioError) {
-      _ = try result()
-      return []
-    } catch {
-      return error.diagnostics.map {
-        $0.description.replacingOccurrences(of: folder, with: "")
-      }
-    }
+      folder: folder, model: LLMServingSimFixture.model, readsRagged: readsRagged)
   }
 
   @Test("Rows of decodes alone become ragged batches of one call's time, behind all other points")
   func rows() throws {
-    let heads = LLMServingSimImportTests.model.heads
+    let heads = LLMServingSimFixture.model.heads
     let plain = try result(readsRagged: false)
     let result = try result()
     let count = plain.profile.measurements.count
@@ -89,7 +61,7 @@ final class LLMServingSimRaggedTests {
     func price(readsRagged: Bool) throws -> Double {
       let profile = try result(readsRagged: readsRagged).profile
       let pricer = try StepPricer(
-        model: LLMServingSimImportTests.model, format: .fp16, profile: profile, maxSequences: 4,
+        model: LLMServingSimFixture.model, format: .fp16, profile: profile, maxSequences: 4,
         maxTokens: 32)
       let batch = BatchShape(decodeSequences: 4, contextTokens: 4 * 64, longestContext: 160)
       return Double(pricer.cost(of: batch).decodeAttentionNs)
@@ -103,8 +75,8 @@ final class LLMServingSimRaggedTests {
   @Test("Times that are sums of another number of calls are refused with the ratio")
   func otherNumberOfCalls() throws {
     for (calls, ratio) in [(1, "3.0"), (2, "1.5"), (4, "0.75")] {
-      try change("profile-meta.yaml", "iterations: 3", "iterations: \(calls)")
-      let errors = errors()
+      try fixture.change("profile-meta.yaml", "iterations: 3", "iterations: \(calls)")
+      let errors = fixture.errors(readsRagged: true)
       #expect(
         errors.count == 1
           && errors[0].hasPrefix(
@@ -113,30 +85,34 @@ final class LLMServingSimRaggedTests {
         "\(errors)")
     }
     // The first row's own ratio is 1.01, and a tenth is allowed.
-    try write("profile-meta.yaml", Self.files["profile-meta.yaml"]!)
-    try change("skew.csv", "30.3", "32.9")
-    try write(
+    try fixture.write("profile-meta.yaml", Self.files["profile-meta.yaml"]!)
+    try fixture.change("skew.csv", "30.3", "32.9")
+    try fixture.write(
       "attention.csv",
       Self.files["attention.csv"]!.replacingOccurrences(
         of: "0,0,4,160,30\n", with: ""))
-    #expect(errors().isEmpty)
-    try change("skew.csv", "30.3", "33.1")
-    #expect(errors().count == 1 && errors()[0].contains(" is 1.103 times "))
+    #expect(fixture.errors(readsRagged: true).isEmpty)
+    try fixture.change("skew.csv", "30.3", "33.1")
+    #expect(
+      fixture.errors(readsRagged: true).count == 1
+        && fixture.errors(readsRagged: true)[0].contains(" is 1.103 times "))
   }
 
   @Test("Times that attention.csv cannot be asked about are refused")
   func noEvenBatch() throws {
-    try write("attention.csv", LLMServingSimImportTests.files["attention.csv"]!)
-    #expect(errors().count == 1)
-    #expect(errors()[0].hasPrefix("skew.csv:1:1: error: no row of regime `pure` has a batch"))
+    try fixture.write("attention.csv", LLMServingSimFixture.files["attention.csv"]!)
+    #expect(fixture.errors(readsRagged: true).count == 1)
+    #expect(
+      fixture.errors(readsRagged: true)[0].hasPrefix(
+        "skew.csv:1:1: error: no row of regime `pure` has a batch"))
   }
 
   @Test("Neither the table nor the number of calls is needed where nobody asks for it")
   func absent() throws {
     try FileManager.default.removeItem(atPath: folder + "skew.csv")
-    try change("profile-meta.yaml", "measurement_iterations: 3", "x: 1")
+    try fixture.change("profile-meta.yaml", "measurement_iterations: 3", "x: 1")
     #expect(throws: Never.self) { try result(readsRagged: false) }
-    let errors = errors()
+    let errors = fixture.errors(readsRagged: true)
     #expect(errors.count == 2)
     #expect(
       errors[0].hasPrefix("profile-meta.yaml:") && errors[0].contains("measurement_iterations"))
@@ -157,8 +133,8 @@ final class LLMServingSimRaggedTests {
       ),
     ])
   func malformed(old: String, new: String, error: String) throws {
-    try change("skew.csv", old, new)
-    let errors = errors()
+    try fixture.change("skew.csv", old, new)
+    let errors = fixture.errors(readsRagged: true)
     #expect(errors.contains { $0.hasPrefix("skew.csv:" + error) }, "\(errors)")
   }
 }

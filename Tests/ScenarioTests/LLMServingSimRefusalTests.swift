@@ -6,51 +6,24 @@ import Testing
 @testable import Scenario
 
 @Suite("Folders of LLMServingSim that are refused")
-final class LLMServingSimRefusalTests {
-  private let folder: String
+struct LLMServingSimRefusalTests {
+  private let fixture: LLMServingSimFixture
+  private var folder: String { fixture.path }
 
   init() throws {
-    folder = NSTemporaryDirectory() + "kvsim-import-\(UUID().uuidString)/"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for (name, text) in LLMServingSimImportTests.files { try write(name, text) }
+    fixture = try LLMServingSimFixture()
   }
 
-  deinit {
-    try? FileManager.default.removeItem(atPath: folder)
-  }
-
-  private func write(_ name: String, _ text: String) throws {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: folder + name))
-  }
-
-  private func text(_ name: String) -> String { LLMServingSimImportTests.files[name]! }
-
-  /// Writes a good file with some text replaced.
-  private func change(_ name: String, _ old: String, _ new: String) throws {
-    try #require(text(name).contains(old))
-    try write(name, text(name).replacingOccurrences(of: old, with: new))
-  }
-
-  private func errors(degree: Int = 1) -> [String] {
-    do throws(ScenarioError) {
-      _ = try LLMServingSimImport(
-        folder: folder, model: LLMServingSimImportTests.model, degree: degree)
-      return []
-    } catch {
-      return error.diagnostics.map {
-        $0.description.replacingOccurrences(of: folder, with: "")
-      }
-    }
-  }
+  private func text(_ name: String) -> String { LLMServingSimFixture.files[name]! }
 
   @Test("Files that are missing are named all at once, beside the errors of the others")
   func missingFiles() throws {
     for name in ["cluster.json", "attention.csv"] {
       try FileManager.default.removeItem(atPath: folder + name)
     }
-    try write("dense.csv", "layer,tokens\n")
+    try fixture.write("dense.csv", "layer,tokens\n")
     #expect(
-      errors().map { $0.prefix(40) } == [
+      fixture.errors().map { $0.prefix(40) } == [
         "attention.csv: error: cannot be read: th", "cluster.json: error: cannot be read: the",
         "dense.csv:1:1: error: the header lacks `",
       ])
@@ -58,10 +31,10 @@ final class LLMServingSimRefusalTests {
 
   @Test("Layers without which a step has no time are named where they are missing")
   func missingLayers() throws {
-    try write("dense.csv", "layer,tokens,time_us\nqkv_proj,1,10\ndown_proj,1,9\n")
-    try write("per_sequence.csv", "layer,sequences,time_us\nsampler,1,1\n")
+    try fixture.write("dense.csv", "layer,tokens,time_us\nqkv_proj,1,10\ndown_proj,1,9\n")
+    try fixture.write("per_sequence.csv", "layer,sequences,time_us\nsampler,1,1\n")
     #expect(
-      errors() == [
+      fixture.errors() == [
         "dense.csv:1:1: error: no rows of `o_proj`, `gate_up_proj`, without which a step of m has "
           + "no time",
         "per_sequence.csv:1:1: error: no rows of `lm_head`, without which a step of m has no time",
@@ -71,15 +44,15 @@ final class LLMServingSimRefusalTests {
   @Test("Attention that lacks a kind of row is refused in its own words")
   func attentionGaps() throws {
     let header = "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n"
-    try write("attention.csv", header + "16,0,0,0,9.5\n16,32,4,64,12\n")
+    try fixture.write("attention.csv", header + "16,0,0,0,9.5\n16,32,4,64,12\n")
     #expect(
-      errors() == [
+      fixture.errors() == [
         "attention.csv:1:1: error: no measurement of `decode_attention` (rows of decodes alone, "
           + "`prefill_chunk` 0); a fit needs some"
       ])
-    try write("attention.csv", header + "16,0,0,0,9.5\n0,0,4,64,12\n")
+    try fixture.write("attention.csv", header + "16,0,0,0,9.5\n0,0,4,64,12\n")
     #expect(
-      errors() == [
+      fixture.errors() == [
         "attention.csv:1:1: error: no measurement of `append` (or rows of a chunk with decodes, "
           + "which contain it); a fit needs some"
       ])
@@ -87,15 +60,15 @@ final class LLMServingSimRefusalTests {
 
   @Test("A row that stands twice is refused with both places; layers of one shape are two rows")
   func duplicates() throws {
-    try write("dense.csv", text("dense.csv") + "qkv_proj,1,10.5\n")
+    try fixture.write("dense.csv", text("dense.csv") + "qkv_proj,1,10.5\n")
     #expect(
-      errors() == [
+      fixture.errors() == [
         "dense.csv:11:1: error: the same operator and sizes stand in line 2; accepted: one row for "
           + "each"
       ])
-    try write("dense.csv", text("dense.csv"))
+    try fixture.write("dense.csv", text("dense.csv"))
     // Of as many outputs as Q, K and V together.
-    try write("per_sequence.csv", "layer,sequences,time_us\nlm_head,1,30\n")
+    try fixture.write("per_sequence.csv", "layer,sequences,time_us\nlm_head,1,30\n")
     let model = ModelArchitecture(
       name: "m", hiddenSize: 64, intermediateSize: 128, layers: 2,
       heads: HeadGeometry(queryHeads: 4, kvHeads: 2, headDim: 16), vocabSize: 128,
@@ -110,15 +83,15 @@ final class LLMServingSimRefusalTests {
   @Test("What the reader of profiles would refuse is refused at its row")
   func unreadable() throws {
     let attention = text("attention.csv")
-    try write("attention.csv", attention + "0,0,16777216,16777216,9.5\n0,0,1,32,0.002\n")
-    let errors = errors()
+    try fixture.write("attention.csv", attention + "0,0,16777216,16777216,9.5\n0,0,1,32,0.002\n")
+    let errors = fixture.errors()
     #expect(
       errors.count == 2
         && errors[0].hasPrefix("attention.csv:5:1: error: `decode_attention` takes 9500 ns for at ")
         && errors[1].hasPrefix("attention.csv:6:1: error: `decode_attention` takes 2 ns with 32"),
       "\(errors)")
-    try write("attention.csv", attention + "0,0,1,32,0.009\n")
-    let fall = self.errors()
+    try fixture.write("attention.csv", attention + "0,0,1,32,0.009\n")
+    let fall = fixture.errors()
     #expect(
       fall.count == 1
         && fall[0].hasPrefix(
@@ -128,9 +101,9 @@ final class LLMServingSimRefusalTests {
 
   @Test("Tables of several degrees need a folder for the one that is read")
   func severalDegrees() throws {
-    try change("profile-meta.yaml", "[1]", "[1, 2]")
+    try fixture.change("profile-meta.yaml", "[1]", "[1, 2]")
     for degree in [1, 2] {
-      let errors = errors(degree: degree)
+      let errors = fixture.errors(degree: degree)
       #expect(
         errors == [
           "profile-meta.yaml:5:13: error: tp_degrees: the tables are of 1, 2: those of \(degree) "
@@ -150,41 +123,41 @@ final class LLMServingSimRefusalTests {
       ),
     ])
   func narrowFormats(old: String, new: String, place: String, says: String) throws {
-    try change("profile-meta.yaml", old, new)
-    let errors = errors()
+    try fixture.change("profile-meta.yaml", old, new)
+    let errors = fixture.errors()
     #expect(
       errors.count == 1 && errors[0].hasPrefix("profile-meta.yaml:\(place): error: \(says)")
         && errors[0].contains("would be read as those of 16 bits"), "\(errors)")
     let fine = new.replacingOccurrences(of: "fp8_e4m3", with: "auto")
       .replacingOccurrences(of: "fp8", with: "bf16").replacingOccurrences(of: "awq", with: "null")
-    try change("profile-meta.yaml", old, fine)
-    #expect(self.errors().isEmpty)
+    try fixture.change("profile-meta.yaml", old, fine)
+    #expect(fixture.errors().isEmpty)
   }
 
   @Test("A model that is not the one that was timed is refused with both values")
   func otherModel() throws {
     func meta(_ overrides: String) throws {
-      try change("profile-meta.yaml", "  block", "  hf_overrides: {\(overrides)}\n  block")
+      try fixture.change("profile-meta.yaml", "  block", "  hf_overrides: {\(overrides)}\n  block")
     }
     try meta("num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 128")
-    #expect(errors().isEmpty)
+    #expect(fixture.errors().isEmpty)
     // Of one of two devices' share.
     try meta("num_attention_heads: 2, vocab_size: 500")
-    #expect(errors().count == 2)
+    #expect(fixture.errors().count == 2)
     try FileManager.default.createDirectory(
       atPath: folder + "tp1", withIntermediateDirectories: true)
     for name in ["dense.csv", "per_sequence.csv", "attention.csv"] {
-      try write("tp1/\(name)", text(name))
+      try fixture.write("tp1/\(name)", text(name))
     }
     let shares = text("profile-meta.yaml").replacingOccurrences(of: "[1]", with: "[1, 2]")
-    try write(
+    try fixture.write(
       "profile-meta.yaml",
       shares.replacingOccurrences(
         of: "  block", with: "  hf_overrides: {num_attention_heads: 2}\n  block"))
-    #expect(errors().isEmpty)
+    #expect(fixture.errors().isEmpty)
     try meta("num_attention_heads: 32, hidden_size: 4096, num_hidden_layers: 1")
     #expect(
-      errors() == [
+      fixture.errors() == [
         "profile-meta.yaml:7:39: error: engine_effective.hf_overrides.num_attention_heads: the "
           + "tables are of a model with 32, and m has 4; pass the model whose layers were timed",
         "profile-meta.yaml:7:56: error: engine_effective.hf_overrides.hidden_size: the tables are "
@@ -197,20 +170,20 @@ final class LLMServingSimRefusalTests {
     func instance(_ name: String, _ gib: Int) -> String {
       "{\"hardware\": \"\(name)\", \"npu_mem\": {\"mem_size\": \(gib), \"mem_bw\": 1000}}"
     }
-    try write(
+    try fixture.write(
       "cluster.json",
       "{\"nodes\": [{\"instances\": [\(instance("A", 10))]}, {\"instances\": "
         + "[\(instance("B", 20))]}]}")
     func memory() throws -> Int {
-      try LLMServingSimImport(folder: folder, model: LLMServingSimImportTests.model)
+      try LLMServingSimImport(folder: folder, model: LLMServingSimFixture.model)
         .profile.device.memoryBytes >> 30
     }
     #expect(try memory() == 10)
-    try change("profile-meta.yaml", "gpu:", "hardware: B\ngpu:")
+    try fixture.change("profile-meta.yaml", "gpu:", "hardware: B\ngpu:")
     #expect(try memory() == 20)
-    try change("profile-meta.yaml", "gpu:", "hardware: C\ngpu:")
+    try fixture.change("profile-meta.yaml", "gpu:", "hardware: C\ngpu:")
     #expect(
-      errors() == [
+      fixture.errors() == [
         "cluster.json:1:1: error: no instance of `hardware` `C`, on which the tables were taken; "
           + "it has `A`, `B`"
       ])
@@ -220,9 +193,10 @@ final class LLMServingSimRefusalTests {
   func otherName() throws {
     try FileManager.default.moveItem(
       atPath: folder + "profile-meta.yaml", toPath: folder + "meta.yaml")
-    #expect(errors().isEmpty)
+    #expect(fixture.errors().isEmpty)
     try FileManager.default.removeItem(atPath: folder + "meta.yaml")
-    #expect(errors().count == 1 && errors()[0].hasPrefix("profile-meta.yaml: error: "))
+    #expect(
+      fixture.errors().count == 1 && fixture.errors()[0].hasPrefix("profile-meta.yaml: error: "))
   }
 
   @Test(
@@ -237,9 +211,9 @@ final class LLMServingSimRefusalTests {
       ("1969-12-31T23:00:00+01:00", "1969-12-31T22:00:00Z"),
     ])
   func times(given: String, utc: String) throws {
-    try change("profile-meta.yaml", "2026-08-17T19:43:32+00:00", given)
+    try fixture.change("profile-meta.yaml", "2026-08-17T19:43:32+00:00", given)
     let profile = try LLMServingSimImport(
-      folder: folder, model: LLMServingSimImportTests.model
+      folder: folder, model: LLMServingSimFixture.model
     ).profile
     #expect(profile.measuredAtUTC == utc)
   }
@@ -251,7 +225,9 @@ final class LLMServingSimRefusalTests {
       "0000-01-01T00:00:00+01:00", "2026-08-17T19:43:32+00:00Z",
     ])
   func wrongTimes(given: String) throws {
-    try change("profile-meta.yaml", "2026-08-17T19:43:32+00:00", given)
-    #expect(errors().count == 1 && errors()[0].contains("profiled_at: the quoted text `\(given)`"))
+    try fixture.change("profile-meta.yaml", "2026-08-17T19:43:32+00:00", given)
+    #expect(
+      fixture.errors().count == 1
+        && fixture.errors()[0].contains("profiled_at: the quoted text `\(given)`"))
   }
 }
