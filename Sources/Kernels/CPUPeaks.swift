@@ -112,7 +112,7 @@ extension CPUBackend {
     return slots.withUnsafeBufferPointer { slots in
       var call = kv_append(
         shape: CPUDispatch.shape(layout, groupSize: 1),
-        pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
+        pages: arena.writtenPageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
         keys: keys, values: values)
       return (0...max(1, repeats)).map { _ in
         let elapsed_ns = MonotonicClock.time_ns {

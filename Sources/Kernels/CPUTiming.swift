@@ -100,7 +100,7 @@ extension CPUBackend {
     return slots.withUnsafeBufferPointer { slots in
       let call = kv_append(
         shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
-        pages: arena.pageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
+        pages: arena.writtenPageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
         keys: keys, values: values)
       return MonotonicClock.time_ns { dispatch.append(call, tokens: tokens) }
     }

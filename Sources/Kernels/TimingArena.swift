@@ -6,6 +6,7 @@ import Operators
 /// what an earlier one left there.
 final class TimingArena {
   private var pages: RotatingRegion
+  private var writtenPages: RotatingRegion
   private var weights: RotatingRegion
   private var activations: RotatingRegion
   /// Results and intermediate sums of a call, in the order in which they are asked for: each piece
@@ -27,12 +28,18 @@ final class TimingArena {
   init(cacheBytes: Int) throws(DeviceError) {
     let pool = max(256 << 20, 4 * cacheBytes)
     pages = try RotatingRegion(byteCount: pool, content: .halves)
+    writtenPages = try RotatingRegion(byteCount: pool, content: .halves)
     weights = try RotatingRegion(byteCount: pool, content: .halves)
     activations = try RotatingRegion(byteCount: max(128 << 20, 3 * cacheBytes), content: .floats)
   }
 
-  /// The first byte of the page pool.
+  /// The first byte of the page pool that is read.
   var pageBase: UnsafeMutableRawPointer { pages.base }
+
+  /// The first byte of a second pool of the same pages, to write to. What was written in one format
+  /// is no plausible page of another: codes read as halves are no numbers here and there, over
+  /// which an Intel Xeon (Emerald Rapids) takes up to forty times as long.
+  var writtenPageBase: UnsafeMutableRawPointer { writtenPages.base }
 
   /// Pages of `layout` that the pool holds.
   func pageCount(_ layout: PageLayout) -> Int { pages.byteCount / layout.pageBytes }
