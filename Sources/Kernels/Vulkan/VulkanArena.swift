@@ -144,8 +144,8 @@ final class VulkanArena {
     }
     if decodes.count == VulkanArena.keptDecodes { decodes.removeFirst() }
     let plan = VulkanDecodePlan(
-      contexts: shape.contexts, kvHeads: shape.layout.kvHeads,
-      bits: shape.layout.format.bitsPerElement, slots: context.slots)
+      contexts: shape.contexts, kvHeads: shape.layout.kvHeads, groupSize: shape.groupSize,
+      bits: shape.layout.format.bitsPerElement, multiprocessors: context.multiprocessors)
     let buffers = try VulkanDecodeBuffers(
       plan, PageConstants(layout: shape.layout, groupSize: shape.groupSize), context, work,
       isHostVisible: false)

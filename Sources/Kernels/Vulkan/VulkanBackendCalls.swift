@@ -73,14 +73,14 @@ extension VulkanBackend {
       output: output)
     guard !sequences.isEmpty else { return }
     for sequence in sequences { try checkContext(sequence) }
-    let page = PageConstants(
-      layout: pages.layout, groupSize: queryHeads / pages.layout.kvHeads)
+    let groupSize = queryHeads / pages.layout.kvHeads
+    let page = PageConstants(layout: pages.layout, groupSize: groupSize)
     let work = VulkanWork("decode attention", "\(sequences.count) sequences, \(page)")
     let tables = BlockTables(sequences)
     let plan = VulkanDecodePlan(
       contexts: sequences.map(\.context), window: options.slidingWindow,
-      kvHeads: pages.layout.kvHeads, bits: pages.layout.format.bitsPerElement,
-      slots: context.slots)
+      kvHeads: pages.layout.kvHeads, groupSize: groupSize,
+      bits: pages.layout.format.bitsPerElement, multiprocessors: context.multiprocessors)
     let buffers = try VulkanDecodeBuffers(plan, page, context, work, isHostVisible: true)
     buffers.queries.write(Array(queries[..<needed]))
     let pool = try context.memory(of: pages.bytes, for: work)

@@ -176,9 +176,6 @@ final class VulkanContext {
     return substitute.withUnsafeBufferPointer(body)
   }
 
-  /// Workgroups of 128 threads that run at once where a thread has 128 registers, as those of
-  /// decode attention: four on a multiprocessor with 64 Ki of them.
-  var slots: Int { 4 * multiprocessors }
   /// Multiprocessors, or what is assumed where the driver does not say.
   var multiprocessors: Int {
     let known = Int(features.multiprocessors)

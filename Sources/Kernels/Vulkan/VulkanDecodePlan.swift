@@ -18,38 +18,51 @@ struct VulkanDecodePlan {
   /// Whole pages of the usual sizes, so that spans part at page borders.
   private static let tileTokens = 64
 
-  /// What spans cost besides their tokens, in tokens of a workgroup on a busy device. By these,
-  /// what a call takes and what a token takes, seven numbers, 1,452 batches on an H200 with 4 query
-  /// heads to a KV head, of 1 to 1,024 sequences, even and uneven, take what they do to within 2 %
-  /// (FP16) and 4 % (INT4) in the median.
+  /// What spans cost besides their tokens, in tokens of a workgroup on a busy device.
+  ///
+  /// On an H200 each of 218 batches, of 1 to 1,024 sequences, even and uneven, was cut in some five
+  /// ways. By these numbers what is chosen takes 0.7 to 1.0 % longer than the fastest of them on
+  /// average, and 5 to 7 % in the worst twentieth.
   private struct Costs {
+    /// Workgroups that a multiprocessor runs at once: two of those that take eight query heads
+    /// together, four of others.
+    let atOnce: Int
     /// What a round of spans takes: queries come, sums are written.
     let round: Double
     /// What joining takes, where any pair has more spans than one, and for each round of spans.
     let join, joinRound: Double
+    /// A token of a span that goes on while most multiprocessors have ended, or in a round that
+    /// does not fill them.
+    let lonelyToken: Double
 
     /// Four-bit tokens take a third of the time, so that all else costs more of them.
-    static func of(bits: Int) -> Costs {
-      bits == 4
-        ? Costs(round: 240, join: 150, joinRound: 134)
-        : Costs(round: 76, join: 67, joinRound: 34)
+    init(bits: Int, groupSize: Int) {
+      let isWide = groupSize > 4
+      atOnce = isWide ? 2 : 4
+      (round, join, joinRound, lonelyToken) =
+        switch (bits == 4, isWide) {
+        case (false, false): (113, 11, 155, 0.6)
+        case (false, true): (184, 108, 83, 0.7)
+        case (true, false): (335, 86, 262, 0.8)
+        case (true, true): (412, 240, 151, 0.8)
+        }
     }
   }
-  /// A token of a span that goes on while most multiprocessors have ended: about a third of them
-  /// use up the memory's bandwidth.
-  private static let lonelyToken = 0.3
-  /// The share of the workgroups at once below which a device is not busy.
-  private static let leastFilled = 0.75
 
   /// - Parameters:
   ///   - window: the tokens that each sequence's query sees at most; nil means all.
+  ///   - groupSize: query heads of a KV head.
   ///   - bits: of an element in the cache.
-  ///   - slots: workgroups that the device runs at once.
-  init(contexts: [Int], window: Int? = nil, kvHeads: Int, bits: Int, slots: Int) {
+  ///   - multiprocessors: of the device.
+  init(
+    contexts: [Int], window: Int? = nil, kvHeads: Int, groupSize: Int, bits: Int,
+    multiprocessors: Int
+  ) {
     self.kvHeads = kvHeads
     let seen = contexts.map { min($0, window ?? $0) }
     let wanted = VulkanDecodePlan.wanted(
-      contexts, seen: seen, kvHeads: kvHeads, slots: slots, Costs.of(bits: bits))
+      contexts, seen: seen, kvHeads: kvHeads, multiprocessors: multiprocessors,
+      Costs(bits: bits, groupSize: groupSize))
     for (sequence, context) in contexts.enumerated() {
       let pieces = VulkanDecodePlan.pieces(context, seen: seen[sequence], wanted: wanted)
       for tokens in pieces {
@@ -65,31 +78,27 @@ struct VulkanDecodePlan {
     ContextCut.pieces(context: context, seen: seen, wanted: wanted, tile: tileTokens)
   }
 
-  /// The tokens of a span for which the device is busy for the shortest time.
-  ///
-  /// Whole contexts, or spans longer than what each workgroup would have if all had alike, are only
-  /// thought of where there are enough of them to fill the device.
+  /// The tokens of a span for which the device is busy for the shortest time: whole contexts, or
+  /// as many as fill one round of workgroups, some rounds, or a part of one.
   private static func wanted(
-    _ contexts: [Int], seen: [Int], kvHeads: Int, slots: Int, _ costs: Costs
+    _ contexts: [Int], seen: [Int], kvHeads: Int, multiprocessors: Int, _ costs: Costs
   ) -> Int {
     guard !contexts.isEmpty else { return 1 }
-    let tokens = seen.reduce(0, +) * kvHeads
-    let share = Double(tokens) / Double(max(1, slots))
-    let parts: [Double] = [0.125, 0.25, 1.0 / 3, 0.5, 2.0 / 3, 1, 2, 3, 4, 5, 6, 7, 8]
+    let slots = Double(costs.atOnce * max(1, multiprocessors))
+    let tokens = Double(seen.reduce(0, +) * kvHeads)
+    let rounds: [Double] = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1, 1.5, 2, 3, 4, 6, 8]
     var best = (wanted: 1, time: Double.infinity)
     // The first of the cheapest: fewer spans leave less to join.
-    for wanted in [Int.max] + parts.map({ part in Int((share / part).rounded(.up)) }) {
+    for wanted in [Int.max] + rounds.map({ Int((tokens / slots / $0).rounded(.up)) }) {
       var (count, longest) = (0, 0)
       for (context, seen) in zip(contexts, seen) {
         let pieces = pieces(context, seen: seen, wanted: wanted)
         count += pieces.count
         longest = max(longest, pieces.map(\.count).max() ?? 0)
       }
-      let rounds = Double(count * kvHeads) / Double(max(1, slots))
-      guard rounds >= leastFilled || Double(wanted) < share + 1 else { continue }
       let time = time(
-        rounds: rounds, mean: Double(tokens) / Double(count * kvHeads), longest: longest,
-        isJoined: count > contexts.count, costs)
+        rounds: Double(count * kvHeads) / slots, mean: tokens / Double(count * kvHeads),
+        longest: longest, isJoined: count > contexts.count, costs)
       if time < best.time { best = (wanted, time) }
     }
     return best.wanted
@@ -101,9 +110,9 @@ struct VulkanDecodePlan {
     rounds: Double, mean: Double, longest: Int, isJoined: Bool, _ costs: Costs
   ) -> Double {
     let full = rounds.rounded(.down)
-    let last = rounds > full ? max(rounds - full, lonelyToken) : 0
+    let last = rounds > full ? max(rounds - full, costs.lonelyToken) : 0
     let rest = max(0, Double(longest) - mean * max(1, rounds))
-    return mean * (full + last) + lonelyToken * rest + costs.round * max(1, rounds)
+    return mean * (full + last) + costs.lonelyToken * rest + costs.round * max(1, rounds)
       + (isJoined ? costs.join + costs.joinRound * rounds : 0)
   }
 }

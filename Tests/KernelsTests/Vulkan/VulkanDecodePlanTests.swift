@@ -19,8 +19,9 @@ struct VulkanDecodePlanTests {
       let window = Bool.random(using: &random) ? Int.random(in: 1...3000, using: &random) : nil
       let plan = VulkanDecodePlan(
         contexts: contexts, window: window, kvHeads: kvHeads,
+        groupSize: Int.random(in: 1...8, using: &random),
         bits: [4, 16].randomElement(using: &random)!,
-        slots: Int.random(in: 1...700, using: &random))
+        multiprocessors: Int.random(in: 1...180, using: &random))
       let all = spans(plan)
       #expect(plan.pairCount == contexts.count * kvHeads)
       for (sequence, context) in contexts.enumerated() {
@@ -37,36 +38,46 @@ struct VulkanDecodePlanTests {
     }
   }
 
+  /// A plan for 8 KV heads on the 132 multiprocessors of an H200.
+  private func plan(_ contexts: [Int], groupSize: Int = 4, bits: Int = 16) -> VulkanDecodePlan {
+    VulkanDecodePlan(
+      contexts: contexts, kvHeads: 8, groupSize: groupSize, bits: bits, multiprocessors: 132)
+  }
+
   @Test("A batch that fills the device with a span for each pair is not cut; fewer pairs are")
   func rounds() {
     // 512 pairs for 528 workgroups at once.
-    let full = VulkanDecodePlan(
-      contexts: [Int](repeating: 4096, count: 64), kvHeads: 8, bits: 16, slots: 528)
+    let full = plan([Int](repeating: 4096, count: 64))
     #expect(full.isWhole && full.spanCount == 512)
-    // 64 pairs: some eight spans of each fill a round.
-    let few = VulkanDecodePlan(
-      contexts: [Int](repeating: 16384, count: 8), kvHeads: 8, bits: 16, slots: 528)
-    #expect(!few.isWhole && (448...1056).contains(few.spanCount), "\(few.spanCount)")
+    // 64 pairs: five spans of each and more fill most of a round, or some rounds.
+    let few = plan([Int](repeating: 16384, count: 8))
+    #expect(!few.isWhole && (320...1056).contains(few.spanCount), "\(few.spanCount)")
     // 2,048 pairs take four rounds as they are.
-    let many = VulkanDecodePlan(
-      contexts: [Int](repeating: 1024, count: 256), kvHeads: 8, bits: 16, slots: 528)
-    #expect(many.isWhole)
+    #expect(plan([Int](repeating: 1024, count: 256)).isWhole)
+  }
+
+  @Test("A multiprocessor runs half as many workgroups that take eight query heads each")
+  func occupancy() {
+    // 264 pairs: half of what runs at once with 4 query heads, all of it with 8.
+    let contexts = [Int](repeating: 8000, count: 33)
+    for bits in [4, 16] {
+      #expect(!plan(contexts, groupSize: 4, bits: bits).isWhole)
+      #expect(plan(contexts, groupSize: 8, bits: bits).isWhole)
+    }
   }
 
   @Test("A few longer contexts are left whole: joining takes longer than what is left of them")
   func uneven() {
     for bits in [4, 16] {
       let contexts = [Int](repeating: 1000, count: 60) + [1100, 1100, 1200, 1300]
-      #expect(VulkanDecodePlan(contexts: contexts, kvHeads: 8, bits: bits, slots: 528).isWhole)
-      // Ten times as long as the others, it would keep a few multiprocessors busy alone.
-      let long = [Int](repeating: 1000, count: 63) + [20_000]
-      #expect(!VulkanDecodePlan(contexts: long, kvHeads: 8, bits: bits, slots: 528).isWhole)
+      #expect(plan(contexts, bits: bits).isWhole)
+      // Twenty times as long as the others, it would keep a few multiprocessors busy alone.
+      #expect(!plan([Int](repeating: 1000, count: 63) + [20_000], bits: bits).isWhole)
     }
   }
 
   @Test("An empty batch has no spans")
   func empty() {
-    let plan = VulkanDecodePlan(contexts: [], kvHeads: 8, bits: 16, slots: 528)
-    #expect(plan.spanCount == 0 && plan.starts == [0])
+    #expect(plan([]).spanCount == 0 && plan([]).starts == [0])
   }
 }
