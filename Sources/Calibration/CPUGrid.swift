@@ -4,8 +4,8 @@ import Operators
 /// of where a call gets a second item and wakes them, of where another kernel takes over, and of
 /// where a round of items, one for each thread, is full.
 ///
-/// Where that is follows the bundled kernels' plans (`CPUDispatch.swift`, `DecodePlan.swift`); a fit
-/// of other kernels' times is worth as much with points there as with points anywhere.
+/// Where that is follows the bundled kernels' plans (`CPUDispatch.swift`, `DecodePlan.swift`); a
+/// fit of other kernels' times is worth as much with points there as with points anywhere.
 struct CPUGrid {
   /// Threads that the kernels use.
   let threads: Int
@@ -30,8 +30,8 @@ struct CPUGrid {
       fit: tokens.map(shape), start: 1, heldOut: { shape(spread($0.u, from: 1, to: most)) })
   }
 
-  /// 1 to 256 sequences of 24 to 32,792 tokens, up to 131,072 in all. Batches stand on both sides of
-  /// one, two, four and eight sequences for each thread, of which one more begins another round of
+  /// 1 to 256 sequences of 24 to 32,792 tokens, up to 131,072 in all. Batches stand on both sides
+  /// of one, two, four and eight sequences for each thread, of which one more begins another round of
   /// spans; contexts of small batches on both sides of where they are cut in two.
   func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
     let odd = CPUGrid.oddTokens
@@ -86,8 +86,9 @@ struct CPUGrid {
     let full = blocks * CPUGrid.prefillRows / heads.groupSize
     let chunks = Set([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, full, most])
       .filter { $0 <= most }.sorted()
-    // The kernels' tiles have 64 keys, of which prefixes and short chunks end in the middle.
-    let prefixes = [0, 32, 288, CPUGrid.mostPrefix + 32]
+    // Tiles have 64 keys: on both sides of where a short chunk's prefix begins a second one, and in
+    // the middle of others.
+    let prefixes = [0, 32, 64, 288, CPUGrid.mostPrefix + 32]
     return ExperimentGroup(
       fit: prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } },
       start: heads.queryHeads,

@@ -105,9 +105,9 @@ final class CPUDispatch {
     }
   }
 
-  /// Query tokens of one prefill item, the last of a chunk excepted: few enough that all threads end
-  /// together, even where one KV head is all there is. Rounded up, or what is left of the chunk would
-  /// be one more item for each KV head and begin a round of its own.
+  /// Query tokens of one prefill item, the last of a chunk excepted: few enough that all threads
+  /// end together, even where one KV head is all there is. Rounded up, or what is left of the chunk
+  /// would be one more item for each KV head and begin a round of its own.
   static func prefillTokens(_ tokens: Int, group: Int, kvHeads: Int, workers: Int) -> Int {
     let blocks = max(1, workers * 4 / kvHeads)
     let share = max(tileRows / group, (tokens + blocks - 1) / blocks)
