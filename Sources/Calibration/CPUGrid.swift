@@ -31,8 +31,8 @@ struct CPUGrid {
   }
 
   /// 1 to 256 sequences of 24 to 32,792 tokens, up to 131,072 in all. Batches stand on both sides
-  /// of one, two, four and eight sequences for each thread, of which one more begins another round of
-  /// spans; contexts of small batches on both sides of where they are cut in two.
+  /// of one, two, four and eight sequences for each thread, of which one more begins another round
+  /// of spans; contexts of small batches on both sides of where they are cut in two.
   func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
     let odd = CPUGrid.oddTokens
     let full = [1, 2, 4, 8].map { $0 * threads }
