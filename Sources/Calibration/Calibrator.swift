@@ -51,7 +51,7 @@ public struct Calibrator {
   /// Measures every group.
   /// - Throws: what the device throws.
   public func run(
-    _ groups: [ExperimentGroup] = Experiment.groups(), measuredAtUTC: String,
+    _ groups: [ExperimentGroup], measuredAtUTC: String,
     report: (Progress) -> Void
   ) throws(DeviceError) -> Result {
     let clock = ContinuousClock()
@@ -75,7 +75,7 @@ public struct Calibrator {
           defer { schedule.complete(point, round: round) }
           let isLong = predictedNs > Schedule.longCallNs
           if round > 0, known == nil || isLong { continue }
-          let repeats = isLong ? 2 : Schedule.repeats(callNs: predictedNs)
+          let repeats = Schedule.repeats(callNs: predictedNs)
           let elapsed = (clock.now - start) / .seconds(1)
           guard schedule.allows(predictedNs * Double(repeats + 1) * 1e-9, elapsed: elapsed)
           else { continue }

@@ -36,6 +36,12 @@ public struct ExperimentGroup: Hashable, Sendable {
     let u, v: Double
     /// For shapes of three sizes.
     let w: Double
+
+    /// Of chunks: a quarter has no prefix, as a prompt's first chunk, others one of 16 tokens at
+    /// least.
+    func prefix(upTo most: Int) -> Int {
+      v < 0.25 ? 0 : spread((v - 0.25) / 0.75, from: 16, to: most)
+    }
   }
 
   /// Points to fit, and a fourth as many more to judge the fit: a fifth of all. Those lie at places
@@ -89,8 +95,9 @@ public enum Experiment {
   /// How far the grids go, as far as steps do that a device of its kind is asked for, and how fine
   /// they are.
   public enum Reach: Sendable {
-    /// Steps of a thousand new tokens, and 131,072 cached ones.
-    case cpu
+    /// Steps of a thousand new tokens, and 131,072 cached ones, with points where so many threads
+    /// are busy.
+    case cpu(threads: Int)
     /// Steps of eight thousand new tokens, and a million cached ones, with points where so many
     /// multiprocessors are full.
     case gpu(multiprocessors: Int)
@@ -99,7 +106,7 @@ public enum Experiment {
   /// Every group, cheap operators first.
   public static func groups(
     formats: [KVFormat] = KVFormat.named, heads: [HeadGeometry] = standardHeads,
-    reach: Reach = .cpu
+    reach: Reach
   ) -> [ExperimentGroup] {
     // Writing pages does not depend on the query heads.
     let written = Set(heads.map(\.withoutGroups)).sorted { $0.kvHeads < $1.kvHeads }
@@ -109,83 +116,15 @@ public enum Experiment {
       formats.flatMap { format in heads.map { group($0, format) } }
     }
     switch reach {
-    case .cpu:
-      return SmallOperatorGrid.groups(mostRows: 1024) + [linear()] + each(written, append)
-        + each(heads, decode) + each(heads, raggedDecode) + each(heads, prefill)
+    case .cpu(let threads):
+      let grid = CPUGrid(threads: threads)
+      return grid.smallOperators() + [grid.linear()] + each(written, grid.append)
+        + each(heads, grid.decode) + each(heads, grid.raggedDecode) + each(heads, grid.prefill)
     case .gpu(let multiprocessors):
       let grid = GPUGrid(multiprocessors: multiprocessors)
-      return SmallOperatorGrid.groups(mostRows: 8192) + [grid.linear()]
+      return GPUGrid.smallOperators() + [grid.linear()]
         + each(written, grid.append) + each(heads, grid.decode) + each(heads, grid.raggedDecode)
         + each(heads, grid.prefill)
     }
-  }
-
-  // MARK: A CPU's grids
-
-  /// Weights from 2 to 100 million, each in a shape that a layer has, for up to 1,024 tokens; and
-  /// 268 million, as a language-model head has, for up to 64. Steps are finer up to 64 tokens,
-  /// where kernels pass from memory's bound to arithmetic's by whole register tiles.
-  static func linear() -> ExperimentGroup {
-    let tokens = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024]
-    let grids = [
-      (2048, 1024, tokens), (4096, 2048, tokens), (8192, 4096, tokens), (24576, 4096, tokens),
-      (65536, 4096, [1, 4, 16, 64]),
-    ]
-    let fit = grids.flatMap { outputs, inputs, tokens in
-      tokens.map { OperatorShape.linear(tokens: $0, outputs: outputs, inputs: inputs) }
-    }
-    let heldOut = [
-      (1, 6144, 1024), (3, 4096, 4096), (5, 12288, 4096), (7, 6144, 1024), (10, 6144, 1024),
-      (14, 4096, 4096), (20, 6144, 4096), (28, 1024, 3072), (40, 4096, 4096), (56, 6144, 1024),
-      (96, 19456, 2560), (96, 12288, 4096), (192, 6144, 1024), (384, 4096, 4096),
-      (700, 6144, 1024), (1, 36864, 4096),
-    ]
-    return ExperimentGroup(
-      fit: fit,
-      heldOut: heldOut.map { OperatorShape.linear(tokens: $0.0, outputs: $0.1, inputs: $0.2) })
-  }
-
-  /// 1 to 1,024 tokens.
-  static func append(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    func shape(_ tokens: Int) -> OperatorShape {
-      .append(tokens: tokens, heads: heads, format: format)
-    }
-    return ExperimentGroup(
-      fit: [1, 4, 16, 32, 64, 128, 256, 1024].map(shape), heldOut: [48, 600].map(shape))
-  }
-
-  /// 1 to 256 sequences of 24 to 32,792 tokens, up to about 131,072 tokens in all. No context ends
-  /// with a page or with the kernels' tile of pages: few do when requests are served.
-  static func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    func shape(_ sequences: Int, _ context: Int) -> OperatorShape {
-      .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
-    }
-    let fit = [1, 4, 16, 64, 256].flatMap { sequences in
-      [0, 128, 512, 2048, 8192, 32768].filter { sequences * $0 <= 1 << 17 }
-        .map { shape(sequences, $0 + 24) }
-    }
-    let heldOut = [(2, 300), (8, 1000), (32, 700), (3, 5000), (24, 3000), (100, 200)]
-    return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
-  }
-
-  /// 4 and 32 sequences of 250 and 2,000 tokens on average, the longest of 2 and 3.5 times as many:
-  /// on few threads how contexts are spread hardly matters.
-  static func raggedDecode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    RaggedGrid(
-      sequences: [4, 32], contexts: [250, 2000], ratios: [2, 3.5], mostContext: 8192,
-      mostCached: 1 << 16
-    ).group(heads, format)
-  }
-
-  /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,096.
-  static func prefill(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    func shape(_ tokens: Int, _ prefix: Int) -> OperatorShape {
-      .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
-    }
-    let fit = [0, 512, 4096].flatMap { prefix in
-      [1, 16, 64, 256, 1024].map { shape($0, prefix) }
-    }
-    let heldOut = [(32, 1000), (128, 256), (400, 0), (512, 2048)]
-    return ExperimentGroup(fit: fit, heldOut: heldOut.map(shape))
   }
 }

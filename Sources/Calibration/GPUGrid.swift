@@ -93,11 +93,8 @@ struct GPUGrid {
       fit: prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } },
       start: heads.queryHeads,
       heldOut: { place in
-        // A quarter has no prefix, as a prompt's first chunk.
-        let prefix =
-          place.v < 0.25
-          ? 0 : spread((place.v - 0.25) / 0.75, from: 16, to: GPUGrid.mostPrefix)
-        return shape(spread(place.u, from: 1, to: GPUGrid.mostTokens), prefix)
+        shape(
+          spread(place.u, from: 1, to: GPUGrid.mostTokens), place.prefix(upTo: GPUGrid.mostPrefix))
       })
   }
 }

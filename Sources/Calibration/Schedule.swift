@@ -63,9 +63,11 @@ struct Schedule {
     doneNs += Schedule.nominalNs(point.shape, round: round, pace)
   }
 
-  /// How often a point is timed in a round: as often as 12 ms allow, within bounds.
+  /// How often a point is timed in a round: as often as 12 ms allow, within bounds. What has one
+  /// round alone is timed twice, unless that takes twice as long again.
   static func repeats(callNs: Double) -> Int {
-    max(1, min(6, Int(12_000_000 / max(1, callNs))))
+    guard callNs <= longCallNs else { return callNs <= 2 * longCallNs ? 2 : 1 }
+    return max(1, min(6, Int(12_000_000 / max(1, callNs))))
   }
 
   private static func nominalNs(_ group: ExperimentGroup, round: Int, _ pace: Pace) -> Double {
@@ -75,7 +77,8 @@ struct Schedule {
   /// What a point takes in a round, with its warm-up and its setting up.
   private static func nominalNs(_ shape: OperatorShape, round: Int, _ pace: Pace) -> Double {
     let callNs = pace.callNs(shape)
-    guard callNs <= longCallNs else { return round == 0 ? 3 * callNs : 0 }
-    return pace.setUpNs + callNs * Double(repeats(callNs: callNs) + 1)
+    let callsNs = callNs * Double(repeats(callNs: callNs) + 1)
+    guard callNs <= longCallNs else { return round == 0 ? callsNs : 0 }
+    return pace.setUpNs + callsNs
   }
 }

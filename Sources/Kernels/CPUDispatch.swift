@@ -17,6 +17,10 @@ final class CPUDispatch {
   private static let blockedTokens = 48
   /// Query rows (tokens × heads of a group) of one prefill item.
   private static let prefillRows = 192
+  /// Rows of the kernels' register tile, below which an item leaves a part of it idle.
+  private static let tileRows = 6
+  /// Weights of an item that streams them: some 1 MiB.
+  private static let streamedWeights = 512 << 10
 
   init(path: CPUPath, threads: Int?) throws(DeviceError) {
     self.path = path
@@ -101,14 +105,22 @@ final class CPUDispatch {
     }
   }
 
+  /// Query tokens of one prefill item, the last of a chunk excepted: few enough that all threads
+  /// end together, even where one KV head is all there is. Rounded up, or what is left of the chunk
+  /// would be one more item for each KV head and begin a round of its own.
+  static func prefillTokens(_ tokens: Int, group: Int, kvHeads: Int, workers: Int) -> Int {
+    let blocks = max(1, workers * 4 / kvHeads)
+    let share = max(tileRows / group, (tokens + blocks - 1) / blocks)
+    return max(1, min(tokens, share, prefillRows / group))
+  }
+
   func prefill(_ call: kv_prefill) throws(DeviceError) {
     let path = path.code
     var call = call
     let group = Int(call.shape.group_size), tokens = Int(call.tokens)
-    // Enough items that all threads end together, even where one KV head is all there is.
-    let blocks = max(1, workers.workerCount * 4 / Int(call.shape.kv_heads))
-    let rows = min(CPUDispatch.prefillRows, max(6, tokens * group / blocks))
-    call.tokens_per_item = Int64(max(1, min(tokens, rows / group)))
+    call.tokens_per_item = Int64(
+      CPUDispatch.prefillTokens(
+        tokens, group: group, kvHeads: Int(call.shape.kv_heads), workers: workers.workerCount))
     let scratch = try scratch(count: Int(kv_prefill_scratch_count(&call)))
     withUnsafePointer(to: call) { call in
       workers.run(Int(kv_prefill_item_count(call))) { item, worker in
@@ -128,12 +140,18 @@ final class CPUDispatch {
     }
   }
 
+  /// Outputs of one item that streams weights, by fours: long streams, yet four items for each
+  /// thread. Rounded up, or what is left would be one item more and begin a round of its own.
+  static func streamedOutputs(_ outputs: Int, inputs: Int, workers: Int) -> Int {
+    let most = max(4, streamedWeights / max(1, inputs) / 4 * 4)
+    return min(most, (outputs + workers * 16 - 1) / (workers * 16) * 4)
+  }
+
   private func linearStreamed(_ call: kv_linear) {
     let path = path.code
     let outputs = Int(call.outputs)
-    // Some 1 MiB of weights per item: long streams, yet enough items to share out.
-    let rows = max(4, (512 << 10) / max(1, Int(call.inputs)) / 4 * 4)
-    let step = max(4, min(rows, outputs / (workers.workerCount * 4) / 4 * 4))
+    let step = CPUDispatch.streamedOutputs(
+      outputs, inputs: Int(call.inputs), workers: workers.workerCount)
     withUnsafePointer(to: call) { call in
       workers.run((outputs + step - 1) / step) { item, _ in
         let first = item * step

@@ -25,7 +25,7 @@ struct CalibrateCommand: ParsableCommand {
   @Option(
     help: """
       About how long to measure at most; a slow device leaves its largest points out. (default: \
-      60, on a GPU 560)
+      120, on a GPU 560)
       """)
   var seconds: Double?
 
@@ -61,11 +61,12 @@ struct CalibrateCommand: ParsableCommand {
       let backend = try device.backend(threads: threads)
       let calibrator = Calibrator(
         backend: backend, kind: device.kind, version: "kvsim \(KVSim.version)", blockSize: 16,
-        seconds: seconds ?? (backend.facts.isGPU ? 560 : 60))
+        seconds: seconds ?? (backend.facts.isGPU ? 560 : 120))
       let result = try calibrator.run(
         Experiment.groups(
           reach: backend.facts.isGPU
-            ? .gpu(multiprocessors: backend.facts.coreCount) : .cpu),
+            ? .gpu(multiprocessors: backend.facts.coreCount)
+            : .cpu(threads: backend.facts.coreCount)),
         measuredAtUTC: Date.now.formatted(.iso8601)
       ) {
         bar.show($0.share, $0.kind.name)

@@ -68,7 +68,8 @@ struct CalibratorTests {
   @Test("Given time, every point is measured in each round, and every sample kept")
   func everySample() throws {
     let backend = LawfulBackend()
-    let groups = Experiment.groups(formats: [.fp16, .int4], heads: [Experiment.standardHeads[0]])
+    let groups = Experiment.groups(
+      formats: [.fp16, .int4], heads: [Experiment.standardHeads[0]], reach: .cpu(threads: 3))
     let points = groups.flatMap(\.points)
     let result = try Calibrator(
       backend: backend, kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
@@ -79,7 +80,7 @@ struct CalibratorTests {
     for measurement in result.profile.measurements {
       let rounds = backend.calls.filter { $0 == measurement.shape }.count
       #expect(rounds == 3 || backend.law(measurement.shape) > 150_000_000)
-      #expect(measurement.timesNs.count >= 2)
+      #expect(measurement.timesNs.count >= 2 || backend.law(measurement.shape) > 300_000_000)
     }
     let device = result.profile.device
     #expect(device.name == "lawful" && device.threads == 3 && device.driver == "lawyer 2")
@@ -103,7 +104,8 @@ struct CalibratorTests {
   func residuals() throws {
     let backend = LawfulBackend()
     backend.law = { 20_000 + Double($0.operations) / 50 + Double($0.bytes) / 10 }
-    let groups = Experiment.groups(formats: [.int4], heads: [Experiment.standardHeads[1]])
+    let groups = Experiment.groups(
+      formats: [.int4], heads: [Experiment.standardHeads[1]], reach: .cpu(threads: 3))
     let profile = try Calibrator(
       backend: backend, kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
     ).run(groups, measuredAtUTC: date) { _ in }.profile
@@ -114,7 +116,8 @@ struct CalibratorTests {
 
   @Test("Without time, each group still has its smallest point, so that a model can be priced")
   func shortTime() throws {
-    let groups = Experiment.groups(formats: [.fp16], heads: [Experiment.standardHeads[0]])
+    let groups = Experiment.groups(
+      formats: [.fp16], heads: [Experiment.standardHeads[0]], reach: .cpu(threads: 3))
     let result = try Calibrator(
       backend: LawfulBackend(), kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 0
     ).run(groups, measuredAtUTC: date) { _ in }
@@ -126,7 +129,8 @@ struct CalibratorTests {
   @Test(
     "What the device does not hold is left out, and all else is measured; other failures end it")
   func tooLarge() throws {
-    let groups = Experiment.groups(formats: [.fp16], heads: [Experiment.standardHeads[0]])
+    let groups = Experiment.groups(
+      formats: [.fp16], heads: [Experiment.standardHeads[0]], reach: .cpu(threads: 3))
     let largest = Set(groups.map { $0.points.last!.shape })
     let backend = LawfulBackend()
     backend.refusal = {
@@ -148,7 +152,7 @@ struct CalibratorTests {
     var last = 0.0
     _ = try Calibrator(
       backend: LawfulBackend(), kind: "cpu", version: "kvsim 0", blockSize: 16, seconds: 1e9
-    ).run(measuredAtUTC: date) {
+    ).run(Experiment.groups(reach: .cpu(threads: 3)), measuredAtUTC: date) {
       #expect($0.share >= last && $0.share <= 1)
       last = $0.share
     }
@@ -157,7 +161,7 @@ struct CalibratorTests {
 
   @Test("Times faster than memory and restless repeats are found; sound samples are not")
   func plausibility() {
-    let points = Experiment.linear().points
+    let points = CPUGrid(threads: 16).linear().points
     func profile(_ factor: Double, jitter: Int64) -> Profile {
       let shapes = points.map(\.shape)
       return Profile(
@@ -174,7 +178,7 @@ struct CalibratorTests {
     }
     #expect(Plausibility.findings(profile(1, jitter: 1), of: points).isEmpty)
     #expect(Plausibility.findings(profile(0.3, jitter: 1), of: points).count == 1)
-    let many = Experiment.groups().flatMap(\.points)
+    let many = Experiment.groups(reach: .cpu(threads: 16)).flatMap(\.points)
     let thin = Plausibility.findings(profile(1, jitter: 1), of: many)
     #expect(thin.count == 8, "the attentions and the small operators")
   }

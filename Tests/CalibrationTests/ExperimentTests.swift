@@ -7,7 +7,8 @@ import Testing
 @Suite("The designed experiment")
 struct ExperimentTests {
   private static let reaches = [
-    Experiment.Reach.cpu, .gpu(multiprocessors: 132), .gpu(multiprocessors: 24),
+    Experiment.Reach.cpu(threads: 2), .cpu(threads: 16), .cpu(threads: 192),
+    .gpu(multiprocessors: 132), .gpu(multiprocessors: 24),
   ]
 
   @Test("A fifth of the points is held out, in every group that is judged", arguments: reaches)

@@ -13,23 +13,9 @@ struct GPUGridTests {
     group.points.filter { $0.isHeldOut == heldOut }.map(\.shape)
   }
 
-  /// What a shape is measured at: up to three sizes.
-  private func sizes(_ shape: OperatorShape) -> [Int] {
-    switch shape {
-    case .linear(let tokens, let outputs, let inputs): [tokens, outputs, inputs]
-    case .append(let tokens, _, _): [tokens]
-    case .decodeAttention(let sequences, let context, _, _): [sequences, context]
-    // The longest context goes down to the mean, where nothing is to be measured.
-    case .raggedDecode(let batch, _, _): [batch.sequences, batch.context]
-    case .prefillAttention(let tokens, let prefix, _, _): [tokens, prefix]
-    case .elementwise(_, let rows, let width): [rows, width]
-    default: []
-    }
-  }
-
   @Test("Batches stand on both sides of those that fill 132 multiprocessors, worked out by hand")
   func batches() {
-    let batches = Set(shapes(grid.decode(heads, .int4), heldOut: false).map { sizes($0)[0] })
+    let batches = Set(shapes(grid.decode(heads, .int4), heldOut: false).map { $0.sizes[0] })
     // 132 k / 8 workgroups of each KV head: 16.5, 33, 49.5, 66, 99, 132 and 198.
     for full in [16, 33, 49, 66, 99, 132, 198] {
       #expect(batches.contains(full) && batches.contains(full + 1))
@@ -39,7 +25,7 @@ struct GPUGridTests {
   @Test("Contexts of a batch stand on both sides of where its pieces fill the multiprocessors")
   func contexts() {
     let four = Set(
-      shapes(grid.decode(heads, .fp16), heldOut: false).map(sizes).filter { $0[0] == 4 }
+      shapes(grid.decode(heads, .fp16), heldOut: false).map(\.sizes).filter { $0[0] == 4 }
         .map { $0[1] })
     // 4, 8 and 12 pieces of each sequence: 128, 256 and 384 workgroups of 132, 264 and 396.
     for cut in [5 * 256, 9 * 256, 13 * 256] {
@@ -52,13 +38,13 @@ struct GPUGridTests {
     arguments: [(64, [256, 528, 784, 1056]), (16, [1024, 2112, 3136, 4224])])
   func chunks(_ queryHeads: Int, _ full: [Int]) {
     let heads = HeadGeometry(queryHeads: queryHeads, kvHeads: 8, headDim: 128)
-    let chunks = Set(shapes(grid.prefill(heads, .fp16), heldOut: false).map { sizes($0)[0] })
+    let chunks = Set(shapes(grid.prefill(heads, .fp16), heldOut: false).map { $0.sizes[0] })
     for tokens in full { #expect(chunks.contains(tokens) && chunks.contains(tokens + 1)) }
   }
 
   @Test("Outputs stand on both sides of where tiles of 128 fill the multiprocessors twice")
   func outputs() {
-    let all = shapes(grid.linear(), heldOut: false).map(sizes)
+    let all = shapes(grid.linear(), heldOut: false).map(\.sizes)
     for (tokens, tiles) in [(256, 264), (512, 132), (768, 88), (1024, 66), (2048, 33)] {
       let outputs = Set(all.filter { $0[0] == tokens && $0[2] == 4096 }.map { $0[1] })
       #expect(outputs.contains(tiles * 128) && outputs.contains((tiles + 1) * 128))
@@ -68,7 +54,7 @@ struct GPUGridTests {
   @Test("From one number of outputs to the next the work at most doubles", arguments: [1024, 4096])
   func workOfOutputs(_ inputs: Int) {
     let plan = DenseLayerPlan(multiprocessors: 132)
-    let all = shapes(grid.linear(), heldOut: false).map(sizes).filter { $0[2] == inputs }
+    let all = shapes(grid.linear(), heldOut: false).map(\.sizes).filter { $0[2] == inputs }
     for tokens in [1, 8, 64, 128, 256, 512, 768] {
       let work = all.filter { $0[0] == tokens }
         .map { plan.work(tokens: tokens, outputs: $0[1], inputs: inputs) }.sorted()
@@ -79,7 +65,7 @@ struct GPUGridTests {
   @Test("Streamed weights are measured with tiles that are cut evenly, and with others")
   func evenAndUneven() {
     let plan = DenseLayerPlan(multiprocessors: 132)
-    let all = shapes(grid.linear(), heldOut: false).map(sizes)
+    let all = shapes(grid.linear(), heldOut: false).map(\.sizes)
     for tokens in [256, 512, 768] {
       let stream = DenseLayerPlan.Stream.of(tokens: tokens)
       let own = all.filter {
@@ -101,7 +87,7 @@ struct GPUGridTests {
   func heldOutPoints() {
     for group in Experiment.groups(reach: .gpu(multiprocessors: 132)) {
       let (fit, heldOut) = (
-        shapes(group, heldOut: false).map(sizes), shapes(group, heldOut: true).map(sizes)
+        shapes(group, heldOut: false).map(\.sizes), shapes(group, heldOut: true).map(\.sizes)
       )
       for axis in fit[0].indices {
         let range = fit.map { $0[axis] }.min()!...fit.map { $0[axis] }.max()!
@@ -120,14 +106,14 @@ struct GPUGridTests {
 
   @Test("Four of the layers that judge `linear` are in the fit too, three of them for few tokens")
   func heldOutLayers() {
-    let fit = shapes(grid.linear(), heldOut: false).map { Array(sizes($0)[1...]) }
-    let judging = Set(shapes(grid.linear(), heldOut: true).map { Array(sizes($0)[1...]) })
+    let fit = shapes(grid.linear(), heldOut: false).map { Array($0.sizes[1...]) }
+    let judging = Set(shapes(grid.linear(), heldOut: true).map { Array($0.sizes[1...]) })
     let known = judging.filter { fit.contains($0) }
     #expect(known == [[151_936, 5120], [6144, 4096], [6144, 1024], [3072, 8192]])
     for layer in known where layer != [151_936, 5120] {
       #expect(fit.count { $0 == layer } <= 5, "\(layer)")
     }
-    #expect(judging.count == GPUGrid.layers.count, "each of them judges")
+    #expect(judging.count == ModelLayers.shapes.count, "each of them judges")
   }
 
   @Test("A number spread over a logarithmic scale has its ends and their geometric mean")
