@@ -13,7 +13,7 @@ SOURCES := Package.swift Sources Tests
 demo: build
 	@mkdir -p $(DEMO)
 	$(KVSIM) run Scenarios/quickstart.yaml --trace $(DEMO)/h200.db --force
-	$(KVSIM) calibrate --device cpu --seconds 60 --output $(DEMO)/cpu.json --force
+	$(KVSIM) calibrate --device cpu --seconds 90 --output $(DEMO)/cpu.json --force
 	$(KVSIM) run Scenarios/two-cores.yaml --profile $(DEMO)/cpu.json \
 	  --trace $(DEMO)/cpu.db --force
 	@echo "Ask the traces: sqlite3 $(DEMO)/h200.db 'select format, count(*), avg(ttft_ns)/1e9 from request group by format'"

@@ -28,25 +28,41 @@ struct Schedule {
   }
 
   private let pace: Pace
+  private let rounds: Int
   private let totalNs: Double
+  /// What groups count for when time is shared out: all together, and those entered so far.
+  private let totalClaimNs: Double
+  private var enteredClaimNs = 0.0
   private let seconds: Double
   private var doneNs = 0.0
-  private var enteredNs = 0.0
   private var isFirst = true
 
   init(_ groups: [ExperimentGroup], rounds: Int, seconds: Double, pace: Pace) {
     self.pace = pace
-    totalNs = (0..<rounds).reduce(0) { sum, round in
-      groups.reduce(sum) { $0 + Schedule.nominalNs($1, round: round, pace) }
-    }
+    self.rounds = rounds
     self.seconds = seconds
+    let roundsNs = (0..<rounds).map { round in
+      groups.reduce(0) { $0 + Schedule.nominalNs($1, round: round, pace) }
+    }
+    totalNs = roundsNs.reduce(0, +)
+    totalClaimNs = roundsNs.enumerated().reduce(0) {
+      $0 + Schedule.claim(round: $1.offset, of: rounds) * $1.element
+    }
+  }
+
+  /// What a round claims of the time, as a multiple of its work. What the first leaves out is left
+  /// out for good, while a point that misses a later one has fewer samples: the first may take as
+  /// long as all others together.
+  private static func claim(round: Int, of rounds: Int) -> Double {
+    round == 0 ? Double(max(1, rounds - 1)) : 1
   }
 
   /// Of the work, what is done or passed over.
   var share: Double { min(1, doneNs / totalNs) }
 
   mutating func enter(_ group: ExperimentGroup, round: Int) {
-    enteredNs += Schedule.nominalNs(group, round: round, pace)
+    enteredClaimNs +=
+      Schedule.claim(round: round, of: rounds) * Schedule.nominalNs(group, round: round, pace)
     isFirst = true
   }
 
@@ -56,7 +72,7 @@ struct Schedule {
       isFirst = false
       return true
     }
-    return elapsed + pointSeconds <= seconds * enteredNs / totalNs
+    return elapsed + pointSeconds <= seconds * enteredClaimNs / totalClaimNs
   }
 
   mutating func complete(_ point: ExperimentPoint, round: Int) {

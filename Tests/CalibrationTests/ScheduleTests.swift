@@ -4,16 +4,16 @@ import Testing
 
 @Suite("How calibration shares its time out")
 struct ScheduleTests {
-  /// Plays two rounds on a device whose points take `pointNs`, and counts those of each group
+  /// Plays the rounds on a device whose points take `pointNs`, and counts those of each group
   /// that were left out in the first round.
   private func leftOut(
-    _ groups: [ExperimentGroup], pace: Schedule.Pace, seconds: Double,
+    _ groups: [ExperimentGroup], pace: Schedule.Pace, rounds: Int = 2, seconds: Double,
     pointNs: (ExperimentPoint) -> Double
   ) -> [Int] {
-    var schedule = Schedule(groups, rounds: 2, seconds: seconds, pace: pace)
+    var schedule = Schedule(groups, rounds: rounds, seconds: seconds, pace: pace)
     var elapsed = 0.0
     var missing = [Int](repeating: 0, count: groups.count)
-    for round in 0..<2 {
+    for round in 0..<rounds {
       for (index, group) in groups.enumerated() {
         schedule.enter(group, round: round)
         for point in group.points {
@@ -39,6 +39,19 @@ struct ScheduleTests {
       return 26_000_000 + callNs * Double(Schedule.repeats(callNs: callNs) + 1)
     }
     #expect(missing.allSatisfy { $0 == 0 }, "\(missing)")
+  }
+
+  @Test("The first of three rounds leaves nothing out where there is time for two")
+  func firstRoundFirst() {
+    // Points of 20 ms each, as they are reckoned with.
+    let pace = Schedule.Pace(bytesPerNs: 1e9, operationsPerNs: 1e9, setUpNs: 19_930_000)
+    let groups = Experiment.groups(formats: [.fp16], reach: .cpu(threads: 2))
+    let round = Double(groups.reduce(0) { $0 + $1.points.count }) * 0.02
+    func missing(seconds: Double) -> Int {
+      leftOut(groups, pace: pace, rounds: 3, seconds: seconds) { _ in 20_000_000 }.reduce(0, +)
+    }
+    #expect(missing(seconds: 2.01 * round) == 0)
+    #expect(missing(seconds: 1.9 * round) > 0)
   }
 
   @Test("By a CPU's pace the same device would lose attention, whose operations a GPU does at once")

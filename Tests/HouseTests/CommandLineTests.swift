@@ -214,7 +214,7 @@ struct CommandLineTests {
     ]
     let written = try CommandLineRun(derive, in: folder.url)
     #expect(written.status == 0 && written.errors == "profile: h100.json\n")
-    let from = "NVIDIA H200, measured 2026-11-29T03:13:50Z"
+    let from = "NVIDIA H200, measured 2026-11-29T07:30:20Z"
     let shown = try kvsim("profile", "show", "h100.json", "--worst", "0")
     #expect(shown.output.contains("derived from \(from)"))
     #expect(shown.output.contains("uncertainty of the derived times"))
