@@ -14,8 +14,6 @@ struct CPUGrid {
   private static let (mostTokens, mostPrefix) = (1024, 4096)
   /// The largest batch and context of decode attention, and cached tokens of one call.
   private static let (mostSequences, mostContext, mostCached) = (256, 32768, 1 << 17)
-  /// Contexts and prefixes are no multiples of pages or of tiles of them: few are in service.
-  private static let oddTokens = 24
 
   /// 1 to 1,024 tokens: one alone wakes no other thread, and from eight for each thread on an item
   /// has several.
@@ -34,33 +32,19 @@ struct CPUGrid {
   /// of one, two, four and eight sequences for each thread, of which one more begins another round
   /// of spans; contexts of small batches on both sides of where they are cut in two.
   func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    let odd = CPUGrid.oddTokens
     let full = [1, 2, 4, 8].map { $0 * threads }
-    let batches = Set(
+    let batches =
       [1, 2, 4, 8, 16, 64, CPUGrid.mostSequences] + full + full.map { $0 + 1 }
-        + [3, 6].map { $0 * threads }
-    ).filter { $0 <= CPUGrid.mostSequences }.sorted()
-    func isHeld(_ sequences: Int, _ context: Int) -> Bool {
-      sequences * (context - odd) <= CPUGrid.mostCached
+      + [3, 6].map { $0 * threads }
+    func contexts(_ sequences: Int) -> Set<Int> {
+      let common =
+        [0, 128, 1008, 2048, 8192, CPUGrid.mostContext].map { $0 + DecodeGrid.oddTokens } + [520]
+      return Set(sequences <= 2 * threads ? common + [504] : common)
     }
-    func contexts(_ sequences: Int) -> [Int] {
-      let common = [0, 128, 1008, 2048, 8192, CPUGrid.mostContext].map { $0 + odd } + [520]
-      return sequences <= 2 * threads ? common + [504] : common
-    }
-    func shape(_ sequences: Int, _ context: Int) -> OperatorShape {
-      .decodeAttention(sequences: sequences, context: context, heads: heads, format: format)
-    }
-    return ExperimentGroup(
-      fit: batches.flatMap { sequences in
-        contexts(sequences).filter { isHeld(sequences, $0) }.map { shape(sequences, $0) }
-      }, start: heads.queryHeads,
-      heldOut: { place in
-        let (sequences, context) = (
-          spread(place.u, from: 1, to: CPUGrid.mostSequences),
-          spread(place.v, from: odd, to: CPUGrid.mostContext)
-        )
-        return isHeld(sequences, context) ? shape(sequences, context) : nil
-      })
+    return DecodeGrid(
+      mostSequences: CPUGrid.mostSequences, mostContext: CPUGrid.mostContext,
+      mostCached: CPUGrid.mostCached
+    ).group(batches, contexts: contexts, heads, format)
   }
 
   /// 4 to 64 sequences of 200 to 2,500 tokens on average, the longest a quarter longer to 3.5 times
@@ -78,23 +62,13 @@ struct CPUGrid {
   /// Chunks of 1 to 1,024 tokens after prefixes of 0 to 4,128, among them the one that fills four
   /// items for each thread, beyond which there are more. In the prefix time is a straight line.
   func prefill(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    func shape(_ tokens: Int, _ prefix: Int) -> OperatorShape {
-      .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
-    }
     let most = CPUGrid.mostTokens
     let blocks = max(1, 4 * threads / heads.kvHeads)
     let full = blocks * CPUGrid.prefillRows / heads.groupSize
-    let chunks = Set([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, full, most])
-      .filter { $0 <= most }.sorted()
     // Tiles have 64 keys: on both sides of where a short chunk's prefix begins a second one, and in
     // the middle of others.
-    let prefixes = [0, 32, 64, 288, CPUGrid.mostPrefix + 32]
-    return ExperimentGroup(
-      fit: prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } },
-      start: heads.queryHeads,
-      heldOut: { place in
-        shape(
-          spread(place.u, from: 1, to: most), place.prefix(upTo: CPUGrid.mostPrefix))
-      })
+    return PrefillGrid(mostTokens: most, mostPrefix: CPUGrid.mostPrefix).group(
+      [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, full, most],
+      prefixes: [0, 32, 64, 288, CPUGrid.mostPrefix + 32], heads, format)
   }
 }

@@ -36,12 +36,6 @@ public struct ExperimentGroup: Hashable, Sendable {
     let u, v: Double
     /// For shapes of three sizes.
     let w: Double
-
-    /// Of chunks: a quarter has no prefix, as a prompt's first chunk, others one of 16 tokens at
-    /// least.
-    func prefix(upTo most: Int) -> Int {
-      v < 0.25 ? 0 : spread((v - 0.25) / 0.75, from: 16, to: most)
-    }
   }
 
   /// Points to fit, and a fourth as many more to judge the fit: a fifth of all. Those lie at places

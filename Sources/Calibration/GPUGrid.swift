@@ -15,8 +15,6 @@ struct GPUGrid {
   private static let (mostSequences, mostContext, mostCached) = (1024, 131_072, 1 << 20)
   /// The most tokens of a step, and of a prefix.
   private static let (mostTokens, mostPrefix) = (8192, 32768)
-  /// Contexts and prefixes are no multiples of pages or of tiles of them: few are in service.
-  private static let oddTokens = 24
   /// Tokens below which decode attention leaves a sequence in one piece.
   private static let leastPiece = 256
 
@@ -29,15 +27,11 @@ struct GPUGrid {
   /// sides of those that fill the multiprocessors once to twelve times, four of which run at once;
   /// contexts of smaller batches where their pieces do.
   func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    let odd = GPUGrid.oddTokens
+    let odd = DecodeGrid.oddTokens
     let full = [1, 2, 3, 4, 6, 8, 12].map { filling($0, heads) }
-    let batches = Set(
+    let batches =
       [1, 2, 3, 4, 6, 8, 12, 24, filling(16, heads), filling(32, heads), GPUGrid.mostSequences]
-        + full + full.map { $0 + 1 }
-    ).filter { (1...GPUGrid.mostSequences).contains($0) }.sorted()
-    func isHeld(_ sequences: Int, _ context: Int) -> Bool {
-      sequences * (context - odd) <= GPUGrid.mostCached
-    }
+      + full + full.map { $0 + 1 }
     func contexts(_ sequences: Int) -> Set<Int> {
       let common = [0, 1008, 2048, 4096, 8192].map { $0 + odd } + [504, 520]
       guard sequences <= filling(4, heads) else { return Set(common + [16384 + odd]) }
@@ -46,21 +40,10 @@ struct GPUGrid {
       return Set(
         common + [32768 + odd, GPUGrid.mostContext + odd] + cuts.flatMap { [$0 - 8, $0 + 8] })
     }
-    let fit = batches.flatMap { sequences in
-      contexts(sequences).sorted().filter { isHeld(sequences, $0) }.map { (sequences, $0) }
-    }
-    func shape(_ point: (Int, Int)) -> OperatorShape {
-      .decodeAttention(sequences: point.0, context: point.1, heads: heads, format: format)
-    }
-    return ExperimentGroup(
-      fit: fit.map(shape), start: heads.queryHeads,
-      heldOut: { place in
-        let point = (
-          spread(place.u, from: 1, to: GPUGrid.mostSequences),
-          spread(place.v, from: odd, to: GPUGrid.mostContext)
-        )
-        return isHeld(point.0, point.1) ? shape(point) : nil
-      })
+    return DecodeGrid(
+      mostSequences: GPUGrid.mostSequences, mostContext: GPUGrid.mostContext,
+      mostCached: GPUGrid.mostCached
+    ).group(batches, contexts: contexts, heads, format)
   }
 
   /// 4 to 528 sequences, as many as fill the multiprocessors with KV heads; means of 160 to 24,000
@@ -79,22 +62,11 @@ struct GPUGrid {
   /// Chunks of 1 to 8,192 tokens after prefixes of 0 to 32,800: chunks on both sides of those that
   /// fill the multiprocessors once to eight times. In the prefix time is a straight line.
   func prefill(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
-    func shape(_ tokens: Int, _ prefix: Int) -> OperatorShape {
-      .prefillAttention(tokens: tokens, prefix: prefix, heads: heads, format: format)
-    }
     let full = [1, 2, 3, 4, 6, 8].map {
       filling($0, heads) * GPUGrid.prefillRows / heads.groupSize
     }
-    let chunks = Set(
-      [1, 16, 64, 128, 256, 512, 4096, GPUGrid.mostTokens] + full + full.map { $0 + 1 }
-    ).filter { (1...GPUGrid.mostTokens).contains($0) }.sorted()
-    let prefixes = [0, 32, 544, 4128, GPUGrid.mostPrefix + 32]
-    return ExperimentGroup(
-      fit: prefixes.flatMap { prefix in chunks.map { shape($0, prefix) } },
-      start: heads.queryHeads,
-      heldOut: { place in
-        shape(
-          spread(place.u, from: 1, to: GPUGrid.mostTokens), place.prefix(upTo: GPUGrid.mostPrefix))
-      })
+    return PrefillGrid(mostTokens: GPUGrid.mostTokens, mostPrefix: GPUGrid.mostPrefix).group(
+      [1, 16, 64, 128, 256, 512, 4096, GPUGrid.mostTokens] + full + full.map { $0 + 1 },
+      prefixes: [0, 32, 544, 4128, GPUGrid.mostPrefix + 32], heads, format)
   }
 }
