@@ -108,11 +108,12 @@ extension CPUBackend {
     let path = dispatch.path.code
     let keys = try arena.nextActivations(2 * tokens * headDim)
     let values = keys + tokens * headDim
+    let pages = try arena.writtenPageBase().assumingMemoryBound(to: UInt8.self)
     let slots = (0..<Int64(tokens)).map { $0 }
     return slots.withUnsafeBufferPointer { slots in
       var call = kv_append(
         shape: CPUDispatch.shape(layout, groupSize: 1),
-        pages: arena.writtenPageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
+        pages: pages, slots: slots.baseAddress,
         keys: keys, values: values)
       return (0...max(1, repeats)).map { _ in
         let elapsed_ns = MonotonicClock.time_ns {

@@ -103,10 +103,11 @@ extension CPUBackend {
     let blocks = try arena.nextPages(tokens: tokens, of: layout)
     let slots = (0..<tokens).map { Int64(blocks[$0 / size]) * Int64(size) + Int64($0 % size) }
     let values = keys + count
+    let pages = try arena.writtenPageBase().assumingMemoryBound(to: UInt8.self)
     return slots.withUnsafeBufferPointer { slots in
       let call = kv_append(
         shape: CPUDispatch.shape(layout, groupSize: heads.groupSize),
-        pages: arena.writtenPageBase.assumingMemoryBound(to: UInt8.self), slots: slots.baseAddress,
+        pages: pages, slots: slots.baseAddress,
         keys: keys, values: values)
       return MonotonicClock.time_ns { dispatch.append(call, tokens: tokens) }
     }

@@ -6,7 +6,8 @@ import Operators
 /// what an earlier one left there.
 final class TimingArena {
   private var pages: RotatingRegion
-  private var writtenPages: RotatingRegion
+  /// Made when something is first written.
+  private var writtenPages: RotatingRegion?
   private var weights: RotatingRegion
   private var activations: RotatingRegion
   /// Results and intermediate sums of a call, in the order in which they are asked for: each piece
@@ -28,7 +29,6 @@ final class TimingArena {
   init(cacheBytes: Int) throws(DeviceError) {
     let pool = max(256 << 20, 4 * cacheBytes)
     pages = try RotatingRegion(byteCount: pool, content: .halves)
-    writtenPages = try RotatingRegion(byteCount: pool, content: .halves)
     weights = try RotatingRegion(byteCount: pool, content: .halves)
     activations = try RotatingRegion(byteCount: max(128 << 20, 3 * cacheBytes), content: .floats)
   }
@@ -39,7 +39,13 @@ final class TimingArena {
   /// The first byte of a second pool of the same pages, to write to. What was written in one format
   /// is no plausible page of another: codes read as halves are no numbers here and there, over
   /// which an Intel Xeon (Emerald Rapids) takes up to forty times as long.
-  var writtenPageBase: UnsafeMutableRawPointer { writtenPages.base }
+  func writtenPageBase() throws(DeviceError) -> UnsafeMutableRawPointer {
+    if let base = writtenPages?.base { return base }
+    let made = try RotatingRegion(byteCount: pages.byteCount, content: .halves)
+    let base = made.base
+    writtenPages = consume made
+    return base
+  }
 
   /// Pages of `layout` that the pool holds.
   func pageCount(_ layout: PageLayout) -> Int { pages.byteCount / layout.pageBytes }
