@@ -12,18 +12,18 @@ struct GPUGrid {
   let multiprocessors: Int
 
   /// The largest batch and context of decode attention, and cached tokens of one call.
-  private static let (mostSequences, mostContext, mostCached) = (1024, 131_072, 1 << 20)
+  private static let (mostSequences, mostContext, mostCached) = (1024, 131_072, 1 << 22)
   /// The most tokens of a step, and of a prefix.
   private static let (mostTokens, mostPrefix) = (8192, 32768)
   /// Tokens below which decode attention leaves a sequence in one piece.
   private static let leastPiece = 256
 
   /// How many of what each KV head has a workgroup for keep `waves` of them on each multiprocessor.
-  private func filling(_ waves: Int, _ heads: HeadGeometry) -> Int {
-    waves * multiprocessors / heads.kvHeads
+  private func filling(_ waves: Double, _ heads: HeadGeometry) -> Int {
+    Int(waves * Double(multiprocessors)) / heads.kvHeads
   }
 
-  /// 1 to 1,024 sequences of 24 to 131,096 tokens, up to 1,048,576 in all. Batches stand on both
+  /// 1 to 1,024 sequences of 24 to 131,096 tokens, up to 4,194,304 in all. Batches stand on both
   /// sides of those that fill the multiprocessors once to twelve times, four of which run at once;
   /// contexts of smaller batches where their pieces do.
   func decode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
@@ -35,7 +35,7 @@ struct GPUGrid {
     func contexts(_ sequences: Int) -> Set<Int> {
       let common = [0, 1008, 2048, 4096, 8192].map { $0 + odd } + [504, 520]
       guard sequences <= filling(4, heads) else { return Set(common + [16384 + odd]) }
-      let cuts = (1...3).map { filling($0, heads) / sequences }.filter { $0 > 0 }
+      let cuts = [1, 2, 3].map { filling($0, heads) / sequences }.filter { $0 > 0 }
         .map { ($0 + 1) * GPUGrid.leastPiece }
       return Set(
         common + [32768 + odd, GPUGrid.mostContext + odd] + cuts.flatMap { [$0 - 8, $0 + 8] })
@@ -46,12 +46,19 @@ struct GPUGrid {
     ).group(batches, contexts: contexts, heads, format)
   }
 
-  /// 4 to 528 sequences, as many as fill the multiprocessors with KV heads; means of 160 to 24,000
-  /// tokens; the longest context from a quarter above the mean to eight times as much.
+  /// 4 to 528 sequences; means of 160 to 24,000 tokens; the longest context from a quarter above
+  /// the mean to eight times as much.
+  ///
+  /// Uneven contexts blur the steps of time, but for those where the first workgroups of all
+  /// sequences begin another wave. These are left of 19 numbers of sequences, 11 means and seven
+  /// ratios, taken away one by one as long as errors at 1,806 batches between them grew least:
+  /// numbers that fill the multiprocessors exactly were among the first.
   func raggedDecode(_ heads: HeadGeometry, _ format: KVFormat) -> ExperimentGroup {
     RaggedGrid(
-      sequences: [4] + [1, 2, 4, 8, 16, 32].map { filling($0, heads) },
-      contexts: [160, 400, 1000, 2400, 8000, 24000], ratios: [1.25, 1.5, 2, 3.5, 8],
+      sequences: [4, 6, 9] + [1, 1.5, 2, 3, 5.5, 11, 32].map { filling($0, heads) }
+        + [2, 4].map { filling($0, heads) + 1 },
+      contexts: [160, 240, 400, 640, 1600, 4400, 8000, 14000, 24000],
+      ratios: [1.25, 2, 3.5, 5, 8],
       mostContext: GPUGrid.mostContext, mostCached: GPUGrid.mostCached
     ).group(heads, format)
   }

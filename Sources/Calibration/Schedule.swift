@@ -18,7 +18,7 @@ struct Schedule {
     static let cpu = Pace(bytesPerNs: 30, operationsPerNs: 200, setUpNs: 5_000_000)
     /// A device of 3 TB/s and 200 TFLOP/s, for which block tables are drawn and copied first and
     /// which works for a while before its time counts.
-    static let gpu = Pace(bytesPerNs: 3000, operationsPerNs: 200_000, setUpNs: 27_000_000)
+    static let gpu = Pace(bytesPerNs: 3000, operationsPerNs: 200_000, setUpNs: 15_000_000)
 
     /// Roughly what a call takes.
     func callNs(_ shape: OperatorShape) -> Double {

@@ -36,7 +36,7 @@ struct ScheduleTests {
     let groups = Experiment.groups(reach: .gpu(multiprocessors: 132))
     let missing = leftOut(groups, pace: .gpu, seconds: 560) {
       let callNs = Schedule.Pace.gpu.callNs($0.shape)
-      return 26_000_000 + callNs * Double(Schedule.repeats(callNs: callNs) + 1)
+      return 17_000_000 + callNs * Double(Schedule.repeats(callNs: callNs) + 1)
     }
     #expect(missing.allSatisfy { $0 == 0 }, "\(missing)")
   }

@@ -185,7 +185,7 @@ struct CommandLineTests {
     let run = try kvsim("profile", "show", shipped, "--worst", "3")
     #expect(run.status == 0 && run.errors.isEmpty)
     #expect(run.output.contains("NVIDIA H200") && run.output.contains("int4-rotated"))
-    #expect(run.output.contains("the 3 of 1,812 held-out points"))
+    #expect(run.output.contains("the 3 of 2,604 held-out points"))
     let all = try kvsim("profile", "show", shipped, "--points")
     #expect(all.output.count > 2 * run.output.count)
     let wrong = try kvsim("profile", "show", quickstart)
@@ -200,7 +200,7 @@ struct CommandLineTests {
     #expect(run.status == 0 && run.errors.isEmpty)
     let all = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("all ") })
     let cells = all.split(separator: " ").map(String.init)
-    #expect(cells == ["all", "8,991", "0", "0", "1.00", "1.00", "1.00", "1.00"])
+    #expect(cells == ["all", "12,924", "0", "0", "1.00", "1.00", "1.00", "1.00"])
     let wrong = try kvsim("profile", "compare", shipped, quickstart)
     #expect(wrong.status == 65 && wrong.output.isEmpty && wrong.errors.contains("error: "))
   }
@@ -214,7 +214,7 @@ struct CommandLineTests {
     ]
     let written = try CommandLineRun(derive, in: folder.url)
     #expect(written.status == 0 && written.errors == "profile: h100.json\n")
-    let from = "NVIDIA H200, measured 2026-11-29T07:30:20Z"
+    let from = "NVIDIA H200, measured 2026-11-29T10:05:21Z"
     let shown = try kvsim("profile", "show", "h100.json", "--worst", "0")
     #expect(shown.output.contains("derived from \(from)"))
     #expect(shown.output.contains("uncertainty of the derived times"))

@@ -21,8 +21,8 @@ struct VulkanDecodePlan {
   /// What spans cost besides their tokens, in tokens of a workgroup on a busy device.
   ///
   /// On an H200 each of 218 batches, of 1 to 1,024 sequences, even and uneven, was cut in some five
-  /// ways. By these numbers what is chosen takes 0.7 to 1.0 % longer than the fastest of them on
-  /// average, and 5 to 7 % in the worst twentieth.
+  /// ways. By these numbers what is chosen takes 0.7 to 0.9 % longer than the fastest of them on
+  /// average, and 5 to 6 % in the worst twentieth.
   private struct Costs {
     /// Workgroups that a multiprocessor runs at once: two of those that take eight query heads
     /// together, four of others.
@@ -31,20 +31,22 @@ struct VulkanDecodePlan {
     let round: Double
     /// What joining takes, where any pair has more spans than one, and for each round of spans.
     let join, joinRound: Double
-    /// A token of a span that goes on while most multiprocessors have ended, or in a round that
-    /// does not fill them.
+    /// A token of a span that goes on while most multiprocessors have ended, or in a last round
+    /// that does not fill them.
     let lonelyToken: Double
+    /// A token of a span where all spans together do not fill the multiprocessors.
+    let onlyToken: Double
 
     /// Four-bit tokens take a third of the time, so that all else costs more of them.
     init(bits: Int, groupSize: Int) {
       let isWide = groupSize > 4
       atOnce = isWide ? 2 : 4
-      (round, join, joinRound, lonelyToken) =
+      (round, join, joinRound, lonelyToken, onlyToken) =
         switch (bits == 4, isWide) {
-        case (false, false): (113, 11, 155, 0.6)
-        case (false, true): (184, 108, 83, 0.7)
-        case (true, false): (335, 86, 262, 0.8)
-        case (true, true): (412, 240, 151, 0.8)
+        case (false, false): (113, 11, 155, 0.6, 0.65)
+        case (false, true): (184, 108, 83, 0.7, 0.85)
+        case (true, false): (335, 86, 262, 0.8, 0.85)
+        case (true, true): (412, 240, 151, 0.8, 0.9)
         }
     }
   }
@@ -110,7 +112,8 @@ struct VulkanDecodePlan {
     rounds: Double, mean: Double, longest: Int, isJoined: Bool, _ costs: Costs
   ) -> Double {
     let full = rounds.rounded(.down)
-    let last = rounds > full ? max(rounds - full, costs.lonelyToken) : 0
+    let token = full > 0 ? costs.lonelyToken : costs.onlyToken
+    let last = rounds > full ? max(rounds - full, token) : 0
     let rest = max(0, Double(longest) - mean * max(1, rounds))
     return mean * (full + last) + costs.lonelyToken * rest + costs.round * max(1, rounds)
       + (isJoined ? costs.join + costs.joinRound * rounds : 0)

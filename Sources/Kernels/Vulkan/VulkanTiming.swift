@@ -11,8 +11,9 @@ extension VulkanBackend {
   /// About how long one list of commands may run.
   private static let list_ns = 1e9
   /// How long a GPU works before its time counts. An idle one lowers its clock (an H200 from 1,980
-  /// to 345 MHz within three seconds of light load) and raises it within milliseconds of work.
-  private static let warmUp_ns: Int64 = 20_000_000
+  /// to 345 MHz within three seconds of light load) and raises it within milliseconds of work:
+  /// 7,983 points took as long after 8 ms as after 20, give or take 1 % (docs/cost-model.md).
+  private static let warmUp_ns: Int64 = 8_000_000
   /// About how long one of the lists may run by which it warms up.
   private static let warmUpList_ns = 5e6
 
