@@ -95,7 +95,9 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     self.scheduler = scheduler
     source = RequestSource(workload: workload, seed: seed)
     client = ClientThread(workload.client)
-    replica = Replica(options: configuration.options, poolBlocks: configuration.poolBlocks)
+    replica = Replica(
+      options: configuration.options, poolBlocks: configuration.poolBlocks,
+      prompts: workload.prompts)
   }
 
   mutating func run<Records: Recorder>(

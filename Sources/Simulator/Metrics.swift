@@ -63,6 +63,8 @@ public struct RunSummary: Hashable, Sendable {
   public let rejectedRequests: Int
   /// Prompt tokens of the finished requests.
   public let promptTokens: Int
+  /// Of these, tokens that were in the prefix cache when a request was first admitted.
+  public let cachedTokens: Int
   /// Output tokens of the finished requests.
   public let outputTokens: Int
   /// How often a request lost its blocks and was computed again.
@@ -111,6 +113,7 @@ struct RunMetrics: Sendable {
   private var lastEventNs: Int64 = 0
   private var rejected = 0
   private var promptTokens = 0
+  private var cachedTokens = 0
   private var outputTokens = 0
   private var preemptions = 0
   private var prefilledTokens = 0
@@ -141,6 +144,7 @@ struct RunMetrics: Sendable {
       return
     }
     promptTokens += Int(record.promptTokens)
+    cachedTokens += Int(record.cachedTokens)
     outputTokens += Int(record.outputTokens)
     if let ns = record.ttftNs { ttft.append(ns) }
     if let ns = record.tpotNs { tpot.append(ns) }
@@ -232,8 +236,9 @@ struct RunMetrics: Sendable {
   func summary(pool: BlockPool, reachedHorizon: Bool) -> RunSummary {
     RunSummary(
       finishedRequests: e2e.count, rejectedRequests: rejected, promptTokens: promptTokens,
-      outputTokens: outputTokens, preemptions: preemptions,
-      recomputedTokens: prefilledTokens - promptTokens, reachedHorizon: reachedHorizon,
+      cachedTokens: cachedTokens, outputTokens: outputTokens, preemptions: preemptions,
+      recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
+      reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed, cost: cost,
       ttft: LatencyStatistics(values: ttft), tpot: LatencyStatistics(values: tpot),

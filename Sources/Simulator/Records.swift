@@ -22,6 +22,8 @@ public struct RequestRecord: Hashable, Sendable {
   public var finishNs: Int64
   /// Tokens of the prompt.
   public var promptTokens: Int64
+  /// Of these, tokens that were in the prefix cache when it was first admitted.
+  public var cachedTokens: Int64
   /// Tokens produced.
   public var outputTokens: Int64
   /// How often it lost its pages and was computed again.
@@ -32,7 +34,8 @@ public struct RequestRecord: Hashable, Sendable {
   /// A record of a request, complete.
   public init(
     id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
-    promptTokens: Int64, outputTokens: Int64, preemptions: Int64, outcome: Outcome
+    promptTokens: Int64, cachedTokens: Int64, outputTokens: Int64, preemptions: Int64,
+    outcome: Outcome
   ) {
     self.id = id
     self.arrivalNs = arrivalNs
@@ -40,6 +43,7 @@ public struct RequestRecord: Hashable, Sendable {
     self.firstTokenNs = firstTokenNs
     self.finishNs = finishNs
     self.promptTokens = promptTokens
+    self.cachedTokens = cachedTokens
     self.outputTokens = outputTokens
     self.preemptions = preemptions
     self.outcome = outcome

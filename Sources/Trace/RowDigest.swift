@@ -43,6 +43,7 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(request.firstTokenNs)
     mix(request.finishNs)
     mix(request.promptTokens)
+    mix(request.cachedTokens)
     mix(request.outputTokens)
     mix(request.preemptions)
     mix(Int64(request.outcome.rawValue))

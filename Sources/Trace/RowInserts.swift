@@ -14,8 +14,8 @@ final class RowInserts {
     request = try connection.prepare(
       """
       INSERT INTO request (seq, run_id, format, id, arrival_ns, scheduled_ns, first_token_ns,
-        finish_ns, prompt_tokens, output_tokens, preemptions, outcome)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, outcome)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
       """)
     step = try connection.prepare(
       """
@@ -45,10 +45,11 @@ final class RowInserts {
     try request.bind(7, timeNs: record.firstTokenNs)
     try request.bind(8, record.finishNs)
     try request.bind(9, record.promptTokens)
-    try request.bind(10, record.outputTokens)
-    try request.bind(11, record.preemptions)
+    try request.bind(10, record.cachedTokens)
+    try request.bind(11, record.outputTokens)
+    try request.bind(12, record.preemptions)
     if outcome != record.outcome {
-      try request.bind(12, record.outcome.stored)
+      try request.bind(13, record.outcome.stored)
       outcome = record.outcome
     }
     try request.run()

@@ -32,7 +32,7 @@ struct StoredRequests {
     row = try connection.prepare(
       """
       SELECT seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
-        output_tokens, preemptions, outcome
+        cached_tokens, output_tokens, preemptions, outcome
       FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -47,14 +47,14 @@ struct StoredRequests {
       return
     }
     try checkPlace(of: row, after: current?.seq, run: run, table: "request", path: path)
-    guard let outcome = RequestRecord.Outcome(stored: row.text(10)) else {
+    guard let outcome = RequestRecord.Outcome(stored: row.text(11)) else {
       throw .damaged(path: path, reason: "request row \(row.integer(0)) has an unknown outcome")
     }
     let record = RequestRecord(
       id: row.integer(2), arrivalNs: row.integer(3), scheduledNs: row.optionalInteger(4) ?? -1,
       firstTokenNs: row.optionalInteger(5) ?? -1, finishNs: row.integer(6),
-      promptTokens: row.integer(7), outputTokens: row.integer(8), preemptions: row.integer(9),
-      outcome: outcome)
+      promptTokens: row.integer(7), cachedTokens: row.integer(8), outputTokens: row.integer(9),
+      preemptions: row.integer(10), outcome: outcome)
     current = (row.integer(0), record)
   }
 }

@@ -1,4 +1,4 @@
-/// The tables of a trace, version 1. `docs/trace.md` explains every column at length; the comments
+/// The tables of a trace. `docs/trace.md` explains every column at length; the comments
 /// in the statements stay in the file, so that `sqlite3 trace.db .schema` explains it too.
 ///
 /// The rows of `request` and `step` share one counter, `seq`, as their rowid. Rows are so appended
@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 3
+  static let version: Int64 = 4
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -80,6 +80,7 @@ enum TraceSchema {
       first_token_ns INTEGER,           -- when its first token was ready; NULL if none was
       finish_ns INTEGER NOT NULL,       -- when its last token was ready, or it was rejected
       prompt_tokens INTEGER NOT NULL,   -- tokens of the prompt
+      cached_tokens INTEGER NOT NULL,   -- of these, found in the prefix cache at first
       output_tokens INTEGER NOT NULL,   -- tokens produced
       preemptions INTEGER NOT NULL,     -- times it lost its blocks and was computed again
       outcome TEXT NOT NULL,            -- finished or rejected
@@ -134,7 +135,7 @@ enum TraceSchema {
     CREATE VIEW request_ms AS -- requests, times in milliseconds
     SELECT run_id, format, id, arrival_ns / 1e6 AS arrival_ms, queue_ns / 1e6 AS queue_ms,
       ttft_ns / 1e6 AS ttft_ms, tpot_ns / 1e6 AS tpot_ms, e2e_ns / 1e6 AS e2e_ms,
-      prompt_tokens, output_tokens, preemptions, outcome
+      prompt_tokens, cached_tokens, output_tokens, preemptions, outcome
     FROM request;
 
     CREATE VIEW step_ms AS -- steps, times in milliseconds for one step

@@ -98,7 +98,7 @@ struct PublishedValidationTests {
       requests.record(
         RequestRecord(
           id: 0, arrivalNs: 5, scheduledNs: 5, firstTokenNs: 6, finishNs: 46, promptTokens: 1,
-          outputTokens: 3, preemptions: 0, outcome: outcome))
+          cachedTokens: 0, outputTokens: 3, preemptions: 0, outcome: outcome))
     }
     #expect(requests.tpotNs == 20)
   }

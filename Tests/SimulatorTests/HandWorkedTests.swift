@@ -16,7 +16,7 @@ struct HandWorkedTests {
       played.requests == [
         RequestRecord(
           id: 0, arrivalNs: 0, scheduledNs: 0, firstTokenNs: 110, finishNs: 310,
-          promptTokens: 10, outputTokens: 3, preemptions: 0, outcome: .finished)
+          promptTokens: 10, cachedTokens: 0, outputTokens: 3, preemptions: 0, outcome: .finished)
       ])
     #expect(played.requests[0].tpotNs == 100)
     #expect(played.runs.map(\.steps) == [1, 2])

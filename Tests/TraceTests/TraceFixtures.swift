@@ -71,11 +71,11 @@ func sampleRun(format: String = "fp16", scenario: Int64 = 1) -> RunDescription {
 
 let finishedRequest = RequestRecord(
   id: 0, arrivalNs: 10, scheduledNs: 20, firstTokenNs: 30, finishNs: 50, promptTokens: 7,
-  outputTokens: 3, preemptions: 1, outcome: .finished)
+  cachedTokens: 4, outputTokens: 3, preemptions: 1, outcome: .finished)
 
 let rejectedRequest = RequestRecord(
   id: 1, arrivalNs: 15, scheduledNs: -1, firstTokenNs: -1, finishNs: 15, promptTokens: 9_000,
-  outputTokens: 0, preemptions: 0, outcome: .rejected)
+  cachedTokens: 0, outputTokens: 0, preemptions: 0, outcome: .rejected)
 
 let sampleStep = StepRecord(
   startNs: 20, endNs: 30, steps: 1, decodeSequences: 2, contextTokens: 100,
@@ -102,8 +102,8 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           id: Int64(index), arrivalNs: arrival, scheduledNs: start,
           firstTokenNs: isRejected ? -1 : start + random(1 << 30),
           finishNs: isRejected ? arrival : start + (1 << 31) + random(1 << 30),
-          promptTokens: random(8_192), outputTokens: isRejected ? 0 : 1 + random(4),
-          preemptions: random(3), outcome: isRejected ? .rejected : .finished))
+          promptTokens: random(8_192), cachedTokens: random(512),
+          outputTokens: isRejected ? 0 : 1 + random(4), preemptions: random(3), outcome: isRejected ? .rejected : .finished))
     }
     return .step(
       StepRecord(

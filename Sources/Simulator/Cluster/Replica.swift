@@ -13,6 +13,8 @@ struct Replica: Sendable {
 
   let options: EngineOptions
   var pool: BlockPool
+  /// What prompts have in common; nil where nothing is known of it or the cache is off.
+  private(set) var prefixes: SharedPrefixes?
   /// Slots of waiting requests, in the order in which they are to be admitted.
   private(set) var waiting = Deque<Int>()
   private(set) var decodes: DecodeSet
@@ -38,9 +40,13 @@ struct Replica: Sendable {
   /// When the latest decode step ended.
   private var latestDecodeNs: Int64 = 0
 
-  init(options: EngineOptions, poolBlocks: Int) {
+  /// - Parameter prompts: what the workload's prompts have in common, if that is known.
+  init(options: EngineOptions, poolBlocks: Int, prompts: PromptBlocks? = nil) {
     self.options = options
     pool = BlockPool(capacity: poolBlocks, blockSize: options.blockSize)
+    if options.enablePrefixCaching {
+      prefixes = prompts.map { SharedPrefixes($0, blockSize: options.blockSize) }
+    }
     decodes = DecodeSet(blockSize: options.blockSize)
   }
 
@@ -60,31 +66,64 @@ struct Replica: Sendable {
     sequence.promptTokens = request.promptTokens
     sequence.outputTokens = request.outputTokens
     sequence.prefillTarget = request.promptTokens
+    if let prefixes, let row = request.promptRow {
+      sequence.promptRow = row
+      sequence.shareableUnits = prefixes.count(ofPrompt: row, tokens: request.promptTokens)
+    }
     sequences[slot] = sequence
     waiting.append(slot)
   }
 
+  /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
+  /// holds. At least one token of it is computed: the next one comes of it.
+  func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
+    let sequence = sequences[slot]
+    guard let prefixes, sequence.shareableUnits > 0 else { return (0, 0) }
+    let limit = min(sequence.shareableUnits, (sequence.prefillTarget - 1) / prefixes.unitTokens)
+    return prefixes.found(ofPrompt: sequence.promptRow, limit: limit, in: pool)
+  }
+
+  /// The same in tokens.
+  func foundTokens(of slot: Int) -> (tokens: Int, idle: Int) {
+    let found = foundUnits(of: slot)
+    return (found.units * unitTokens, found.idle * unitTokens)
+  }
+
+  /// Tokens and blocks of a shared unit.
+  private var unitTokens: Int { prefixes?.unitTokens ?? 0 }
+  private var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
+
   /// Admits the first waiting request if blocks for its whole prompt are free; whether it did.
   ///
-  /// A preempted one begins behind the tokens whose blocks nobody has taken meanwhile. At least one
-  /// token is computed: the next one comes of it.
+  /// It begins behind the units that are in the cache; a preempted one that finds all of its own
+  /// also behind the tokens whose blocks nobody has taken meanwhile.
   mutating func admitFirst(now: Int64) -> Bool {
     guard let slot = waiting.first else { return false }
     let target = sequences[slot].prefillTarget
-    let blocks = pool.blocks(forTokens: target)
-    guard blocks <= pool.free else { return false }
+    let (units, idle) = foundUnits(of: slot)
+    let ownBlocks = pool.blocks(forTokens: target) - units * unitBlocks
+    guard ownBlocks + idle * unitBlocks <= pool.free else { return false }
+    if units > 0 {
+      prefixes?.hold(units, ofPrompt: sequences[slot].promptRow, in: &pool)
+      sequences[slot].heldUnits = units
+    }
     var found = 0
     if sequences[slot].retiredBlocks > 0 {
-      let limit = min(sequences[slot].retiredBlocks, (target - 1) / pool.blockSize)
-      found = pool.reclaim(for: slot, limit: limit)
+      let limit = min(
+        sequences[slot].retiredBlocks, (target - 1) / pool.blockSize - units * unitBlocks)
+      found = pool.reclaim(
+        for: .sequence(slot), limit: units == sequences[slot].shareableUnits ? limit : 0)
       sequences[slot].retiredBlocks = 0
     }
-    sequences[slot].prefilled = found * pool.blockSize
-    let isAllocated = pool.allocate(blocks - found)
+    sequences[slot].prefilled = units * unitTokens + found * pool.blockSize
+    let isAllocated = pool.allocate(ownBlocks - found)
     precondition(isAllocated)
     waiting.removeFirst()
     sequences[slot].state = .prefilling
-    if sequences[slot].scheduledNs < 0 { sequences[slot].scheduledNs = now }
+    if sequences[slot].scheduledNs < 0 {
+      sequences[slot].scheduledNs = now
+      sequences[slot].foundTokens = units * unitTokens
+    }
     sequences[slot].older = youngest
     sequences[slot].younger = -1
     if youngest >= 0 { sequences[youngest].younger = slot }
@@ -105,11 +144,11 @@ struct Replica: Sendable {
     if sequences[slot].state == .decoding, sequences[slot].joinedStep < decodes.step {
       sequences[slot].lastTokenNs = latestDecodeNs
     }
+    // Only whole blocks are found again.
+    let ownBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
     withdraw(slot, keepsContent: options.enablePrefixCaching)
     sequences[slot].state = .waiting
-    // Only whole blocks are found again.
-    sequences[slot].retiredBlocks =
-      options.enablePrefixCaching ? cached / pool.blockSize : 0
+    sequences[slot].retiredBlocks = options.enablePrefixCaching ? ownBlocks : 0
     sequences[slot].emitted = emitted
     sequences[slot].preemptions += 1
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
@@ -125,10 +164,11 @@ struct Replica: Sendable {
   private mutating func withdraw(_ slot: Int, keepsContent: Bool) {
     let sequence = sequences[slot]
     let blocks = pool.blocks(forTokens: sequence.ownedTokens(step: decodes.step))
-    if keepsContent {
-      pool.retire(blocks, of: slot)
-    } else {
-      pool.release(blocks)
+    pool.release(
+      blocks - sequence.heldUnits * unitBlocks, of: keepsContent ? .sequence(slot) : .nobody)
+    if sequence.heldUnits > 0 {
+      prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
+      sequences[slot].heldUnits = 0
     }
     if sequence.state == .decoding {
       decodes.leave(
@@ -178,7 +218,24 @@ struct Replica: Sendable {
     batch.chunks.append(
       PrefillChunk(tokens: tokens, prefix: sequence.prefilled, endsPrompt: tokens == left))
     chunkSlots.append(slot)
+    shareUnits(of: slot, computed: sequence.prefilled + tokens)
     return tokens
+  }
+
+  /// What a step computes is there for all that it computes later, as in vLLM.
+  private mutating func shareUnits(of slot: Int, computed tokens: Int) {
+    let row = sequences[slot].promptRow
+    while sequences[slot].heldUnits < sequences[slot].shareableUnits,
+      (sequences[slot].heldUnits + 1) * unitTokens <= tokens
+    {
+      let isAdded = prefixes?.add(sequences[slot].heldUnits, ofPrompt: row, in: &pool) ?? false
+      guard isAdded else {
+        // Held are first units without a gap: what comes behind another's is its own.
+        sequences[slot].shareableUnits = sequences[slot].heldUnits
+        return
+      }
+      sequences[slot].heldUnits += 1
+    }
   }
 
   /// The decode step with which the next sequence ends.

@@ -29,8 +29,16 @@ struct Sequence: Sendable {
   var prefillTarget = 0
   /// Of these, tokens in the cache.
   var prefilled = 0
-  /// While it waits to be computed again, whole blocks that it had filled.
+  /// While it waits to be computed again, whole blocks of its own that it had filled.
   var retiredBlocks = 0
+  /// Which prompt of the trace's it has; -1 where that tells of no prefix.
+  var promptRow = -1
+  /// Units of its prompt that it may share (``SharedPrefixes``); the first `heldUnits` of them it
+  /// holds, and owns no blocks of its own for them.
+  var shareableUnits = 0
+  var heldUnits = 0
+  /// Tokens of its prompt that were in the cache when it was first admitted.
+  var foundTokens = 0
   /// Decode steps that the replica had done when this one joined.
   var joinedStep: Int64 = 0
   /// The decode step with which it ends.
@@ -62,7 +70,7 @@ struct Sequence: Sendable {
   func record(outcome: RequestRecord.Outcome, now: Int64) -> RequestRecord {
     RequestRecord(
       id: id, arrivalNs: arrivalNs, scheduledNs: scheduledNs, firstTokenNs: firstTokenNs,
-      finishNs: now, promptTokens: Int64(promptTokens),
+      finishNs: now, promptTokens: Int64(promptTokens), cachedTokens: Int64(foundTokens),
       outputTokens: outcome == .finished ? Int64(outputTokens) : 0,
       preemptions: Int64(preemptions), outcome: outcome)
   }

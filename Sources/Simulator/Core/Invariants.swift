@@ -4,6 +4,7 @@ extension Replica {
   func checkInvariants() {
     let step = decodes.step
     var owned = 0
+    var held: [Int: Int] = [:]
     var contextTokens = 0
     var outputTokens = 0
     var outputsToCome = 0
@@ -13,6 +14,12 @@ extension Replica {
     for sequence in sequences {
       counts[sequence.state, default: 0] += 1
       owned += pool.blocks(forTokens: sequence.ownedTokens(step: step))
+      if let prefixes, sequence.heldUnits > 0 {
+        owned -= sequence.heldUnits * prefixes.unitBlocks
+        for unit in prefixes.names(sequence.heldUnits, ofPrompt: sequence.promptRow) {
+          held[unit, default: 0] += 1
+        }
+      }
       guard sequence.state == .decoding else { continue }
       let cached = sequence.cachedTokens(step: step)
       contextTokens += cached
@@ -24,6 +31,11 @@ extension Replica {
       let emitted = sequence.emittedTokens(step: step)
       precondition(emitted < sequence.outputTokens, "no token beyond those asked for")
       precondition(cached == sequence.promptTokens + emitted - 1, "all but the last are cached")
+    }
+    if let prefixes {
+      precondition(held == prefixes.heldUnits(), "each shared unit is held by who owns it")
+      precondition(held.keys.allSatisfy { pool.blocks(of: .prefix($0)) == 0 }, "and is not free")
+      owned += held.count * prefixes.unitBlocks
     }
     // Between a plan and its end the blocks of the planned steps are owned ahead of their tokens.
     precondition(owned <= pool.used && pool.free >= 0 && pool.used <= pool.capacity)

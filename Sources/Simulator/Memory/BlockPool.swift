@@ -1,10 +1,8 @@
-import DequeModule
-
 /// The paged KV memory of one replica: so many blocks of so many tokens, each free or owned.
 ///
-/// Free blocks stand in a queue and are taken from its front, the longest free first. What a
-/// preempted request had computed stays in its blocks until they are taken: it may have them back,
-/// from the first one on, as vLLM's prefix cache gives them back. No two requests share blocks.
+/// Free blocks stand in a ``FreeQueue`` and are taken from its front, the longest free first. What
+/// they hold stays until then, and its owner may have it back, from its first block on, as vLLM's
+/// prefix cache gives it back.
 struct BlockPool: Sendable {
   /// Blocks in all.
   let capacity: Int
@@ -14,23 +12,14 @@ struct BlockPool: Sendable {
   private(set) var free: Int
   /// The most blocks owned at any one time.
   private(set) var peakUsed = 0
-
-  /// Free blocks in a row of the queue.
-  private struct Segment {
-    var blocks: Int
-    /// Whose content they still have; -1 where nobody wants it back. They stand in the queue with
-    /// the sequence's last block first, so that its first ones last longest.
-    var owner: Int
-  }
-
-  private var queue = Deque<Segment>()
+  private var queue = FreeQueue()
 
   init(capacity: Int, blockSize: Int) {
     precondition(capacity >= 0 && blockSize > 0)
     self.capacity = capacity
     self.blockSize = blockSize
     free = capacity
-    queue.append(Segment(blocks: capacity, owner: -1))
+    queue.append(capacity, of: .nobody)
   }
 
   /// Blocks that sequences own.
@@ -44,36 +33,24 @@ struct BlockPool: Sendable {
     precondition(blocks >= 0)
     guard blocks <= free else { return false }
     take(blocks)
-    var left = blocks
-    while left > 0 {
-      let taken = min(left, queue[0].blocks)
-      queue[0].blocks -= taken
-      left -= taken
-      if queue[0].blocks == 0, queue.count > 1 { queue.removeFirst() }
-    }
+    queue.removeFirst(blocks)
     return true
   }
 
-  /// Gives blocks back whose content nobody wants again.
-  mutating func release(_ blocks: Int) {
+  /// Gives blocks back whose content `owner` may want again.
+  mutating func release(_ blocks: Int, of owner: FreeQueue.Owner = .nobody) {
     precondition(blocks >= 0 && blocks <= used, "blocks are released once")
-    append(Segment(blocks: blocks, owner: -1))
+    free += blocks
+    queue.append(blocks, of: owner)
   }
 
-  /// Gives blocks back whose content their owner may want again.
-  mutating func retire(_ blocks: Int, of owner: Int) {
-    precondition(blocks >= 0 && blocks <= used, "blocks are released once")
-    append(Segment(blocks: blocks, owner: owner))
-  }
+  /// Free blocks that still hold what an owner had in them.
+  func blocks(of owner: FreeQueue.Owner) -> Int { queue.blocks(of: owner) }
 
-  /// Takes back what is left of the blocks that an owner retired, its first ones and at most
-  /// `limit`; how many they are. O(rows of the queue).
-  mutating func reclaim(for owner: Int, limit: Int) -> Int {
-    guard let index = queue.firstIndex(where: { $0.owner == owner }) else { return 0 }
-    let blocks = min(limit, queue[index].blocks)
-    queue[index].blocks -= blocks
-    queue[index].owner = -1
-    if queue[index].blocks == 0, queue.count > 1 { queue.remove(at: index) }
+  /// Takes back what is left of the blocks that an owner released, its first ones and at most
+  /// `limit`; how many they are. The others are nobody's from then on.
+  mutating func reclaim(for owner: FreeQueue.Owner, limit: Int) -> Int {
+    let blocks = queue.remove(of: owner, limit: limit)
     take(blocks)
     return blocks
   }
@@ -83,16 +60,6 @@ struct BlockPool: Sendable {
     peakUsed = max(peakUsed, used)
   }
 
-  private mutating func append(_ segment: Segment) {
-    free += segment.blocks
-    if segment.owner < 0, let last = queue.indices.last, queue[last].owner < 0 {
-      queue[last].blocks += segment.blocks
-    } else if segment.blocks > 0 {
-      if queue.last?.blocks == 0 { queue.removeLast() }
-      queue.append(segment)
-    }
-  }
-
-  /// Blocks in the queue; all that are free.
-  var queuedBlocks: Int { queue.reduce(0) { $0 + $1.blocks } }
+  /// Blocks in the queue; all that are free. O(rows of the queue).
+  var queuedBlocks: Int { queue.blocks }
 }

@@ -58,7 +58,7 @@ struct PrefillFirst: Scheduler {
     while budget > 0, let slot = replica.waiting.first {
       guard replica.runningCount + departures < replica.options.maxNumSeqs,
         replica.runningCount == 0
-          || hasRoom(for: replica.sequences[slot], replica, outputsOfPrompts: outputsOfPrompts),
+          || hasRoom(for: slot, replica, outputsOfPrompts: outputsOfPrompts),
         replica.admitFirst(now: now)
       else {
         isFull = true
@@ -76,11 +76,16 @@ struct PrefillFirst: Scheduler {
 
   /// The estimate.
   private func hasRoom(
-    for sequence: Sequence, _ replica: Replica, outputsOfPrompts: Int
+    for slot: Int, _ replica: Replica, outputsOfPrompts: Int
   ) -> Bool {
+    let sequence = replica.sequences[slot]
+    // What is found is not computed; of it, what nobody holds is free no longer.
+    let found = replica.foundTokens(of: slot)
     let kept = ratio.share(of: replica.decodes.outputsToCome, step: replica.decodes.step)
-    let needed = sequence.prefillTarget + PrefillFirst.outputs(of: sequence) + outputsOfPrompts
-    return needed + kept < replica.pool.free * replica.pool.blockSize
+    let needed =
+      sequence.prefillTarget - found.tokens + PrefillFirst.outputs(of: sequence)
+      + outputsOfPrompts
+    return needed + kept < replica.pool.free * replica.pool.blockSize - found.idle
   }
 
   func looksAtRequests(_ replica: Replica) -> Bool { !isFull }

@@ -3,6 +3,8 @@ struct ArrivingRequest: Hashable, Sendable {
   let id: Int64
   let promptTokens: Int
   let outputTokens: Int
+  /// Which prompt of the workload's ``PromptBlocks`` it has; nil where nothing is known of it.
+  var promptRow: Int?
 }
 
 /// Makes a workload's requests, each from its number alone: the same in every format, whatever
@@ -60,7 +62,8 @@ struct RequestSource: Sendable {
     return ArrivingRequest(
       id: Int64(issued),
       promptTokens: tokens(workload.promptTokens, .promptTokens),
-      outputTokens: tokens(workload.outputTokens, .outputTokens))
+      outputTokens: tokens(workload.outputTokens, .outputTokens),
+      promptRow: workload.prompts == nil ? nil : issued)
   }
 
   private func tokens(_ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose) -> Int {

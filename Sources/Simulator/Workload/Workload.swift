@@ -73,6 +73,12 @@ public struct Workload: Hashable, Sendable {
     self.client = client
   }
 
+  /// What the prompts have in common: where they are a trace's that tells it.
+  public var prompts: PromptBlocks? {
+    guard promptTokens == .fromTrace, case .replay(let trace, _) = arrivals else { return nil }
+    return trace.promptBlocks
+  }
+
   /// Tokens that the shortest request the workload can make puts into the cache: all but the last
   /// that it produces. O(requests) where a trace says.
   public var shortestCachedTokens: Int {
@@ -102,15 +108,22 @@ public struct RequestTrace: Hashable, Sendable {
   public let promptTokens: [Int32]
   /// Tokens of each output; at least 1.
   public let outputTokens: [Int32]
+  /// Which prompts begin alike, where that was recorded.
+  public let promptBlocks: PromptBlocks?
 
   /// - Precondition: the arrays are as long as one another and times do not fall.
-  public init(arrivalNs: [Int64], promptTokens: [Int32], outputTokens: [Int32]) {
+  public init(
+    arrivalNs: [Int64], promptTokens: [Int32], outputTokens: [Int32],
+    promptBlocks: PromptBlocks? = nil
+  ) {
+    precondition(promptBlocks.map { $0.starts.count == arrivalNs.count + 1 } ?? true)
     precondition(arrivalNs.count == promptTokens.count)
     precondition(arrivalNs.count == outputTokens.count)
     precondition(zip(arrivalNs, arrivalNs.dropFirst()).allSatisfy { $0 <= $1 })
     self.arrivalNs = arrivalNs
     self.promptTokens = promptTokens
     self.outputTokens = outputTokens
+    self.promptBlocks = promptBlocks
   }
 
   /// How many requests.

@@ -54,7 +54,7 @@ struct BlockPoolTests {
           pool.release(blocks)
           queue += Array(repeating: (-1, 0), count: blocks)
         } else {
-          pool.retire(blocks, of: turn)
+          pool.release(blocks, of: .sequence(turn))
           queue += (0..<blocks).reversed().map { (turn, $0) }
           retired.insert(turn)
         }
@@ -63,7 +63,7 @@ struct BlockPoolTests {
         retired.remove(owner)
         let limit = Int.random(in: 0...8, using: &random)
         let left = queue.filter { $0.owner == owner && $0.number < limit }.count
-        #expect(pool.reclaim(for: owner, limit: limit) == left)
+        #expect(pool.reclaim(for: .sequence(owner), limit: limit) == left)
         queue.removeAll { $0.owner == owner && $0.number < limit }
         queue = queue.map { $0.owner == owner ? (-1, 0) : $0 }
         held.append(left)

@@ -1,0 +1,104 @@
+/// Prefixes that requests share through the KV cache, and which of them are in it.
+///
+/// Sharing is by *units*: the shortest pieces that are whole blocks of the pool and whole blocks of
+/// the trace's prompts. A unit is in the cache while a running sequence holds it, and after the last
+/// one let go of it until its blocks are taken.
+struct SharedPrefixes: Sendable {
+  /// Tokens of a unit.
+  let unitTokens: Int
+  /// Blocks of a unit.
+  let unitBlocks: Int
+  private let blocks: PromptBlocks
+  /// Blocks of the trace's prompts in a unit.
+  private let stride: Int
+  /// How many running sequences hold each unit.
+  private var holders: [Int32]
+
+  init(_ blocks: PromptBlocks, blockSize: Int) {
+    self.blocks = blocks
+    unitTokens = SharedPrefixes.leastCommonMultiple(blocks.blockTokens, blockSize)
+    unitBlocks = unitTokens / blockSize
+    stride = unitTokens / blocks.blockTokens
+    holders = Array(repeating: 0, count: Int(blocks.ids.max() ?? -1) + 1)
+  }
+
+  private static func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
+    var (divisor, rest) = (a, b)
+    while rest > 0 { (divisor, rest) = (rest, divisor % rest) }
+    return a / divisor * b
+  }
+
+  /// Whole units of a prompt.
+  func count(ofPrompt row: Int, tokens: Int) -> Int {
+    min(tokens / unitTokens, (blocks.starts[row + 1] - blocks.starts[row]) / stride)
+  }
+
+  /// The name of a prompt's unit: that of its last block, which tells of all before it.
+  private func unit(_ index: Int, ofPrompt row: Int) -> Int {
+    Int(blocks.ids[blocks.starts[row] + (index + 1) * stride - 1])
+  }
+
+  private func isCached(_ unit: Int, _ pool: BlockPool) -> Bool {
+    holders[unit] > 0 || pool.blocks(of: .prefix(unit)) > 0
+  }
+
+  /// How many of a prompt's first units are in the cache, `limit` at most, and how many of these
+  /// nobody holds, so that their blocks are free.
+  func found(ofPrompt row: Int, limit: Int, in pool: BlockPool) -> (units: Int, idle: Int) {
+    var (units, idle) = (0, 0)
+    while units < limit {
+      let unit = unit(units, ofPrompt: row)
+      guard isCached(unit, pool) else { break }
+      if holders[unit] == 0 { idle += 1 }
+      units += 1
+    }
+    return (units, idle)
+  }
+
+  /// One sequence more holds a prompt's first units.
+  /// - Precondition: they were found.
+  mutating func hold(_ units: Int, ofPrompt row: Int, in pool: inout BlockPool) {
+    for index in 0..<units {
+      let unit = unit(index, ofPrompt: row)
+      if holders[unit] == 0 {
+        let blocks = pool.reclaim(for: .prefix(unit), limit: unitBlocks)
+        precondition(blocks == unitBlocks)
+      }
+      holders[unit] += 1
+    }
+  }
+
+  /// A sequence has computed a unit in blocks of its own; whether that is now the cached one. It is
+  /// not where another sequence that runs was first. One that is left behind an evicted unit, so
+  /// that nobody found it, gives way.
+  mutating func add(_ index: Int, ofPrompt row: Int, in pool: inout BlockPool) -> Bool {
+    let unit = unit(index, ofPrompt: row)
+    guard holders[unit] == 0 else { return false }
+    _ = pool.reclaim(for: .prefix(unit), limit: 0)
+    holders[unit] = 1
+    return true
+  }
+
+  /// A sequence lets go of a prompt's first units, the last of them first, so that the first ones
+  /// last longest.
+  mutating func letGo(_ units: Int, ofPrompt row: Int, in pool: inout BlockPool) {
+    for index in (0..<units).reversed() {
+      let unit = unit(index, ofPrompt: row)
+      precondition(holders[unit] > 0, "a unit is let go of once by each that holds it")
+      holders[unit] -= 1
+      if holders[unit] == 0 { pool.release(unitBlocks, of: .prefix(unit)) }
+    }
+  }
+
+  /// How many sequences hold each unit that is held, by its name; for checks.
+  func heldUnits() -> [Int: Int] {
+    var held: [Int: Int] = [:]
+    for (unit, count) in holders.enumerated() where count > 0 { held[unit] = Int(count) }
+    return held
+  }
+
+  /// Names of a prompt's first units; for checks.
+  func names(_ units: Int, ofPrompt row: Int) -> [Int] {
+    (0..<units).map { unit($0, ofPrompt: row) }
+  }
+}
