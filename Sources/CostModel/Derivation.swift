@@ -31,6 +31,19 @@ public struct Derivation: Hashable, Sendable {
       self.medianWidth = medianWidth
       self.largestWidth = largestWidth
     }
+
+    /// That of times which were derived before, within bounds of their own. Bounds multiply: two
+    /// widths v and w about 1 make no more than v + w + v·w.
+    fileprivate func widened(by earlier: Derivation?) -> Uncertainty {
+      guard
+        let before = earlier?.uncertainties.first(where: { $0.kind == kind && $0.format == format })
+      else { return self }
+      func joined(_ v: Double, _ w: Double) -> Double { v + w + v * w }
+      return Uncertainty(
+        kind: kind, format: format, points: points,
+        medianWidth: joined(before.medianWidth, medianWidth),
+        largestWidth: joined(before.largestWidth, largestWidth))
+    }
   }
 
   /// The device and the provenance of its times: `NVIDIA H200, measured 2026-11-28T17:17:29Z`.
@@ -85,7 +98,8 @@ extension Profile {
       readBytesPerSecond: Int(min(max(read, 1), 0x1p60)),
       chunksShareLaunch: chunksShareLaunch, measurements: measurements.map(scaling.scaled),
       derivation: Derivation(
-        from: "\(device.name), \(origin)", uncertainties: scaling.uncertainties(self)))
+        from: "\(device.name), \(origin)",
+        uncertainties: scaling.uncertainties(self).map { $0.widened(by: derivation) }))
   }
 }
 

@@ -46,9 +46,7 @@ public struct OperatorModel: Sendable {
 
   /// The model of one operator, for one format and shape of heads; nil, nil where it has neither.
   ///
-  /// Where the heads were not measured, those with the nearest group size stand in, scaled by the
-  /// larger of the ratios of operations and of bytes. Heads that differ in their number alone are
-  /// so many more or fewer sequences of decode attention, or tokens of the cache, instead.
+  /// Where the heads were not measured, the nearest stand in, as ``MeasuredHeads`` says.
   /// - Throws: ``ProfileError/notMeasured(_:_:)``.
   public init(
     _ kind: OperatorKind, format: KVFormat?, heads: HeadGeometry?, profile: Profile
@@ -63,18 +61,12 @@ public struct OperatorModel: Sendable {
     let isOfCacheAlone = kind == .append || kind == .gather
     guard let heads = isOfCacheAlone ? heads?.withoutGroups : heads else {
       (scale, units, isDerived) = (1, 1, false)
-      grid = Grid(points: fit.map(OperatorModel.point))
+      grid = Grid(points: fit.map { OperatorModel.point($0.shape, ns: Double($0.medianNs)) })
       return
     }
     let measured = MeasuredHeads(nearestTo: heads, in: fit)
-    isDerived = measured.isDerived
-    if kind == .decodeAttention || isOfCacheAlone, let count = measured.units {
-      (scale, units) = (1, count)
-    } else {
-      (scale, units) = (measured.scale, 1)
-    }
-    grid = Grid(
-      points: fit.filter { $0.shape.heads == measured.heads }.map(OperatorModel.point))
+    (scale, units, isDerived) = (measured.scale, measured.units, measured.isDerived)
+    grid = Grid(points: measured.times(in: fit).map(OperatorModel.point))
   }
 
   /// The time of the operator at one shape.
@@ -191,7 +183,7 @@ public struct OperatorModel: Sendable {
     kind = .experts
     layers = nil
     (scale, units, isDerived) = (1, 1, false)
-    grid = Grid(points: fit.map(OperatorModel.point))
+    grid = Grid(points: fit.map { OperatorModel.point($0.shape, ns: Double($0.medianNs)) })
   }
 
   /// The time of a layer's experts over so many tokens, of which so many on average have work.
@@ -245,9 +237,10 @@ public struct OperatorModel: Sendable {
     }
   }
 
-  private static func point(_ measurement: Measurement) -> (y: Double, x: Double, ns: Double) {
-    let ns = Double(measurement.medianNs)
-    switch measurement.shape {
+  private static func point(
+    _ shape: OperatorShape, ns: Double
+  ) -> (y: Double, x: Double, ns: Double) {
+    switch shape {
     case .linear(let tokens, let outputs, let inputs):
       return (Double(outputs) * Double(inputs), Double(tokens), ns)
     case .append(let tokens, _, _), .gather(let tokens, _, _):

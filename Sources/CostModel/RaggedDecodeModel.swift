@@ -81,8 +81,8 @@ struct RaggedDecodeModel: Sendable {
 
   /// By ascending number of sequences.
   private let sizes: [Size]
-  /// Batches with all contexts alike, on the asked heads and on the measured ones.
-  private let alike, reference: OperatorModel
+  /// Batches with all contexts alike, on the asked heads.
+  private let alike: OperatorModel
   private let scale: Double
   /// How many sequences on the measured heads one on the asked ones is.
   private let units: Double
@@ -99,28 +99,25 @@ struct RaggedDecodeModel: Sendable {
     }
     guard !fit.isEmpty else { return nil }
     let measured = MeasuredHeads(nearestTo: heads, in: fit)
-    guard
-      let reference = measured.isDerived
-        ? try? OperatorModel(
-          .decodeAttention, format: format, heads: measured.heads, profile: profile) : alike
-    else { return nil }
-    (self.alike, self.reference) = (alike, reference)
-    isDerived = measured.isDerived
-    (scale, units) = measured.units.map { (1, $0) } ?? (measured.scale, 1)
+    self.alike = alike
+    (scale, units, isDerived) = (measured.scale, measured.units, measured.isDerived)
     var points: [Int: [Int: [(spread: Double, ns: Double)]]] = [:]
-    for point in fit where point.shape.heads == measured.heads {
+    for point in measured.times(in: fit) {
       guard case .raggedDecode(let batch, _, _) = point.shape, batch.spread > 0 else { continue }
       points[batch.sequences, default: [:]][batch.context, default: []]
-        .append((batch.spread, Double(point.medianNs)))
+        .append((batch.spread, point.ns))
     }
     guard !points.isEmpty else { return nil }
+    let (scale, units) = (scale, units)
     sizes = points.sorted { $0.key < $1.key }.map { sequences, means in
       Size(
         sequences: sequences,
         means: means.sorted { $0.key < $1.key }.map { context, points in
           Spreads(
             context: context,
-            alikeNs: reference.decode(sequences: Double(sequences), context: Double(context)).ns,
+            alikeNs: alike.decode(
+              sequences: Double(sequences) / units, context: Double(context)
+            ).ns / scale,
             points: points)
         })
     }
@@ -157,7 +154,7 @@ struct RaggedDecodeModel: Sendable {
     _ asked: Double, _ upper: Int, _ isInside: Bool, context: Double, spread: Double
   ) -> Time {
     func alikeNs(_ sequences: Int) -> Double {
-      reference.decode(sequences: Double(sequences), context: context).ns
+      alike.decode(sequences: Double(sequences) / units, context: context).ns / scale
     }
     let above = sizes[upper].time(context, spread, alikeNs: alikeNs)
     let most = Double(sizes[upper].sequences)

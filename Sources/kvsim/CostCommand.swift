@@ -1,6 +1,7 @@
 import ArgumentParser
 import CostModel
 import Operators
+import Planning
 import Report
 import Scenario
 
@@ -129,6 +130,26 @@ struct CostCommand: ParsableCommand {
       throw failure("\(device): \(error)", .badInput)
     }
     try printResult(table.rendered())
+    warnIfTooLarge(architecture, format, profile)
+  }
+
+  /// A step can be priced that the devices could not hold; whoever asks shall know.
+  private func warnIfTooLarge(
+    _ architecture: ModelArchitecture, _ format: KVFormat, _ profile: Profile
+  ) {
+    let rank = architecture.rank(ofDegree: tensorParallelSize)
+    let tokens = batch * context + (prefill > 0 ? prefix + prefill : 0)
+    let stages = pipelineParallelSize
+    let weights = rank.weightBytes / stages
+    let all = tokens.multipliedReportingOverflow(by: rank.kvBytesPerToken(format))
+    let cache = (all.overflow ? .max : all.partialValue) / stages
+    let memory = profile.device.memoryBytes
+    guard memory > 0, cache > memory - weights else { return }
+    printError(
+      """
+      kvsim: warning: no device like this holds the step: weights of \(Size(weights)) and \
+      \(Size(cache)) of KV cache for \(tokens) tokens; it has \(Size(memory))
+      """)
   }
 
   /// The devices and their link; refuses those that cannot share the model.

@@ -182,4 +182,19 @@ struct DerivationTests {
           kind: .elementwise(.norm), format: nil, points: 1, medianWidth: 1, largestWidth: 1),
       ])
   }
+
+  @Test("What is derived by way of another device is no surer than each way, or than both together")
+  func chained() throws {
+    let measured = SyntheticProfile.profile()
+    func widths(_ profile: Profile) throws -> [Double] {
+      try #require(profile.derivation).uncertainties.map(\.medianWidth)
+    }
+    let first = measured.derived(from: sheet(), to: sheet(0.5, 1))
+    let chained = try widths(first.derived(from: sheet(0.5, 1), to: sheet(0.5, 0.25)))
+    let last = try widths(
+      first.derived(from: sheet(0.5, 1), to: sheet(0.5, 1)))
+    let before = try widths(first)
+    #expect(last == before && zip(chained, before).allSatisfy { $0 >= $1 })
+    #expect(zip(chained, before).contains { $0 > $1 })
+  }
 }

@@ -122,6 +122,21 @@ struct CostCommandTests {
     #expect(none.status == 64 && none.errors.contains("needs --link or --link-bandwidth"))
   }
 
+  @Test("cost warns of a step that no such device holds, and prices it")
+  func beyondMemory() throws {
+    let vllm = shipped("devices/nvidia-rtx4090-vllm.json")
+    func cost(_ model: String, _ batch: String) throws -> CommandLineRun {
+      try CommandLineRun(
+        ["cost", "--model", shipped("models/\(model)/config.json"), "--device", vllm]
+          + ["--batch", batch, "--context", "4096"], in: folder.url)
+    }
+    #expect(try cost("Llama-3.1-8B", "8").errors.isEmpty)
+    for run in [try cost("Llama-3.1-70B", "1"), try cost("Llama-3.1-8B", "64")] {
+      #expect(run.status == 0 && !run.output.isEmpty)
+      #expect(run.errors.hasPrefix("kvsim: warning: no device like this holds the step: weights of"))
+    }
+  }
+
   @Test("cost refuses wrong options with 64, wrong files and what was not measured with 65")
   func refusals() throws {
     let model = shipped("models/Llama-3.1-8B/config.json")
