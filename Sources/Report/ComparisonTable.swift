@@ -108,7 +108,8 @@ public struct ComparisonTable {
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }
     let estimates = ErrorEstimates(comparison.scenario.profile)
-    add("step time: estimated error") {
+    // What lies beyond them, or is derived of other shapes, has no estimate.
+    add("estimated error between points") {
       estimates.error(of: $0.summary.cost, in: $0.format).map { "± \(Figures.percent($0))" } ?? "–"
     }
     // What a derived profile's points say was measured elsewhere.

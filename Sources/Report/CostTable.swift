@@ -42,7 +42,8 @@ public struct CostTable {
       of peak: operations over the time at the profile's best, \(Figures.decimal(peak)) GFLOP/s
       error: what two of three points that the fit has not seen do not exceed
       bound: whichever of both is larger, where it is half or more; caches hold small operators
-      the step's error: over all times that have one; what the engine does between steps is left out
+      the step's error: of what lies between measured points, and its share where that is not all;
+      what the engine does between steps is left out
 
       """
   }
@@ -107,7 +108,8 @@ public struct CostTable {
       Figures.decimal(operations * 1e-9),
       Figures.percent(bytes / breakdown.ns * 1e9 / Double(profile.readBytesPerSecond)),
       peak > 0 ? Figures.percent(operations / breakdown.ns / peak) : "", "", "",
-      estimates.error(of: breakdown.cost, in: format).map { "± \(Figures.percent($0))" } ?? "",
+      Figures.estimate(
+        estimates.error(of: breakdown.cost, in: format), of: breakdown.cost),
     ])
     return table.rendered()
   }

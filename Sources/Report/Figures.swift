@@ -1,3 +1,4 @@
+import CostModel
 import Foundation
 import Operators
 
@@ -36,6 +37,14 @@ enum Figures {
   /// A share of one, in percent with one decimal.
   static func percent(_ share: Double) -> String {
     String(format: "%.1f %%", 100 * share)
+  }
+
+  /// The estimated error of a time, and of which share of it that is where not of all: what was
+  /// extrapolated or derived of other shapes has none.
+  static func estimate(_ error: Double?, of cost: StepCost) -> String {
+    guard let error, cost.totalNs > 0 else { return "–" }
+    let bare = Double(cost.extrapolatedNs + cost.derivedNs) / Double(cost.totalNs)
+    return "± \(percent(error))" + (bare < 0.005 ? "" : " of \(percent(1 - bare))")
   }
 
   /// How far a ratio is from one, in percent with a sign.

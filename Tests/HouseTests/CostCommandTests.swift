@@ -93,7 +93,7 @@ struct CostCommandTests {
     // A mean context of 1,024 tokens in both.
     let (step, steps) = (
       try #require(estimate(run.output, "step ")),
-      try #require(estimate(whole.output, "step time: estimated error"))
+      try #require(estimate(whole.output, "estimated error between points"))
     )
     #expect(abs(step - steps) <= 0.1, "\(step), \(steps)")
   }
