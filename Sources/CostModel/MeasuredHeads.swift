@@ -6,9 +6,9 @@ import Operators
 /// model's heads, three rules carry its times over:
 /// - KV heads more or fewer are so many more or fewer sequences, or tokens: a kernel's unit of work
 ///   is one KV head of one.
-/// - Query heads of a KV head: between two measured numbers the time lies in a line, point by point.
-///   Fewer than the fewest take as long, since as much is read; more than the most take longer in
-///   proportion.
+/// - Query heads of a KV head: between two measured numbers the time lies in a line, point by
+///   point. Fewer than the fewest take as long, since as much is read; more than the most take
+///   longer in proportion.
 /// - Another head dimension takes longer by the larger of the ratios of bytes and of operations.
 ///
 /// Attention of prompts does operations by query heads, whichever KV heads they share: the nearest

@@ -103,7 +103,8 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           firstTokenNs: isRejected ? -1 : start + random(1 << 30),
           finishNs: isRejected ? arrival : start + (1 << 31) + random(1 << 30),
           promptTokens: random(8_192), cachedTokens: random(512),
-          outputTokens: isRejected ? 0 : 1 + random(4), preemptions: random(3), outcome: isRejected ? .rejected : .finished))
+          outputTokens: isRejected ? 0 : 1 + random(4), preemptions: random(3),
+          outcome: isRejected ? .rejected : .finished))
     }
     return .step(
       StepRecord(

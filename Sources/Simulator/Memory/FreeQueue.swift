@@ -10,7 +10,7 @@ struct FreeQueue: Sendable {
 
     /// Nobody who would want it back.
     static let nobody = Owner(code: -1)
-    /// A preempted request; blocks that are taken are its last ones, so that its first last longest.
+    /// A preempted request; its last blocks are taken first.
     static func sequence(_ slot: Int) -> Owner { Owner(code: 2 * slot) }
     /// A piece of a shared prefix, worth nothing without all its blocks.
     static func prefix(_ unit: Int) -> Owner { Owner(code: 2 * unit + 1) }

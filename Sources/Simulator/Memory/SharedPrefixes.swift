@@ -1,8 +1,8 @@
 /// Prefixes that requests share through the KV cache, and which of them are in it.
 ///
-/// Sharing is by *units*: the shortest pieces that are whole blocks of the pool and whole blocks of
-/// the trace's prompts. A unit is in the cache while a running sequence holds it, and after the last
-/// one let go of it until its blocks are taken.
+/// Sharing is by *units*: the shortest pieces that are whole blocks of the pool and whole blocks
+/// of the trace's prompts. A unit is in the cache while a running sequence holds it, and from when
+/// the last one let go of it until its blocks are taken.
 struct SharedPrefixes: Sendable {
   /// Tokens of a unit.
   let unitTokens: Int
