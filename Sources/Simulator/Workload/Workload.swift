@@ -93,26 +93,3 @@ public struct Workload: Hashable, Sendable {
     }
   }
 }
-
-/// Requests as they were recorded somewhere: arrival times and lengths.
-public struct RequestTrace: Hashable, Sendable {
-  /// Nanoseconds since the first request; never falling.
-  public let arrivalNs: [Int64]
-  /// Tokens of each prompt; at least 1.
-  public let promptTokens: [Int32]
-  /// Tokens of each output; at least 1.
-  public let outputTokens: [Int32]
-
-  /// - Precondition: the arrays are as long as one another and times do not fall.
-  public init(arrivalNs: [Int64], promptTokens: [Int32], outputTokens: [Int32]) {
-    precondition(arrivalNs.count == promptTokens.count)
-    precondition(arrivalNs.count == outputTokens.count)
-    precondition(zip(arrivalNs, arrivalNs.dropFirst()).allSatisfy { $0 <= $1 })
-    self.arrivalNs = arrivalNs
-    self.promptTokens = promptTokens
-    self.outputTokens = outputTokens
-  }
-
-  /// How many requests.
-  public var count: Int { arrivalNs.count }
-}
