@@ -42,8 +42,6 @@ public enum Limits {
   /// Seconds from the first arrival to the last: a hundred years, a third of what 64 bits of
   /// nanoseconds hold.
   public static let arrivalSeconds = 100 * 365.25 * 86_400
-  /// Seconds that a scenario's times may last, where nothing else is said.
-  public static let timeSeconds = 100.0
   /// Bytes of memory that a file may speak of: one EiB.
   public static let memoryBytes = 1 << 60
   /// Characters of a name.

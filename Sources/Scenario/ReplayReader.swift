@@ -21,7 +21,7 @@ struct ReplayReader {
       $0.number(in: { $0 > 0 }, accepted: "a positive number; 2 halves the rate")
     }
     let times = (
-      start: arrivals.time("start", upToSeconds: Limits.arrivalSeconds),
+      start: arrivals.time("start", upTo: Limits.arrivalSeconds),
       jitter: arrivals.time("jitter")
     )
     guard let cursor = arrivals.required("trace", accepted: accepted),
