@@ -53,7 +53,7 @@ struct ScenarioReader {
     let parallelism = parallelismReader.parallelism(file, engine, model?.architecture)
     diagnosticsOfOtherFiles += parallelismReader.diagnosticsOfOtherFiles
     var workloadReader = WorkloadReader(
-      log: log, folder: folder, maxPositions: model?.architecture.maxPositions)
+      log: log, folder: folder, maxPositions: model?.architecture.maxPositions, seed: seed ?? 1)
     let workload = workloadReader.workload(file)
     diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
     var formats: [KVFormat]?

@@ -7,13 +7,16 @@ struct WorkloadReader {
   let folder: String
   /// The model's `max_position_embeddings`, if the model could be read.
   let maxPositions: Int?
+  /// The run's seed, of which a replay's jitter is drawn.
+  let seed: UInt64
   /// Errors in the request trace.
   private(set) var diagnosticsOfTrace: [Diagnostic] = []
 
-  init(log: DiagnosticLog, folder: String, maxPositions: Int?) {
+  init(log: DiagnosticLog, folder: String, maxPositions: Int?, seed: UInt64) {
     self.log = log
     self.folder = folder
     self.maxPositions = maxPositions
+    self.seed = seed
   }
 
   /// Nil with at least one error where it is refused.
@@ -38,7 +41,10 @@ struct WorkloadReader {
     switch process {
     case "poisson": times = poisson(arrivals, requests: requests.flatMap { $0 })
     case "closed-loop": times = closedLoop(arrivals)
-    default: times = replay(arrivals)
+    default:
+      var reader = ReplayReader(folder: folder, seed: seed)
+      times = reader.replay(arrivals)
+      diagnosticsOfTrace += reader.diagnosticsOfTrace
     }
     guard let times, let lengths, let requests, let client else { return nil }
     return complete(times, lengths, requests, client, workload)
@@ -117,37 +123,5 @@ struct WorkloadReader {
     arrivals.required("concurrency", accepted: "a whole number of clients")?
       .integer(in: 1...Limits.clients, unit: "clients")
       .map { .closedLoop(concurrency: $0) }
-  }
-
-  private mutating func replay(_ arrivals: MappingCursor) -> Workload.Arrivals? {
-    let accepted = "the path of a request trace, relative to this file"
-    let scale = arrivals.optional("time_scale").map {
-      $0.number(in: { $0 > 0 }, accepted: "a positive number; 2 halves the rate")
-    }
-    guard let cursor = arrivals.required("trace", accepted: accepted),
-      let relative = cursor.nonEmptyText(accepted: accepted),
-      let trace = trace(SourceFile.path(relative, in: folder), at: cursor)
-    else { return nil }
-    guard let timeScale = scale ?? 1 else { return nil }
-    let seconds = Double(trace.arrivalNs.last ?? 0) / 1e9 * timeScale
-    guard seconds <= Limits.arrivalSeconds else {
-      arrivals.optional("time_scale")?.refuse(
-        "at this scale the trace takes more than a hundred years")
-      return nil
-    }
-    return .replay(trace, timeScale: timeScale)
-  }
-
-  private mutating func trace(_ path: String, at cursor: Cursor) -> RequestTrace? {
-    do throws(ScenarioError) {
-      return try RequestTraceFile.read(path: path)
-    } catch {
-      if case .unreadable(let path, let reason) = error {
-        cursor.refuse("`\(path)` \(reason)")
-      } else {
-        diagnosticsOfTrace += error.diagnostics
-      }
-      return nil
-    }
   }
 }

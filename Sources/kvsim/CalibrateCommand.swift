@@ -51,7 +51,7 @@ struct CalibrateCommand: ParsableCommand {
         result.profile, residuals: residuals, skippedPoints: result.skippedPoints
       ).rendered())
     for finding in result.findings { printError("kvsim: warning: \(finding)") }
-    output.announce()
+    output.announce("profile")
   }
 
   private func measure() throws -> (Calibrator.Result, [Residuals]) {

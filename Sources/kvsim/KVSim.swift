@@ -14,8 +14,8 @@ struct KVSim: ParsableCommand {
     version: version,
     subcommands: [
       RunCommand.self, CheckCommand.self, ValidateCommand.self, CostCommand.self,
-      CalibrateCommand.self, ProfileCommand.self, KernelsCommand.self, AccuracyCommand.self,
-      DevicesCommand.self,
+      CalibrateCommand.self, ProfileCommand.self, TraceCommand.self, KernelsCommand.self,
+      AccuracyCommand.self, DevicesCommand.self,
     ])
 
   static let version = "0.1.0"

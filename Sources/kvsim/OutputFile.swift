@@ -3,14 +3,14 @@ import CostModel
 import Foundation
 import Scenario
 
-/// The profile that a command writes, whole or not at all.
+/// The file that a command writes, whole or not at all.
 struct OutputFile: ParsableArguments {
   @Option(
     name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("The profile to write.", valueName: "file"))
+    help: ArgumentHelp("The file to write.", valueName: "file"))
   var path: String
 
-  @Flag(help: "Overwrite the profile if it exists.")
+  @Flag(help: "Overwrite the file if it exists.")
   var force = false
 
   /// Makes sure, before long work begins, that the file can be written.
@@ -24,7 +24,16 @@ struct OutputFile: ParsableArguments {
     }
   }
 
-  /// Writes it, once it was read back.
+  /// Writes it.
+  func write(_ bytes: some Sequence<UInt8>) throws {
+    do {
+      try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw failure("\(path): \(error.localizedDescription)", .runFailed)
+    }
+  }
+
+  /// Writes a profile, once it was read back.
   ///
   /// - Parameters:
   ///   - residuals: those of the profile, for people to read.
@@ -33,13 +42,9 @@ struct OutputFile: ParsableArguments {
     let text = try readingInput { () throws(ScenarioError) in
       try ProfileFile.readableText(profile, residuals: residuals, madeFrom: input)
     }
-    do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw failure("\(path): \(error.localizedDescription)", .runFailed)
-    }
+    try write(text.utf8)
   }
 
-  /// Says on standard error where it is.
-  func announce() { printError("profile: \(path)") }
+  /// Says on standard error what it is and where.
+  func announce(_ what: String) { printError("\(what): \(path)") }
 }

@@ -36,7 +36,7 @@ struct ProfileDeriveCommand: ParsableCommand {
         from: loaded, source: try shelf.source(source, of: loaded), target: try shelf.read(device))
     }
     try output.write(derived.profile, madeFrom: file)
-    output.announce()
+    output.announce("profile")
   }
 }
 

@@ -138,7 +138,7 @@ struct ProfileImportCommand: ParsableCommand {
     }
     try output.write(profile, madeFrom: path)
     for note in notes { printError("kvsim: warning: \(note)") }
-    output.announce()
+    output.announce("profile")
   }
 
   private func context() throws(ScenarioError) -> OperatorTableImport.Context {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Scenario
+import Simulator
 
 /// What names a scenario on the command line, for every subcommand that reads one.
 struct ScenarioOptions: ParsableArguments {
@@ -18,11 +19,16 @@ struct ScenarioOptions: ParsableArguments {
     }
   }
 
-  /// Reads the scenario; prints every error of every file on standard error.
+  /// Reads the scenario; prints every error of every file on standard error, and how much of a
+  /// request trace is left out.
   func load() throws -> ServingScenario {
-    try readingInput { () throws(ScenarioError) in
+    let loaded = try readingInput { () throws(ScenarioError) in
       try ServingScenario.load(path: scenario, profileOverride: profile, seedOverride: seed)
     }
+    if case .replay(let trace, _) = loaded.workload.arrivals {
+      trace.reportFailedRows(of: scenario)
+    }
+    return loaded
   }
 
   /// Says that the scenario, though valid, cannot be run, and gives the exit code to throw.

@@ -150,6 +150,19 @@ import Testing
       "arrivals:\n    process: replay\n    trace: trace.csv\n    time_scale: 1e12", "19:17",
       "hundred years"),
     BadInput(
+      "start behind the end", "requests: 100\n  arrivals:\n    process: poisson\n    rate: 2.5/s",
+      "arrivals:\n    process: replay\n    trace: trace.csv\n    start: 1000 s", "19:12",
+      "no row of the trace comes as late; accepted: up to 4.31941 s"),
+    BadInput(
+      "long jitter", "poisson\n    rate: 2.5/s", "replay\n    trace: trace.csv\n    jitter: 101 s",
+      "20:13", "out of range", "from 0 to 100 s"),
+    BadInput(
+      "negative start", "poisson\n    rate: 2.5/s", "replay\n    trace: trace.csv\n    start: -1 s",
+      "20:12", "out of range", "from 0 to 3155760000 s"),
+    BadInput(
+      "jitter without trace", "rate: 2.5/s", "rate: 1/s\n    jitter: 1 s", "20:5",
+      "does not go with process poisson"),
+    BadInput(
       "no link", "block_size: 16", "tensor_parallel_size: 2", "13:25", "2 devices need a link"),
     BadInput(
       "stages", "block_size: 16", "pipeline_parallel_size: 4", "13:27", "4 stages work on",

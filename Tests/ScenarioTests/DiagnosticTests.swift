@@ -39,7 +39,7 @@ import Testing
         of: "poisson\n    rate: 2.5/s", with: "replay\n    trace: trace.csv\n    rate: 1/s"))
     try fixture.write("model.json", "{}")
     try fixture.write("profile.json", "[")
-    try fixture.write("trace.csv", RequestTraceFile.header + "\nx,1,1\ny,1,1\n")
+    try fixture.write("trace.csv", CSVTraceForm.azure.header + "\nx,1,1\ny,1,1\n")
     let errors = fixture.errors()
     let files = errors.map { $0.components(separatedBy: ":")[0] }
     #expect(Set(files) == ["scenario.yaml", "model.json", "profile.json", "trace.csv"])

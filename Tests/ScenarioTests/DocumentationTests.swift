@@ -24,6 +24,16 @@ import Testing
     #expect(missing.isEmpty)
   }
 
+  @Test("docs/scenarios.md explains every form of a request trace")
+  func everyTraceForm() throws {
+    let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
+    let words =
+      [CSVTraceForm.azure, .burstGPT, .vidur].map(\.header)
+      + [BlockTraceForm.mooncake, .bailian].flatMap(\.fields).map(\.key)
+    let missing = words.filter { !text.contains("`\($0)`") }
+    #expect(missing.isEmpty)
+  }
+
   @Test("the limits that docs/scenarios.md states are those of Limits.swift")
   func limits() throws {
     let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)

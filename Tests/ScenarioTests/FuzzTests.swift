@@ -58,10 +58,16 @@ import Testing
     }
   }
 
-  @Test("mutated request traces parse or are refused at a place inside the file")
-  func traces() throws {
-    try check(Fixture.trace, seed: 4) { bytes throws(ScenarioError) in
-      _ = try RequestTraceFile.parse(bytes, path: "trace.csv")
+  @Test(
+    "mutated request traces of every form parse or are refused at a place inside the file",
+    arguments: zip(
+      [
+        Fixture.trace, PublishedTraceTests.burstGPT, PublishedTraceTests.vidur,
+        PublishedTraceTests.mooncake, PublishedTraceTests.bailian, RecordedRunTests.request,
+      ], [4, 9, 10, 11, 12, 13] as [UInt64]))
+  func traces(good: String, seed: UInt64) throws {
+    try check(good, seed: seed) { bytes throws(ScenarioError) in
+      _ = try RequestTraceFile.parse(bytes, path: "trace")
     }
   }
 

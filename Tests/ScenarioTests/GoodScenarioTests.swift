@@ -157,6 +157,29 @@ import Testing
     #expect(trace.arrivalNs == [0, 4_314_579_000, 4_319_410_000])
   }
 
+  @Test("a replay starts where it is told to, and its jitter is of the run's seed")
+  func replayOptions() throws {
+    func trace(_ options: String, seed: UInt64 = 7) throws -> RequestTrace? {
+      let workload = try load(
+        [
+          ("  requests: 100\n", ""),
+          ("poisson\n    rate: 2.5/s", "replay\n    trace: trace.csv\n" + options),
+        ], seedOverride: seed
+      ).workload
+      guard case .replay(let trace, timeScale: 1) = workload.arrivals else { return nil }
+      #expect(workload.requests == trace.count)
+      return trace
+    }
+    let whole = try #require(try trace(""))
+    #expect(try trace("    start: 4314 ms") == whole.starting(atNs: 4_314_000_000))
+    #expect(try trace("    start: 4315 ms")?.arrivalNs == [4_410_000])
+    #expect(try trace("    jitter: 3 s") == whole.jittered(byNs: 3_000_000_000, seed: 7))
+    #expect(try trace("    jitter: 3 s", seed: 8) == whole.jittered(byNs: 3_000_000_000, seed: 8))
+    #expect(
+      try trace("    jitter: 3 s\n    start: 1 s")
+        == whole.starting(atNs: 1_000_000_000).jittered(byNs: 3_000_000_000, seed: 7))
+  }
+
   @Test("one format needs no list, and YAML's other notations are taken")
   func notations() throws {
     #expect(try load([("[fp16, int4]", "int4-rotated")]).formats == [.int4Rotated])

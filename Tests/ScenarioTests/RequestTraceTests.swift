@@ -5,7 +5,7 @@ import Testing
 @testable import Scenario
 
 @Suite struct RequestTraceTests {
-  static let header = RequestTraceFile.header + "\n"
+  static let header = CSVTraceForm.azure.header + "\n"
 
   static func errors(_ text: String) -> [String] {
     do throws(ScenarioError) {
@@ -21,7 +21,7 @@ import Testing
     arguments: [
       ("", "1:1", "the file is empty"),
       ("\u{FEFF}", "1:1", "the file is empty"),
-      (RequestTraceFile.header, "1:1", "no rows"),
+      (CSVTraceForm.azure.header, "1:1", "no rows"),
       (header, "1:1", "no rows"),
       ("timestamp,prompt,output\n", "1:1", "accepted: `TIMESTAMP,ContextTokens,GeneratedTokens`"),
       (header + "2023-11-16 18:15:46,374\n", "2:1", "2 columns"),

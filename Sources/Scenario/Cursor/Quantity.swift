@@ -25,9 +25,9 @@ enum Quantity {
 extension MappingCursor {
   /// The time that `key` holds, in nanoseconds; 0 where it is absent, nil with an error where it is
   /// refused.
-  func time(_ key: String) -> Int64? {
+  func time(_ key: String, upTo seconds: Double = 100) -> Int64? {
     guard let cursor = optional(key) else { return 0 }
-    return cursor.nanoseconds()
+    return cursor.nanoseconds(upTo: seconds)
   }
 }
 
@@ -85,14 +85,15 @@ extension Cursor {
     return Int(product.rounded())
   }
 
-  /// A time such as `300 us`, in nanoseconds: not negative, a hundred seconds at most.
-  func nanoseconds() -> Int64? {
+  /// A time such as `300 us`, in nanoseconds: not negative, and at most so many seconds.
+  func nanoseconds(upTo seconds: Double = 100) -> Int64? {
     let units = Quantity.times.map(\.unit)
     let accepted = "a number with a unit (\(units.joined(separator: ", "))), such as 300 us"
     guard let (number, unit) = quantity(units: units, accepted: accepted) else { return nil }
     let ns = number.value * (Quantity.times.first { $0.unit == unit }?.ns ?? 1)
-    guard ns >= 0, ns <= 1e11 else {
-      refuse("\(node.given) is out of range; accepted: \(accepted), from 0 to 100 s")
+    guard ns >= 0, ns <= seconds * 1e9 else {
+      refuse(
+        "\(node.given) is out of range; accepted: \(accepted), from 0 to \(Int64(seconds)) s")
       return nil
     }
     return Int64(ns.rounded())

@@ -23,7 +23,8 @@ enum SchemaKeys {
   static let client = ["prepare", "send"]
   /// Keys of `arrivals` beside `process`, by the process they go with.
   static let processes: [(process: String, keys: [String])] = [
-    ("poisson", ["rate"]), ("closed-loop", ["concurrency"]), ("replay", ["trace", "time_scale"]),
+    ("poisson", ["rate"]), ("closed-loop", ["concurrency"]),
+    ("replay", ["trace", "start", "jitter", "time_scale"]),
   ]
   static let arrivals = ["process"] + processes.flatMap(\.keys)
   static let lengths = ["uniform"]

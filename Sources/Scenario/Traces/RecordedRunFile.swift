@@ -33,6 +33,19 @@ public struct RecordedRun: Hashable, Sendable {
   public let ticks: [Tick]
 }
 
+/// The form of a recorded run where it serves as a request trace.
+struct RecordedRunForm: RequestTraceForm {
+  let accepted = "JSON Lines with `input_toks` (a recorded run)"
+
+  func begins(with line: Span<UInt8>) -> Bool {
+    line.beginsObject && line.contains(Array("\"input_toks\"".utf8))
+  }
+
+  func read(_ file: SourceFile) throws(ScenarioError) -> RequestTrace {
+    try RecordedRunFile.trace(file)
+  }
+}
+
 /// Reads runs of vLLM as LLMServingSim's bench records them: JSON Lines, a request a line, in the
 /// order of their arrivals. Times are seconds; `arrival_time` is of the client's clock, the others
 /// are of the engine's.

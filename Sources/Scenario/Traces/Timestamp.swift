@@ -29,6 +29,13 @@ struct Timestamp: Hashable {
     nanoseconds = fraction
   }
 
+  /// A moment so many nanoseconds after 1970-01-01 00:00:00.
+  /// - Precondition: `total` is not negative.
+  init(nanosecondsSince1970 total: Int64) {
+    precondition(total >= 0)
+    (seconds, nanoseconds) = (total / 1_000_000_000, total % 1_000_000_000)
+  }
+
   private static func fraction(_ bytes: Span<UInt8>) -> Int64? {
     guard bytes.count > 19 else { return 0 }
     guard bytes[19] == UInt8(ascii: ".") else { return nil }
@@ -81,20 +88,37 @@ extension Timestamp {
   /// A moment as ISO 8601 in UTC, ending in `Z`: of `2026-08-17T21:43:32.5+02:00`, where a space
   /// may stand for the `T`, and what says no offset is in UTC. Nil where form or date is wrong.
   static func utc(_ text: String) -> String? {
-    guard text.utf8.count > 19, text.utf8.allSatisfy({ $0 < 0x80 }) else {
-      return utc(text, offsetSeconds: 0)
-    }
-    if text.last == "Z" { return utc(text.dropLast(), offsetSeconds: 0) }
-    let dateAndHour = text.index(text.startIndex, offsetBy: 13)
-    guard let sign = text[dateAndHour...].lastIndex(where: { "+-".contains($0) }) else {
-      return utc(text, offsetSeconds: 0)
-    }
-    let digits = Array(text[sign...].utf8.dropFirst())
-    guard digits.count == 5, digits[2] == UInt8(ascii: ":"), let hours = pair(digits.span, 0),
-      let minutes = pair(digits.span, 3), hours < 24, minutes < 60
+    let bytes = Array(text.utf8)
+    guard let zone = zone(of: bytes.span) else { return nil }
+    let local = String(decoding: bytes[..<zone.start], as: UTF8.self)
+    return utc(local, offsetSeconds: zone.offsetSeconds)
+  }
+
+  /// A date and a time of day, in UTC or with the offset from it that stands behind; nil where
+  /// form or date is wrong.
+  init?(zoned bytes: Span<UInt8>) {
+    guard let zone = Timestamp.zone(of: bytes),
+      let local = Timestamp(bytes.extracting(0..<zone.start))
+    else { return nil }
+    seconds = local.seconds - zone.offsetSeconds
+    nanoseconds = local.nanoseconds
+  }
+
+  /// Where the offset from UTC begins, `Z` or such as `+02:00`, and what it comes to: at the end,
+  /// 0, where there is none. Nil where it is no offset.
+  private static func zone(
+    of bytes: Span<UInt8>
+  ) -> (start: Int, offsetSeconds: Int64)? {
+    let count = bytes.count
+    if count > 19, bytes[count - 1] == UInt8(ascii: "Z") { return (count - 1, 0) }
+    guard count >= 25, bytes[count - 3] == UInt8(ascii: ":") else { return (count, 0) }
+    let sign = bytes[count - 6]
+    guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"),
+      let hours = pair(bytes, count - 5), let minutes = pair(bytes, count - 2), hours < 24,
+      minutes < 60
     else { return nil }
     let offset = hours * 3_600 + minutes * 60
-    return utc(text[..<sign], offsetSeconds: text[sign] == "-" ? -offset : offset)
+    return (count - 6, sign == UInt8(ascii: "-") ? -offset : offset)
   }
 
   private static func utc(_ local: some StringProtocol, offsetSeconds: Int64) -> String? {

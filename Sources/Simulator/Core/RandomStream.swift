@@ -31,6 +31,8 @@ public struct RandomStream: Sendable {
     case promptTokens = 2
     /// The tokens of a request's output.
     case outputTokens = 3
+    /// How much later than a trace says a replayed request arrives.
+    case replayJitter = 8
   }
 
   private let key: SIMD2<UInt32>

@@ -1,20 +1,121 @@
-/// Which prompts of a trace begin alike: each prompt cut into blocks of so many tokens, named so
-/// that two blocks have one name where they and all before them in their prompts are the same.
+/// Which blocks of tokens the prompts of a trace are made of.
+///
+/// Two prompts have a block in common where all their tokens up to its end are the same: traces
+/// name a block by a hash of it and all before it. So an engine that kept the block once does not
+/// have to compute it again.
 public struct PromptBlocks: Hashable, Sendable {
-  /// Tokens of a block; a prompt's last one may have fewer.
+  /// Tokens of a block; the last one of a prompt may have fewer.
   public let blockTokens: Int
-  /// The names of all prompts' blocks, one prompt after the other: from 0, by first appearance.
+  /// The blocks of all prompts, one prompt after the other. Numbers count from 0 in the order in
+  /// which blocks first appear.
   public let ids: [Int32]
-  /// Those of prompt `i` are `starts[i] ..< starts[i + 1]`.
+  /// Where each prompt's blocks start in ``ids``, and at last where they end: request i owns
+  /// `ids[starts[i]..<starts[i + 1]]`.
   public let starts: [Int]
 
-  /// - Precondition: `starts` rises from 0 to the number of names, none of which is negative.
+  /// - Precondition: blocks have tokens; `starts` begins with 0, does not fall and ends with the
+  ///   number of `ids`; each id is one that appeared before or the next number.
   public init(blockTokens: Int, ids: [Int32], starts: [Int]) {
-    precondition(blockTokens > 0 && starts.first == 0 && starts.last == ids.count)
+    precondition(blockTokens > 0)
+    precondition(starts.first == 0 && starts.last == ids.count)
     precondition(zip(starts, starts.dropFirst()).allSatisfy { $0 <= $1 })
-    precondition(ids.allSatisfy { $0 >= 0 })
+    var next: Int32 = 0
+    for id in ids {
+      precondition(id >= 0 && id <= next, "ids are numbered as they appear")
+      if id == next { next += 1 }
+    }
     self.blockTokens = blockTokens
     self.ids = ids
     self.starts = starts
+  }
+
+  /// How many requests have prompts here.
+  public var count: Int { starts.count - 1 }
+
+  /// The blocks of one request's prompt, first to last.
+  public func blocks(of request: Int) -> ArraySlice<Int32> {
+    ids[starts[request]..<starts[request + 1]]
+  }
+
+  /// How many blocks a prompt of so many tokens fills or begins.
+  public func blocks(for tokens: Int) -> Int { (tokens + blockTokens - 1) / blockTokens }
+
+  /// How many blocks a prefix cache without a limit spares the requests, if each starts when the
+  /// one before it is done: a block is hit if it and all before it in its prompt stand in earlier
+  /// prompts. `all` is every block. Linear in their number.
+  public func unlimitedCacheHits() -> (hit: Int, all: Int) {
+    var hit = 0
+    // By their numbering, the blocks of earlier prompts are those below this.
+    var seen: Int32 = 0
+    for request in 0..<count {
+      let blocks = blocks(of: request)
+      hit += blocks.prefix { $0 < seen }.count
+      seen = max(seen, (blocks.max() ?? -1) + 1)
+    }
+    return (hit, ids.count)
+  }
+
+  /// The same prompts in larger blocks: two are the same where all their blocks here are, and all
+  /// before them. The last one of a prompt may be partial. Linear in the number of blocks.
+  /// - Precondition: `blockTokens` is a multiple of the tokens of a block here.
+  public func grouped(blockTokens larger: Int) -> PromptBlocks {
+    precondition(larger % blockTokens == 0)
+    guard larger > blockTokens else { return self }
+    let groupSize = larger / blockTokens
+    /// A prompt's blocks up to one of them: the node of those before it, and that one.
+    struct Path: Hashable {
+      let parent: Int32
+      let block: Int32
+    }
+    var nodes: [Path: Int32] = [:]
+    // By node: which larger block ends there; -1 for none.
+    var numbers: [Int32] = []
+    var next: Int32 = 0
+    var grouped: [Int32] = []
+    var starts = [0]
+    for request in 0..<count {
+      let blocks = blocks(of: request)
+      var node: Int32 = -1
+      for (index, block) in blocks.enumerated() {
+        let path = Path(parent: node, block: block)
+        if let known = nodes[path] {
+          node = known
+        } else {
+          node = Int32(numbers.count)
+          nodes[path] = node
+          numbers.append(-1)
+        }
+        guard index % groupSize == groupSize - 1 || index == blocks.count - 1 else { continue }
+        if numbers[Int(node)] < 0 {
+          numbers[Int(node)] = next
+          next += 1
+        }
+        grouped.append(numbers[Int(node)])
+      }
+      starts.append(grouped.count)
+    }
+    return PromptBlocks(blockTokens: larger, ids: grouped, starts: starts)
+  }
+
+  /// The blocks of some of the requests in another order, numbered anew. Linear in the number of
+  /// blocks.
+  func picking(_ requests: [Int]) -> PromptBlocks {
+    var numbers = [Int32](repeating: -1, count: Int(ids.max() ?? -1) + 1)
+    var next: Int32 = 0
+    var picked: [Int32] = []
+    var starts = [0]
+    picked.reserveCapacity(ids.count)
+    starts.reserveCapacity(requests.count + 1)
+    for request in requests {
+      for id in blocks(of: request) {
+        if numbers[Int(id)] < 0 {
+          numbers[Int(id)] = next
+          next += 1
+        }
+        picked.append(numbers[Int(id)])
+      }
+      starts.append(picked.count)
+    }
+    return PromptBlocks(blockTokens: blockTokens, ids: picked, starts: starts)
   }
 }

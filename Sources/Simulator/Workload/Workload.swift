@@ -99,33 +99,3 @@ public struct Workload: Hashable, Sendable {
     }
   }
 }
-
-/// Requests as they were recorded somewhere: arrival times and lengths.
-public struct RequestTrace: Hashable, Sendable {
-  /// Nanoseconds since the first request; never falling.
-  public let arrivalNs: [Int64]
-  /// Tokens of each prompt; at least 1.
-  public let promptTokens: [Int32]
-  /// Tokens of each output; at least 1.
-  public let outputTokens: [Int32]
-  /// Which prompts begin alike, where that was recorded.
-  public let promptBlocks: PromptBlocks?
-
-  /// - Precondition: the arrays are as long as one another and times do not fall.
-  public init(
-    arrivalNs: [Int64], promptTokens: [Int32], outputTokens: [Int32],
-    promptBlocks: PromptBlocks? = nil
-  ) {
-    precondition(promptBlocks.map { $0.starts.count == arrivalNs.count + 1 } ?? true)
-    precondition(arrivalNs.count == promptTokens.count)
-    precondition(arrivalNs.count == outputTokens.count)
-    precondition(zip(arrivalNs, arrivalNs.dropFirst()).allSatisfy { $0 <= $1 })
-    self.arrivalNs = arrivalNs
-    self.promptTokens = promptTokens
-    self.outputTokens = outputTokens
-    self.promptBlocks = promptBlocks
-  }
-
-  /// How many requests.
-  public var count: Int { arrivalNs.count }
-}
