@@ -7,8 +7,8 @@ struct WorkloadReader {
   let folder: String
   /// The model's `max_position_embeddings`, if the model could be read.
   let maxPositions: Int?
-  /// Errors in the request trace.
-  private(set) var diagnosticsOfTrace: [Diagnostic] = []
+  /// Errors in the request trace and in files of lengths.
+  private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
   init(log: DiagnosticLog, folder: String, maxPositions: Int?) {
     self.log = log
@@ -28,17 +28,20 @@ struct WorkloadReader {
     let process = arrivals?.required("process", accepted: processes.joined(separator: ", "))?
       .choice(of: processes)
     let isReplay = process == "replay"
-    let lengthsReader = LengthsReader(maxPositions: maxPositions)
+    var lengthsReader = LengthsReader(folder: folder, maxPositions: maxPositions)
     let lengths = lengthsReader.lengths(workload, isReplay: isReplay, isKnown: process != nil)
+    diagnosticsOfOtherFiles += lengthsReader.diagnosticsOfOtherFiles
     let requests = requests(workload, isOptional: process == nil || isReplay)
     let client = client(workload)
     guard let arrivals, let process else { return nil }
     refuseForeignKeys(arrivals, process)
     let times: Workload.Arrivals?
     switch process {
-    case "poisson": times = poisson(arrivals, requests: requests.flatMap { $0 })
-    case "closed-loop": times = closedLoop(arrivals)
-    default: times = replay(arrivals)
+    case "closed-loop": times = ClosedLoopReader().arrivals(arrivals)
+    case "replay": times = replay(arrivals)
+    default:
+      let reader = OpenLoopReader(requests: requests.flatMap { $0 } ?? 1)
+      times = reader.arrivals(arrivals, process: process)
     }
     guard let times, let lengths, let requests, let client else { return nil }
     return complete(times, lengths, requests, client, workload)
@@ -97,28 +100,6 @@ struct WorkloadReader {
     }
   }
 
-  private func poisson(_ arrivals: MappingCursor, requests: Int?) -> Workload.Arrivals? {
-    guard let cursor = arrivals.required("rate", accepted: "a rate such as 2.5/s"),
-      let rate = cursor.ratePerSecond()
-    else { return nil }
-    // The last arrival of n has a mean of n/rate; nanoseconds have to hold it.
-    guard Double(requests ?? 1) / rate <= Limits.arrivalSeconds else {
-      cursor.refuse("at this rate the requests take more than a hundred years to arrive")
-      return nil
-    }
-    guard rate <= 1e9 else {
-      cursor.refuse("\(cursor.node.given) is more than one request a nanosecond")
-      return nil
-    }
-    return .poisson(requestsPerSecond: rate)
-  }
-
-  private func closedLoop(_ arrivals: MappingCursor) -> Workload.Arrivals? {
-    arrivals.required("concurrency", accepted: "a whole number of clients")?
-      .integer(in: 1...Limits.clients, unit: "clients")
-      .map { .closedLoop(concurrency: $0) }
-  }
-
   private mutating func replay(_ arrivals: MappingCursor) -> Workload.Arrivals? {
     let accepted = "the path of a request trace, relative to this file"
     let scale = arrivals.optional("time_scale").map {
@@ -145,7 +126,7 @@ struct WorkloadReader {
       if case .unreadable(let path, let reason) = error {
         cursor.refuse("`\(path)` \(reason)")
       } else {
-        diagnosticsOfTrace += error.diagnostics
+        diagnosticsOfOtherFiles += error.diagnostics
       }
       return nil
     }
