@@ -37,6 +37,16 @@ public enum Limits {
 
   /// Requests of a workload, and rows of a request trace.
   public static let requests = 100_000_000
+  /// Bytes of a file of lengths.
+  public static let lengthsBytes = 16 << 20
+  /// Weight of a length in such a file: sums of all rows stay far from a double's ends.
+  public static let lengthWeights = 1e-12...1e12
+  /// Points of a curve of rates.
+  public static let ratePoints = 10_000
+  /// `burstiness`: at the least, all but one in a hundred gaps are next to nothing.
+  public static let burstiness = 1e-3...1e6
+  /// `cv` of lengths.
+  public static let variation = 1e-3...1e2
   /// Tokens of a prompt or an output.
   public static let tokens = 1 << 24
   /// Seconds from the first arrival to the last: a hundred years, a third of what 64 bits of

@@ -29,13 +29,14 @@ struct PublishedMatch {
   init(
     _ workload: Workload, formats: [KVFormat], tensorParallelSize: Int
   ) throws(Refusal) {
-    guard case .closedLoop(let concurrency) = workload.arrivals,
+    guard case .closedLoop(let concurrency, thinkTime: .none) = workload.arrivals,
       case .fixed(let inputTokens) = workload.promptTokens,
       case .fixed(let outputTokens) = workload.outputTokens
     else {
       throw Refusal(
         message: "such tables are of closed loops whose requests are all alike; accepted: with the "
-          + "process closed-loop, and `prompt_tokens` and `output_tokens` that are whole numbers")
+          + "process closed-loop without `think_time`, and whole numbers as `prompt_tokens` and "
+          + "`output_tokens`")
     }
     load = PublishedResults.Load(
       inputTokens: inputTokens, outputTokens: outputTokens, concurrency: concurrency,

@@ -14,7 +14,7 @@ struct ScenarioReader {
   let profileOverride: String?
   let seedOverride: UInt64?
   let formatsNeeded: FormatsNeeded
-  /// Errors in the model, the profile and the request trace.
+  /// Errors in the files that the scenario names.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
   init(
@@ -55,7 +55,7 @@ struct ScenarioReader {
     var workloadReader = WorkloadReader(
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions, seed: seed ?? 1)
     let workload = workloadReader.workload(file)
-    diagnosticsOfOtherFiles += workloadReader.diagnosticsOfTrace
+    diagnosticsOfOtherFiles += workloadReader.diagnosticsOfOtherFiles
     var formats: [KVFormat]?
     if let profile {
       checkBlockSize(file, engine, profile)

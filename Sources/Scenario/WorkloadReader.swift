@@ -9,8 +9,8 @@ struct WorkloadReader {
   let maxPositions: Int?
   /// The run's seed, of which a replay's jitter is drawn.
   let seed: UInt64
-  /// Errors in the request trace.
-  private(set) var diagnosticsOfTrace: [Diagnostic] = []
+  /// Errors in the request trace and in files of lengths.
+  private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
   init(log: DiagnosticLog, folder: String, maxPositions: Int?, seed: UInt64) {
     self.log = log
@@ -31,20 +31,23 @@ struct WorkloadReader {
     let process = arrivals?.required("process", accepted: processes.joined(separator: ", "))?
       .choice(of: processes)
     let isReplay = process == "replay"
-    let lengthsReader = LengthsReader(maxPositions: maxPositions)
+    var lengthsReader = LengthsReader(folder: folder, maxPositions: maxPositions)
     let lengths = lengthsReader.lengths(workload, isReplay: isReplay, isKnown: process != nil)
+    diagnosticsOfOtherFiles += lengthsReader.diagnosticsOfOtherFiles
     let requests = requests(workload, isOptional: process == nil || isReplay)
     let client = client(workload)
     guard let arrivals, let process else { return nil }
     refuseForeignKeys(arrivals, process)
     let times: Workload.Arrivals?
     switch process {
-    case "poisson": times = poisson(arrivals, requests: requests.flatMap { $0 })
-    case "closed-loop": times = closedLoop(arrivals)
-    default:
+    case "closed-loop": times = ClosedLoopReader().arrivals(arrivals)
+    case "replay":
       var reader = ReplayReader(folder: folder, seed: seed)
       times = reader.replay(arrivals)
-      diagnosticsOfTrace += reader.diagnosticsOfTrace
+      diagnosticsOfOtherFiles += reader.diagnosticsOfTrace
+    default:
+      let reader = OpenLoopReader(requests: requests.flatMap { $0 } ?? 1)
+      times = reader.arrivals(arrivals, process: process)
     }
     guard let times, let lengths, let requests, let client else { return nil }
     return complete(times, lengths, requests, client, workload)
@@ -101,27 +104,5 @@ struct WorkloadReader {
         key: key,
         "`\(key)` does not go with process \(process); it takes: \(own.joined(separator: ", "))")
     }
-  }
-
-  private func poisson(_ arrivals: MappingCursor, requests: Int?) -> Workload.Arrivals? {
-    guard let cursor = arrivals.required("rate", accepted: "a rate such as 2.5/s"),
-      let rate = cursor.ratePerSecond()
-    else { return nil }
-    // The last arrival of n has a mean of n/rate; nanoseconds have to hold it.
-    guard Double(requests ?? 1) / rate <= Limits.arrivalSeconds else {
-      cursor.refuse("at this rate the requests take more than a hundred years to arrive")
-      return nil
-    }
-    guard rate <= 1e9 else {
-      cursor.refuse("\(cursor.node.given) is more than one request a nanosecond")
-      return nil
-    }
-    return .poisson(requestsPerSecond: rate)
-  }
-
-  private func closedLoop(_ arrivals: MappingCursor) -> Workload.Arrivals? {
-    arrivals.required("concurrency", accepted: "a whole number of clients")?
-      .integer(in: 1...Limits.clients, unit: "clients")
-      .map { .closedLoop(concurrency: $0) }
   }
 }

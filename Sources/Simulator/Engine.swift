@@ -133,17 +133,18 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     scheduled += 1
   }
 
-  /// In a closed loop several requests can be due; each event takes the next as it fires.
-  private mutating func scheduleNextRequest() {
-    schedule(.due, at: source.nextDueNs(now: clock))
+  /// In a closed loop, when the client of the request `finished` has thought. Several can be due
+  /// there; each event takes the next as it fires.
+  private mutating func scheduleNextRequest(after finished: Int64? = nil) {
+    guard source.hasUnscheduled else { return }
+    schedule(.due, at: source.nextDueNs(after: finished, now: clock))
   }
 
   private mutating func requestIsDue<Records: Recorder>(
     _ recorder: inout Records
   ) throws(Records.Failure) {
-    guard !source.isExhausted else { return }
     let request = source.next()
-    if !source.isClosedLoop, !source.isExhausted { scheduleNextRequest() }
+    if !source.isClosedLoop { scheduleNextRequest() }
     if client.isInstant {
       metrics.arrived(at: clock)
       try receive(request, arrivalNs: clock, &recorder)
@@ -192,7 +193,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     let record = sequence.record(outcome: outcome, now: clock)
     metrics.left(record)
     try recorder.record(record)
-    if source.isClosedLoop, !source.isExhausted { scheduleNextRequest() }
+    if source.isClosedLoop { scheduleNextRequest(after: record.id) }
   }
 
   // MARK: Steps

@@ -15,6 +15,7 @@ struct Fixture {
     try write("model.json", Fixture.model)
     try write("profile.json", Fixture.profile)
     try write("trace.csv", Fixture.trace)
+    try write("lengths.txt", Fixture.lengths)
   }
 
   func write(_ name: String, _ text: String) throws {
@@ -97,6 +98,8 @@ struct Fixture {
     + "2023-11-16 18:15:50.9951690,396,109\r\n"
     + "2023-11-16 18:15:51,1,2"
 
+  static let lengths = "10,1\r\n20,2.5\n10,0.5"
+
   /// A synthetic profile: no device was measured.
   static let syntheticProfile = Profile(
     provenance: .measured,
@@ -151,6 +154,10 @@ struct BadInput: Sendable, CustomStringConvertible {
   let says: [String]
 
   init(_ description: String, _ old: String, _ new: String, _ place: String, _ says: String...) {
+    self.init(description, old, new, place, says)
+  }
+
+  init(_ description: String, _ old: String, _ new: String, _ place: String, _ says: [String]) {
     self.description = description
     self.old = old
     self.new = new

@@ -71,6 +71,23 @@ import Testing
     }
   }
 
+  @Test("mutated files of lengths parse or are refused at a place inside the file")
+  func lengths() throws {
+    try check(Fixture.lengths, seed: 9) { bytes throws(ScenarioError) in
+      _ = try EmpiricalLengthsFile.parse(SourceFile(path: "lengths.txt", bytes: bytes))
+    }
+  }
+
+  @Test("mutated arrivals and lengths parse or are refused at a place inside the file")
+  func workloads() throws {
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    try check(GoodWorkloadTests.everyKind, seed: 10) { bytes throws(ScenarioError) in
+      _ = try ServingScenario.parse(
+        SourceFile(path: fixture.folder + "scenario.yaml", bytes: bytes))
+    }
+  }
+
   @Test("mutated tables of results parse or are refused at a place inside the file")
   func publishedTables() throws {
     let good =

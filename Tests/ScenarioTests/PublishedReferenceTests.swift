@@ -108,11 +108,15 @@ struct PublishedReferenceTests {
   }
 
   @Test(
-    "Only closed loops of fixed lengths are published so",
+    "Only closed loops of fixed lengths without think time are published so",
     arguments: [
       ("prompt_tokens: 16", "prompt_tokens: {uniform: {min: 16, max: 16}}"),
       ("output_tokens: 30", "output_tokens: {uniform: {min: 30, max: 30}}"),
       ("closed-loop\n    concurrency: 8", "poisson\n    rate: 2/s"),
+      (
+        "process: closed-loop\n    concurrency: 8",
+        "{process: closed-loop,\n    concurrency: 8, think_time: 1 s}"
+      ),
     ])
   func otherWorkloads(old: String, new: String) throws {
     #expect(Self.scenario.contains(old))

@@ -31,7 +31,12 @@ struct EngineLawTests {
       let arrivals: Workload.Arrivals
       switch number % 3 {
       case 0: arrivals = .poisson(requestsPerSecond: Double(draw(20...4000)) * 1000)
-      case 1: arrivals = .closedLoop(concurrency: draw(1...20))
+      case 1:
+        // A step takes 50 ns or more: pauses of none, of a few steps, and drawn ones.
+        let pauses: [Workload.ThinkTime] = [
+          .none, .fixed(ns: 150), .none, .exponential(meanNs: 200),
+        ]
+        arrivals = .closedLoop(concurrency: draw(1...20), thinkTime: pauses[number / 3 % 4])
       default:
         var now: Int64 = 0
         let rows = (0..<requests).map { _ in

@@ -11,7 +11,7 @@ enum Quantity {
 
   /// Units of times and their nanoseconds.
   static let times: [(unit: String, ns: Double)] = [
-    ("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9),
+    ("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("min", 60e9), ("h", 3_600e9),
   ]
 
   /// A number and the unit behind it; spaces may stand between them.
@@ -59,13 +59,22 @@ extension Cursor {
 
   /// A rate such as `2.5/s`, per second: positive and finite.
   func ratePerSecond() -> Double? {
+    ratePerSecond(what: "positive", isAccepted: { $0 > 0 })
+  }
+
+  /// A rate that may be zero, such as `0/s`, per second.
+  func ratePerSecondOrNone() -> Double? {
+    ratePerSecond(what: "non-negative", isAccepted: { $0 >= 0 })
+  }
+
+  private func ratePerSecond(what: String, isAccepted: (Double) -> Bool) -> Double? {
     let units = Quantity.rates.map(\.unit)
-    let accepted = "a positive number with a unit (\(units.joined(separator: ", "))), such as 2.5/s"
+    let accepted = "a \(what) number with a unit (\(units.joined(separator: ", "))), such as 2.5/s"
     guard let (number, unit) = quantity(units: units, accepted: accepted) else { return nil }
     guard let seconds = Quantity.rates.first(where: { $0.unit == unit })?.seconds,
-      number.value > 0, number.value / seconds > 0
+      isAccepted(number.value / seconds)
     else {
-      refuse("\(node.given) is not a positive rate; accepted: \(accepted)")
+      refuse("\(node.given) is not a \(what) rate; accepted: \(accepted)")
       return nil
     }
     return number.value / seconds
@@ -97,6 +106,16 @@ extension Cursor {
       return nil
     }
     return Int64(ns.rounded())
+  }
+
+  /// A time of a workload, in nanoseconds: a nanosecond or more, a hundred years at most.
+  func positiveNanoseconds() -> Int64? {
+    guard let ns = nanoseconds(upTo: Limits.arrivalSeconds) else { return nil }
+    guard ns > 0 else {
+      refuse("\(node.given) is no time at all; accepted: a nanosecond or more, such as 300 us")
+      return nil
+    }
+    return ns
   }
 
   private func quantity(

@@ -23,11 +23,20 @@ enum SchemaKeys {
   static let client = ["prepare", "send"]
   /// Keys of `arrivals` beside `process`, by the process they go with.
   static let processes: [(process: String, keys: [String])] = [
-    ("poisson", ["rate"]), ("closed-loop", ["concurrency"]),
+    ("poisson", ["rate"]), ("deterministic", ["rate"]), ("gamma", ["rate", "burstiness"]),
+    ("rate-curve", ["points", "period"]), ("on-off", ["rate", "on", "off", "off_rate"]),
+    ("closed-loop", ["concurrency", "think_time"]),
     ("replay", ["trace", "start", "jitter", "time_scale"]),
   ]
-  static let arrivals = ["process"] + processes.flatMap(\.keys)
-  static let lengths = ["uniform"]
+  /// Each once, though several processes have a rate.
+  static let arrivals = processes.flatMap(\.keys).reduce(into: ["process"]) { keys, key in
+    if !keys.contains(key) { keys.append(key) }
+  }
+  static let ratePoint = ["at", "rate"]
+  static let thinkTime = ["exponential"]
+  static let exponential = ["mean"]
+  static let lengths = ["uniform", "log_normal", "empirical"]
+  static let logNormal = ["mean", "cv", "min", "max"]
   static let recordedRun = ["requests", "timeseries"]
   static let publishedResults = ["published", "run_overhead"]
   static let reference = recordedRun + publishedResults
@@ -109,7 +118,8 @@ enum SchemaKeys {
   /// All of them.
   static let all: Set<String> = Set(
     scenario + device + derive + link + kvCache + engine + hostOverhead + workload + client
-      + arrivals + lengths + uniform + reference + model + quantization + ropeScaling
+      + arrivals + ratePoint + thinkTime + exponential + lengths + logNormal + uniform + reference
+      + model + quantization + ropeScaling
       + quantizationGroup + quantizationWeights + torchaoTypes + torchaoType + hqq + groupedWeights
       + profile + profileDevice + residual + uncertainty
       + operators.flatMap(\.keys) + anyMeasurement + dataSheet + linkFile + linkDevice + linkPoint)

@@ -31,8 +31,10 @@ public struct RandomStream: Sendable {
     case promptTokens = 2
     /// The tokens of a request's output.
     case outputTokens = 3
+    /// The pause of a client after a request.
+    case thinkTime = 4
     /// How much later than a trace says a replayed request arrives.
-    case replayJitter = 8
+    case replayJitter = 5
   }
 
   private let key: SIMD2<UInt32>
@@ -42,13 +44,14 @@ public struct RandomStream: Sendable {
     key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
   }
 
-  /// 64 random bits for an entity (a request's number, say).
-  public func bits(_ purpose: Purpose, entity: Int64) -> UInt64 {
+  /// 64 random bits for an entity (a request's number, say); `draw` numbers those of one entity and
+  /// purpose where a method needs several.
+  public func bits(_ purpose: Purpose, entity: Int64, draw: UInt32 = 0) -> UInt64 {
     let entity = UInt64(bitPattern: entity)
     let block = Philox.block(
       counter: Philox.Block(
         UInt32(truncatingIfNeeded: entity), UInt32(truncatingIfNeeded: entity >> 32),
-        purpose.rawValue, 0),
+        purpose.rawValue, draw),
       key: key)
     return UInt64(block.x) | UInt64(block.y) << 32
   }
@@ -60,10 +63,18 @@ public struct RandomStream: Sendable {
     return range.lowerBound + Int(product.high)
   }
 
+  /// A number of (0, 1], a multiple of 2⁻⁵³: every logarithm of it is finite.
+  func unit(_ purpose: Purpose, entity: Int64, draw: UInt32 = 0) -> Double {
+    Double((bits(purpose, entity: entity, draw: draw) >> 11) + 1) * 0x1p-53
+  }
+
+  /// A number of (0, 1), symmetric about ½: an odd multiple of 2⁻⁵³.
+  func openUnit(_ purpose: Purpose, entity: Int64, draw: UInt32 = 0) -> Double {
+    (Double(bits(purpose, entity: entity, draw: draw) >> 12) + 0.5) * 0x1p-52
+  }
+
   /// An exponential draw of mean 1, by inversion.
   public func exponential(_ purpose: Purpose, entity: Int64) -> Double {
-    // 53 bits, moved off zero: (0, 1].
-    let unit = Double((bits(purpose, entity: entity) >> 11) + 1) * 0x1p-53
-    return -naturalLog(unit)
+    -naturalLog(unit(purpose, entity: entity))
   }
 }

@@ -14,6 +14,8 @@ struct RequestSource: Sendable {
   private let stream: RandomStream
   /// Requests handed out.
   private(set) var issued = 0
+  /// Requests that have a time at which they are due.
+  private var scheduled = 0
   private var lastArrivalNs: Int64 = 0
 
   init(workload: Workload, seed: UInt64) {
@@ -21,42 +23,74 @@ struct RequestSource: Sendable {
     stream = RandomStream(seed: seed)
   }
 
-  /// Whether any request is left.
+  /// Whether all have been handed out.
   var isExhausted: Bool { issued == workload.requests }
+
+  /// Whether any request has no time yet at which it is due.
+  var hasUnscheduled: Bool { scheduled < workload.requests }
 
   /// Whether the next request comes when another has finished, not at a time of its own.
   var isClosedLoop: Bool {
     if case .closedLoop = workload.arrivals { true } else { false }
   }
 
-  /// How many requests are due at the start: every client's first, or the one that comes first.
+  /// How many requests are scheduled at the start: every client's first, or the one that comes
+  /// first.
   var initialRequests: Int {
-    if case .closedLoop(let concurrency) = workload.arrivals {
+    if case .closedLoop(let concurrency, _) = workload.arrivals {
       min(concurrency, workload.requests)
     } else {
       1
     }
   }
 
-  /// When the next request is due, in nanoseconds. In a closed loop that is `now`.
-  mutating func nextDueNs(now: Int64) -> Int64 {
+  /// When the next request is due, in nanoseconds. In a closed loop that is when the client of the
+  /// request `finished`, which leaves `now`, has thought; a client without one does so at once.
+  mutating func nextDueNs(after finished: Int64? = nil, now: Int64) -> Int64 {
+    let index = scheduled
+    scheduled += 1
     switch workload.arrivals {
     case .poisson(let requestsPerSecond):
-      let gap = stream.exponential(.arrivalGap, entity: Int64(issued)) / requestsPerSecond
-      // Beyond the horizon is as good as never, and these sums do not overflow.
-      let latest = Double(simulationHorizonNs) * 1.4
+      return nextArrivalNs(
+        afterSeconds: stream.exponential(.arrivalGap, entity: Int64(index)) / requestsPerSecond)
+    case .gamma(let requestsPerSecond, let burstiness):
+      return nextArrivalNs(
+        afterSeconds: stream.gamma(shape: burstiness, .arrivalGap, entity: Int64(index))
+          / requestsPerSecond)
+    case .deterministic(let requestsPerSecond):
+      // From the start rather than the last one: a gap's rounding does not add up.
+      return nanoseconds(Double(index + 1) / requestsPerSecond * 1e9)
+    case .rateCurve(let curve):
       lastArrivalNs = min(lastArrivalNs, simulationHorizonNs + 1)
-      lastArrivalNs += Int64(min(gap * 1e9, latest).rounded())
+      lastArrivalNs = curve.timeNs(
+        of: stream.exponential(.arrivalGap, entity: Int64(index)), after: lastArrivalNs)
       return lastArrivalNs
-    case .closedLoop:
-      return now
+    case .closedLoop(_, let thinkTime):
+      guard let finished else { return now }
+      switch thinkTime {
+      case .fixed(let ns): return now + ns
+      case .exponential(let meanNs):
+        return now
+          + nanoseconds(stream.exponential(.thinkTime, entity: finished) * Double(meanNs))
+      }
     case .replay(let trace, let timeScale):
-      let scaled = Double(trace.arrivalNs[issued]) * timeScale
+      let scaled = Double(trace.arrivalNs[index]) * timeScale
       return Int64(min(scaled, 2 * Double(simulationHorizonNs)).rounded())
     }
   }
 
-  /// The next request. To be called once for each ``nextDueNs(now:)``, in the same order.
+  private mutating func nextArrivalNs(afterSeconds gap: Double) -> Int64 {
+    lastArrivalNs = min(lastArrivalNs, simulationHorizonNs + 1)
+    lastArrivalNs += nanoseconds(gap * 1e9)
+    return lastArrivalNs
+  }
+
+  /// Whole nanoseconds. Beyond the horizon is as good as never, and sums with it do not overflow.
+  private func nanoseconds(_ time: Double) -> Int64 {
+    Int64(min(time, Double(simulationHorizonNs) * 1.4).rounded())
+  }
+
+  /// The next request. To be called once for each ``nextDueNs(after:now:)``, as they fall due.
   mutating func next() -> ArrivingRequest {
     defer { issued += 1 }
     return ArrivingRequest(
@@ -72,6 +106,10 @@ struct RequestSource: Sendable {
       return tokens
     case .uniform(let range):
       return stream.uniform(range, purpose, entity: Int64(issued))
+    case .logNormal(let lengths):
+      return lengths.tokens(stream.openUnit(purpose, entity: Int64(issued)))
+    case .empirical(let lengths):
+      return lengths.tokens(stream.openUnit(purpose, entity: Int64(issued)))
     case .fromTrace:
       guard case .replay(let trace, _) = workload.arrivals else {
         preconditionFailure("lengths from a trace stand with its replay")

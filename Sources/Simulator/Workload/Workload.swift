@@ -4,10 +4,29 @@ public struct Workload: Hashable, Sendable {
   public enum Arrivals: Hashable, Sendable {
     /// Open loop: independent exponential gaps.
     case poisson(requestsPerSecond: Double)
-    /// Closed loop: this many clients, each sending its next request when one has finished.
-    case closedLoop(concurrency: Int)
+    /// Open loop: equal gaps, one of them before the first request, as Poisson's has on average.
+    case deterministic(requestsPerSecond: Double)
+    /// Open loop: independent gaps of a gamma distribution with the shape `burstiness`, whose
+    /// coefficient of variation is 1/√burstiness.
+    case gamma(requestsPerSecond: Double, burstiness: Double)
+    /// Open loop: a Poisson process whose rate changes with time.
+    case rateCurve(RateCurve)
+    /// Closed loop: this many clients, each sending its first request at the start and its next
+    /// one so long after its last has finished.
+    case closedLoop(concurrency: Int, thinkTime: ThinkTime = .none)
     /// The times of a request trace, each multiplied by `timeScale` (2 halves the rate).
     case replay(RequestTrace, timeScale: Double)
+  }
+
+  /// The pause between a client's finished request and its next one.
+  public enum ThinkTime: Hashable, Sendable {
+    /// Always as long, in nanoseconds.
+    case fixed(ns: Int64)
+    /// Independent exponential pauses of this mean, in nanoseconds.
+    case exponential(meanNs: Int64)
+
+    /// The next request comes at once.
+    public static let none = ThinkTime.fixed(ns: 0)
   }
 
   /// How many tokens a prompt or an output has.
@@ -16,8 +35,23 @@ public struct Workload: Hashable, Sendable {
     case fixed(Int)
     /// Each whole number of the range equally likely.
     case uniform(ClosedRange<Int>)
+    /// Log-normal within bounds.
+    case logNormal(LogNormalLengths)
+    /// As often as in a list.
+    case empirical(EmpiricalLengths)
     /// As the replayed trace says.
     case fromTrace
+
+    /// The fewest tokens that it can be; nil where a trace says.
+    public var shortest: Int? {
+      switch self {
+      case .fixed(let tokens): tokens
+      case .uniform(let range): range.lowerBound
+      case .logNormal(let lengths): lengths.range.lowerBound
+      case .empirical(let lengths): lengths.range.lowerBound
+      case .fromTrace: nil
+      }
+    }
   }
 
   /// A load generator of finite speed: one thread, whose tasks are served first come, first served.
@@ -55,7 +89,8 @@ public struct Workload: Hashable, Sendable {
   /// What sends them.
   public let client: Client
 
-  /// - Precondition: `requests` is positive; `fromTrace` stands with a replay that has as many.
+  /// - Precondition: `requests` is positive; `fromTrace` stands with a replay that has as many;
+  ///   clients do not think beyond ``simulationHorizonNs``, or less than no time.
   public init(
     arrivals: Arrivals, promptTokens: Lengths, outputTokens: Lengths, requests: Int,
     client: Client = .instant
@@ -65,6 +100,12 @@ public struct Workload: Hashable, Sendable {
       precondition(requests <= trace.count)
     } else {
       precondition(promptTokens != .fromTrace && outputTokens != .fromTrace)
+    }
+    if case .closedLoop(_, let thinkTime) = arrivals {
+      switch thinkTime {
+      case .fixed(let ns), .exponential(let ns):
+        precondition((0...simulationHorizonNs).contains(ns))
+      }
     }
     self.arrivals = arrivals
     self.promptTokens = promptTokens
@@ -83,12 +124,11 @@ public struct Workload: Hashable, Sendable {
   /// that it produces. O(requests) where a trace says.
   public var shortestCachedTokens: Int {
     func tokens(_ lengths: Lengths, _ traced: (RequestTrace) -> Int32) -> Int {
-      switch (lengths, arrivals) {
-      case (.fixed(let tokens), _): tokens
-      case (.uniform(let range), _): range.lowerBound
-      case (.fromTrace, .replay(let trace, _)): Int(traced(trace))
-      case (.fromTrace, _): preconditionFailure("lengths from a trace stand with its replay")
+      if let shortest = lengths.shortest { return shortest }
+      guard case .replay(let trace, _) = arrivals else {
+        preconditionFailure("lengths from a trace stand with its replay")
       }
+      return Int(traced(trace))
     }
     let isTraced = promptTokens == .fromTrace || outputTokens == .fromTrace
     return (0..<(isTraced ? requests : 1)).reduce(.max) { least, index in

@@ -79,15 +79,46 @@ struct RandomStreamTests {
     #expect(stream.uniform(7...7, .promptTokens, entity: 0) == 7)
   }
 
-  @Test("Purposes, entities and seeds do not share draws")
+  @Test("The first draws of a seed stay what they were")
+  func firstDraws() {
+    let stream = RandomStream(seed: 1)
+    let purposes: [RandomStream.Purpose] = [.arrivalGap, .promptTokens, .outputTokens]
+    #expect(
+      purposes.map { stream.bits($0, entity: 7) } == [
+        0xC698_1892_01A0_6045, 0x814A_5F48_7B6C_1806, 0x21EB_0634_51FC_D424,
+      ])
+  }
+
+  @Test("Units are above 0, and below 1 or at most 1")
+  func units() {
+    let stream = RandomStream(seed: 4)
+    var (sum, isWithin) = (0.0, true)
+    for entity in Int64(0)..<100_000 {
+      let (closed, open) = (
+        stream.unit(.thinkTime, entity: entity), stream.openUnit(.thinkTime, entity: entity)
+      )
+      isWithin = isWithin && closed > 0 && closed <= 1 && open > 0 && open < 1
+      isWithin = isWithin && abs(closed - open) <= 0x1p-52
+      sum += open
+    }
+    #expect(isWithin)
+    // The sd of a mean of uniform draws is 1/√(12n).
+    #expect(abs(sum / 100_000 - 0.5) < 4 / (12 * 100_000).squareRoot())
+  }
+
+  @Test("Purposes, entities, draws and seeds do not share bits")
   func independence() {
     var seen = Set<UInt64>()
     for seed in UInt64(1)...3 {
       let stream = RandomStream(seed: seed)
       for purpose in RandomStream.Purpose.allCases {
-        for entity in Int64(0)..<1000 { seen.insert(stream.bits(purpose, entity: entity)) }
+        for entity in Int64(0)..<1000 {
+          for draw in UInt32(0)..<3 {
+            seen.insert(stream.bits(purpose, entity: entity, draw: draw))
+          }
+        }
       }
     }
-    #expect(seen.count == 3 * RandomStream.Purpose.allCases.count * 1000)
+    #expect(seen.count == 3 * RandomStream.Purpose.allCases.count * 1000 * 3)
   }
 }
