@@ -11,6 +11,7 @@ struct RunFigures {
       Metric(name: "finished_requests", unit: "requests", value: Double(summary.finishedRequests)),
       Metric(name: "rejected_requests", unit: "requests", value: Double(summary.rejectedRequests)),
       Metric(name: "prompt_tokens", unit: "tokens", value: Double(summary.promptTokens)),
+      Metric(name: "cached_tokens", unit: "tokens", value: Double(summary.cachedTokens)),
       Metric(name: "output_tokens", unit: "tokens", value: Double(summary.outputTokens)),
       Metric(name: "preemptions", unit: "preemptions", value: Double(summary.preemptions)),
       Metric(name: "recomputed_tokens", unit: "tokens", value: Double(summary.recomputedTokens)),

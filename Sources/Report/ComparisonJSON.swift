@@ -133,6 +133,7 @@ public struct ComparisonJSON: Encodable {
     let preemptions: Int
     let recomputedTokens: Int
     let promptTokens: Int
+    let cachedTokens: Int
     let outputTokens: Int
     let outputTokensPerS: Double
     let requestsPerS: Double
@@ -163,6 +164,7 @@ public struct ComparisonJSON: Encodable {
       preemptions = summary.preemptions
       recomputedTokens = summary.recomputedTokens
       promptTokens = summary.promptTokens
+      cachedTokens = summary.cachedTokens
       outputTokens = summary.outputTokens
       outputTokensPerS = summary.outputTokensPerSecond
       requestsPerS = summary.requestsPerSecond

@@ -52,6 +52,12 @@ public struct ComparisonTable {
     add("most requests held at once") { Figures.count($0.summary.peakRunning) }
     add("preemptions") { Figures.count($0.summary.preemptions) }
     add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
+    if comparison.scenario.workload.prompts != nil {
+      add("prompt tokens found in the cache") {
+        let all = $0.summary.promptTokens
+        return all == 0 ? "–" : Figures.percent(Double($0.summary.cachedTokens) / Double(all))
+      }
+    }
     add("rejected requests") { Figures.count($0.summary.rejectedRequests) }
     table.addRule()
   }
