@@ -8,7 +8,8 @@ struct DeviceReader {
   /// Errors in the profile and the data sheets.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
-  private static let path = "the path of a profile, relative to this file"
+  private static let path =
+    "the path of a profile, relative to this file, or its name in `devices`"
   private static let advice =
     "; measure one with `kvsim calibrate --device cpu -o FILE` and pass `--profile FILE`"
 
@@ -42,7 +43,7 @@ struct DeviceReader {
       let cursor = device.required("profile", accepted: "\(DeviceReader.path), or `derive`"),
       let relative = cursor.nonEmptyText(accepted: DeviceReader.path)
     else { return nil }
-    return read(SourceFile.path(relative, in: folder), at: cursor)
+    return read(path(of: relative), at: cursor)
   }
 
   private mutating func derived(_ cursor: Cursor) -> LoadedProfile? {
@@ -56,7 +57,7 @@ struct DeviceReader {
       source?.nonEmptyText(accepted: accepted)
     )
     guard let from, let relative = words.0 else { return nil }
-    let path = SourceFile.path(relative, in: folder)
+    let path = path(of: relative)
     let profile = read(path, at: from)
     guard let device, let targetWord = words.1, source == nil || words.2 != nil,
       !keys.isMisspelt("source")
@@ -74,6 +75,12 @@ struct DeviceReader {
     }
     guard let profile, let target, let origin else { return nil }
     return ProfileFile.derived(from: profile, source: origin, target: target)
+  }
+
+  /// The profile that a scenario names: by its path, or as `nvidia-h200` one in the folder
+  /// `devices` beside the scenario.
+  private func path(of word: String) -> String {
+    SourceFile.path(ScenarioReader.isName(word) ? "devices/\(word).json" : word, in: folder)
   }
 
   private mutating func sheet(

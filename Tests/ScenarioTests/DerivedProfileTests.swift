@@ -58,6 +58,24 @@ struct DerivedProfileTests {
     #expect(profile.device.name == "Made up" && profile.provenance == .derived)
   }
 
+  @Test("a profile in the folder `devices` beside the scenario is known by its name")
+  func namedProfile() throws {
+    let fixture = try fixture(
+      DerivedProfileTests.good.replacingOccurrences(of: "from: profile.json", with: "from: mine-1")
+        .replacingOccurrences(of: "device: made-up", with: "device: data-sheets/made-up.json"))
+    defer { fixture.remove() }
+    let missing = "`\(fixture.folder)devices/mine-1.json`"
+    #expect {
+      try fixture.load()
+    } throws: {
+      "\($0)".contains(missing)
+    }
+    try FileManager.default.createDirectory(
+      atPath: fixture.folder + "devices", withIntermediateDirectories: true)
+    try fixture.write("devices/mine-1.json", DerivedProfileTests.profile)
+    #expect(try fixture.load().profile.provenance == .derived)
+  }
+
   @Test("a derived profile that is written and read again gives the same scenario")
   func roundTrip() throws {
     let fixture = try fixture()
