@@ -30,10 +30,11 @@ public enum EmpiricalLengthsFile {
 private struct EmpiricalLengthsReader {
   let log: DiagnosticLog
   var weighted: [(tokens: Int32, weight: Double)] = []
-  private var malformedRows = 0
+  private var errors: RowErrors
 
   init(log: DiagnosticLog) {
     self.log = log
+    errors = RowErrors(log)
   }
 
   mutating func read(_ lines: [Substring]) {
@@ -46,18 +47,14 @@ private struct EmpiricalLengthsReader {
     for (index, line) in lines.enumerated() {
       readRow(line, hasWeight: hasWeights, line: index + 1)
     }
-    if malformedRows > Limits.diagnosticsPerTrace {
-      let more = malformedRows - Limits.diagnosticsPerTrace
-      let place = log.diagnostics.last.map { Position(line: $0.line, column: $0.column) }
-      log.report(at: place ?? .start, "… and \(more) more malformed rows")
-    }
+    errors.reportRest()
   }
 
   private mutating func readRow(_ row: Substring, hasWeight: Bool, line: Int) {
     let fields = row.split(separator: ",", omittingEmptySubsequences: false)
     guard fields.count == (hasWeight ? 2 : 1) else {
-      report(
-        Position(line: line, column: 1),
+      errors.report(
+        at: Position(line: line, column: 1),
         "the row has \(fields.count) fields; accepted: "
           + (hasWeight ? "2, tokens and weight" : "1, tokens") + ", as the first row has")
       return
@@ -65,8 +62,8 @@ private struct EmpiricalLengthsReader {
     guard let tokens = PlainNumber(String(fields[0]))?.integer,
       (1...Limits.tokens).contains(tokens)
     else {
-      report(
-        Position(line: line, column: 1),
+      errors.report(
+        at: Position(line: line, column: 1),
         "\(Escaping.quoted(String(fields[0]))) is not accepted here; accepted: a whole number of "
           + "tokens from 1 to \(Limits.tokens)")
       return
@@ -77,18 +74,12 @@ private struct EmpiricalLengthsReader {
     }
     let range = Limits.lengthWeights
     guard let weight = PlainNumber(String(fields[1]))?.value, range.contains(weight) else {
-      report(
-        Position(line: line, column: fields[0].unicodeScalars.count + 2),
+      errors.report(
+        at: Position(line: line, column: fields[0].unicodeScalars.count + 2),
         "\(Escaping.quoted(String(fields[1]))) is not accepted here; accepted: a weight from "
           + "\(range.lowerBound) to \(range.upperBound)")
       return
     }
     weighted.append((Int32(tokens), weight))
-  }
-
-  private mutating func report(_ position: Position, _ message: String) {
-    malformedRows += 1
-    guard malformedRows <= Limits.diagnosticsPerTrace else { return }
-    log.report(at: position, message)
   }
 }

@@ -7,9 +7,7 @@ import Testing
   @Test("one mistake gives one error at its place", arguments: mistakes)
   func oneMistake(_ input: BadInput) throws {
     let errors = try Fixture.errors("model.json", input.applied(to: Fixture.model))
-    try #require(errors.count == 1, "\(errors)")
-    #expect(errors[0].hasPrefix("model.json:\(input.place): error: "), "\(errors[0])")
-    for part in input.says { #expect(errors[0].contains(part), "\(errors[0])") }
+    try input.expectAlone(in: errors, of: "model.json")
   }
 
   static let mistakes: [BadInput] = [

@@ -10,9 +10,7 @@ import Testing
   func oneMistake(_ input: BadInput) throws {
     let text = BadProfileTests.signed(input.applied(to: Fixture.profile))
     let errors = try Fixture.errors("profile.json", text)
-    try #require(errors.count == 1, "\(errors)")
-    #expect(errors[0].hasPrefix("profile.json:\(input.place): error: "), "\(errors[0])")
-    for part in input.says { #expect(errors[0].contains(part), "\(errors[0])") }
+    try input.expectAlone(in: errors, of: "profile.json")
   }
 
   /// `text` with the checksum that it should have.

@@ -79,10 +79,8 @@ import Testing
       (bailian() + bailian(type: "5"), "2:90", "type: `5` is not accepted here; accepted: text"),
     ])
   func malformed(text: String, place: String, says: String) throws {
-    let errors = RequestTraceTests.errors(text)
-    try #require(errors.count == 1, "\(errors)")
-    #expect(errors[0].hasPrefix("t:\(place): error: "), "\(errors[0])")
-    #expect(errors[0].contains(says), "\(errors[0])")
+    try BadInput("malformed", "", "", place, says)
+      .expectAlone(in: RequestTraceTests.errors(text), of: "t")
   }
 
   @Test("A malformed row is one error, whatever stands behind it")

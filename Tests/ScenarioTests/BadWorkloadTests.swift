@@ -6,9 +6,7 @@ import Testing
   @Test("one mistake gives one error at its place", arguments: rates + curves + clients + lengths)
   func oneMistake(_ input: BadInput) throws {
     let errors = try Fixture.errors("scenario.yaml", input.applied(to: Fixture.scenario))
-    try #require(errors.count == 1, "\(errors)")
-    #expect(errors[0].hasPrefix("scenario.yaml:\(input.place): error: "), "\(errors[0])")
-    for part in input.says { #expect(errors[0].contains(part), "\(errors[0])") }
+    try input.expectAlone(in: errors, of: "scenario.yaml")
   }
 
   /// The arrivals of another process.

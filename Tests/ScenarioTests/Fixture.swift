@@ -1,6 +1,7 @@
 import CostModel
 import Foundation
 import Operators
+import Testing
 
 @testable import Scenario
 
@@ -169,5 +170,18 @@ struct BadInput: Sendable, CustomStringConvertible {
   func applied(to good: String) -> String {
     precondition(good.contains(old), "`\(old)` does not stand in the good file")
     return good.replacingOccurrences(of: old, with: new)
+  }
+
+  /// Expects that these errors of a file are one, at the place, which says what it should.
+  func expectAlone(
+    in errors: [String], of file: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    try #require(errors.count == 1, "\(errors)", sourceLocation: sourceLocation)
+    #expect(
+      errors[0].hasPrefix("\(file):\(place): error: "), "\(errors[0])",
+      sourceLocation: sourceLocation)
+    for part in says {
+      #expect(errors[0].contains(part), "\(errors[0])", sourceLocation: sourceLocation)
+    }
   }
 }

@@ -8,11 +8,13 @@ import Testing
 @Suite struct FuzzTests {
   static let mutationsPerFile = 2_500 * testDepth
 
-  @Test("mutated scenarios parse or are refused at a place inside the file")
-  func scenarios() throws {
+  @Test(
+    "mutated scenarios parse or are refused at a place inside the file",
+    arguments: zip([Fixture.scenario, GoodWorkloadTests.everyKind], [1, 10] as [UInt64]))
+  func scenarios(good: String, seed: UInt64) throws {
     let fixture = try Fixture()
     defer { fixture.remove() }
-    try check(Fixture.scenario, seed: 1) { bytes throws(ScenarioError) in
+    try check(good, seed: seed) { bytes throws(ScenarioError) in
       _ = try ServingScenario.parse(
         SourceFile(path: fixture.folder + "scenario.yaml", bytes: bytes))
     }
@@ -75,16 +77,6 @@ import Testing
   func lengths() throws {
     try check(Fixture.lengths, seed: 9) { bytes throws(ScenarioError) in
       _ = try EmpiricalLengthsFile.parse(SourceFile(path: "lengths.txt", bytes: bytes))
-    }
-  }
-
-  @Test("mutated arrivals and lengths parse or are refused at a place inside the file")
-  func workloads() throws {
-    let fixture = try Fixture()
-    defer { fixture.remove() }
-    try check(GoodWorkloadTests.everyKind, seed: 10) { bytes throws(ScenarioError) in
-      _ = try ServingScenario.parse(
-        SourceFile(path: fixture.folder + "scenario.yaml", bytes: bytes))
     }
   }
 

@@ -50,10 +50,8 @@ import Testing
       (header + "9999-11-16 18:15:46,1,1\n0000-01-01 18:15:46,1,1\n", "3:1", "earlier"),
     ])
   func malformed(text: String, place: String, says: String) throws {
-    let errors = RequestTraceTests.errors(text)
-    try #require(errors.count == 1, "\(errors)")
-    #expect(errors[0].hasPrefix("t:\(place): error: "), "\(errors[0])")
-    #expect(errors[0].contains(says), "\(errors[0])")
+    try BadInput("malformed", "", "", place, says)
+      .expectAlone(in: RequestTraceTests.errors(text), of: "t")
   }
 
   @Test("of many malformed rows twenty are shown and the rest counted")

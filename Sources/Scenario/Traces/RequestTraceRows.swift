@@ -23,7 +23,7 @@ struct RequestTraceRows {
   private var first: Timestamp?
   private var last: Int64 = 0
   private var line = 1
-  private var malformedRows = 0
+  private var errors: RowErrors
 
   /// All of a file's rows as a trace.
   static func read(
@@ -41,6 +41,7 @@ struct RequestTraceRows {
 
   private init(log: DiagnosticLog, byteCount: Int) {
     self.log = log
+    errors = RowErrors(log)
     // A row of Azure's takes 34 to 38 bytes, of most others more.
     let rows = min(byteCount / 34 + 1, Limits.requests)
     arrivalNs.reserveCapacity(rows)
@@ -65,11 +66,8 @@ struct RequestTraceRows {
   }
 
   private func finish() {
-    if malformedRows > Limits.diagnosticsPerTrace {
-      let more = malformedRows - Limits.diagnosticsPerTrace
-      let place = log.diagnostics.last.map { Position(line: $0.line, column: $0.column) }
-      log.report(at: place ?? .start, "… and \(more) more malformed rows")
-    } else if log.isEmpty, arrivalNs.isEmpty {
+    errors.reportRest()
+    if log.isEmpty, arrivalNs.isEmpty {
       log.report(
         at: .start,
         failedRows == 0
@@ -151,9 +149,10 @@ struct RequestTraceRows {
 
   /// Reports an error at a byte of the row.
   mutating func report(_ row: Span<UInt8>, _ offset: Int, _ message: @autoclosure () -> String) {
-    malformedRows += 1
-    guard malformedRows <= Limits.diagnosticsPerTrace else { return }
-    let column = row.extracting(0..<offset).text.unicodeScalars.count + 1
-    log.report(at: Position(line: line, column: column), message())
+    let line = line
+    func position() -> Position {
+      Position(line: line, column: row.extracting(0..<offset).text.unicodeScalars.count + 1)
+    }
+    errors.report(at: position(), message())
   }
 }

@@ -68,7 +68,7 @@ struct Replica: Sendable {
     sequence.prefillTarget = request.promptTokens
     if let prefixes, let row = request.promptRow {
       sequence.promptRow = row
-      sequence.shareableUnits = prefixes.count(ofPrompt: row, tokens: request.promptTokens)
+      sequence.shareableUnits = request.promptTokens / prefixes.unitTokens
     }
     sequences[slot] = sequence
     waiting.append(slot)

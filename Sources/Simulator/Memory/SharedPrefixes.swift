@@ -4,22 +4,18 @@
 /// of the trace's prompts. A unit is in the cache while a running sequence holds it, and from when
 /// the last one let go of it until its blocks are taken.
 struct SharedPrefixes: Sendable {
-  /// Tokens of a unit.
-  let unitTokens: Int
   /// Blocks of a unit.
   let unitBlocks: Int
-  private let blocks: PromptBlocks
-  /// Blocks of the trace's prompts in a unit.
-  private let stride: Int
+  /// The prompts in units.
+  private let units: PromptBlocks
   /// How many running sequences hold each unit.
   private var holders: [Int32]
 
   init(_ blocks: PromptBlocks, blockSize: Int) {
-    self.blocks = blocks
-    unitTokens = SharedPrefixes.leastCommonMultiple(blocks.blockTokens, blockSize)
+    let unitTokens = SharedPrefixes.leastCommonMultiple(blocks.blockTokens, blockSize)
+    units = blocks.grouped(blockTokens: unitTokens)
     unitBlocks = unitTokens / blockSize
-    stride = unitTokens / blocks.blockTokens
-    holders = Array(repeating: 0, count: Int(blocks.ids.max() ?? -1) + 1)
+    holders = Array(repeating: 0, count: Int(units.ids.max() ?? -1) + 1)
   }
 
   private static func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
@@ -28,14 +24,12 @@ struct SharedPrefixes: Sendable {
     return a / divisor * b
   }
 
-  /// Whole units of a prompt.
-  func count(ofPrompt row: Int, tokens: Int) -> Int {
-    min(tokens / unitTokens, (blocks.starts[row + 1] - blocks.starts[row]) / stride)
-  }
+  /// Tokens of a unit.
+  var unitTokens: Int { units.blockTokens }
 
-  /// The name of a prompt's unit: that of its last block, which tells of all before it.
+  /// The name of a prompt's unit.
   private func unit(_ index: Int, ofPrompt row: Int) -> Int {
-    Int(blocks.ids[blocks.starts[row] + (index + 1) * stride - 1])
+    Int(units.ids[units.starts[row] + index])
   }
 
   private func isCached(_ unit: Int, _ pool: BlockPool) -> Bool {

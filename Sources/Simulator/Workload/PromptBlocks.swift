@@ -68,9 +68,8 @@ public struct PromptBlocks: Hashable, Sendable {
       let block: Int32
     }
     var nodes: [Path: Int32] = [:]
-    // By node: which larger block ends there; -1 for none.
-    var numbers: [Int32] = []
-    var next: Int32 = 0
+    // By node: which larger block ends there.
+    var numbering = Numbering()
     var grouped: [Int32] = []
     var starts = [0]
     for request in 0..<count {
@@ -81,16 +80,11 @@ public struct PromptBlocks: Hashable, Sendable {
         if let known = nodes[path] {
           node = known
         } else {
-          node = Int32(numbers.count)
+          node = Int32(nodes.count)
           nodes[path] = node
-          numbers.append(-1)
         }
         guard index % groupSize == groupSize - 1 || index == blocks.count - 1 else { continue }
-        if numbers[Int(node)] < 0 {
-          numbers[Int(node)] = next
-          next += 1
-        }
-        grouped.append(numbers[Int(node)])
+        grouped.append(numbering.number(of: node))
       }
       starts.append(grouped.count)
     }
@@ -100,22 +94,34 @@ public struct PromptBlocks: Hashable, Sendable {
   /// The blocks of some of the requests in another order, numbered anew. Linear in the number of
   /// blocks.
   func picking(_ requests: [Int]) -> PromptBlocks {
-    var numbers = [Int32](repeating: -1, count: Int(ids.max() ?? -1) + 1)
-    var next: Int32 = 0
+    var numbering = Numbering()
     var picked: [Int32] = []
     var starts = [0]
     picked.reserveCapacity(ids.count)
     starts.reserveCapacity(requests.count + 1)
     for request in requests {
-      for id in blocks(of: request) {
-        if numbers[Int(id)] < 0 {
-          numbers[Int(id)] = next
-          next += 1
-        }
-        picked.append(numbers[Int(id)])
-      }
+      for id in blocks(of: request) { picked.append(numbering.number(of: id)) }
       starts.append(picked.count)
     }
     return PromptBlocks(blockTokens: blockTokens, ids: picked, starts: starts)
+  }
+}
+
+/// Numbers what it is asked for from 0, in the order in which it first is.
+private struct Numbering {
+  /// By what is numbered; -1 for what was not asked for.
+  private var numbers: [Int32] = []
+  private var next: Int32 = 0
+
+  mutating func number(of item: Int32) -> Int32 {
+    let index = Int(item)
+    if index >= numbers.count {
+      numbers += repeatElement(-1, count: index + 1 - numbers.count)
+    }
+    if numbers[index] < 0 {
+      numbers[index] = next
+      next += 1
+    }
+    return numbers[index]
   }
 }

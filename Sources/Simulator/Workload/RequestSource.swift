@@ -12,6 +12,8 @@ struct ArrivingRequest: Hashable, Sendable {
 struct RequestSource: Sendable {
   private let workload: Workload
   private let stream: RandomStream
+  /// Whether the workload says which prompts begin alike.
+  private let knowsPrompts: Bool
   /// Requests handed out.
   private(set) var issued = 0
   /// Requests that have a time at which they are due.
@@ -21,6 +23,7 @@ struct RequestSource: Sendable {
   init(workload: Workload, seed: UInt64) {
     self.workload = workload
     stream = RandomStream(seed: seed)
+    knowsPrompts = workload.prompts != nil
   }
 
   /// Whether all have been handed out.
@@ -97,7 +100,7 @@ struct RequestSource: Sendable {
       id: Int64(issued),
       promptTokens: tokens(workload.promptTokens, .promptTokens),
       outputTokens: tokens(workload.outputTokens, .outputTokens),
-      promptRow: workload.prompts == nil ? nil : issued)
+      promptRow: knowsPrompts ? issued : nil)
   }
 
   private func tokens(_ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose) -> Int {

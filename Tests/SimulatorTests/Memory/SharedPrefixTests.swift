@@ -62,7 +62,7 @@ struct SharedPrefixTests {
     var found = 0
     for (row, request) in played.requestsById.enumerated() where request.outcome == .finished {
       let tokens = Int(prompts.lengths[row])
-      let names = shared.names(shared.count(ofPrompt: row, tokens: tokens), ofPrompt: row)
+      let names = shared.names(tokens / shared.unitTokens, ofPrompt: row)
       func held(_ name: Int) -> Bool {
         queue.count { $0.name == name } == shared.unitBlocks
       }
