@@ -66,6 +66,8 @@ struct Replica: Sendable {
     sequence.promptTokens = request.promptTokens
     sequence.outputTokens = request.outputTokens
     sequence.prefillTarget = request.promptTokens
+    sequence.priority = request.priority
+    if let wanted = request.ttftObjectiveNs { sequence.deadlineNs = arrivalNs + wanted }
     if let prefixes, let row = request.promptRow {
       sequence.promptRow = row
       sequence.shareableUnits = request.promptTokens / prefixes.unitTokens

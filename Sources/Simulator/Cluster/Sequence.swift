@@ -22,6 +22,10 @@ struct Sequence: Sendable {
   var lastTokenNs: Int64 = -1
   var promptTokens = 0
   var outputTokens = 0
+  /// Lower is more urgent.
+  var priority = 0
+  /// When its first token is wanted; `.max` where nobody said.
+  var deadlineNs = Int64.max
   /// Tokens produced; while decoding, as of ``joinedStep``.
   var emitted = 0
   var preemptions = 0

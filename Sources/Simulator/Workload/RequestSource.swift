@@ -5,6 +5,10 @@ struct ArrivingRequest: Hashable, Sendable {
   let outputTokens: Int
   /// Which prompt of the workload's ``PromptBlocks`` it has; nil where nothing is known of it.
   var promptRow: Int?
+  /// For schedulers that go by it: lower is more urgent, as in vLLM.
+  var priority = 0
+  /// The time to first token that its sender wants, in nanoseconds; nil where none is stated.
+  var ttftObjectiveNs: Int64?
 }
 
 /// Makes a workload's requests, each from its number alone: the same in every format, whatever
