@@ -30,12 +30,14 @@ public struct RequestRecord: Hashable, Sendable {
   public var preemptions: Int64
   /// How it left.
   public var outcome: Outcome
+  /// The replica that it left, from 0; -1 if it was on none.
+  public var replica: Int64
 
   /// A record of a request, complete.
   public init(
     id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
     promptTokens: Int64, cachedTokens: Int64, outputTokens: Int64, preemptions: Int64,
-    outcome: Outcome
+    outcome: Outcome, replica: Int64 = 0
   ) {
     self.id = id
     self.arrivalNs = arrivalNs
@@ -47,6 +49,7 @@ public struct RequestRecord: Hashable, Sendable {
     self.outputTokens = outputTokens
     self.preemptions = preemptions
     self.outcome = outcome
+    self.replica = replica
   }
 
   /// Time to first token, from arrival; nil without a token.
@@ -86,12 +89,14 @@ public struct StepRecord: Hashable, Sendable {
   public var usedBlocks: Int64
   /// Where the time went, over all steps of the run.
   public var cost: StepCost
+  /// The replica, from 0.
+  public var replica: Int64
 
   /// A run of steps, complete.
   public init(
     startNs: Int64, endNs: Int64, steps: Int64, decodeSequences: Int64, contextTokens: Int64,
     prefillSequences: Int64, prefillTokens: Int64, waitingRequests: Int64,
-    preemptedRequests: Int64, usedBlocks: Int64, cost: StepCost
+    preemptedRequests: Int64, usedBlocks: Int64, cost: StepCost, replica: Int64 = 0
   ) {
     self.startNs = startNs
     self.endNs = endNs
@@ -104,6 +109,7 @@ public struct StepRecord: Hashable, Sendable {
     self.preemptedRequests = preemptedRequests
     self.usedBlocks = usedBlocks
     self.cost = cost
+    self.replica = replica
   }
 }
 

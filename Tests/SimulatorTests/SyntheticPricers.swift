@@ -51,12 +51,11 @@ struct Played {
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
     blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
     enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
+    replicas: Int = 1, routing: RoutingPolicy = .roundRobin,
     exact: Bool = false, checks: Bool = false,
     pricer: SyntheticPricer
   ) {
-    var recorder = MemoryRecorder()
-    summary = simulate(
-      workload, seed: seed,
+    let member = Cluster.Member(
       configuration: EngineConfiguration(
         options: EngineOptions(
           scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
@@ -64,7 +63,16 @@ struct Played {
           kvCacheMemory: .bytes(0)),
         poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
         checksInvariants: checks),
-      pricer: pricer, recorder: &recorder)
+      pricer: pricer)
+    self.init(
+      workload, seed: seed,
+      cluster: Cluster(
+        members: Array(repeating: member, count: replicas), routing: routing))
+  }
+
+  init(_ workload: Workload, seed: UInt64 = 1, cluster: Cluster<SyntheticPricer>) {
+    var recorder = MemoryRecorder()
+    summary = simulate(workload, seed: seed, cluster: cluster, recorder: &recorder)
     requests = recorder.requests
     runs = recorder.runs
   }

@@ -17,6 +17,8 @@ struct Replica: Sendable {
   private(set) var prefixes: SharedPrefixes?
   /// Slots of waiting requests, in the order in which they are to be admitted.
   private(set) var waiting = Deque<Int>()
+  /// Tokens that waiting requests have to compute, all together.
+  private(set) var waitingTokens = 0
   private(set) var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
   private(set) var prefilling = Deque<Int>()
@@ -74,6 +76,7 @@ struct Replica: Sendable {
     }
     sequences[slot] = sequence
     waiting.append(slot)
+    waitingTokens += sequence.prefillTarget
   }
 
   /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
@@ -121,6 +124,7 @@ struct Replica: Sendable {
     let isAllocated = pool.allocate(ownBlocks - found)
     precondition(isAllocated)
     waiting.removeFirst()
+    waitingTokens -= target
     sequences[slot].state = .prefilling
     if sequences[slot].scheduledNs < 0 {
       sequences[slot].scheduledNs = now
@@ -155,6 +159,7 @@ struct Replica: Sendable {
     sequences[slot].preemptions += 1
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
     sequences[slot].prefilled = 0
+    waitingTokens += sequences[slot].prefillTarget
     switch end {
     case .head: waiting.prepend(slot)
     case .tail: waiting.append(slot)

@@ -71,11 +71,12 @@ struct Sequence: Sendable {
   /// Tokens still to be produced after so many decode steps of the replica.
   func outputsToCome(step: Int64) -> Int { outputTokens - emittedTokens(step: step) }
 
-  func record(outcome: RequestRecord.Outcome, now: Int64) -> RequestRecord {
+  /// - Parameter replica: where it left.
+  func record(outcome: RequestRecord.Outcome, now: Int64, replica: Int) -> RequestRecord {
     RequestRecord(
       id: id, arrivalNs: arrivalNs, scheduledNs: scheduledNs, firstTokenNs: firstTokenNs,
       finishNs: now, promptTokens: Int64(promptTokens), cachedTokens: Int64(foundTokens),
       outputTokens: outcome == .finished ? Int64(outputTokens) : 0,
-      preemptions: Int64(preemptions), outcome: outcome)
+      preemptions: Int64(preemptions), outcome: outcome, replica: Int64(replica))
   }
 }

@@ -35,6 +35,8 @@ public struct RandomStream: Sendable {
     case thinkTime = 4
     /// How much later than a trace says a replayed request arrives.
     case replayJitter = 5
+    /// Which replicas a router looks at for a request.
+    case routing = 6
   }
 
   private let key: SIMD2<UInt32>
