@@ -59,6 +59,13 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
     self.members = members
     self.routing = routing
   }
+
+  /// Whether a workload's requests can be dealt out to the replicas without regard to what these
+  /// do: those of an open loop, by turns.
+  func dealsOut(_ workload: Workload) -> Bool {
+    if case .closedLoop = workload.arrivals { return false }
+    return workload.client == .instant && (routing == .roundRobin || members.count == 1)
+  }
 }
 
 /// Plays a workload against one engine: every request, from its arrival to its last token.
@@ -82,13 +89,22 @@ public func simulate<Pricer: StepPricing, Records: Recorder>(
   _ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, recorder: inout Records
 ) throws(Records.Failure) -> RunSummary {
   switch cluster.members[0].configuration.options.scheduler {
-  case .vllm:
-    var engine = Engine(workload, seed: seed, cluster: cluster, scheduler: ContinuousBatching())
-    return try engine.run(&recorder)
-  case .sglang:
-    var engine = Engine(workload, seed: seed, cluster: cluster, scheduler: PrefillFirst())
-    return try engine.run(&recorder)
+  case .vllm: try simulate(workload, seed, cluster, ContinuousBatching(), &recorder)
+  case .sglang: try simulate(workload, seed, cluster, PrefillFirst(), &recorder)
   }
+}
+
+private func simulate<Pricer: StepPricing, Records: Recorder>(
+  _ workload: Workload, _ seed: UInt64, _ cluster: Cluster<Pricer>, _ scheduler: some Scheduler,
+  _ recorder: inout Records
+) throws(Records.Failure) -> RunSummary {
+  if cluster.dealsOut(workload) {
+    var replicas = IndependentReplicas(
+      workload, seed: seed, cluster: cluster, scheduler: scheduler)
+    return try replicas.run(&recorder)
+  }
+  var engine = Engine(workload, seed: seed, cluster: cluster, scheduler: scheduler)
+  return try engine.run(&recorder)
 }
 
 /// The event loop of a cluster.
@@ -208,11 +224,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     _ request: ArrivingRequest, arrivalNs: Int64, _ recorder: inout Records
   ) throws(Records.Failure) {
     guard let index = router.choose(for: request, among: servers, now: clock) else {
-      var rejected = Sequence()
-      rejected.id = request.id
-      rejected.arrivalNs = arrivalNs
-      rejected.promptTokens = request.promptTokens
-      try leave(rejected.record(outcome: .rejected, now: clock, replica: -1), &recorder)
+      try leave(
+        RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &recorder)
       return
     }
     touched.append(index)

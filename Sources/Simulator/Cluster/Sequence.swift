@@ -71,12 +71,22 @@ struct Sequence: Sendable {
   /// Tokens still to be produced after so many decode steps of the replica.
   func outputsToCome(step: Int64) -> Int { outputTokens - emittedTokens(step: step) }
 
-  /// - Parameter replica: where it left.
-  func record(outcome: RequestRecord.Outcome, now: Int64, replica: Int) -> RequestRecord {
+  /// What is recorded of it when it has produced its last token at `now` on a replica.
+  func record(now: Int64, replica: Int) -> RequestRecord {
     RequestRecord(
       id: id, arrivalNs: arrivalNs, scheduledNs: scheduledNs, firstTokenNs: firstTokenNs,
       finishNs: now, promptTokens: Int64(promptTokens), cachedTokens: Int64(foundTokens),
-      outputTokens: outcome == .finished ? Int64(outputTokens) : 0,
-      preemptions: Int64(preemptions), outcome: outcome, replica: Int64(replica))
+      outputTokens: Int64(outputTokens), preemptions: Int64(preemptions), outcome: .finished,
+      replica: Int64(replica))
+  }
+}
+
+extension RequestRecord {
+  /// What is recorded of a request that no replica took.
+  init(rejected request: ArrivingRequest, arrivalNs: Int64, now: Int64) {
+    self.init(
+      id: request.id, arrivalNs: arrivalNs, scheduledNs: -1, firstTokenNs: -1, finishNs: now,
+      promptTokens: Int64(request.promptTokens), cachedTokens: 0, outputTokens: 0,
+      preemptions: 0, outcome: .rejected, replica: -1)
   }
 }

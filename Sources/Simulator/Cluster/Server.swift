@@ -170,6 +170,6 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   private mutating func leave(_ sequence: Sequence, now: Int64) {
     summary.requests += 1
     summary.outputTokens += sequence.outputTokens
-    departures.append(sequence.record(outcome: .finished, now: now, replica: index))
+    departures.append(sequence.record(now: now, replica: index))
   }
 }

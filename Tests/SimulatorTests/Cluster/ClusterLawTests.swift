@@ -103,6 +103,25 @@ struct ClusterLawTests {
     #expect(usedReplicas.isSuperset(of: 0..<5))
   }
 
+  @Test("Replicas that do not interact leave the same rows on cores of their own as on one clock")
+  func independentReplicasEqualTheEventLoop() {
+    var played = 0
+    for number in 0..<(300 * testDepth) {
+      let world = World(number, .roundRobin)
+      guard world.cluster.dealsOut(world.workload) else { continue }
+      played += 1
+      var (apart, together) = (MemoryRecorder(), MemoryRecorder())
+      let scheduler = ContinuousBatching()
+      var replicas = IndependentReplicas(
+        world.workload, seed: world.seed, cluster: world.cluster, scheduler: scheduler)
+      var engine = Engine(
+        world.workload, seed: world.seed, cluster: world.cluster, scheduler: scheduler)
+      #expect(replicas.run(&apart) == engine.run(&together), "world \(number)")
+      #expect(apart.requests == together.requests && apart.runs == together.runs)
+    }
+    #expect(played > 100)
+  }
+
   @Test("Sums of every replica agree with a recount", arguments: RoutingPolicy.allCases)
   func invariants(routing: RoutingPolicy) {
     for number in 0..<(60 * testDepth) {
