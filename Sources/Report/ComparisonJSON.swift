@@ -118,6 +118,22 @@ public struct ComparisonJSON: Encodable {
     }
   }
 
+  private struct ReplicaSection: Encodable {
+    let requests: Int
+    let outputTokens: Int
+    let steps: Int
+    let busyNs: Int64
+    let peakUsedBlocks: Int
+
+    init(_ replica: ReplicaSummary) {
+      requests = replica.requests
+      outputTokens = replica.outputTokens
+      steps = replica.steps
+      busyNs = replica.busyNs
+      peakUsedBlocks = replica.peakUsedBlocks
+    }
+  }
+
   private struct FormatSection: Encodable {
     let format: String
     let kvBytesPerToken: Int
@@ -146,7 +162,10 @@ public struct ComparisonJSON: Encodable {
     let e2e: Latency?
     let queueing: Latency?
     let stepTime: StepTime
-    let rowDigest: String
+    /// Absent of one replica.
+    let replicas: [ReplicaSection]?
+    /// Absent where no rows were kept.
+    let rowDigest: String?
 
     init(_ outcome: FormatOutcome) {
       let (pool, summary) = (outcome.pool, outcome.summary)
@@ -177,6 +196,7 @@ public struct ComparisonJSON: Encodable {
       e2e = Latency(summary.e2e)
       queueing = Latency(summary.queueing)
       stepTime = StepTime(summary.cost)
+      replicas = summary.replicas.count > 1 ? summary.replicas.map(ReplicaSection.init) : nil
       rowDigest = outcome.rowDigest
     }
   }

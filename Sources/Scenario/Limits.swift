@@ -66,6 +66,8 @@ public enum Limits {
 
   /// `concurrency`: all clients send at once.
   public static let clients = 1 << 20
+  /// Replicas of a cluster.
+  public static let replicas = 1 << 12
 
   /// `max_num_seqs`: prices are tabulated for each size of a batch.
   public static let sequences = 1 << 16

@@ -30,85 +30,8 @@ public struct EngineConfiguration: Sendable {
 /// prices or rarer arrivals than that are mistakes, and clocks beyond it could overflow.
 public let simulationHorizonNs: Int64 = 3_155_760_000_000_000_000
 
-/// Replicas that serve one stream of requests.
-public struct Cluster<Pricer: StepPricing>: Sendable {
-  /// One engine.
-  public struct Member: Sendable {
-    /// Its options and limits.
-    public let configuration: EngineConfiguration
-    /// What its steps take.
-    public let pricer: Pricer
-
-    /// A member, complete.
-    public init(configuration: EngineConfiguration, pricer: Pricer) {
-      self.configuration = configuration
-      self.pricer = pricer
-    }
-  }
-
-  /// The replicas, in the order in which they are numbered.
-  public let members: [Member]
-  /// How requests are spread over them.
-  public let routing: RoutingPolicy
-
-  /// - Precondition: there is a member, and all have the same scheduler.
-  public init(members: [Member], routing: RoutingPolicy = .roundRobin) {
-    precondition(!members.isEmpty)
-    let scheduler = members[0].configuration.options.scheduler
-    precondition(members.allSatisfy { $0.configuration.options.scheduler == scheduler })
-    self.members = members
-    self.routing = routing
-  }
-
-  /// Whether a workload's requests can be dealt out to the replicas without regard to what these
-  /// do: those of an open loop, by turns.
-  func dealsOut(_ workload: Workload) -> Bool {
-    if case .closedLoop = workload.arrivals { return false }
-    return workload.client == .instant && (routing == .roundRobin || members.count == 1)
-  }
-}
-
-/// Plays a workload against one engine: every request, from its arrival to its last token.
-/// - Throws: what the recorder throws.
-public func simulate<Pricer: StepPricing, Records: Recorder>(
-  _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
-  recorder: inout Records
-) throws(Records.Failure) -> RunSummary {
-  try simulate(
-    workload, seed: seed,
-    cluster: Cluster(members: [.init(configuration: configuration, pricer: pricer)]),
-    recorder: &recorder)
-}
-
-/// Plays a workload against a cluster: every request, from its arrival to its last token.
-///
-/// Deterministic: the same workload, seed, cluster and prices give the same records.
-/// Between two events that can change a batch, decode steps are priced in closed form.
-/// - Throws: what the recorder throws.
-public func simulate<Pricer: StepPricing, Records: Recorder>(
-  _ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, recorder: inout Records
-) throws(Records.Failure) -> RunSummary {
-  switch cluster.members[0].configuration.options.scheduler {
-  case .vllm: try simulate(workload, seed, cluster, ContinuousBatching(), &recorder)
-  case .sglang: try simulate(workload, seed, cluster, PrefillFirst(), &recorder)
-  }
-}
-
-private func simulate<Pricer: StepPricing, Records: Recorder>(
-  _ workload: Workload, _ seed: UInt64, _ cluster: Cluster<Pricer>, _ scheduler: some Scheduler,
-  _ recorder: inout Records
-) throws(Records.Failure) -> RunSummary {
-  if cluster.dealsOut(workload) {
-    var replicas = IndependentReplicas(
-      workload, seed: seed, cluster: cluster, scheduler: scheduler)
-    return try replicas.run(&recorder)
-  }
-  var engine = Engine(workload, seed: seed, cluster: cluster, scheduler: scheduler)
-  return try engine.run(&recorder)
-}
-
 /// The event loop of a cluster.
-struct Engine<Pricer: StepPricing, Policy: Scheduler> {
+struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// What can happen. The raw value ranks ties: all requests due at an instant come before its
   /// client's task ends, and both before steps end, whichever was scheduled first. Steps that end
   /// together do so in the order of their replicas.
@@ -117,6 +40,9 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     case clientTaskEnd = 1
     case runEnd = 2
   }
+
+  /// Events after which records are passed on.
+  private static var eventsAtOnce: Int { 1 << 12 }
 
   private let checksInvariants: Bool
   private var source: RequestSource
@@ -142,28 +68,31 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
         index: index, configuration: member.configuration, pricer: member.pricer,
         scheduler: scheduler, prompts: workload.prompts)
     }
+    for _ in 0..<source.initialRequests { scheduleNextRequest() }
   }
 
-  mutating func run<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) -> RunSummary {
-    for _ in 0..<source.initialRequests { scheduleNextRequest() }
-    while let event = events.pop() {
+  mutating func playOn(_ records: inout RecordBuffer) -> Bool {
+    for _ in 0..<Engine.eventsAtOnce {
+      guard let event = events.pop() else { return false }
       guard event.time <= simulationHorizonNs else {
         reachedHorizon = true
-        break
+        return false
       }
       clock = event.time
       switch EventKind(rawValue: event.order >> 62)! {
-      case .due: try requestIsDue(&recorder)
-      case .clientTaskEnd: try endClientTask(&recorder)
-      case .runEnd: try completeRun(of: Int(event.payload), &recorder)
+      case .due: requestIsDue(&records)
+      case .clientTaskEnd: endClientTask(&records)
+      case .runEnd: completeRun(of: Int(event.payload), &records)
       }
       // A step is planned when all that happens at its start has happened.
       if events.first?.time != clock { startRuns() }
-      if reachedHorizon { break }
+      if reachedHorizon { return false }
       if checksInvariants { servers.forEach { $0.replica.checkInvariants() } }
     }
+    return true
+  }
+
+  func summary() -> RunSummary {
     if !reachedHorizon {
       precondition(source.isExhausted && servers.allSatisfy(\.replica.isDrained), "all have left")
       population.checkLittlesLaw()
@@ -186,14 +115,12 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     schedule(.due, at: source.nextDueNs(after: finished, now: clock))
   }
 
-  private mutating func requestIsDue<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func requestIsDue(_ records: inout RecordBuffer) {
     let request = source.next()
     if !source.isClosedLoop { scheduleNextRequest() }
     if client.isInstant {
       arrive()
-      try receive(request, arrivalNs: clock, &recorder)
+      receive(request, arrivalNs: clock, &records)
     } else if client.append(request) {
       scheduleClientTask()
     }
@@ -208,24 +135,22 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     if let ns = client.taskNs { schedule(.clientTaskEnd, at: clock + ns) }
   }
 
-  private mutating func endClientTask<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func endClientTask(_ records: inout RecordBuffer) {
     switch client.endTask(now: clock) {
     case .prepared: arrive()
     case .sent(let request, let arrivalNs):
-      try receive(request, arrivalNs: arrivalNs, &recorder)
+      receive(request, arrivalNs: arrivalNs, &records)
     }
     scheduleClientTask()
   }
 
   /// The cluster has a request.
-  private mutating func receive<Records: Recorder>(
-    _ request: ArrivingRequest, arrivalNs: Int64, _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func receive(
+    _ request: ArrivingRequest, arrivalNs: Int64, _ records: inout RecordBuffer
+  ) {
     guard let index = router.choose(for: request, among: servers, now: clock) else {
-      try leave(
-        RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &recorder)
+      leave(
+        RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
       return
     }
     touched.append(index)
@@ -235,12 +160,10 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     }
   }
 
-  private mutating func leave<Records: Recorder>(
-    _ record: RequestRecord, _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func leave(_ record: RequestRecord, _ records: inout RecordBuffer) {
     metrics.left(record)
     population.left(at: clock, arrivalNs: record.arrivalNs)
-    try recorder.record(record)
+    records.record(record)
     if source.isClosedLoop { scheduleNextRequest(after: record.id) }
   }
 
@@ -256,15 +179,13 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     touched.removeAll(keepingCapacity: true)
   }
 
-  private mutating func completeRun<Records: Recorder>(
-    of index: Int, _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func completeRun(of index: Int, _ records: inout RecordBuffer) {
     guard servers[index].runEndNs == clock else { return }
-    try servers[index].completeRun(now: clock, &metrics, &recorder)
+    servers[index].completeRun(now: clock, &metrics, &records)
     touched.append(index)
     for record in servers[index].departures {
       router.left(index)
-      try leave(record, &recorder)
+      leave(record, &records)
     }
   }
 }

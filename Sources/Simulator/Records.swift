@@ -113,18 +113,37 @@ public struct StepRecord: Hashable, Sendable {
   }
 }
 
+/// What a recorder makes use of; the rest need not be kept for it.
+public enum RecordedKinds: Sendable {
+  /// Requests and steps.
+  case all
+  /// Requests alone.
+  case requests
+  /// Nothing.
+  case none
+}
+
 /// Takes the records of a run as they happen: requests when they leave, steps when they end.
 public protocol Recorder {
   /// What recording can throw; `Never` where it cannot fail.
   associatedtype Failure: Error
+  /// What it makes use of; all of them unless it says otherwise.
+  static var kinds: RecordedKinds { get }
   /// A request left the system.
   mutating func record(_ request: RequestRecord) throws(Failure)
   /// A run of steps ended.
   mutating func record(_ run: StepRecord) throws(Failure)
 }
 
+extension Recorder {
+  /// All of them.
+  public static var kinds: RecordedKinds { .all }
+}
+
 /// Keeps nothing.
 public struct NullRecorder: Recorder {
+  /// Nothing.
+  public static var kinds: RecordedKinds { .none }
   /// A recorder that drops every record.
   public init() {}
   /// Drops the record.

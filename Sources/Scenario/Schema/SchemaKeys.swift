@@ -6,16 +6,18 @@ import Operators
 enum SchemaKeys {
   /// The root of a scenario.
   static let scenario = [
-    "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "workload",
-    "reference",
+    "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "cluster",
+    "workload", "reference",
   ]
+  static let cluster = ["replicas", "router"]
   static let device = ["profile", "derive", "link"]
   static let derive = ["from", "device", "source"]
   static let link = ["bandwidth", "latency"]
   static let kvCache = ["format"]
   static let engine = [
     "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
-    "tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization",
+    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size",
+    "gpu_memory_utilization",
     "kv_cache_memory_bytes", "host_overhead",
   ]
   static let hostOverhead = ["per_step", "per_sequence"]
@@ -117,7 +119,8 @@ enum SchemaKeys {
 
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + derive + link + kvCache + engine + hostOverhead + workload + client
+    scenario + device + derive + link + kvCache + engine + hostOverhead + cluster + workload
+      + client
       + arrivals + ratePoint + thinkTime + exponential + lengths + logNormal + uniform + reference
       + model + quantization + ropeScaling
       + quantizationGroup + quantizationWeights + torchaoTypes + torchaoType + hqq + groupedWeights

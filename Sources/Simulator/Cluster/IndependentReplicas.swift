@@ -7,7 +7,7 @@ import Dispatch
 /// Time goes by windows of so many requests. They are made and dealt out on one core; then every
 /// replica plays the window; then what they recorded is passed on in the order in which the event
 /// loop of ``Engine`` would have. Which core played what changes nothing.
-struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler> {
+struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// Requests of a window. More cost memory, fewer waits of one core for another.
   private static var windowRequests: Int { 1 << 14 }
 
@@ -17,6 +17,9 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler> {
   private var source: RequestSource
   private var lanes: [ReplicaLane<Pricer, Policy>]
   private let checksInvariants: Bool
+  private let isUnrecorded: Bool
+  private var windowStartNs: Int64 = 0
+  private var windowNs = IndependentReplicas.leastDrainNs
   private var turn = 0
   private var nextDueNs: Int64
   /// Requests that no replica takes.
@@ -24,7 +27,10 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler> {
   private var refusals: [RequestRecord] = []
 
   /// - Precondition: the cluster deals the workload's requests out.
-  init(_ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, scheduler: Policy) {
+  init(
+    _ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, scheduler: Policy,
+    recording kinds: RecordedKinds
+  ) {
     precondition(cluster.dealsOut(workload))
     source = RequestSource(workload: workload, seed: seed)
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
@@ -32,32 +38,25 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler> {
       ReplicaLane(
         Server(
           index: index, configuration: member.configuration, pricer: member.pricer,
-          scheduler: scheduler, prompts: workload.prompts))
+          scheduler: scheduler, prompts: workload.prompts), recording: kinds)
     }
+    isUnrecorded = kinds == .none
     nextDueNs = source.nextDueNs(now: 0)
   }
 
-  mutating func run<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) -> RunSummary {
-    let keepsRecords = Records.self != NullRecorder.self
-    for lane in lanes.indices { lanes[lane].keepsRecords = keepsRecords }
-    var windowNs = IndependentReplicas.leastDrainNs
-    var startNs: Int64 = 0
-    repeat {
-      dealOut()
-      // Behind the last request windows are about as long as the one before it.
-      let endNs = source.isExhausted ? startNs + windowNs : nextDueNs
-      windowNs = max(endNs - startNs, IndependentReplicas.leastDrainNs)
-      playLanes(until: keepsRecords || !source.isExhausted ? endNs : .max)
-      try passOn(&recorder)
-      startNs = endNs
-    } while !lanes.contains(where: \.reachedHorizon) && startNs <= simulationHorizonNs
+  mutating func playOn(_ records: inout RecordBuffer) -> Bool {
+    dealOut()
+    // Behind the last request windows are about as long as the one before it.
+    let endNs = source.isExhausted ? windowStartNs + windowNs : nextDueNs
+    windowNs = max(endNs - windowStartNs, IndependentReplicas.leastDrainNs)
+    playLanes(until: isUnrecorded && source.isExhausted ? .max : endNs)
+    passOn(&records)
+    windowStartNs = endNs
+    return !lanes.contains(where: \.reachedHorizon) && windowStartNs <= simulationHorizonNs
       && !(source.isExhausted && lanes.allSatisfy(\.isDone))
-    return summary()
   }
 
-  private func summary() -> RunSummary {
+  func summary() -> RunSummary {
     let reachedHorizon = lanes.contains { $0.reachedHorizon || !$0.isDone } || !source.isExhausted
     var metrics = refused
     for lane in lanes {
@@ -114,14 +113,12 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler> {
   }
 
   /// Records in the order of the event loop: by time, refusals first, then by replica.
-  private mutating func passOn<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func passOn(_ records: inout RecordBuffer) {
     defer {
       refusals.removeAll(keepingCapacity: true)
       for lane in lanes.indices { lanes[lane].records.removeAll() }
     }
-    guard Records.self != NullRecorder.self else { return }
+    guard !isUnrecorded else { return }
     var heads = EventQueue()
     // A lane's head: its first record that was not passed on. Refusals are lane 0.
     func push(_ lane: Int, _ time: Int64?) {
@@ -134,11 +131,11 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler> {
     while let head = heads.pop() {
       let lane = Int(head.payload)
       if lane == 0 {
-        try recorder.record(refusals[refusal])
+        records.record(refusals[refusal])
         refusal += 1
         push(0, refusal < refusals.count ? refusals[refusal].finishNs : nil)
       } else {
-        try lanes[lane - 1].records.passHead(to: &recorder)
+        lanes[lane - 1].records.passHead(to: &records)
         push(lane, lanes[lane - 1].records.headNs)
       }
     }
@@ -151,12 +148,12 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   var metrics = RunMetrics()
   var population = Population()
   var arrivals: [(ns: Int64, request: ArrivingRequest)] = []
-  var records = RecordBuffer()
-  var keepsRecords = false
+  var records: RecordBuffer
   private(set) var reachedHorizon = false
 
-  init(_ server: Server<Pricer, Policy>) {
+  init(_ server: Server<Pricer, Policy>, recording kinds: RecordedKinds) {
     self.server = server
+    records = RecordBuffer(kinds)
   }
 
   /// Whether all that came has left.
@@ -164,20 +161,6 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   /// Plays its requests, and all that happens before `endNs`.
   mutating func play(until endNs: Int64, checksInvariants: Bool) {
-    if keepsRecords {
-      var buffer = records
-      records = RecordBuffer()
-      play(until: endNs, checksInvariants, &buffer)
-      records = buffer
-    } else {
-      var nothing = NullRecorder()
-      play(until: endNs, checksInvariants, &nothing)
-    }
-  }
-
-  private mutating func play<Records: Recorder>(
-    until endNs: Int64, _ checksInvariants: Bool, _ recorder: inout Records
-  ) where Records.Failure == Never {
     var next = 0
     while !reachedHorizon {
       let arrivalNs = next < arrivals.count ? arrivals[next].ns : endNs
@@ -195,11 +178,11 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
         _ = server.receive(arrivals[next].request, arrivalNs: now, now: now)
         next += 1
       } else {
-        server.completeRun(now: now, &metrics, &recorder)
+        server.completeRun(now: now, &metrics, &records)
         for record in server.departures {
           metrics.left(record)
           population.left(at: now, arrivalNs: record.arrivalNs)
-          recorder.record(record)
+          records.record(record)
         }
       }
       let isLast = (next == arrivals.count || arrivals[next].ns > now) && server.runEndNs != now

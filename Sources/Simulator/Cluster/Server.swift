@@ -130,9 +130,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   }
 
   /// The run under way ends at `now`; those that leave with it are in ``departures``.
-  mutating func completeRun<Records: Recorder>(
-    now: Int64, _ metrics: inout RunMetrics, _ recorder: inout Records
-  ) throws(Records.Failure) {
+  mutating func completeRun(
+    now: Int64, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
+  ) {
     guard let run, run.endNs == now else { preconditionFailure("a run ends once") }
     self.run = nil
     departures.removeAll(keepingCapacity: true)
@@ -149,7 +149,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     summary.steps += run.steps
     summary.busyNs += cost.totalNs
     summary.peakUsedBlocks = replica.pool.peakUsed
-    try recorder.record(
+    records.record(
       StepRecord(
         startNs: run.startNs, endNs: now, steps: Int64(run.steps),
         decodeSequences: Int64(batch.decodeSequences), contextTokens: Int64(batch.contextTokens),

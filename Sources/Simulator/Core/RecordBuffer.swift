@@ -1,5 +1,6 @@
-/// Keeps records of both kinds in their order, to be passed on later.
-struct RecordBuffer: Recorder, Sendable {
+/// Keeps records in their order, to be passed on later to a recorder of the same kinds.
+struct RecordBuffer: Recorder, Hashable, Sendable {
+  private let kinds: RecordedKinds
   private var requests: [RequestRecord] = []
   private var runs: [StepRecord] = []
   /// Which kind came when.
@@ -7,12 +8,18 @@ struct RecordBuffer: Recorder, Sendable {
   private var passed = 0
   private var passedRequests = 0
 
+  init(_ kinds: RecordedKinds) {
+    self.kinds = kinds
+  }
+
   mutating func record(_ request: RequestRecord) throws(Never) {
+    guard kinds != .none else { return }
     requests.append(request)
     isRequest.append(true)
   }
 
   mutating func record(_ run: StepRecord) throws(Never) {
+    guard kinds == .all else { return }
     runs.append(run)
     isRequest.append(false)
   }
