@@ -39,17 +39,18 @@ public func simulate<Pricer: StepPricing, Records: Recorder>(
   _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
   recorder: inout Records
 ) throws(Records.Failure) -> RunSummary {
+  func run(_ scheduler: some Scheduler) throws(Records.Failure) -> RunSummary {
+    var engine = Engine(
+      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
+      scheduler: scheduler)
+    return try engine.run(&recorder)
+  }
   switch configuration.options.scheduler {
-  case .vllm:
-    var engine = Engine(
-      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
-      scheduler: ContinuousBatching())
-    return try engine.run(&recorder)
-  case .sglang:
-    var engine = Engine(
-      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
-      scheduler: PrefillFirst())
-    return try engine.run(&recorder)
+  case .vllm, .sarathi, .shortestPromptFirst: return try run(ContinuousBatching())
+  case .priority, .edf: return try run(PreemptiveBatching())
+  case .vllmV0: return try run(WholePrompts())
+  case .sglang: return try run(PrefillFirst())
+  case .staticBatching: return try run(StaticBatching())
   }
 }
 
@@ -174,7 +175,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   ) throws(Records.Failure) {
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + request.outputTokens - 1
-    if cached < configuration.maxPositions,
+    let positions = min(configuration.maxPositions, configuration.options.mostPositions)
+    if cached < positions, !replica.isQueueFull,
       replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
     {
       replica.enqueue(request, arrivalNs: arrivalNs)
@@ -227,8 +229,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   }
 
   /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
-  /// stays on its line, and the scheduler looks at no request: neither at one that waits nor, where
-  /// none does, at the next that comes.
+  /// stays on its line, and the scheduler looks at no request that waits or comes.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,
       let finishStep = replica.nextFinishStep()
@@ -236,10 +237,13 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     var steps = min(span.steps, Int(finishStep - replica.decodes.step))
     steps = replica.decodes.steps(
       lastingBlocks: replica.pool.free + replica.decodes.nextBlocks, limit: steps)
-    guard scheduler.looksAtRequests(replica) else { return steps }
-    guard replica.waiting.isEmpty else { return 1 }
-    guard let next = events.first else { return steps }
-    return span.steps(lasting: next.time - clock, limit: steps)
+    switch scheduler.outlook(replica) {
+    case .nobody: return steps
+    case .whoWaits: return 1
+    case .whoComes:
+      guard let next = events.first else { return steps }
+      return span.steps(lasting: next.time - clock, limit: steps)
+    }
   }
 
   private mutating func completeRun<Records: Recorder>(
