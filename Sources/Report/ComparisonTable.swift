@@ -58,8 +58,11 @@ public struct ComparisonTable {
 
   private mutating func addCapacity() {
     add("KV bytes per token") { Figures.count($0.pool.kvBytesPerToken) }
-    add(isCluster ? "tokens the pool of one replica holds" : "tokens the pool holds") { Figures.count($0.pool.tokens) }
-    add("most requests held at once" + (isCluster ? " by one replica" : "")) { Figures.count($0.summary.peakRunning) }
+    let each = isCluster ? " of one replica" : ""
+    add("tokens the pool\(each) holds") { Figures.count($0.pool.tokens) }
+    add("most requests held at once" + (isCluster ? " by one replica" : "")) {
+      Figures.count($0.summary.peakRunning)
+    }
     add("preemptions") { Figures.count($0.summary.preemptions) }
     add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
     if comparison.scenario.workload.prompts != nil {

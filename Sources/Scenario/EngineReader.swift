@@ -6,6 +6,8 @@ struct EngineReader {
   let log: DiagnosticLog
   /// Tokens per page with which the profile's kernels were measured, if it could be read.
   let profileBlockSize: Int?
+  /// The longest prompt and output together that the model takes, if it could be read.
+  let maxPositions: Int?
 
   /// Nil with at least one error where an option is refused.
   func options(_ file: MappingCursor) -> EngineOptions? {
@@ -25,16 +27,24 @@ struct EngineReader {
       $0.choice(of: schedulers).flatMap(EngineOptions.Scheduler.init)
     }
     let maxNumSeqs = integer("max_num_seqs", upTo: Limits.sequences, default: 256)
+    // vLLM V0 computes prompts whole: a step holds the model's longest.
+    let keepsPromptsWhole = scheduler??.keepsPromptsWhole ?? false
+    let longestStep = keepsPromptsWhole ? min(maxPositions ?? 0, Limits.batchedTokens) : 0
     let maxNumBatchedTokens = integer(
-      "max_num_batched_tokens", upTo: Limits.batchedTokens, default: 2_048)
+      "max_num_batched_tokens", upTo: Limits.batchedTokens, default: max(2_048, longestStep))
     let blockSize = integer("block_size", upTo: Limits.blockSize, default: profileBlockSize ?? 16)
     let tensorParallelSize = integer("tensor_parallel_size", upTo: Limits.heads, default: 1)
     let hasOneStage = hasOneStage(engine)
     let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
     let memory = memory(engine)
+    let ofScheduler = SchedulerOptionsReader(
+      engine: engine, scheduler: (scheduler ?? .vllm) ?? .vllm)
+    let threshold = ofScheduler.longPrefillTokenThreshold()
+    let watermark = ofScheduler.watermark()
+    let queueLimit = ofScheduler.maxQueuedRequests()
     guard let scheduler = scheduler ?? .vllm, let maxNumSeqs, let maxNumBatchedTokens,
       let blockSize, let memory, let enablePrefixCaching = caching ?? true, let tensorParallelSize,
-      hasOneStage
+      hasOneStage, let threshold, let watermark, let queueLimit
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
@@ -47,7 +57,8 @@ struct EngineReader {
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
-      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory)
+      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory,
+      longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit)
   }
 
   /// False with an error where the layers are spread over stages.

@@ -46,7 +46,9 @@ struct ScenarioReader {
     let profile = deviceReader.profile(file)
     diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
     let named = formats(file)
-    let engineReader = EngineReader(log: log, profileBlockSize: profile?.profile.blockSize)
+    let engineReader = EngineReader(
+      log: log, profileBlockSize: profile?.profile.blockSize,
+      maxPositions: model?.architecture.maxPositions)
     let engine = engineReader.options(file)
     let hostOverhead = engineReader.hostOverhead(file)
     let cluster = ClusterReader().cluster(file)

@@ -50,8 +50,12 @@ private struct Play {
     _ workload: Workload, _ seed: UInt64, _ cluster: Cluster<Pricer>, _ kinds: RecordedKinds
   ) {
     switch cluster.members[0].configuration.options.scheduler {
-    case .vllm: self.init(workload, seed, cluster, ContinuousBatching(), kinds)
+    case .vllm, .sarathi, .shortestPromptFirst:
+      self.init(workload, seed, cluster, ContinuousBatching(), kinds)
+    case .priority, .edf: self.init(workload, seed, cluster, PreemptiveBatching(), kinds)
+    case .vllmV0: self.init(workload, seed, cluster, WholePrompts(), kinds)
     case .sglang: self.init(workload, seed, cluster, PrefillFirst(), kinds)
+    case .staticBatching: self.init(workload, seed, cluster, StaticBatching(), kinds)
     }
   }
 

@@ -68,6 +68,9 @@ struct Sequence: Sendable {
     state == .decoding ? emitted + Int(step - joinedStep) : emitted
   }
 
+  /// Tokens in the cache before it ends: the last one produced is never written there.
+  var tokensAtEnd: Int { promptTokens + outputTokens - 1 }
+
   /// Tokens still to be produced after so many decode steps of the replica.
   func outputsToCome(step: Int64) -> Int { outputTokens - emittedTokens(step: step) }
 

@@ -58,12 +58,14 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   // MARK: Requests
 
-  /// Whether a request can be played here: its tokens fit the pool and the model's context.
+  /// Whether a request that comes now is played here: its tokens fit the pool and the positions
+  /// that model and scheduler have, and the queue is not full.
   func accepts(_ request: ArrivingRequest) -> Bool {
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + request.outputTokens - 1
-    return cached < configuration.maxPositions
-      && replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
+    let positions = min(configuration.maxPositions, configuration.options.mostPositions)
+    return cached < positions && replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
+      && !replica.isQueueFull
   }
 
   /// Takes a request. When it cuts the run under way: the time at which that ends now.
@@ -105,7 +107,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
         guard run.steps > 1 else { return .beyondHorizon }
         run.steps /= 2
       }
-      run.isCutByArrivals = run.steps > 1 && scheduler.looksAtRequests(replica)
+      run.isCutByArrivals = run.steps > 1 && scheduler.outlook(replica) == .whoComes
       run.span = span
       run.endNs = now + span.cost(ofFirst: run.steps).totalNs
     } else {
@@ -121,7 +123,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// blocks last, the price stays on its line, and no request waits that the scheduler looks at.
   private mutating func steps(of span: DecodeSpan) -> Int {
     guard !configuration.usesExactSteps, replica.preemptedNow == 0,
-      replica.waiting.isEmpty || !scheduler.looksAtRequests(replica),
+      scheduler.outlook(replica) != .whoWaits,
       let finishStep = replica.nextFinishStep()
     else { return 1 }
     return replica.decodes.steps(

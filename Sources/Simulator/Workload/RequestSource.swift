@@ -100,11 +100,16 @@ struct RequestSource: Sendable {
   /// The next request. To be called once for each ``nextDueNs(after:now:)``, as they fall due.
   mutating func next() -> ArrivingRequest {
     defer { issued += 1 }
+    var urgency = RequestUrgency()
+    if case .replay(let trace, _) = workload.arrivals, let urgencies = trace.urgencies {
+      urgency = urgencies[issued]
+    }
     return ArrivingRequest(
       id: Int64(issued),
       promptTokens: tokens(workload.promptTokens, .promptTokens),
       outputTokens: tokens(workload.outputTokens, .outputTokens),
-      promptRow: knowsPrompts ? issued : nil)
+      promptRow: knowsPrompts ? issued : nil,
+      priority: urgency.priority, ttftObjectiveNs: urgency.ttftObjectiveNs)
   }
 
   private func tokens(_ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose) -> Int {

@@ -38,7 +38,10 @@ struct SharedPrefixTests {
     let count = prompts.lengths.count
     let trace = RequestTrace(
       arrivalNs: (0..<count).map { Int64($0) * gapNs }, promptTokens: prompts.lengths,
-      outputTokens: (0..<count).map(outputs), promptBlocks: prompts.blocks)
+      outputTokens: (0..<count).map(outputs), promptBlocks: prompts.blocks,
+      urgencies: (0..<count).map {
+        RequestUrgency(priority: $0 * 7 % 4, ttftObjectiveNs: Int64($0 * 5 % 11 * 400))
+      })
     return Workload(
       arrivals: .replay(trace, timeScale: 1), promptTokens: .fromTrace, outputTokens: .fromTrace,
       requests: count)
@@ -139,6 +142,7 @@ struct SharedPrefixTests {
       preemptions += jumped.summary.preemptions
       found += jumped.summary.cachedTokens
     }
-    #expect(preemptions > 10 && found > 1000, "\(preemptions), \(found)")
+    #expect(found > 1000, "\(found)")
+    #expect(preemptions > 10 || scheduler == .staticBatching, "\(preemptions)")
   }
 }
