@@ -171,7 +171,9 @@ public struct ComparisonPlan: Sendable {
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
     let digest = try recorder.base.endRun(
-      metrics: RunFigures(summary: summary, pool: entry.pool).metrics)
+      metrics: RunFigures(
+        summary: summary, pool: entry.pool, classes: scenario.workload.classes.map(\.name)
+      ).metrics)
     return FormatOutcome(
       format: entry.format, pool: entry.pool, summary: summary,
       rowDigest: digest)

@@ -24,7 +24,7 @@ public struct ComparisonJSON: Encodable {
     requests = given.workload.requests
     profile = ProfileSection(given.profile, checksum: given.profileChecksum)
     link = given.parallelism.devices > 1 ? given.parallelism.link.map(LinkSection.init) : nil
-    formats = comparison.outcomes.map(FormatSection.init)
+    formats = comparison.outcomes.map { FormatSection($0, classes: given.workload.classes) }
   }
 
   /// The text, ended by a newline.
@@ -145,10 +145,14 @@ public struct ComparisonJSON: Encodable {
     let itl: Latency?
     let e2e: Latency?
     let queueing: Latency?
+    /// Absent where no class states objectives.
+    let goodput: GoodputJSON?
+    /// Absent of one class.
+    let classes: [ClassJSON]?
     let stepTime: StepTime
     let rowDigest: String
 
-    init(_ outcome: FormatOutcome) {
+    init(_ outcome: FormatOutcome, classes given: [RequestClass]) {
       let (pool, summary) = (outcome.pool, outcome.summary)
       format = outcome.format.name
       kvBytesPerToken = pool.kvBytesPerToken
@@ -176,6 +180,8 @@ public struct ComparisonJSON: Encodable {
       itl = Latency(summary.itl)
       e2e = Latency(summary.e2e)
       queueing = Latency(summary.queueing)
+      goodput = summary.goodput.map(GoodputJSON.init)
+      classes = ClassJSON.classes(given, of: summary)
       stepTime = StepTime(summary.cost)
       rowDigest = outcome.rowDigest
     }

@@ -79,7 +79,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   private var source: RequestSource
   private var client: ClientThread
   private(set) var replica: Replica
-  private(set) var metrics = RunMetrics()
+  private(set) var metrics: RunMetrics
   private var events = EventQueue()
   private var scheduled: UInt64 = 0
   private var clock: Int64 = 0
@@ -95,6 +95,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     self.scheduler = scheduler
     source = RequestSource(workload: workload, seed: seed)
     client = ClientThread(workload.client)
+    metrics = RunMetrics(classes: workload.classes)
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks,
       prompts: workload.prompts)
@@ -181,6 +182,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     } else {
       var rejected = Sequence()
       rejected.id = request.id
+      rejected.requestClass = request.requestClass
+      rejected.priority = request.priority
       rejected.arrivalNs = arrivalNs
       rejected.promptTokens = request.promptTokens
       try leave(rejected, outcome: .rejected, &recorder)

@@ -96,13 +96,15 @@ public struct RunSummary: Hashable, Sendable {
   public let e2e: LatencyStatistics
   /// Time from arrival to the first step that worked on the request.
   public let queueing: LatencyStatistics
+  /// What each of the workload's classes came to, in their order.
+  public let classes: [ClassSummary]
 
   /// Output tokens per second of the run.
   public var outputTokensPerSecond: Double { perSecond(outputTokens) }
   /// Finished requests per second of the run.
   public var requestsPerSecond: Double { perSecond(finishedRequests) }
 
-  private func perSecond(_ count: Int) -> Double {
+  func perSecond(_ count: Int) -> Double {
     durationNs == 0 ? 0 : Double(count) / (Double(durationNs) * 1e-9)
   }
 }
@@ -131,6 +133,11 @@ struct RunMetrics: Sendable {
   /// Decoding sequences whose latest token is older than the step that follows, because steps of
   /// prompts alone came between: how many, by the time of that token, oldest first.
   private var stalled: [(sinceNs: Int64, sequences: Int)] = []
+  private var classes: ClassMetrics
+
+  init(classes: [RequestClass]) {
+    self.classes = ClassMetrics(classes)
+  }
 
   mutating func arrived(at now: Int64) {
     if firstArrivalNs < 0 { firstArrivalNs = now }
@@ -139,6 +146,7 @@ struct RunMetrics: Sendable {
 
   mutating func left(_ record: RequestRecord) {
     lastEventNs = record.finishNs
+    classes.left(record)
     guard record.outcome == .finished else {
       rejected += 1
       return
@@ -243,6 +251,7 @@ struct RunMetrics: Sendable {
       peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed, cost: cost,
       ttft: LatencyStatistics(values: ttft), tpot: LatencyStatistics(values: tpot),
       itl: LatencyStatistics(histogram: gaps, sumNs: gapSumNs, maxNs: longestGapNs),
-      e2e: LatencyStatistics(values: e2e), queueing: LatencyStatistics(values: queueing))
+      e2e: LatencyStatistics(values: e2e), queueing: LatencyStatistics(values: queueing),
+      classes: classes.summaries())
   }
 }

@@ -30,12 +30,16 @@ public struct RequestRecord: Hashable, Sendable {
   public var preemptions: Int64
   /// How it left.
   public var outcome: Outcome
+  /// Its class: a place in the workload's list of them, from 0.
+  public var requestClass: Int64
+  /// Its priority; lower is handled first by schedulers that go by it.
+  public var priority: Int64
 
   /// A record of a request, complete.
   public init(
     id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
     promptTokens: Int64, cachedTokens: Int64, outputTokens: Int64, preemptions: Int64,
-    outcome: Outcome
+    outcome: Outcome, requestClass: Int64 = 0, priority: Int64 = 0
   ) {
     self.id = id
     self.arrivalNs = arrivalNs
@@ -47,6 +51,8 @@ public struct RequestRecord: Hashable, Sendable {
     self.outputTokens = outputTokens
     self.preemptions = preemptions
     self.outcome = outcome
+    self.requestClass = requestClass
+    self.priority = priority
   }
 
   /// Time to first token, from arrival; nil without a token.
