@@ -110,7 +110,8 @@ public struct ComparisonPlan: Sendable {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
         name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-        modelJSON: scenario.modelText, linkJSON: scenario.linkText))
+        modelJSON: scenario.modelText, linkJSON: scenario.linkText,
+        classes: scenario.workload.classes.map(ClassDescription.init)))
     let profileID = try writer.addProfile(
       ProfileDescription(
         name: scenario.profilePath, device: scenario.profile.device.name,
