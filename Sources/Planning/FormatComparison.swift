@@ -134,7 +134,8 @@ public struct ComparisonPlan: Sendable {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
         name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-        modelJSON: scenario.modelText, linkJSON: scenario.linkText))
+        modelJSON: scenario.modelText, linkJSON: scenario.linkText,
+        classes: scenario.workload.classes.map(ClassDescription.init)))
     let profileID = try writer.addProfile(
       ProfileDescription(
         name: scenario.profilePath, device: scenario.profile.device.name,
@@ -197,7 +198,9 @@ public struct ComparisonPlan: Sendable {
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
     let digest = try recorder.base.endRun(
-      metrics: RunFigures(summary: summary, pool: entry.pool).metrics)
+      metrics: RunFigures(
+        summary: summary, pool: entry.pool, classes: scenario.workload.classes.map(\.name)
+      ).metrics)
     return FormatOutcome(
       format: entry.format, pool: entry.pool, summary: summary,
       rowDigest: digest)

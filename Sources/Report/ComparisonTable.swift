@@ -15,6 +15,7 @@ public struct ComparisonTable {
     addCapacity()
     addThroughput()
     addLatencies()
+    addClasses()
     addSteps()
   }
 
@@ -124,6 +125,13 @@ public struct ComparisonTable {
         return statistics.count == 0 ? "–" : unit.text(value(statistics))
       }
     }
+  }
+
+  private mutating func addClasses() {
+    let rows = ClassRows(comparison).rows
+    guard !rows.isEmpty else { return }
+    for row in rows { table.add(row) }
+    table.addRule()
   }
 
   private mutating func addSteps() {

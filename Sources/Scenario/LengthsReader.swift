@@ -4,55 +4,36 @@ import Simulator
 struct LengthsReader {
   /// The scenario's folder, empty or with a slash at the end.
   let folder: String
-  let maxPositions: Int?
   /// Errors in files of lengths.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
   /// What was read, by path: prompts and outputs may have one file, whose errors come once.
   private var files: [String: EmpiricalLengths?] = [:]
 
-  init(folder: String, maxPositions: Int?) {
+  init(folder: String) {
     self.folder = folder
-    self.maxPositions = maxPositions
   }
 
-  /// `isKnown` tells whether the process is: without it, absent lengths are not reported.
-  mutating func lengths(
-    _ workload: MappingCursor, isReplay: Bool, isKnown: Bool
-  ) -> (prompt: Workload.Lengths, output: Workload.Lengths)? {
-    let isOptional = isReplay || !isKnown
-    let prompt = lengths("prompt_tokens", workload, isOptional: isOptional)
-    let output = lengths("output_tokens", workload, isOptional: isOptional)
-    guard let prompt, let output else { return nil }
-    // Those of a trace count as one token: it may hold requests that are too long, which the
-    // simulator rejects one by one.
-    let least = (prompt.shortest ?? 1) + (output.shortest ?? 1)
-    if let maxPositions, least > maxPositions {
-      let place = workload.optional("prompt_tokens") ?? workload.optional("output_tokens")
-      place?.refuse(
-        "the shortest prompt and output have \(least) tokens together; accepted: up to the "
-          + "model's `max_position_embeddings`, \(maxPositions)")
-      return nil
-    }
-    return (prompt, output)
+  /// The lengths that `key` holds; nil where it is absent, and an inner nil with an error where
+  /// they are refused.
+  mutating func optional(_ key: String, _ mapping: MappingCursor) -> Workload.Lengths?? {
+    mapping.optional(key).map { lengths($0) }
   }
 
-  private mutating func lengths(
-    _ key: String, _ workload: MappingCursor, isOptional: Bool
-  ) -> Workload.Lengths? {
-    let distributions =
-      "{uniform: {min: 1, max: 9}}, {log_normal: {mean: 9, cv: 1}} or "
-      + "{empirical: PATH}"
-    let accepted = "a whole number of tokens, \(distributions)"
-    guard let cursor = workload.optional(key) else {
-      if isOptional { return .fromTrace }
-      _ = workload.required(key, accepted: accepted)
-      return nil
-    }
+  /// The same, with an error where the key is absent.
+  mutating func required(_ key: String, _ mapping: MappingCursor) -> Workload.Lengths? {
+    mapping.required(key, accepted: LengthsReader.accepted).flatMap { lengths($0) }
+  }
+
+  private static let distributions =
+    "{uniform: {min: 1, max: 9}}, {log_normal: {mean: 9, cv: 1}} or {empirical: PATH}"
+  private static let accepted = "a whole number of tokens, \(distributions)"
+
+  private mutating func lengths(_ cursor: Cursor) -> Workload.Lengths? {
     switch cursor.node.kind {
     case .scalar:
       return cursor.integer(in: 1...Limits.tokens, unit: "tokens").map { .fixed($0) }
     case .sequence:
-      cursor.refuse(accepted: accepted)
+      cursor.refuse(accepted: LengthsReader.accepted)
       return nil
     case .mapping(let members):
       guard let lengths = cursor.mapping(keys: SchemaKeys.lengths) else { return nil }
@@ -61,7 +42,8 @@ struct LengthsReader {
         // A key that is unknown was refused already.
         if members.count == given.count {
           cursor.refuse(
-            "\(given.isEmpty ? "no distribution" : "more than one"); accepted: \(distributions)")
+            "\(given.isEmpty ? "no distribution" : "more than one"); accepted: "
+              + LengthsReader.distributions)
         }
         return nil
       }

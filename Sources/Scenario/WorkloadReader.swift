@@ -25,37 +25,109 @@ struct WorkloadReader {
       let workload = file.required("workload", accepted: "a mapping with `arrivals`")?
         .mapping(keys: SchemaKeys.workload)
     else { return nil }
-    let processes = SchemaKeys.processes.map(\.process)
-    let arrivals = workload.required("arrivals", accepted: "a mapping with `process`")?
-      .mapping(keys: SchemaKeys.arrivals)
-    let process = arrivals?.required("process", accepted: processes.joined(separator: ", "))?
-      .choice(of: processes)
-    let isReplay = process == "replay"
-    var lengthsReader = LengthsReader(folder: folder, maxPositions: maxPositions)
-    let lengths = lengthsReader.lengths(workload, isReplay: isReplay, isKnown: process != nil)
-    diagnosticsOfOtherFiles += lengthsReader.diagnosticsOfOtherFiles
-    let requests = requests(workload, isOptional: process == nil || isReplay)
-    let client = client(workload)
-    guard let arrivals, let process else { return nil }
-    refuseForeignKeys(arrivals, process)
-    let times: Workload.Arrivals?
-    switch process {
-    case "closed-loop": times = ClosedLoopReader().arrivals(arrivals)
-    case "replay":
-      var reader = ReplayReader(folder: folder, seed: seed)
-      times = reader.replay(arrivals)
-      diagnosticsOfOtherFiles += reader.diagnosticsOfTrace
-    default:
-      let reader = OpenLoopReader(requests: requests.flatMap { $0 } ?? 1)
-      times = reader.arrivals(arrivals, process: process)
+    guard let classes = workload.optional("classes") else {
+      return self.workload(workload, classes: [])
     }
-    guard let times, let lengths, let requests, let client else { return nil }
-    return complete(times, lengths, requests, client, workload)
+    return ClassesReader.mappings(classes).flatMap { self.workload(workload, classes: $0) }
+  }
+
+  /// The requests of some classes, or where there is none of one that the workload describes itself.
+  private mutating func workload(
+    _ workload: MappingCursor, classes: [MappingCursor]
+  ) -> Workload? {
+    let haveOwnArrivals = classes.contains { $0.optional("arrivals") != nil }
+    if haveOwnArrivals, isMixed(workload, classes) { return nil }
+    var arrivalsReader = ArrivalsReader(folder: folder, seed: seed)
+    let mapping =
+      haveOwnArrivals
+      ? nil
+      : workload.required("arrivals", accepted: "a mapping with `process`")?
+        .mapping(keys: SchemaKeys.arrivals)
+    let process = mapping.flatMap {
+      arrivalsReader.process($0, among: SchemaKeys.processes.map(\.process))
+    }
+    // Of arrivals that are refused nobody knows what they need.
+    let isOptional = process == "replay" || process == nil && !haveOwnArrivals
+    var classesReader = ClassesReader(
+      folder: folder, maxPositions: maxPositions, areLengthsOptional: isOptional,
+      haveOwnArrivals: haveOwnArrivals)
+    let read =
+      classes.isEmpty
+      ? classesReader.onlyClass(workload).map { [$0] }
+      : classesReader.classes(classes, of: workload)
+    let requests = requests(workload, isOptional: isOptional)
+    let client = client(workload)
+    let arrivals: Workload.Arrivals?
+    if haveOwnArrivals {
+      arrivals = superposed(classes, read, &arrivalsReader)
+    } else if let mapping, let process {
+      arrivals = arrivalsReader.arrivals(
+        mapping, process: process, requests: requests.flatMap { $0 } ?? 1)
+    } else {
+      arrivals = nil
+    }
+    diagnosticsOfOtherFiles +=
+      classesReader.diagnosticsOfOtherFiles + arrivalsReader.diagnosticsOfOtherFiles
+    guard let arrivals, let read, let requests, let client else { return nil }
+    let mappings = classes.isEmpty ? [workload] : classes
+    guard !beginAlikeTwice(read, mappings, arrivals) else { return nil }
+    return complete(arrivals, read, requests, client, workload)
+  }
+
+  /// Whether some requests arrive by processes of their classes and others do not, with an error
+  /// at the first of either.
+  private func isMixed(_ workload: MappingCursor, _ classes: [MappingCursor]) -> Bool {
+    let accepted = "`arrivals` at the workload, or in every class"
+    if workload.optional("arrivals") != nil {
+      classes.first { $0.optional("arrivals") != nil }?
+        .refuse(key: "arrivals", "the workload has `arrivals` too; accepted: \(accepted)")
+      return true
+    }
+    guard let first = classes.first(where: { $0.optional("arrivals") == nil }) else {
+      return false
+    }
+    _ = first.required("arrivals", accepted: accepted)
+    return true
+  }
+
+  /// What the classes' own arrivals come to; nil with an error where one is refused, or where the
+  /// classes were.
+  private func superposed(
+    _ mappings: [MappingCursor], _ classes: [RequestClass]?, _ reader: inout ArrivalsReader
+  ) -> Workload.Arrivals? {
+    var streams: [Workload.Stream] = []
+    var isComplete = true
+    for (place, mapping) in mappings.enumerated() {
+      let name = classes?[place].name ?? ""
+      if let own = reader.streams(mapping, place: place, name: name) {
+        streams += own
+      } else {
+        isComplete = false
+      }
+    }
+    return isComplete && classes != nil ? .superposed(streams) : nil
+  }
+
+  /// Whether a class has a system prompt before prompts of which the trace says how they begin,
+  /// with an error at it.
+  private func beginAlikeTwice(
+    _ classes: [RequestClass], _ mappings: [MappingCursor], _ arrivals: Workload.Arrivals
+  ) -> Bool {
+    guard case .replay(let trace, _) = arrivals, trace.promptBlocks != nil else { return false }
+    for (requestClass, mapping) in zip(classes, mappings)
+    where requestClass.systemPromptTokens > 0 && requestClass.promptTokens == .fromTrace {
+      mapping.refuse(
+        key: "system_prompt_tokens",
+        "the trace says already how its prompts begin; accepted: with `prompt_tokens` of another "
+          + "kind, or a trace that does not name blocks")
+      return true
+    }
+    return false
   }
 
   private func complete(
-    _ arrivals: Workload.Arrivals, _ lengths: (prompt: Workload.Lengths, output: Workload.Lengths),
-    _ requests: Int?, _ client: Workload.Client, _ workload: MappingCursor
+    _ arrivals: Workload.Arrivals, _ classes: [RequestClass], _ requests: Int?,
+    _ client: Workload.Client, _ workload: MappingCursor
   ) -> Workload? {
     var count = requests
     if case .replay(let trace, _) = arrivals {
@@ -68,9 +140,7 @@ struct WorkloadReader {
       count = requests ?? trace.count
     }
     guard let count else { return nil }
-    return Workload(
-      arrivals: arrivals, promptTokens: lengths.prompt, outputTokens: lengths.output,
-      requests: count, client: client)
+    return Workload(arrivals: arrivals, classes: classes, requests: count, client: client)
   }
 
   /// An instant one where it is absent, nil with an error where it is refused.
@@ -93,16 +163,5 @@ struct WorkloadReader {
     }
     guard let requests = cursor.integer(in: range, unit: "requests") else { return nil }
     return .some(requests)
-  }
-
-  // MARK: Arrivals
-
-  private func refuseForeignKeys(_ arrivals: MappingCursor, _ process: String) {
-    let own = SchemaKeys.processes.first { $0.process == process }?.keys ?? []
-    for key in SchemaKeys.arrivals where key != "process" && !own.contains(key) {
-      arrivals.refuse(
-        key: key,
-        "`\(key)` does not go with process \(process); it takes: \(own.joined(separator: ", "))")
-    }
   }
 }

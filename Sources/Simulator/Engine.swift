@@ -49,7 +49,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private var client: ClientThread
   private var router: Router
   private(set) var servers: [Server<Pricer, Policy>]
-  private(set) var metrics = RunMetrics()
+  private(set) var metrics: RunMetrics
   private var population = Population()
   private var events = EventQueue()
   private var clock: Int64 = 0
@@ -61,8 +61,10 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
     source = RequestSource(workload: workload, seed: seed)
     client = ClientThread(workload.client)
+    metrics = RunMetrics(classes: workload.classes)
     router = Router(
-      cluster.routing, replicas: cluster.members.count, seed: seed, prompts: workload.prompts)
+      cluster.routing, replicas: cluster.members.count, seed: seed,
+      prompts: workload.prompts?.blocks)
     servers = cluster.members.enumerated().map { index, member in
       Server(
         index: index, configuration: member.configuration, pricer: member.pricer,

@@ -58,13 +58,15 @@ public struct RunSummary: Hashable, Sendable {
   public let queueing: LatencyStatistics
   /// What each replica did.
   public let replicas: [ReplicaSummary]
+  /// What each of the workload's classes came to, in their order.
+  public let classes: [ClassSummary]
 
   /// Output tokens per second of the run.
   public var outputTokensPerSecond: Double { perSecond(outputTokens) }
   /// Finished requests per second of the run.
   public var requestsPerSecond: Double { perSecond(finishedRequests) }
 
-  private func perSecond(_ count: Int) -> Double {
+  func perSecond(_ count: Int) -> Double {
     durationNs == 0 ? 0 : Double(count) / (Double(durationNs) * 1e-9)
   }
 }
@@ -96,6 +98,11 @@ struct RunMetrics: Sendable {
   private var gaps = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
   private var gapSumNs: Int128 = 0
   private var longestGapNs: Int64 = 0
+  private var classes: ClassMetrics
+
+  init(classes: [RequestClass]) {
+    self.classes = ClassMetrics(classes)
+  }
 
   mutating func arrived(at now: Int64) {
     if firstArrivalNs < 0 { firstArrivalNs = now }
@@ -104,6 +111,7 @@ struct RunMetrics: Sendable {
 
   mutating func left(_ record: RequestRecord) {
     lastEventNs = record.finishNs
+    classes.left(record)
     guard record.outcome == .finished else {
       rejected += 1
       return
@@ -227,6 +235,7 @@ struct RunMetrics: Sendable {
     sum.gaps.add(other.gaps)
     sum.gapSumNs += other.gapSumNs
     sum.longestGapNs = max(sum.longestGapNs, other.longestGapNs)
+    sum.classes += other.classes
   }
 
   /// The figures of the finished run.
@@ -240,6 +249,7 @@ struct RunMetrics: Sendable {
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       cost: cost, ttft: ttft.statistics, tpot: tpot.statistics,
       itl: LatencyStatistics(histogram: gaps, sumNs: Double(gapSumNs), maxNs: longestGapNs),
-      e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas)
+      e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas,
+      classes: classes.summaries())
   }
 }

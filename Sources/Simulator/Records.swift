@@ -31,6 +31,10 @@ public struct RequestRecord: Hashable, Sendable {
   public var preemptions: Int64
   /// How it left.
   public var outcome: Outcome
+  /// Its class: a place in the workload's list of them, from 0.
+  public var requestClass: Int64
+  /// Its priority; lower is handled first by schedulers that go by it.
+  public var priority: Int64
   /// The replica that it left, from 0; -1 if it was on none.
   public var replica: Int64
 
@@ -38,7 +42,7 @@ public struct RequestRecord: Hashable, Sendable {
   public init(
     id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
     promptTokens: Int64, cachedTokens: Int64, outputTokens: Int64, preemptions: Int64,
-    outcome: Outcome, replica: Int64 = 0
+    outcome: Outcome, requestClass: Int64 = 0, priority: Int64 = 0, replica: Int64 = 0
   ) {
     self.id = id
     self.arrivalNs = arrivalNs
@@ -50,6 +54,8 @@ public struct RequestRecord: Hashable, Sendable {
     self.outputTokens = outputTokens
     self.preemptions = preemptions
     self.outcome = outcome
+    self.requestClass = requestClass
+    self.priority = priority
     self.replica = replica
   }
 

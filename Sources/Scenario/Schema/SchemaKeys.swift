@@ -21,15 +21,28 @@ enum SchemaKeys {
     "long_prefill_token_threshold", "watermark", "max_queued_requests",
   ]
   static let hostOverhead = ["per_step", "per_sequence"]
-  static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens", "client"]
+  static let workload = [
+    "requests", "arrivals", "prompt_tokens", "output_tokens", "objectives",
+    "system_prompt_tokens", "classes", "client",
+  ]
+  static let requestClass = [
+    "name", "share", "arrivals", "prompt_tokens", "output_tokens", "priority", "objectives",
+    "system_prompt_tokens",
+  ]
+  static let objectives = ["ttft", "tpot", "e2e"]
   static let client = ["prepare", "send"]
   /// Keys of `arrivals` beside `process`, by the process they go with.
   static let processes: [(process: String, keys: [String])] = [
     ("poisson", ["rate"]), ("deterministic", ["rate"]), ("gamma", ["rate", "burstiness"]),
     ("rate-curve", ["points", "period"]), ("on-off", ["rate", "on", "off", "off_rate"]),
+    ("clients", ["file", "rate_scale"]),
     ("closed-loop", ["concurrency", "think_time"]),
     ("replay", ["trace", "start", "jitter", "time_scale"]),
   ]
+  /// Those by which a class can arrive beside others.
+  static let openLoops = processes.map(\.process).filter {
+    $0 != "closed-loop" && $0 != "replay"
+  }
   /// Each once, though several processes have a rate.
   static let arrivals = processes.flatMap(\.keys).reduce(into: ["process"]) { keys, key in
     if !keys.contains(key) { keys.append(key) }
@@ -120,7 +133,7 @@ enum SchemaKeys {
   /// All of them.
   static let all: Set<String> = Set(
     scenario + device + derive + link + kvCache + engine + hostOverhead + cluster + workload
-      + client
+      + client + requestClass + objectives
       + arrivals + ratePoint + thinkTime + exponential + lengths + logNormal + uniform + reference
       + model + quantization + ropeScaling
       + quantizationGroup + quantizationWeights + torchaoTypes + torchaoType + hqq + groupedWeights

@@ -23,7 +23,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private var turn = 0
   private var nextDueNs: Int64
   /// Requests that no replica takes.
-  private var refused = RunMetrics()
+  private var refused: RunMetrics
   private var refusals: [RequestRecord] = []
 
   /// - Precondition: the cluster deals the workload's requests out.
@@ -38,9 +38,11 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
       ReplicaLane(
         Server(
           index: index, configuration: member.configuration, pricer: member.pricer,
-          scheduler: scheduler, prompts: workload.prompts), recording: kinds)
+          scheduler: scheduler, prompts: workload.prompts),
+        classes: workload.classes, recording: kinds)
     }
     isUnrecorded = kinds == .none
+    refused = RunMetrics(classes: workload.classes)
     nextDueNs = source.nextDueNs(now: 0)
   }
 
@@ -145,14 +147,17 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
 /// One replica of ``IndependentReplicas``: its requests to come and what it has gathered.
 struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   var server: Server<Pricer, Policy>
-  var metrics = RunMetrics()
+  var metrics: RunMetrics
   var population = Population()
   var arrivals: [(ns: Int64, request: ArrivingRequest)] = []
   var records: RecordBuffer
   private(set) var reachedHorizon = false
 
-  init(_ server: Server<Pricer, Policy>, recording kinds: RecordedKinds) {
+  init(
+    _ server: Server<Pricer, Policy>, classes: [RequestClass], recording kinds: RecordedKinds
+  ) {
     self.server = server
+    metrics = RunMetrics(classes: classes)
     records = RecordBuffer(kinds)
   }
 

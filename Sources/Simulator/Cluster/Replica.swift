@@ -40,7 +40,7 @@ struct Replica: Sendable {
   private var latestDecodeNs: Int64 = 0
 
   /// - Parameter prompts: what the workload's prompts have in common, if that is known.
-  init(options: EngineOptions, poolBlocks: Int, prompts: PromptBlocks? = nil) {
+  init(options: EngineOptions, poolBlocks: Int, prompts: KnownPrompts? = nil) {
     self.options = options
     pool = BlockPool(capacity: poolBlocks, blockSize: options.blockSize)
     if options.enablePrefixCaching {
@@ -74,6 +74,7 @@ struct Replica: Sendable {
     var sequence = Sequence()
     sequence.state = .waiting
     sequence.id = request.id
+    sequence.requestClass = request.requestClass
     sequence.arrivalNs = arrivalNs
     sequence.promptTokens = request.promptTokens
     sequence.outputTokens = request.outputTokens
@@ -82,7 +83,8 @@ struct Replica: Sendable {
     if let wanted = request.ttftObjectiveNs { sequence.deadlineNs = arrivalNs + wanted }
     if let prefixes, let row = request.promptRow {
       sequence.promptRow = row
-      sequence.shareableUnits = request.promptTokens / prefixes.unitTokens
+      sequence.shareableUnits = prefixes.shareableUnits(
+        ofPrompt: row, tokens: request.promptTokens)
     }
     sequences[slot] = sequence
     waiting.append(slot, of: sequence)

@@ -125,7 +125,8 @@ struct Router: Sendable {
   private mutating func prefixAware<Pricer, Policy>(
     _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>]
   ) -> Int? {
-    guard let prompts, let row = request.promptRow else {
+    // A system prompt alone says nothing: every replica soon has it.
+    guard let prompts, let row = request.promptRow, row < prompts.count else {
       return leastOutstanding(request, servers)
     }
     let blocks = prompts.blocks(of: row)

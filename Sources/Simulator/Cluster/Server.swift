@@ -40,7 +40,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   init(
     index: Int, configuration: EngineConfiguration, pricer: Pricer, scheduler: Policy,
-    prompts: PromptBlocks?
+    prompts: KnownPrompts?
   ) {
     self.index = index
     self.configuration = configuration

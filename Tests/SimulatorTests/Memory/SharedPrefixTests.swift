@@ -60,7 +60,8 @@ struct SharedPrefixTests {
       Self.workload(prompts, gapNs: 1_000_000) { outputs[$0] }, blockSize: blockSize,
       poolBlocks: poolBlocks, enablePrefixCaching: true, checks: true, pricer: pricer)
     // The naive cache: the names of free units, the longest free first, at so many blocks each.
-    let shared = SharedPrefixes(prompts.blocks, blockSize: blockSize)
+    let shared = SharedPrefixes(
+      KnownPrompts(blocks: prompts.blocks), blockSize: blockSize)
     var queue: [(name: Int, block: Int)] = (0..<poolBlocks).map { _ in (-1, 0) }
     var found = 0
     for (row, request) in played.requestsById.enumerated() where request.outcome == .finished {
