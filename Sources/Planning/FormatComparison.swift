@@ -139,7 +139,7 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// How the memory is divided in each format.
-  var pools: [PoolPlan] { entries.map(\.pool) }
+  public var pools: [PoolPlan] { entries.map(\.pool) }
 
   /// Runs one format alone, as a real engine did: to the last token of every request.
   /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
@@ -162,7 +162,8 @@ public struct ComparisonPlan: Sendable {
       scenario.workload, seed: scenario.seed,
       configuration: EngineConfiguration(
         options: scenario.engine, poolBlocks: entry.pool.blocks,
-        maxPositions: scenario.model.maxPositions, usesExactSteps: usesExactSteps),
+        hostMemory: entry.pool.hostMemory, maxPositions: scenario.model.maxPositions,
+        usesExactSteps: usesExactSteps),
       pricer: entry.pricer, recorder: &recorder)
   }
 

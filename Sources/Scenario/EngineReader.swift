@@ -32,9 +32,10 @@ struct EngineReader {
     let hasOneStage = hasOneStage(engine)
     let caching = engine?.optional("enable_prefix_caching").map { $0.boolean() }
     let memory = memory(engine)
+    let swapSpace = SwapReader(engine: engine).swapSpace(scheduler: (scheduler ?? .vllm) ?? .vllm)
     guard let scheduler = scheduler ?? .vllm, let maxNumSeqs, let maxNumBatchedTokens,
       let blockSize, let memory, let enablePrefixCaching = caching ?? true, let tensorParallelSize,
-      hasOneStage
+      hasOneStage, let swapSpace
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
@@ -47,7 +48,7 @@ struct EngineReader {
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
-      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory)
+      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory, swapSpace: swapSpace)
   }
 
   /// False with an error where the layers are spread over stages.

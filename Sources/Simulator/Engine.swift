@@ -6,6 +6,8 @@ public struct EngineConfiguration: Sendable {
   public let options: EngineOptions
   /// Blocks in the KV pool (see ``PoolPlan``).
   public let poolBlocks: Int
+  /// The host's memory for preempted requests.
+  public let hostMemory: HostMemory
   /// The longest prompt and output together, in tokens; longer requests are rejected.
   public let maxPositions: Int
   /// Walks every decode step instead of jumping over runs of them. The timings are the same.
@@ -15,11 +17,12 @@ public struct EngineConfiguration: Sendable {
 
   /// A configuration; jumps and checks nothing unless asked.
   public init(
-    options: EngineOptions, poolBlocks: Int, maxPositions: Int, usesExactSteps: Bool = false,
-    checksInvariants: Bool = false
+    options: EngineOptions, poolBlocks: Int, hostMemory: HostMemory = .none, maxPositions: Int,
+    usesExactSteps: Bool = false, checksInvariants: Bool = false
   ) {
     self.options = options
     self.poolBlocks = poolBlocks
+    self.hostMemory = hostMemory
     self.maxPositions = maxPositions
     self.usesExactSteps = usesExactSteps
     self.checksInvariants = checksInvariants
@@ -97,7 +100,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     client = ClientThread(workload.client)
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks,
-      prompts: workload.prompts)
+      hostBlocks: configuration.hostMemory.blocks, prompts: workload.prompts)
   }
 
   mutating func run<Records: Recorder>(
@@ -122,7 +125,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     }
     precondition(
       reachedHorizon || replica.isDrained && source.isExhausted, "a run ends when all have left")
-    return metrics.summary(pool: replica.pool, reachedHorizon: reachedHorizon)
+    return metrics.summary(
+      pool: replica.pool, hostPool: replica.hostPool, reachedHorizon: reachedHorizon)
   }
 
   // MARK: Arrivals
@@ -204,7 +208,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     let batch = replica.batch
     precondition(
       batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
-    var run = Run(startNs: clock, waitingRequests: replica.waiting.count)
+    var run = Run(startNs: clock, waitingRequests: replica.pendingCount)
     if batch.chunks.isEmpty {
       let span = pricer.decodeSpan(of: batch)
       run.steps = steps(of: span)
@@ -221,7 +225,12 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
       run.cost = pricer.cost(of: batch)
       run.firstStepNs = run.cost.totalNs
     }
-    metrics.started(running: replica.runningCount, preempted: replica.preemptedNow)
+    // Copies come before the step, and only a run of one step has any.
+    let swapNs = configuration.hostMemory.ns(of: replica.copies)
+    run.cost.addSwap(swapNs)
+    run.firstStepNs += swapNs
+    metrics.started(
+      running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
     current = run
     schedule(.stepEnd, at: clock + run.cost.totalNs)
   }
@@ -230,7 +239,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
   /// stays on its line, and the scheduler looks at no request: neither at one that waits nor, where
   /// none does, at the next that comes.
   private mutating func steps(of span: DecodeSpan) -> Int {
-    guard !configuration.usesExactSteps, replica.preemptedNow == 0,
+    guard !configuration.usesExactSteps, replica.preemptedNow == 0, replica.resumedSlots.isEmpty,
       let finishStep = replica.nextFinishStep()
     else { return 1 }
     var steps = min(span.steps, Int(finishStep - replica.decodes.step))
@@ -249,9 +258,16 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     current = nil
     let batch = replica.batch
     if batch.decodeSequences > 0 { replica.completeDecodes(steps: run.steps, now: clock) }
+    for slot in replica.resumedSlots {
+      metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: clock)
+    }
     metrics.stepped(
       startNs: run.startNs, cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs,
-      growthNs: run.growthNs, batch: batch, decoding: replica.decodes.count)
+      growthNs: run.growthNs, batch: batch, resumed: replica.resumedSlots.count,
+      decoding: replica.decodes.count)
+    metrics.slots.add(
+      replica.slots(beside: batch), decodes: replica.decodes, steps: run.steps,
+      firstStepNs: run.firstStepNs, growthNs: run.growthNs)
     try recorder.record(
       StepRecord(
         startNs: run.startNs, endNs: clock, steps: Int64(run.steps),

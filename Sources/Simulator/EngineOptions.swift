@@ -6,6 +6,10 @@ public struct EngineOptions: Hashable, Sendable {
     case vllm
     /// SGLang: prompts that can be admitted go first and stop the decodes.
     case sglang
+
+    /// Whether preempted requests can go to the host's memory. SGLang computes what it retracts
+    /// again.
+    public var swaps: Bool { self == .vllm }
   }
 
   /// Where the size of the KV pool comes from.
@@ -30,13 +34,19 @@ public struct EngineOptions: Hashable, Sendable {
   public let tensorParallelSize: Int
   /// Where the size of the KV pool comes from; on each device.
   public let kvCacheMemory: KVCacheMemory
+  /// `preemption_mode`: the host memory to which preempted requests are swapped; nil where they are
+  /// computed again. On each device.
+  public let swapSpace: SwapSpace?
 
-  /// - Precondition: all are positive, and every sequence can decode in one step.
+  /// - Precondition: all are positive, every sequence can decode in one step, and the scheduler is
+  ///   one that swaps.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
-    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory
+    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory,
+    swapSpace: SwapSpace? = nil
   ) {
     precondition(tensorParallelSize > 0)
+    precondition(swapSpace == nil || scheduler.swaps)
     precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
     self.scheduler = scheduler
     self.maxNumSeqs = maxNumSeqs
@@ -45,6 +55,7 @@ public struct EngineOptions: Hashable, Sendable {
     self.enablePrefixCaching = enablePrefixCaching
     self.tensorParallelSize = tensorParallelSize
     self.kvCacheMemory = kvCacheMemory
+    self.swapSpace = swapSpace
   }
 
   /// The same options with those that are given in place of their own.
@@ -57,6 +68,6 @@ public struct EngineOptions: Hashable, Sendable {
       maxNumBatchedTokens: maxNumBatchedTokens ?? self.maxNumBatchedTokens, blockSize: blockSize,
       enablePrefixCaching: enablePrefixCaching,
       tensorParallelSize: tensorParallelSize ?? self.tensorParallelSize,
-      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory)
+      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory, swapSpace: swapSpace)
   }
 }

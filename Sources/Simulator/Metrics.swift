@@ -67,8 +67,16 @@ public struct RunSummary: Hashable, Sendable {
   public let cachedTokens: Int
   /// Output tokens of the finished requests.
   public let outputTokens: Int
-  /// How often a request lost its blocks and was computed again.
+  /// How often a request lost its blocks, to be computed again or brought back.
   public let preemptions: Int
+  /// Of these, how often its blocks went to the host's memory and came back.
+  public let swaps: Int
+  /// Blocks copied to the host's memory.
+  public let blocksSwappedOut: Int
+  /// Blocks copied back: fewer where shared prefixes were found in the pool.
+  public let blocksSwappedIn: Int
+  /// The most blocks in the host's memory at once.
+  public let peakHostBlocks: Int
   /// Tokens computed as prompts beyond the prompts themselves: what preempted requests had to
   /// compute again, and with it the last token that each had produced.
   public let recomputedTokens: Int
@@ -84,6 +92,11 @@ public struct RunSummary: Hashable, Sendable {
   public let peakRunning: Int
   /// The most blocks owned at once.
   public let peakUsedBlocks: Int
+  /// The share of slots in owned blocks without a token, shared blocks counted once: over the time
+  /// of all steps.
+  public let emptySlotShare: Double
+  /// The same at the end of the last step with the most owned blocks.
+  public let emptySlotShareWhenFullest: Double
   /// Where the time of all steps went.
   public let cost: StepCost
   /// Time to first token.
@@ -116,6 +129,8 @@ struct RunMetrics: Sendable {
   private var cachedTokens = 0
   private var outputTokens = 0
   private var preemptions = 0
+  private var copies = BlockCopies()
+  var slots = SlotUse()
   private var prefilledTokens = 0
   private var busyNs: Int64 = 0
   private var steps = 0
@@ -152,16 +167,18 @@ struct RunMetrics: Sendable {
     if let ns = record.queueNs { queueing.append(ns) }
   }
 
-  mutating func started(running: Int, preempted: Int) {
+  mutating func started(running: Int, preempted: Int, copies: BlockCopies) {
     peakRunning = max(peakRunning, running)
     preemptions += preempted
+    self.copies += copies
   }
 
   /// A run of steps is done: each gave every sequence that decodes in it a token after a gap of its
-  /// length. In a run that gave none, `decoding` sequences had to wait.
+  /// length, but `resumed` ones that came back with it, of which ``produced(previousNs:now:)`` is
+  /// told. In a run that gave none, `decoding` sequences had to wait.
   mutating func stepped(
     startNs: Int64, cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64,
-    growthNs: Int64, batch: BatchShape, decoding: Int
+    growthNs: Int64, batch: BatchShape, resumed: Int, decoding: Int
   ) {
     cost += runCost
     busyNs += runCost.totalNs
@@ -171,9 +188,11 @@ struct RunMetrics: Sendable {
       stall(decoding, sinceNs: startNs)
       return
     }
+    let sequences = batch.decodeSequences - resumed
+    guard sequences > 0 else { return }
     var done = 0
     if !stalled.isEmpty {
-      resume(batch.decodeSequences, startNs: startNs, stepNs: firstStepNs)
+      resume(sequences, startNs: startNs, stepNs: firstStepNs)
       done = 1
     }
     // Steps whose lengths fall into one bucket of the histogram are recorded at once.
@@ -181,10 +200,10 @@ struct RunMetrics: Sendable {
       let gap = firstStepNs + Int64(done) * growthNs
       let alike = stepsAlike(gap: gap, growthNs: growthNs, limit: runSteps - done)
       // The longest of them: a histogram remembers its largest value, whichever way it came.
-      record(gap: gap + Int64(alike - 1) * growthNs, count: alike * batch.decodeSequences)
+      record(gap: gap + Int64(alike - 1) * growthNs, count: alike * sequences)
       done += alike
     }
-    gapSumNs += Double(runCost.totalNs) * Double(batch.decodeSequences)
+    gapSumNs += Double(runCost.totalNs) * Double(sequences)
     longestGapNs = max(longestGapNs, firstStepNs + Int64(runSteps - 1) * growthNs)
   }
 
@@ -211,7 +230,8 @@ struct RunMetrics: Sendable {
     stalled.removeAll(keepingCapacity: true)
   }
 
-  /// A prompt's end gave a token; after a preemption there was one before it.
+  /// A prompt's end gave a token, or the decode step with which a request came back; after a
+  /// preemption there was one before it.
   mutating func produced(previousNs: Int64, now: Int64) {
     guard previousNs >= 0 else { return }
     record(gap: now - previousNs, count: 1)
@@ -233,14 +253,18 @@ struct RunMetrics: Sendable {
   }
 
   /// The figures of the finished run.
-  func summary(pool: BlockPool, reachedHorizon: Bool) -> RunSummary {
+  func summary(pool: BlockPool, hostPool: BlockPool, reachedHorizon: Bool) -> RunSummary {
     RunSummary(
       finishedRequests: e2e.count, rejectedRequests: rejected, promptTokens: promptTokens,
       cachedTokens: cachedTokens, outputTokens: outputTokens, preemptions: preemptions,
+      swaps: copies.requestsOut, blocksSwappedOut: copies.blocksOut,
+      blocksSwappedIn: copies.blocksIn, peakHostBlocks: hostPool.peakUsed,
       recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
       reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
-      peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed, cost: cost,
+      peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed,
+      emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
+      cost: cost,
       ttft: LatencyStatistics(values: ttft), tpot: LatencyStatistics(values: tpot),
       itl: LatencyStatistics(histogram: gaps, sumNs: gapSumNs, maxNs: longestGapNs),
       e2e: LatencyStatistics(values: e2e), queueing: LatencyStatistics(values: queueing))

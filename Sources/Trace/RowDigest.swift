@@ -9,9 +9,9 @@ import Simulator
 /// shift brings high bits down, where the multiplication alone would only carry them up and out.
 ///
 /// A request is ten words: the tag 1, then its fields as declared, the outcome as 0 (finished) or
-/// 1 (rejected). A run of steps is sixteen: the tag 2, then its fields as declared, the five costs
-/// last. Integers enter as two's complement, a missing time as -1. It finds differences between
-/// runs and accidents to files; it is no defence against somebody who forges a file.
+/// 1 (rejected). A run of steps is twenty-one: the tag 2, then its fields as declared, the ten
+/// costs last. Integers enter as two's complement, a missing time as -1. It finds differences
+/// between runs and accidents to files; it is no defence against somebody who forges a file.
 public struct RowDigest: Hashable, Sendable, Recorder {
   private var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
@@ -69,6 +69,7 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(run.cost.elementwiseNs)
     mix(run.cost.collectiveNs)
     mix(run.cost.hostNs)
+    mix(run.cost.swapNs)
     mix(run.cost.extrapolatedNs)
     mix(run.cost.derivedNs)
   }

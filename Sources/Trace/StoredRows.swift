@@ -78,7 +78,7 @@ struct StoredSteps {
       SELECT seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens,
         prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
         linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns,
-        collective_ns, host_ns, extrapolated_ns, derived_ns
+        collective_ns, host_ns, swap_ns, extrapolated_ns, derived_ns
       FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -102,8 +102,8 @@ struct StoredSteps {
       cost: .init(
         linearNs: row.integer(12), appendNs: row.integer(13), decodeAttentionNs: row.integer(14),
         prefillAttentionNs: row.integer(15), elementwiseNs: row.integer(16),
-        collectiveNs: row.integer(17), hostNs: row.integer(18), extrapolatedNs: row.integer(19),
-        derivedNs: row.integer(20)))
+        collectiveNs: row.integer(17), hostNs: row.integer(18), swapNs: row.integer(19),
+        extrapolatedNs: row.integer(20), derivedNs: row.integer(21)))
     current = (row.integer(0), record)
   }
 }

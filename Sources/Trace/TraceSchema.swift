@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 4
+  static let version: Int64 = 5
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -82,7 +82,7 @@ enum TraceSchema {
       prompt_tokens INTEGER NOT NULL,   -- tokens of the prompt
       cached_tokens INTEGER NOT NULL,   -- of these, found in the prefix cache at first
       output_tokens INTEGER NOT NULL,   -- tokens produced
-      preemptions INTEGER NOT NULL,     -- times it lost its blocks and was computed again
+      preemptions INTEGER NOT NULL,     -- times it lost its blocks of the pool
       outcome TEXT NOT NULL,            -- finished or rejected
       -- Arrival to the first step on it; NULL if there was none.
       queue_ns INTEGER GENERATED ALWAYS AS (scheduled_ns - arrival_ns) VIRTUAL,
@@ -118,6 +118,7 @@ enum TraceSchema {
       elementwise_ns INTEGER NOT NULL,       -- norms, activation, sampling and the like
       collective_ns INTEGER NOT NULL,        -- exchange between the devices of one replica
       host_ns INTEGER NOT NULL,              -- what the engine does between steps
+      swap_ns INTEGER NOT NULL,              -- copies between pool and host memory
       extrapolated_ns INTEGER NOT NULL,      -- of the total, priced beyond measured points
       derived_ns INTEGER NOT NULL            -- of the total, derived and not measured
     ) STRICT;
@@ -148,6 +149,7 @@ enum TraceSchema {
       elementwise_ns / 1e6 / nullif(steps, 0) AS elementwise_ms,
       collective_ns / 1e6 / nullif(steps, 0) AS collective_ms,
       host_ns / 1e6 / nullif(steps, 0) AS host_ms,
+      swap_ns / 1e6 / nullif(steps, 0) AS swap_ms,
       decode_sequences, context_tokens, prefill_sequences, prefill_tokens
     FROM step JOIN run ON run.id = step.run_id;
 

@@ -20,6 +20,9 @@ struct EngineLawTests {
     var enablePrefixCaching: Bool
     var scheduler: EngineOptions.Scheduler
     var pricer: SyntheticPricer
+    /// Of the host's memory, and what each takes.
+    var hostBlocks = 0
+    var hostBlockNs = 1
 
     init(_ number: Int, _ scheduler: EngineOptions.Scheduler) {
       self.scheduler = scheduler
@@ -74,13 +77,18 @@ struct EngineLawTests {
             prepareNs: Int64(draw(0...longest)), sendNs: Int64(draw(0...longest))))
       }
       pricer.perUnevenTokenNs = Int64(draw(0...2)) * (number % 2 == 1 ? 10_000 : 1)
+      if scheduler.swaps, number % 7 < 4 {
+        hostBlocks = draw(1...poolBlocks)
+        hostBlockNs = draw(1...Int(pricer.perStepNs))
+      }
     }
 
     func play(exact: Bool, checks: Bool = false) -> Played {
       Played(
         workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
         blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: enablePrefixCaching,
-        scheduler: scheduler, exact: exact, checks: checks, pricer: pricer)
+        scheduler: scheduler, exact: exact, checks: checks,
+        hostMemory: hostMemory(blocks: hostBlocks, blockNs: hostBlockNs), pricer: pricer)
     }
   }
 
@@ -88,7 +96,7 @@ struct EngineLawTests {
     "Jumping over decode steps and walking them give the same requests, to the nanosecond",
     arguments: schedulers)
   func jumpsEqualSteps(scheduler: EngineOptions.Scheduler) {
-    var (preemptions, jumps, rejections) = (0, 0, 0)
+    var (preemptions, swaps, jumps, rejections) = (0, 0, 0, 0)
     for number in 0..<(600 * testDepth) {
       let world = World(number, scheduler)
       let jumped = world.play(exact: false)
@@ -97,11 +105,13 @@ struct EngineLawTests {
       #expect(jumped.summary == walked.summary, "world \(number)")
       #expect(walked.runs.allSatisfy { $0.steps == 1 })
       preemptions += jumped.summary.preemptions
+      swaps += jumped.summary.swaps
       rejections += jumped.summary.rejectedRequests
       jumps += walked.runs.count - jumped.runs.count
     }
-    // The worlds are worth their name: all three happen.
+    // The worlds are worth their name: all of it happens.
     #expect(preemptions > 100 && jumps > 1000 && rejections > 10)
+    #expect(!scheduler.swaps || swaps > 100 && preemptions - swaps > 100)
   }
 
   @Test("Sums agree with a recount after every event", arguments: schedulers)
@@ -195,6 +205,7 @@ struct EngineLawTests {
         client: Workload.Client(
           prepareNs: world.workload.client.prepareNs * 7,
           sendNs: world.workload.client.sendNs * 7))
+      world.hostBlockNs *= 7
       world.pricer.perStepNs *= 7
       world.pricer.perPromptTokenNs *= 7
       world.pricer.perDecodeNs *= 7

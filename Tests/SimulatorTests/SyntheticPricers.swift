@@ -51,7 +51,7 @@ struct Played {
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
     blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
     enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
-    exact: Bool = false, checks: Bool = false,
+    exact: Bool = false, checks: Bool = false, hostMemory: HostMemory = .none,
     pricer: SyntheticPricer
   ) {
     var recorder = MemoryRecorder()
@@ -62,8 +62,8 @@ struct Played {
           scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
           blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
           kvCacheMemory: .bytes(0)),
-        poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
-        checksInvariants: checks),
+        poolBlocks: poolBlocks, hostMemory: hostMemory, maxPositions: maxPositions,
+        usesExactSteps: exact, checksInvariants: checks),
       pricer: pricer, recorder: &recorder)
     requests = recorder.requests
     runs = recorder.runs
@@ -85,4 +85,12 @@ func replay(
   Workload(
     arrivals: .replay(trace(rows), timeScale: 1), promptTokens: .fromTrace,
     outputTokens: .fromTrace, requests: rows.count, client: client)
+}
+
+/// So many blocks of the host's memory, each of which takes as long to copy.
+func hostMemory(blocks: Int, blockNs: Int, latencyNs: Int64 = 0) -> HostMemory {
+  guard blocks > 0 else { return .none }
+  return HostMemory(
+    SwapSpace(bytes: blocks * blockNs, bytesPerSecond: 1_000_000_000, latencyNs: latencyNs),
+    blockBytes: blockNs)
 }

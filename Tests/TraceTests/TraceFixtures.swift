@@ -83,7 +83,7 @@ let sampleStep = StepRecord(
   usedBlocks: 9,
   cost: .init(
     linearNs: 1, appendNs: 2, decodeAttentionNs: 3, prefillAttentionNs: 4, elementwiseNs: 5,
-    collectiveNs: 7, hostNs: 8, extrapolatedNs: 6, derivedNs: 9))
+    collectiveNs: 7, hostNs: 8, swapNs: 10, extrapolatedNs: 6, derivedNs: 9))
 
 /// Records that look like a simulation's, the same for the same seed.
 func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
@@ -116,7 +116,8 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           linearNs: random(1 << 24), appendNs: random(1 << 20),
           decodeAttentionNs: random(1 << 24), prefillAttentionNs: random(1 << 24),
           elementwiseNs: random(1 << 16), collectiveNs: random(1 << 16),
-          hostNs: random(1 << 16), extrapolatedNs: random(1 << 20), derivedNs: random(1 << 20))))
+          hostNs: random(1 << 16), swapNs: random(1 << 16), extrapolatedNs: random(1 << 20),
+          derivedNs: random(1 << 20))))
   }
 }
 

@@ -16,7 +16,7 @@ enum SchemaKeys {
   static let engine = [
     "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
     "tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization",
-    "kv_cache_memory_bytes", "host_overhead",
+    "kv_cache_memory_bytes", "host_overhead", "preemption_mode", "swap_space", "host_link",
   ]
   static let hostOverhead = ["per_step", "per_sequence"]
   static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens", "client"]

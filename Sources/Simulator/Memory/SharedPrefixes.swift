@@ -10,6 +10,8 @@ struct SharedPrefixes: Sendable {
   private let units: PromptBlocks
   /// How many running sequences hold each unit.
   private var holders: [Int32]
+  /// Units that sequences hold, each as often as it is held beyond once.
+  private(set) var repeatedUnits = 0
 
   init(_ blocks: PromptBlocks, blockSize: Int) {
     let unitTokens = SharedPrefixes.leastCommonMultiple(blocks.blockTokens, blockSize)
@@ -57,6 +59,8 @@ struct SharedPrefixes: Sendable {
       if holders[unit] == 0 {
         let blocks = pool.reclaim(for: .prefix(unit), limit: unitBlocks)
         precondition(blocks == unitBlocks)
+      } else {
+        repeatedUnits += 1
       }
       holders[unit] += 1
     }
@@ -80,7 +84,11 @@ struct SharedPrefixes: Sendable {
       let unit = unit(index, ofPrompt: row)
       precondition(holders[unit] > 0, "a unit is let go of once by each that holds it")
       holders[unit] -= 1
-      if holders[unit] == 0 { pool.release(unitBlocks, of: .prefix(unit)) }
+      if holders[unit] == 0 {
+        pool.release(unitBlocks, of: .prefix(unit))
+      } else {
+        repeatedUnits -= 1
+      }
     }
   }
 

@@ -3,7 +3,8 @@
 /// Every decoding sequence gets its token; prompts under way get what is left of
 /// `max_num_batched_tokens`, oldest first; then waiting requests are admitted in their order while
 /// budget, `max_num_seqs` and blocks last. Where decodes lack blocks the youngest running sequences
-/// are preempted, and nobody is admitted in that step.
+/// are preempted, and nobody is admitted in that step. Those that were swapped to the host's memory
+/// come back before anybody else is admitted, as in vLLM V0.
 struct ContinuousBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
@@ -14,6 +15,12 @@ struct ContinuousBatching: Scheduler {
     }
     guard replica.preemptedNow == 0 else { return }
     while budget > 0, replica.runningCount < replica.options.maxNumSeqs,
+      let tokens = replica.swapInFirst(limit: budget)
+    {
+      budget -= tokens
+    }
+    guard replica.swapped.isEmpty else { return }
+    while budget > 0, replica.runningCount < replica.options.maxNumSeqs,
       replica.admitFirst(now: now), let slot = replica.prefilling.last
     {
       budget -= replica.batchChunk(of: slot, limit: budget)
@@ -22,6 +29,6 @@ struct ContinuousBatching: Scheduler {
 
   /// Decode steps free neither blocks nor seats, and an arrival waits behind those that wait.
   func looksAtRequests(_ replica: Replica) -> Bool {
-    replica.waiting.isEmpty && replica.runningCount < replica.options.maxNumSeqs
+    replica.pendingCount == 0 && replica.runningCount < replica.options.maxNumSeqs
   }
 }
