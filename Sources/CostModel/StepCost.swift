@@ -15,6 +15,8 @@ public struct StepCost: Hashable, Sendable {
   public var collectiveNs: Int64
   /// What the engine does between steps.
   public var hostNs: Int64
+  /// Copying blocks between the device's memory and the host's, which the step waits for.
+  public var swapNs: Int64
   /// Of the total, what was priced outside the measured grid.
   public var extrapolatedNs: Int64
   /// Of the total, what was derived: from other heads, from dense layers of 16-bit weights, or by
@@ -25,7 +27,7 @@ public struct StepCost: Hashable, Sendable {
   public init(
     linearNs: Int64 = 0, appendNs: Int64 = 0, decodeAttentionNs: Int64 = 0,
     prefillAttentionNs: Int64 = 0, elementwiseNs: Int64 = 0, collectiveNs: Int64 = 0,
-    hostNs: Int64 = 0, extrapolatedNs: Int64 = 0, derivedNs: Int64 = 0
+    hostNs: Int64 = 0, swapNs: Int64 = 0, extrapolatedNs: Int64 = 0, derivedNs: Int64 = 0
   ) {
     self.linearNs = linearNs
     self.appendNs = appendNs
@@ -34,6 +36,7 @@ public struct StepCost: Hashable, Sendable {
     self.elementwiseNs = elementwiseNs
     self.collectiveNs = collectiveNs
     self.hostNs = hostNs
+    self.swapNs = swapNs
     self.extrapolatedNs = extrapolatedNs
     self.derivedNs = derivedNs
   }
@@ -41,7 +44,13 @@ public struct StepCost: Hashable, Sendable {
   /// The whole step.
   public var totalNs: Int64 {
     linearNs + appendNs + decodeAttentionNs + prefillAttentionNs + elementwiseNs
-      + collectiveNs + hostNs
+      + collectiveNs + hostNs + swapNs
+  }
+
+  /// Adds the time of copies between the device's memory and the host's: derived, by their bytes.
+  public mutating func addSwap(_ ns: Int64) {
+    swapNs += ns
+    derivedNs += ns
   }
 
   /// Adds up two costs, operator by operator.
@@ -53,6 +62,7 @@ public struct StepCost: Hashable, Sendable {
     sum.elementwiseNs += cost.elementwiseNs
     sum.collectiveNs += cost.collectiveNs
     sum.hostNs += cost.hostNs
+    sum.swapNs += cost.swapNs
     sum.extrapolatedNs += cost.extrapolatedNs
     sum.derivedNs += cost.derivedNs
   }

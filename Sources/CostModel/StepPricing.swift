@@ -72,6 +72,7 @@ public struct DecodeSpan: Hashable, Sendable {
       elementwiseNs: n * first.elementwiseNs,
       collectiveNs: n * first.collectiveNs,
       hostNs: n * first.hostNs,
+      swapNs: n * first.swapNs,
       extrapolatedNs: n * first.extrapolatedNs + (basis == .extrapolated ? growth : 0),
       derivedNs: n * first.derivedNs + (basis == .derived ? growth : 0))
   }

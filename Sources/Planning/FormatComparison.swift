@@ -161,7 +161,7 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// How the memory is divided in each format.
-  var pools: [PoolPlan] { entries.map(\.pool) }
+  public var pools: [PoolPlan] { entries.map(\.pool) }
 
   /// Runs one format alone, as a real engine did: to the last token of every request.
   /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
@@ -183,7 +183,8 @@ public struct ComparisonPlan: Sendable {
     let member = Cluster.Member(
       configuration: EngineConfiguration(
         options: scenario.engine, poolBlocks: entry.pool.blocks,
-        maxPositions: scenario.model.maxPositions, usesExactSteps: usesExactSteps),
+        hostMemory: entry.pool.hostMemory, maxPositions: scenario.model.maxPositions,
+        usesExactSteps: usesExactSteps),
       pricer: entry.pricer)
     return try simulate(
       scenario.workload, seed: scenario.seed,

@@ -102,6 +102,7 @@ public struct ComparisonJSON: Encodable {
     let elementwiseNs: Int64
     let collectiveNs: Int64
     let hostNs: Int64
+    let swapNs: Int64
     let extrapolatedNs: Int64
     let derivedNs: Int64
 
@@ -113,6 +114,7 @@ public struct ComparisonJSON: Encodable {
       elementwiseNs = cost.elementwiseNs
       collectiveNs = cost.collectiveNs
       hostNs = cost.hostNs
+      swapNs = cost.swapNs
       extrapolatedNs = cost.extrapolatedNs
       derivedNs = cost.derivedNs
     }
@@ -134,19 +136,44 @@ public struct ComparisonJSON: Encodable {
     }
   }
 
+  private struct SwapSection: Encodable {
+    let preemptions: Int
+    let blocksOut: Int
+    let blocksIn: Int
+    let peakHostBlocks: Int
+    let hostBlocks: Int
+
+    /// Nothing where the host's memory holds no block.
+    init?(_ outcome: FormatOutcome) {
+      let (summary, memory) = (outcome.summary, outcome.pool.hostMemory)
+      guard memory.blocks > 0 else { return nil }
+      preemptions = summary.swaps
+      blocksOut = summary.blocksSwappedOut
+      blocksIn = summary.blocksSwappedIn
+      peakHostBlocks = summary.peakHostBlocks
+      hostBlocks = memory.blocks
+    }
+  }
+
   private struct FormatSection: Encodable {
     let format: String
     let kvBytesPerToken: Int
     let poolTokens: Int
     let poolBlocks: Int
     let poolBytes: Int
+    let pageCodeBytes: Int
+    let pageMetadataBytes: Int
+    let deviceBytes: Int
     let weightBytes: Int
     let activationBytes: Int
     let peakRunningRequests: Int
     let peakUsedBlocks: Int
+    let emptySlotShare: Double
+    let emptySlotShareWhenFullest: Double
     let finishedRequests: Int
     let rejectedRequests: Int
     let preemptions: Int
+    let swap: SwapSection?
     let recomputedTokens: Int
     let promptTokens: Int
     let cachedTokens: Int
@@ -178,13 +205,19 @@ public struct ComparisonJSON: Encodable {
       poolTokens = pool.tokens
       poolBlocks = pool.blocks
       poolBytes = pool.poolBytes
+      pageCodeBytes = pool.pageCodeBytes
+      pageMetadataBytes = pool.pageMetadataBytes
+      deviceBytes = pool.deviceBytes
       weightBytes = pool.weightBytes
       activationBytes = pool.activationBytes
       peakRunningRequests = summary.peakRunning
       peakUsedBlocks = summary.peakUsedBlocks
+      emptySlotShare = summary.emptySlotShare
+      emptySlotShareWhenFullest = summary.emptySlotShareWhenFullest
       finishedRequests = summary.finishedRequests
       rejectedRequests = summary.rejectedRequests
       preemptions = summary.preemptions
+      swap = SwapSection(outcome)
       recomputedTokens = summary.recomputedTokens
       promptTokens = summary.promptTokens
       cachedTokens = summary.cachedTokens

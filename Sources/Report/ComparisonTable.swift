@@ -26,7 +26,7 @@ public struct ComparisonTable {
     let memory =
       pool.map {
         "weights \(Size($0.weightBytes)), activations \(Size($0.activationBytes)), KV pool "
-          + "\(Size($0.poolBytes)) of \(Size($0.deviceBytes))"
+          + "\(Size($0.poolBytes)), unused \(Size($0.unusedBytes)) of \(Size($0.deviceBytes))"
           + (scenario.parallelism.devices > 1 ? " each" : "")
       } ?? ""
     return """
@@ -64,7 +64,20 @@ public struct ComparisonTable {
     add("most requests held at once" + (isCluster ? " by one replica" : "")) {
       Figures.count($0.summary.peakRunning)
     }
+    add("KV slots without a token: mean") { Figures.percent($0.summary.emptySlotShare) }
+    add("KV slots without a token: when fullest") {
+      Figures.percent($0.summary.emptySlotShareWhenFullest)
+    }
     add("preemptions") { Figures.count($0.summary.preemptions) }
+    if comparison.outcomes.contains(where: { $0.summary.swaps > 0 }) {
+      add("of these, swapped to host memory") { Figures.count($0.summary.swaps) }
+      add("blocks swapped out") { Figures.count($0.summary.blocksSwappedOut) }
+      add("blocks swapped in") { Figures.count($0.summary.blocksSwappedIn) }
+      add("most blocks in host memory") {
+        "\(Figures.count($0.summary.peakHostBlocks)) of "
+          + Figures.count($0.pool.hostMemory.blocks)
+      }
+    }
     add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
     if comparison.scenario.workload.prompts != nil {
       add("prompt tokens found in the cache") {
@@ -143,10 +156,11 @@ public struct ComparisonTable {
       ("elementwise", { $0.summary.cost.elementwiseNs }),
       ("collectives", { $0.summary.cost.collectiveNs }),
       ("host", { $0.summary.cost.hostNs }),
+      ("swapping", { $0.summary.cost.swapNs }),
     ]
     for (name, ns) in parts {
       // Most scenarios have one device and an engine that works beside it.
-      let isUsual = !["collectives", "host"].contains(name)
+      let isUsual = !["collectives", "host", "swapping"].contains(name)
       guard isUsual || comparison.outcomes.contains(where: { ns($0) > 0 }) else { continue }
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }

@@ -42,9 +42,10 @@ struct EngineReader {
     let threshold = ofScheduler.longPrefillTokenThreshold()
     let watermark = ofScheduler.watermark()
     let queueLimit = ofScheduler.maxQueuedRequests()
+    let swapSpace = SwapReader(engine: engine).swapSpace(scheduler: (scheduler ?? .vllm) ?? .vllm)
     guard let scheduler = scheduler ?? .vllm, let maxNumSeqs, let maxNumBatchedTokens,
       let blockSize, let memory, let enablePrefixCaching = caching ?? true, let tensorParallelSize,
-      hasOneStage, let threshold, let watermark, let queueLimit
+      hasOneStage, let threshold, let watermark, let queueLimit, let swapSpace
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine?.optional("max_num_batched_tokens")
@@ -57,7 +58,7 @@ struct EngineReader {
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
-      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory,
+      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory, swapSpace: swapSpace,
       longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit)
   }
 

@@ -6,6 +6,8 @@ public struct EngineConfiguration: Sendable {
   public let options: EngineOptions
   /// Blocks in the KV pool (see ``PoolPlan``).
   public let poolBlocks: Int
+  /// The host's memory for preempted requests.
+  public let hostMemory: HostMemory
   /// The longest prompt and output together, in tokens; longer requests are rejected.
   public let maxPositions: Int
   /// Walks every decode step instead of jumping over runs of them. The timings are the same.
@@ -15,11 +17,12 @@ public struct EngineConfiguration: Sendable {
 
   /// A configuration; jumps and checks nothing unless asked.
   public init(
-    options: EngineOptions, poolBlocks: Int, maxPositions: Int, usesExactSteps: Bool = false,
-    checksInvariants: Bool = false
+    options: EngineOptions, poolBlocks: Int, hostMemory: HostMemory = .none, maxPositions: Int,
+    usesExactSteps: Bool = false, checksInvariants: Bool = false
   ) {
     self.options = options
     self.poolBlocks = poolBlocks
+    self.hostMemory = hostMemory
     self.maxPositions = maxPositions
     self.usesExactSteps = usesExactSteps
     self.checksInvariants = checksInvariants
@@ -99,7 +102,9 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
       precondition(source.isExhausted && servers.allSatisfy(\.replica.isDrained), "all have left")
       population.checkLittlesLaw()
     }
-    return metrics.summary(replicas: servers.map(\.summary), reachedHorizon: reachedHorizon)
+    return metrics.summary(
+      replicas: servers.map(\.summary),
+      slots: servers.reduce(into: SlotUse()) { $0 += $1.slots }, reachedHorizon: reachedHorizon)
   }
 
   // MARK: Arrivals

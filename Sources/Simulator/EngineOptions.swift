@@ -19,6 +19,10 @@ public struct EngineOptions: Hashable, Sendable {
     /// As vLLM V1, the shortest prompt first.
     case shortestPromptFirst = "shortest-prompt-first"
 
+    /// Whether preempted requests can go to the host's memory. The others compute again what they
+    /// preempt.
+    public var swaps: Bool { self == .vllm }
+
     /// Whether a step holds decodes and chunks of prompts together, so that
     /// `long_prefill_token_threshold` means something.
     public var mixesChunks: Bool {
@@ -65,6 +69,9 @@ public struct EngineOptions: Hashable, Sendable {
   public let tensorParallelSize: Int
   /// Where the size of the KV pool comes from; on each device.
   public let kvCacheMemory: KVCacheMemory
+  /// `preemption_mode`: the host memory to which preempted requests are swapped; nil where they are
+  /// computed again. On each device.
+  public let swapSpace: SwapSpace?
 
   /// `long_prefill_token_threshold`: tokens of one prompt in one step at most; 0 for no limit but
   /// the step's.
@@ -76,14 +83,16 @@ public struct EngineOptions: Hashable, Sendable {
 
   /// A watermark that is not stated is the scheduler's usual one.
   /// - Precondition: all are positive, limits that may be left out at least 0, the watermark below
-  ///   1, and every sequence can decode in one step; a threshold stands with a scheduler that has
-  ///   one.
+  ///   1, and every sequence can decode in one step; a threshold and a swap space stand with
+  ///   schedulers that have one.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
     enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory,
-    longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil
+    swapSpace: SwapSpace? = nil, longPrefillTokenThreshold: Int = 0, watermark: Double? = nil,
+    maxQueuedRequests: Int? = nil
   ) {
     precondition(tensorParallelSize > 0)
+    precondition(swapSpace == nil || scheduler.swaps)
     precondition(longPrefillTokenThreshold >= 0 && maxQueuedRequests ?? 0 >= 0)
     precondition(longPrefillTokenThreshold == 0 || scheduler.mixesChunks)
     precondition((0..<1).contains(watermark ?? 0))
@@ -98,6 +107,7 @@ public struct EngineOptions: Hashable, Sendable {
     self.longPrefillTokenThreshold = longPrefillTokenThreshold
     self.watermark = watermark ?? scheduler.usualWatermark
     self.maxQueuedRequests = maxQueuedRequests
+    self.swapSpace = swapSpace
   }
 
   /// Blocks of a pool that an admission leaves free, unless nothing runs.
@@ -118,7 +128,7 @@ public struct EngineOptions: Hashable, Sendable {
       maxNumBatchedTokens: maxNumBatchedTokens ?? self.maxNumBatchedTokens, blockSize: blockSize,
       enablePrefixCaching: enablePrefixCaching,
       tensorParallelSize: tensorParallelSize ?? self.tensorParallelSize,
-      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory,
+      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory, swapSpace: swapSpace,
       longPrefillTokenThreshold: longPrefillTokenThreshold, watermark: watermark,
       maxQueuedRequests: maxQueuedRequests)
   }

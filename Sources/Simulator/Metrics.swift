@@ -13,6 +13,8 @@ public struct ReplicaSummary: Hashable, Sendable {
   public internal(set) var outputTokens = 0
   /// The most blocks owned at once.
   public internal(set) var peakUsedBlocks = 0
+  /// The most blocks in the host's memory at once.
+  public internal(set) var peakHostBlocks = 0
 }
 
 /// What a run came to.
@@ -27,8 +29,16 @@ public struct RunSummary: Hashable, Sendable {
   public let cachedTokens: Int
   /// Output tokens of the finished requests.
   public let outputTokens: Int
-  /// How often a request lost its blocks and was computed again.
+  /// How often a request lost its blocks, to be computed again or brought back.
   public let preemptions: Int
+  /// Of these, how often its blocks went to the host's memory and came back.
+  public let swaps: Int
+  /// Blocks copied to the host's memory.
+  public let blocksSwappedOut: Int
+  /// Blocks copied back: fewer where shared prefixes were found in the pool.
+  public let blocksSwappedIn: Int
+  /// The most blocks in the host's memory at once.
+  public let peakHostBlocks: Int
   /// Tokens computed as prompts beyond the prompts themselves: what preempted requests had to
   /// compute again, and with it the last token that each had produced.
   public let recomputedTokens: Int
@@ -44,6 +54,11 @@ public struct RunSummary: Hashable, Sendable {
   public let peakRunning: Int
   /// The most blocks owned at once on one replica.
   public let peakUsedBlocks: Int
+  /// The share of slots in owned blocks without a token, shared blocks counted once: over the time
+  /// of all steps.
+  public let emptySlotShare: Double
+  /// The same at the end of the last step with the most owned blocks.
+  public let emptySlotShareWhenFullest: Double
   /// Where the time of all steps went.
   public let cost: StepCost
   /// Time to first token.
@@ -85,6 +100,7 @@ struct RunMetrics: Sendable {
   private var cachedTokens = 0
   private var outputTokens = 0
   private var preemptions = 0
+  private var copies = BlockCopies()
   private var prefilledTokens = 0
   private var busyNs: Int64 = 0
   private var steps = 0
@@ -126,17 +142,19 @@ struct RunMetrics: Sendable {
     if let ns = record.queueNs { queueing.append(ns) }
   }
 
-  mutating func started(running: Int, preempted: Int) {
+  mutating func started(running: Int, preempted: Int, copies: BlockCopies) {
     peakRunning = max(peakRunning, running)
     preemptions += preempted
+    self.copies += copies
   }
 
   /// A run of steps is done: each gave every sequence that decodes in it a token after a gap of its
-  /// length. In a run that gave none, `decoding` sequences had to wait. `stalled` are those of the
+  /// length, but `resumed` ones that came back with it, of which ``produced(previousNs:now:)`` is
+  /// told. In a run that gave none, `decoding` sequences had to wait. `stalled` are those of the
   /// replica that have waited so far, oldest token first.
   mutating func stepped(
     startNs: Int64, cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64,
-    growthNs: Int64, batch: BatchShape, decoding: Int, stalled: inout [Stall]
+    growthNs: Int64, batch: BatchShape, resumed: Int, decoding: Int, stalled: inout [Stall]
   ) {
     cost += runCost
     busyNs += runCost.totalNs
@@ -146,9 +164,11 @@ struct RunMetrics: Sendable {
       RunMetrics.stall(decoding, sinceNs: startNs, &stalled)
       return
     }
+    let sequences = batch.decodeSequences - resumed
+    guard sequences > 0 else { return }
     var done = 0
     if !stalled.isEmpty {
-      resume(batch.decodeSequences, startNs: startNs, stepNs: firstStepNs, &stalled)
+      resume(sequences, startNs: startNs, stepNs: firstStepNs, &stalled)
       done = 1
     }
     // Steps whose lengths fall into one bucket of the histogram are recorded at once.
@@ -156,10 +176,10 @@ struct RunMetrics: Sendable {
       let gap = firstStepNs + Int64(done) * growthNs
       let alike = stepsAlike(gap: gap, growthNs: growthNs, limit: runSteps - done)
       // The longest of them: a histogram remembers its largest value, whichever way it came.
-      record(gap: gap + Int64(alike - 1) * growthNs, count: alike * batch.decodeSequences)
+      record(gap: gap + Int64(alike - 1) * growthNs, count: alike * sequences)
       done += alike
     }
-    gapSumNs += Int128(runCost.totalNs) * Int128(batch.decodeSequences)
+    gapSumNs += Int128(runCost.totalNs) * Int128(sequences)
     longestGapNs = max(longestGapNs, firstStepNs + Int64(runSteps - 1) * growthNs)
   }
 
@@ -188,7 +208,8 @@ struct RunMetrics: Sendable {
     stalled.removeAll(keepingCapacity: true)
   }
 
-  /// A prompt's end gave a token; after a preemption there was one before it.
+  /// A prompt's end gave a token, or the decode step with which a request came back; after a
+  /// preemption there was one before it.
   mutating func produced(previousNs: Int64, now: Int64) {
     guard previousNs >= 0 else { return }
     record(gap: now - previousNs, count: 1)
@@ -228,6 +249,7 @@ struct RunMetrics: Sendable {
     sum.steps += other.steps
     sum.peakRunning = max(sum.peakRunning, other.peakRunning)
     sum.cost += other.cost
+    sum.copies += other.copies
     sum.ttft += other.ttft
     sum.tpot += other.tpot
     sum.e2e += other.e2e
@@ -239,14 +261,19 @@ struct RunMetrics: Sendable {
   }
 
   /// The figures of the finished run.
-  func summary(replicas: [ReplicaSummary], reachedHorizon: Bool) -> RunSummary {
+  func summary(
+    replicas: [ReplicaSummary], slots: SlotUse, reachedHorizon: Bool
+  ) -> RunSummary {
     RunSummary(
       finishedRequests: finished, rejectedRequests: rejected, promptTokens: promptTokens,
       cachedTokens: cachedTokens, outputTokens: outputTokens, preemptions: preemptions,
+      swaps: copies.requestsOut, blocksSwappedOut: copies.blocksOut,
+      blocksSwappedIn: copies.blocksIn, peakHostBlocks: replicas.map(\.peakHostBlocks).max() ?? 0,
       recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
       reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
+      emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
       cost: cost, ttft: ttft.statistics, tpot: tpot.statistics,
       itl: LatencyStatistics(histogram: gaps, sumNs: Double(gapSumNs), maxNs: longestGapNs),
       e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas,

@@ -27,7 +27,7 @@ public struct RequestRecord: Hashable, Sendable {
   public var cachedTokens: Int64
   /// Tokens produced.
   public var outputTokens: Int64
-  /// How often it lost its pages and was computed again.
+  /// How often it lost its pages, to be computed again or brought back.
   public var preemptions: Int64
   /// How it left.
   public var outcome: Outcome

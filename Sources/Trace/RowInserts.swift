@@ -15,18 +15,18 @@ final class RowInserts {
       """
       INSERT INTO request (seq, run_id, format, id, arrival_ns, scheduled_ns, first_token_ns,
         finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, outcome,
-        class_id, priority)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+        class_id, priority, replica)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
       """)
     step = try connection.prepare(
       """
       INSERT INTO step (seq, run_id, id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests,
         preempted_requests, used_blocks, linear_ns, append_ns, decode_attention_ns,
-        prefill_attention_ns, elementwise_ns, collective_ns, host_ns, extrapolated_ns,
-        derived_ns)
+        prefill_attention_ns, elementwise_ns, collective_ns, host_ns, swap_ns,
+        extrapolated_ns, derived_ns, replica)
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-        ?19, ?20, ?21, ?22)
+        ?19, ?20, ?21, ?22, ?23, ?24)
       """)
   }
 
@@ -78,6 +78,7 @@ final class RowInserts {
     }
     try request.bind(14, record.requestClass)
     try request.bind(15, record.priority)
+    try request.bind(16, record.replica)
     try request.run()
   }
 
@@ -102,8 +103,10 @@ final class RowInserts {
     try step.bind(18, record.cost.elementwiseNs)
     try step.bind(19, record.cost.collectiveNs)
     try step.bind(20, record.cost.hostNs)
-    try step.bind(21, record.cost.extrapolatedNs)
-    try step.bind(22, record.cost.derivedNs)
+    try step.bind(21, record.cost.swapNs)
+    try step.bind(22, record.cost.extrapolatedNs)
+    try step.bind(23, record.cost.derivedNs)
+    try step.bind(24, record.replica)
     try step.run()
   }
 }

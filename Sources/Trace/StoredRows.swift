@@ -32,7 +32,7 @@ struct StoredRequests {
     row = try connection.prepare(
       """
       SELECT seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
-        cached_tokens, output_tokens, preemptions, outcome, class_id, priority
+        cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica
       FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -55,7 +55,7 @@ struct StoredRequests {
       firstTokenNs: row.optionalInteger(5) ?? -1, finishNs: row.integer(6),
       promptTokens: row.integer(7), cachedTokens: row.integer(8), outputTokens: row.integer(9),
       preemptions: row.integer(10), outcome: outcome, requestClass: row.integer(12),
-      priority: row.integer(13))
+      priority: row.integer(13), replica: row.integer(14))
     current = (row.integer(0), record)
   }
 }
@@ -79,7 +79,7 @@ struct StoredSteps {
       SELECT seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens,
         prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
         linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns,
-        collective_ns, host_ns, extrapolated_ns, derived_ns
+        collective_ns, host_ns, swap_ns, extrapolated_ns, derived_ns, replica
       FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -103,8 +103,9 @@ struct StoredSteps {
       cost: .init(
         linearNs: row.integer(12), appendNs: row.integer(13), decodeAttentionNs: row.integer(14),
         prefillAttentionNs: row.integer(15), elementwiseNs: row.integer(16),
-        collectiveNs: row.integer(17), hostNs: row.integer(18), extrapolatedNs: row.integer(19),
-        derivedNs: row.integer(20)))
+        collectiveNs: row.integer(17), hostNs: row.integer(18), swapNs: row.integer(19),
+        extrapolatedNs: row.integer(20), derivedNs: row.integer(21)),
+      replica: row.integer(22))
     current = (row.integer(0), record)
   }
 }

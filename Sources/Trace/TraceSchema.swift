@@ -94,10 +94,11 @@ enum TraceSchema {
       prompt_tokens INTEGER NOT NULL,   -- tokens of the prompt
       cached_tokens INTEGER NOT NULL,   -- of these, found in the prefix cache at first
       output_tokens INTEGER NOT NULL,   -- tokens produced
-      preemptions INTEGER NOT NULL,     -- times it lost its blocks and was computed again
+      preemptions INTEGER NOT NULL,     -- times it lost its blocks of the pool
       outcome TEXT NOT NULL,            -- finished or rejected
       class_id INTEGER NOT NULL,        -- its class among the scenario's, request_class.id
       priority INTEGER NOT NULL,        -- its priority, lower first
+      replica INTEGER NOT NULL,         -- the replica that it left, from 0; -1 for none
       -- Arrival to the first step on it; NULL if there was none.
       queue_ns INTEGER GENERATED ALWAYS AS (scheduled_ns - arrival_ns) VIRTUAL,
       -- Arrival to the first token; NULL if none was.
@@ -132,15 +133,17 @@ enum TraceSchema {
       elementwise_ns INTEGER NOT NULL,       -- norms, activation, sampling and the like
       collective_ns INTEGER NOT NULL,        -- exchange between the devices of one replica
       host_ns INTEGER NOT NULL,              -- what the engine does between steps
+      swap_ns INTEGER NOT NULL,              -- copies between pool and host memory
       extrapolated_ns INTEGER NOT NULL,      -- of the total, priced beyond measured points
-      derived_ns INTEGER NOT NULL            -- of the total, derived and not measured
+      derived_ns INTEGER NOT NULL,           -- of the total, derived and not measured
+      replica INTEGER NOT NULL               -- the replica, from 0
     ) STRICT;
 
     """
 
   private static let views = """
     CREATE VIEW pool_sample AS -- the pool at the end of each row of step
-    SELECT step.run_id, run.format, step.end_ns AS time_ns, step.used_blocks,
+    SELECT step.run_id, run.format, step.replica, step.end_ns AS time_ns, step.used_blocks,
       CAST(step.used_blocks AS REAL) / nullif(run.pool_blocks, 0) AS used_share,
       step.waiting_requests,
       step.decode_sequences + step.prefill_sequences AS running_sequences
@@ -149,7 +152,8 @@ enum TraceSchema {
     CREATE VIEW request_ms AS -- requests, times in milliseconds
     SELECT run_id, format, id, arrival_ns / 1e6 AS arrival_ms, queue_ns / 1e6 AS queue_ms,
       ttft_ns / 1e6 AS ttft_ms, tpot_ns / 1e6 AS tpot_ms, e2e_ns / 1e6 AS e2e_ms,
-      prompt_tokens, cached_tokens, output_tokens, preemptions, outcome, class_id, priority
+      prompt_tokens, cached_tokens, output_tokens, preemptions, outcome, class_id, priority,
+      replica
     FROM request;
 
     CREATE VIEW step_ms AS -- steps, times in milliseconds for one step
@@ -162,7 +166,8 @@ enum TraceSchema {
       elementwise_ns / 1e6 / nullif(steps, 0) AS elementwise_ms,
       collective_ns / 1e6 / nullif(steps, 0) AS collective_ms,
       host_ns / 1e6 / nullif(steps, 0) AS host_ms,
-      decode_sequences, context_tokens, prefill_sequences, prefill_tokens
+      swap_ns / 1e6 / nullif(steps, 0) AS swap_ms,
+      decode_sequences, context_tokens, prefill_sequences, prefill_tokens, replica
     FROM step JOIN run ON run.id = step.run_id;
 
     """

@@ -143,7 +143,10 @@ struct CommandLineTests {
       #expect(line.hasPrefix(scenario) && place.allSatisfy { Int($0) != nil }, "\(line)")
     }
     #expect(run.errors.contains("max_num_seqs"), "a did-you-mean")
-    #expect(try kvsim("check", quickstart).status == 0)
+    let good = try kvsim("check", quickstart)
+    #expect(good.status == 0)
+    // An FP16 page of Qwen3-32B: 16 tokens of 8 heads with 2 · 128 elements of 2 bytes.
+    #expect(good.output.contains("codes") && good.output.contains("65,536"), "\(good.output)")
   }
 
   @Test("A wrong command line exits with 64")

@@ -23,6 +23,9 @@ struct EngineLawTests {
     var watermark: Double?
     var maxQueuedRequests: Int?
     var pricer: SyntheticPricer
+    /// Of the host's memory, and what each takes.
+    var hostBlocks = 0
+    var hostBlockNs = 1
 
     init(_ number: Int, _ scheduler: EngineOptions.Scheduler) {
       self.scheduler = scheduler
@@ -85,6 +88,10 @@ struct EngineLawTests {
       longPrefillTokenThreshold = scheduler.mixesChunks ? [0, 0, draw(1...20)][draw(0...2)] : 0
       watermark = [nil, nil, 0.1, 0.5][draw(0...3)]
       maxQueuedRequests = draw(0...7) == 0 ? draw(0...10) : nil
+      if scheduler.swaps, number % 7 < 4 {
+        hostBlocks = draw(1...poolBlocks)
+        hostBlockNs = draw(1...Int(pricer.perStepNs))
+      }
     }
 
     func play(exact: Bool, checks: Bool = false) -> Played {
@@ -93,7 +100,7 @@ struct EngineLawTests {
         blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: enablePrefixCaching,
         scheduler: scheduler, longPrefillTokenThreshold: longPrefillTokenThreshold,
         watermark: watermark, maxQueuedRequests: maxQueuedRequests, exact: exact, checks: checks,
-        pricer: pricer)
+        hostMemory: hostMemory(blocks: hostBlocks, blockNs: hostBlockNs), pricer: pricer)
     }
   }
 
@@ -101,7 +108,7 @@ struct EngineLawTests {
     "Jumping over decode steps and walking them give the same requests, to the nanosecond",
     arguments: schedulers)
   func jumpsEqualSteps(scheduler: EngineOptions.Scheduler) {
-    var (preemptions, jumps, rejections) = (0, 0, 0)
+    var (preemptions, swaps, jumps, rejections) = (0, 0, 0, 0)
     for number in 0..<(600 * testDepth) {
       let world = World(number, scheduler)
       let jumped = world.play(exact: false)
@@ -110,12 +117,14 @@ struct EngineLawTests {
       #expect(jumped.summary == walked.summary, "world \(number)")
       #expect(walked.runs.allSatisfy { $0.steps == 1 })
       preemptions += jumped.summary.preemptions
+      swaps += jumped.summary.swaps
       rejections += jumped.summary.rejectedRequests
       jumps += walked.runs.count - jumped.runs.count
     }
-    // The worlds are worth their name: all three happen, but for a batch that has its room.
+    // The worlds are worth their name: all of it happens, but for a batch that has its room.
     #expect(scheduler == .staticBatching ? preemptions == 0 : preemptions > 100)
     #expect(jumps > 1000 && rejections > 10)
+    #expect(!scheduler.swaps || swaps > 100 && preemptions - swaps > 100)
   }
 
   @Test("Sums agree with a recount after every event", arguments: schedulers)
@@ -209,6 +218,7 @@ struct EngineLawTests {
         client: Workload.Client(
           prepareNs: world.workload.client.prepareNs * 7,
           sendNs: world.workload.client.sendNs * 7))
+      world.hostBlockNs *= 7
       world.pricer.perStepNs *= 7
       world.pricer.perPromptTokenNs *= 7
       world.pricer.perDecodeNs *= 7

@@ -53,7 +53,7 @@ struct Played {
     enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
     replicas: Int = 1, routing: RoutingPolicy = .roundRobin,
     longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil,
-    exact: Bool = false, checks: Bool = false,
+    exact: Bool = false, checks: Bool = false, hostMemory: HostMemory = .none,
     pricer: SyntheticPricer
   ) {
     let member = Cluster.Member(
@@ -63,8 +63,8 @@ struct Played {
           blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
           kvCacheMemory: .bytes(0), longPrefillTokenThreshold: longPrefillTokenThreshold,
           watermark: watermark, maxQueuedRequests: maxQueuedRequests),
-        poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
-        checksInvariants: checks),
+        poolBlocks: poolBlocks, hostMemory: hostMemory, maxPositions: maxPositions,
+        usesExactSteps: exact, checksInvariants: checks),
       pricer: pricer)
     self.init(
       workload, seed: seed,
@@ -99,4 +99,12 @@ func replay(
   Workload(
     arrivals: .replay(trace(rows, urgencies: urgencies), timeScale: 1), promptTokens: .fromTrace,
     outputTokens: .fromTrace, requests: rows.count, client: client)
+}
+
+/// So many blocks of the host's memory, each of which takes as long to copy.
+func hostMemory(blocks: Int, blockNs: Int, latencyNs: Int64 = 0) -> HostMemory {
+  guard blocks > 0 else { return .none }
+  return HostMemory(
+    SwapSpace(bytes: blocks * blockNs, bytesPerSecond: 1_000_000_000, latencyNs: latencyNs),
+    blockBytes: blockNs)
 }

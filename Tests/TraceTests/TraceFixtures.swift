@@ -80,11 +80,11 @@ func sampleRun(format: String = "fp16", scenario: Int64 = 1) -> RunDescription {
 let finishedRequest = RequestRecord(
   id: 0, arrivalNs: 10, scheduledNs: 20, firstTokenNs: 30, finishNs: 50, promptTokens: 7,
   cachedTokens: 4, outputTokens: 3, preemptions: 1, outcome: .finished, requestClass: 1,
-  priority: -5)
+  priority: -5, replica: 2)
 
 let rejectedRequest = RequestRecord(
   id: 1, arrivalNs: 15, scheduledNs: -1, firstTokenNs: -1, finishNs: 15, promptTokens: 9_000,
-  cachedTokens: 0, outputTokens: 0, preemptions: 0, outcome: .rejected)
+  cachedTokens: 0, outputTokens: 0, preemptions: 0, outcome: .rejected, replica: -1)
 
 let sampleStep = StepRecord(
   startNs: 20, endNs: 30, steps: 1, decodeSequences: 2, contextTokens: 100,
@@ -92,7 +92,7 @@ let sampleStep = StepRecord(
   usedBlocks: 9,
   cost: .init(
     linearNs: 1, appendNs: 2, decodeAttentionNs: 3, prefillAttentionNs: 4, elementwiseNs: 5,
-    collectiveNs: 7, hostNs: 8, extrapolatedNs: 6, derivedNs: 9))
+    collectiveNs: 7, hostNs: 8, swapNs: 10, extrapolatedNs: 6, derivedNs: 9), replica: 3)
 
 /// Records that look like a simulation's, the same for the same seed.
 func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
@@ -114,7 +114,7 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           promptTokens: random(8_192), cachedTokens: random(512),
           outputTokens: isRejected ? 0 : 1 + random(4), preemptions: random(3),
           outcome: isRejected ? .rejected : .finished, requestClass: random(2),
-          priority: random(9) - 4))
+          priority: random(9) - 4, replica: random(5) - 1))
     }
     return .step(
       StepRecord(
@@ -126,7 +126,9 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           linearNs: random(1 << 24), appendNs: random(1 << 20),
           decodeAttentionNs: random(1 << 24), prefillAttentionNs: random(1 << 24),
           elementwiseNs: random(1 << 16), collectiveNs: random(1 << 16),
-          hostNs: random(1 << 16), extrapolatedNs: random(1 << 20), derivedNs: random(1 << 20))))
+          hostNs: random(1 << 16), swapNs: random(1 << 16), extrapolatedNs: random(1 << 20),
+          derivedNs: random(1 << 20)),
+        replica: random(4)))
   }
 }
 

@@ -18,7 +18,8 @@ enum SchemaKeys {
     "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
     "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size",
     "gpu_memory_utilization", "kv_cache_memory_bytes", "host_overhead",
-    "long_prefill_token_threshold", "watermark", "max_queued_requests",
+    "long_prefill_token_threshold", "watermark", "max_queued_requests", "preemption_mode",
+    "swap_space", "host_link",
   ]
   static let hostOverhead = ["per_step", "per_sequence"]
   static let workload = [

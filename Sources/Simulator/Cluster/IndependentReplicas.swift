@@ -66,7 +66,9 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
       metrics += lane.metrics
     }
     return metrics.summary(
-      replicas: lanes.map(\.server.summary), reachedHorizon: reachedHorizon)
+      replicas: lanes.map(\.server.summary),
+      slots: lanes.reduce(into: SlotUse()) { $0 += $1.server.slots },
+      reachedHorizon: reachedHorizon)
   }
 
   // MARK: A window

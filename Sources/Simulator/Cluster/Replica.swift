@@ -8,11 +8,15 @@ import DequeModule
 struct Replica: Sendable {
   let options: EngineOptions
   var pool: BlockPool
+  /// The host's memory for blocks of preempted requests.
+  var hostPool: BlockPool
   /// What prompts have in common; nil where nothing is known of it or the cache is off.
   private(set) var prefixes: SharedPrefixes?
   private(set) var waiting: WaitingQueue
   /// Tokens that waiting requests have to compute, all together.
   private(set) var waitingTokens = 0
+  /// Slots whose blocks are in the host's memory, the one that comes back next first.
+  private(set) var swapped = Deque<Int>()
   private(set) var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
   private(set) var prefilling = Deque<Int>()
@@ -24,6 +28,10 @@ struct Replica: Sendable {
   private(set) var chunkSlots: [Int] = []
   /// Requests preempted while the next step was planned.
   private(set) var preemptedNow = 0
+  /// What has to be copied before the next step.
+  private(set) var copies = BlockCopies()
+  /// Slots that join the decodes with the next step, computed before.
+  private(set) var resumedSlots: [Int] = []
 
   private(set) var sequences: [Sequence] = []
   private var vacantSlots: [Int] = []
@@ -39,10 +47,16 @@ struct Replica: Sendable {
   /// When the latest decode step ended.
   private var latestDecodeNs: Int64 = 0
 
-  /// - Parameter prompts: what the workload's prompts have in common, if that is known.
-  init(options: EngineOptions, poolBlocks: Int, prompts: KnownPrompts? = nil) {
+  /// - Parameters:
+  ///   - hostBlocks: blocks of the host's memory; without any, requests are never swapped.
+  ///   - prompts: what the workload's prompts have in common, if that is known.
+  init(
+    options: EngineOptions, poolBlocks: Int, hostBlocks: Int = 0, prompts: KnownPrompts? = nil
+  ) {
+    precondition(hostBlocks == 0 || options.scheduler.swaps)
     self.options = options
     pool = BlockPool(capacity: poolBlocks, blockSize: options.blockSize)
+    hostPool = BlockPool(capacity: hostBlocks, blockSize: options.blockSize)
     if options.enablePrefixCaching {
       prefixes = prompts.map { SharedPrefixes($0, blockSize: options.blockSize) }
     }
@@ -51,7 +65,10 @@ struct Replica: Sendable {
   }
 
   /// Whether nothing runs and nothing waits.
-  var isDrained: Bool { runningCount == 0 && waiting.isEmpty }
+  var isDrained: Bool { runningCount == 0 && pendingCount == 0 }
+
+  /// Requests that wait, new or preempted.
+  var pendingCount: Int { waiting.count + swapped.count }
 
   /// Whether one more sequence can run.
   var hasSeat: Bool { runningCount < options.maxNumSeqs }
@@ -61,7 +78,7 @@ struct Replica: Sendable {
   var isQueueFull: Bool {
     guard let limit = options.maxQueuedRequests else { return false }
     let isOpen = options.scheduler.refillsSeats || runningCount == 0
-    let leftNobody = waiting.count == unplannedArrivals
+    let leftNobody = pendingCount == unplannedArrivals
     return waiting.count >= limit + (isOpen && leftNobody ? options.maxNumSeqs - runningCount : 0)
   }
 
@@ -93,11 +110,13 @@ struct Replica: Sendable {
   }
 
   /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
-  /// holds. At least one token of it is computed: the next one comes of it.
+  /// holds. At least one token of it is computed: the next one comes of it. A swapped request has
+  /// use for those that it had computed.
   func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
     let sequence = sequences[slot]
     guard let prefixes, sequence.shareableUnits > 0 else { return (0, 0) }
-    let limit = min(sequence.shareableUnits, (sequence.prefillTarget - 1) / prefixes.unitTokens)
+    let useful = sequence.state == .swapped ? sequence.prefilled : sequence.prefillTarget - 1
+    let limit = min(sequence.shareableUnits, useful / prefixes.unitTokens)
     return prefixes.found(ofPrompt: sequence.promptRow, limit: limit, in: pool)
   }
 
@@ -113,11 +132,12 @@ struct Replica: Sendable {
 
   /// Blocks that have to be free for a waiting request to be admitted: those of its whole prompt,
   /// less what others hold of it, and beside others the watermark.
-  func blocksToAdmit(_ slot: Int) -> Int { blocksToAdmit(slot, found: foundUnits(of: slot)) }
+  func blocksToAdmit(_ slot: Int) -> Int {
+    blocksNeeded(forTokens: sequences[slot].prefillTarget, found: foundUnits(of: slot))
+  }
 
-  private func blocksToAdmit(_ slot: Int, found: (units: Int, idle: Int)) -> Int {
-    pool.blocks(forTokens: sequences[slot].prefillTarget)
-      - (found.units - found.idle) * unitBlocks
+  private func blocksNeeded(forTokens tokens: Int, found: (units: Int, idle: Int)) -> Int {
+    pool.blocks(forTokens: tokens) - (found.units - found.idle) * unitBlocks
       + (runningCount > 0 ? options.watermarkBlocks(of: pool.capacity) : 0)
   }
 
@@ -126,10 +146,26 @@ struct Replica: Sendable {
   /// It begins behind the units that are in the cache; a preempted one that finds all of its own
   /// also behind the tokens whose blocks nobody has taken meanwhile.
   mutating func admitFirst(now: Int64) -> Bool {
-    guard let slot = waiting.first else { return false }
+    guard let slot = waiting.first,
+      let found = takeBlocks(forTokens: sequences[slot].prefillTarget, of: slot)
+    else { return false }
+    waiting.removeFirst()
+    waitingTokens -= sequences[slot].prefillTarget
+    sequences[slot].prefilled = found
+    if sequences[slot].scheduledNs < 0 {
+      sequences[slot].scheduledNs = now
+      sequences[slot].foundTokens = sequences[slot].heldUnits * unitTokens
+    }
+    beginPrompt(slot)
+    return true
+  }
+
+  /// Takes the blocks of so many tokens for a request that owns none, and holds the units of its
+  /// prompt that are in the cache; for how many tokens these and blocks of its own that nobody has
+  /// taken meanwhile stand. Nil where there is no room.
+  private mutating func takeBlocks(forTokens target: Int, of slot: Int) -> Int? {
     let found = foundUnits(of: slot)
-    guard blocksToAdmit(slot, found: found) <= pool.free else { return false }
-    let target = sequences[slot].prefillTarget
+    guard blocksNeeded(forTokens: target, found: found) <= pool.free else { return nil }
     let units = found.units
     let ownBlocks = pool.blocks(forTokens: target) - units * unitBlocks
     if units > 0 {
@@ -144,33 +180,74 @@ struct Replica: Sendable {
         for: .sequence(slot), limit: units == sequences[slot].shareableUnits ? limit : 0)
       sequences[slot].retiredBlocks = 0
     }
-    sequences[slot].prefilled = units * unitTokens + reclaimed * pool.blockSize
     let isAllocated = pool.allocate(ownBlocks - reclaimed)
     precondition(isAllocated)
-    waiting.removeFirst()
-    waitingTokens -= target
-    sequences[slot].state = .prefilling
-    if sequences[slot].scheduledNs < 0 {
-      sequences[slot].scheduledNs = now
-      sequences[slot].foundTokens = units * unitTokens
+    return units * unitTokens + reclaimed * pool.blockSize
+  }
+
+  /// Brings the first swapped request back into the batch if blocks are free for it; how many
+  /// tokens of the step it takes, `limit` at most. Nil if there is none or no room.
+  mutating func swapInFirst(limit: Int) -> Int? {
+    guard let slot = swapped.first else { return nil }
+    let hostBlocks = hostPool.blocks(forTokens: sequences[slot].prefilled)
+    guard admitComputed(slot) else { return nil }
+    swapped.removeFirst()
+    hostPool.release(hostBlocks)
+    // What it found in the pool again is not copied.
+    copies.blocksIn += hostBlocks - sequences[slot].heldUnits * unitBlocks
+    if sequences[slot].state == .decoding { return 1 }
+    return batchChunk(of: slot, limit: limit)
+  }
+
+  /// Admits a request whose tokens were computed before and are kept elsewhere, as far as it had
+  /// come: in the decodes of the next step, or in its prompt. False where there is no room.
+  private mutating func admitComputed(_ slot: Int) -> Bool {
+    let isComputed = sequences[slot].isComputed
+    // With the step in which it comes back it writes a token.
+    let tokens = sequences[slot].prefillTarget + (isComputed ? 1 : 0)
+    guard takeBlocks(forTokens: tokens, of: slot) != nil else { return false }
+    guard isComputed else {
+      beginPrompt(slot)
+      return true
     }
+    enter(slot)
+    shareUnits(of: slot, computed: sequences[slot].prefilled)
+    joinDecodes(slot)
+    resumedSlots.append(slot)
+    countDecodes()
+    return true
+  }
+
+  private mutating func beginPrompt(_ slot: Int) {
+    enter(slot)
+    sequences[slot].state = .prefilling
+    prefilling.append(slot)
+  }
+
+  /// A sequence that owns blocks now is the youngest of those that run.
+  private mutating func enter(_ slot: Int) {
     sequences[slot].older = youngest
     sequences[slot].younger = -1
     if youngest >= 0 { sequences[youngest].younger = slot }
     youngest = slot
-    prefilling.append(slot)
     runningCount += 1
-    return true
   }
 
-  /// Takes the blocks of a running sequence that is not in the batch and puts it back into the
-  /// queue, to be computed again: its prompt and what it has produced, as far as its blocks are
-  /// lost.
+  /// Takes the blocks of a running sequence that is not in the batch. What is in them goes to the
+  /// host's memory if that has room; otherwise the sequence goes back into the queue, to be computed
+  /// again: its prompt and what it has produced, as far as its blocks are lost.
   mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
     let cached = sequences[slot].cachedTokens(step: decodes.step)
     if sequences[slot].state == .decoding, sequences[slot].joinedStep < decodes.step {
       sequences[slot].lastTokenNs = latestDecodeNs
+    }
+    sequences[slot].preemptions += 1
+    preemptedNow += 1
+    let isSwapped = cached > 0 && hostPool.allocate(pool.blocks(forTokens: cached))
+    if isSwapped {
+      swapOut(slot, cached: cached, emitted: emitted)
+      return
     }
     // Only whole blocks are found again.
     let ownBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
@@ -178,12 +255,25 @@ struct Replica: Sendable {
     sequences[slot].state = .waiting
     sequences[slot].retiredBlocks = options.enablePrefixCaching ? ownBlocks : 0
     sequences[slot].emitted = emitted
-    sequences[slot].preemptions += 1
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
     sequences[slot].prefilled = 0
     waitingTokens += sequences[slot].prefillTarget
     waiting.putBack(slot, of: sequences[slot], at: end)
-    preemptedNow += 1
+  }
+
+  /// All that it has in the cache is copied, shared units too: nobody else may keep them until it
+  /// comes back.
+  private mutating func swapOut(_ slot: Int, cached: Int, emitted: Int) {
+    let isDecoding = sequences[slot].state == .decoding
+    withdraw(slot, keepsContent: false)
+    if isDecoding { sequences[slot].prefillTarget = cached }
+    sequences[slot].state = .swapped
+    sequences[slot].emitted = emitted
+    sequences[slot].prefilled = cached
+    // The youngest is preempted first and comes back last.
+    swapped.prepend(slot)
+    copies.requestsOut += 1
+    copies.blocksOut += pool.blocks(forTokens: cached)
   }
 
   /// Blocks that a running sequence shares with nobody.
@@ -227,6 +317,8 @@ struct Replica: Sendable {
     batch.longestContext = 0
     preemptedNow = 0
     unplannedArrivals = 0
+    copies = BlockCopies()
+    resumedSlots.removeAll(keepingCapacity: true)
   }
 
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
@@ -235,6 +327,10 @@ struct Replica: Sendable {
     while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
     let isAllocated = pool.allocate(decodes.nextBlocks)
     precondition(isAllocated)
+    countDecodes()
+  }
+
+  private mutating func countDecodes() {
     batch.decodeSequences = decodes.count
     batch.contextTokens = decodes.contextTokens + decodes.count
     batch.longestContext = longestContext() + 1
@@ -346,14 +442,20 @@ struct Replica: Sendable {
     sequences[slot].emitted += 1
     sequences[slot].lastTokenNs = now
     if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }
-    let stepsLeft = sequences[slot].outputTokens - sequences[slot].emitted
-    guard stepsLeft > 0 else {
+    guard sequences[slot].outputTokens > sequences[slot].emitted else {
       let finished = sequences[slot]
       remove(slot)
       return finished
     }
     let index = prefilling.firstIndex(of: slot)!
     prefilling.remove(at: index)
+    joinDecodes(slot)
+    return nil
+  }
+
+  /// A sequence whose tokens are computed gets another one with each decode step from now on.
+  private mutating func joinDecodes(_ slot: Int) {
+    let stepsLeft = sequences[slot].outputTokens - sequences[slot].emitted
     sequences[slot].state = .decoding
     sequences[slot].joinedStep = decodes.step
     sequences[slot].finishStep = decodes.step + Int64(stepsLeft)
@@ -369,7 +471,6 @@ struct Replica: Sendable {
     decodes.join(
       cached: sequences[slot].prefillTarget, outputTokens: sequences[slot].outputTokens,
       toCome: stepsLeft)
-    return nil
   }
 
   private mutating func remove(_ slot: Int) {

@@ -10,6 +10,8 @@ struct Sequence: Sendable {
     case prefilling
     /// It gets a token a step.
     case decoding
+    /// What it has in the cache is in the host's memory; it owns no block of the pool.
+    case swapped
   }
 
   var state: State = .vacant
@@ -33,7 +35,7 @@ struct Sequence: Sendable {
   var preemptions = 0
   /// Tokens to compute before it decodes: the prompt, and after a preemption what it had produced.
   var prefillTarget = 0
-  /// Of these, tokens in the cache.
+  /// Of these, tokens in the cache, or in the host's memory.
   var prefilled = 0
   /// While it waits to be computed again, whole blocks of its own that it had filled.
   var retiredBlocks = 0
@@ -59,6 +61,10 @@ struct Sequence: Sendable {
   func cachedTokens(step: Int64) -> Int {
     state == .decoding ? prefillTarget + Int(step - joinedStep) : prefilled
   }
+
+  /// Whether all is computed but the next token: while it is swapped, that it decodes again when it
+  /// comes back.
+  var isComputed: Bool { prefilled == prefillTarget }
 
   /// Tokens whose blocks it owns: a prompt's are taken on admission.
   func ownedTokens(step: Int64) -> Int {

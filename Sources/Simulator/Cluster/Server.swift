@@ -9,14 +9,30 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// A run of steps under way.
   private struct Run {
     var startNs: Int64 = 0
-    var endNs: Int64 = 0
-    var steps = 1
+    private(set) var endNs: Int64 = 0
+    private(set) var steps = 1
     var waitingRequests = 0
-    /// What decode steps take; nil for a step with prompts, which takes `cost`.
+    /// What decode steps take; nil for a step with prompts, which takes `stepCost`.
     var span: DecodeSpan?
-    var cost = StepCost()
+    var stepCost = StepCost()
+    /// What copies to and from the host's memory take before the step: only a run of one has any.
+    var swapNs: Int64 = 0
     /// Whether it ends with the step under way when a request comes.
     var isCutByArrivals = false
+
+    /// Where its time goes.
+    var cost: StepCost {
+      var cost = span?.cost(ofFirst: steps) ?? stepCost
+      if swapNs > 0 { cost.addSwap(swapNs) }
+      return cost
+    }
+    var firstStepNs: Int64 { (span?.first.totalNs ?? stepCost.totalNs) + swapNs }
+
+    /// It has so many steps.
+    mutating func end(afterSteps count: Int) {
+      steps = count
+      endNs = startNs + cost.totalNs
+    }
   }
 
   /// What came of planning a run.
@@ -35,6 +51,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   private var stalled: [RunMetrics.Stall] = []
   private(set) var replica: Replica
   private(set) var summary = ReplicaSummary()
+  private(set) var slots = SlotUse()
   /// Requests that left with the run that was completed last.
   private(set) var departures: [RequestRecord] = []
 
@@ -47,7 +64,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     self.pricer = pricer
     self.scheduler = scheduler
     replica = Replica(
-      options: configuration.options, poolBlocks: configuration.poolBlocks, prompts: prompts)
+      options: configuration.options, poolBlocks: configuration.poolBlocks,
+      hostBlocks: configuration.hostMemory.blocks, prompts: prompts)
   }
 
   /// Whether requests are there and no run is under way.
@@ -74,15 +92,15 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     guard let run, run.isCutByArrivals, let span = run.span else { return nil }
     let steps = span.steps(lasting: now - run.startNs, limit: run.steps)
     guard steps < run.steps else { return nil }
-    let endNs = run.startNs + span.cost(ofFirst: steps).totalNs
-    self.run!.steps = steps
-    self.run!.endNs = endNs
-    return endNs
+    self.run!.end(afterSteps: steps)
+    return self.run!.endNs
   }
 
   /// The demand at `now`, in the course of a run as if it were walked.
   func kvDemand(now: Int64) -> KVDemand {
-    var blocks = replica.pool.used + replica.pool.blocks(forTokens: replica.waitingTokens)
+    var blocks =
+      replica.pool.used + replica.pool.blocks(forTokens: replica.waitingTokens)
+      + replica.hostPool.used
     if let run, let span = run.span, run.steps > 1 {
       let begun = span.steps(lasting: now - run.startNs, limit: run.steps)
       blocks += replica.decodes.blocks(steps: begun) - replica.decodes.nextBlocks
@@ -99,22 +117,24 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     let batch = replica.batch
     precondition(
       batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
-    var run = Run(startNs: now, waitingRequests: replica.waiting.count)
+    let swapNs = configuration.hostMemory.ns(of: replica.copies)
+    var run = Run(startNs: now, waitingRequests: replica.pendingCount, swapNs: swapNs)
     if batch.chunks.isEmpty {
       let span = pricer.decodeSpan(of: batch)
-      run.steps = steps(of: span)
-      while span.estimatedNs(ofFirst: run.steps) >= Double(simulationHorizonNs - now) {
-        guard run.steps > 1 else { return .beyondHorizon }
-        run.steps /= 2
+      var steps = steps(of: span)
+      while span.estimatedNs(ofFirst: steps) >= Double(simulationHorizonNs - now) {
+        guard steps > 1 else { return .beyondHorizon }
+        steps /= 2
       }
-      run.isCutByArrivals = run.steps > 1 && scheduler.outlook(replica) == .whoComes
+      run.isCutByArrivals = steps > 1 && scheduler.outlook(replica) == .whoComes
       run.span = span
-      run.endNs = now + span.cost(ofFirst: run.steps).totalNs
+      run.end(afterSteps: steps)
     } else {
-      run.cost = pricer.cost(of: batch)
-      run.endNs = now + run.cost.totalNs
+      run.stepCost = pricer.cost(of: batch)
+      run.end(afterSteps: 1)
     }
-    metrics.started(running: replica.runningCount, preempted: replica.preemptedNow)
+    metrics.started(
+      running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
     self.run = run
     return .until(run.endNs)
   }
@@ -122,7 +142,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// For how many steps nothing can change the batch unless a request comes: no sequence ends,
   /// blocks last, the price stays on its line, and no request waits that the scheduler looks at.
   private mutating func steps(of span: DecodeSpan) -> Int {
-    guard !configuration.usesExactSteps, replica.preemptedNow == 0,
+    guard !configuration.usesExactSteps, replica.preemptedNow == 0, replica.resumedSlots.isEmpty,
       scheduler.outlook(replica) != .whoWaits,
       let finishStep = replica.nextFinishStep()
     else { return 1 }
@@ -139,18 +159,26 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     self.run = nil
     departures.removeAll(keepingCapacity: true)
     let batch = replica.batch
-    let cost = run.span?.cost(ofFirst: run.steps) ?? run.cost
+    let cost = run.cost
     if batch.decodeSequences > 0 {
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       replica.completeDecodes(steps: run.steps, now: now)
     }
+    for slot in replica.resumedSlots {
+      metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: now)
+    }
+    let growthNs = run.span?.growthNs ?? 0
     metrics.stepped(
-      startNs: run.startNs, cost: cost, steps: run.steps,
-      firstStepNs: run.span?.first.totalNs ?? cost.totalNs, growthNs: run.span?.growthNs ?? 0,
-      batch: batch, decoding: replica.decodes.count, stalled: &stalled)
+      startNs: run.startNs, cost: cost, steps: run.steps, firstStepNs: run.firstStepNs,
+      growthNs: growthNs, batch: batch, resumed: replica.resumedSlots.count,
+      decoding: replica.decodes.count, stalled: &stalled)
+    slots.add(
+      replica.slots(beside: batch), decodes: replica.decodes, steps: run.steps,
+      firstStepNs: run.firstStepNs, growthNs: growthNs)
     summary.steps += run.steps
     summary.busyNs += cost.totalNs
     summary.peakUsedBlocks = replica.pool.peakUsed
+    summary.peakHostBlocks = replica.hostPool.peakUsed
     records.record(
       StepRecord(
         startNs: run.startNs, endNs: now, steps: Int64(run.steps),

@@ -10,6 +10,7 @@ extension Replica {
     var outputsToCome = 0
     var longest = 0
     var waitingTokens = 0
+    var hostBlocks = 0
     var phases = Array(repeating: 0, count: decodes.phases.count)
     var counts: [Sequence.State: Int] = [:]
     for sequence in sequences {
@@ -22,6 +23,9 @@ extension Replica {
         }
       }
       if sequence.state == .waiting { waitingTokens += sequence.prefillTarget }
+      if sequence.state == .swapped {
+        hostBlocks += hostPool.blocks(forTokens: sequence.prefilled)
+      }
       guard sequence.state == .decoding else { continue }
       let cached = sequence.cachedTokens(step: step)
       contextTokens += cached
@@ -38,11 +42,13 @@ extension Replica {
       precondition(held == prefixes.heldUnits(), "each shared unit is held by who owns it")
       precondition(held.keys.allSatisfy { pool.blocks(of: .prefix($0)) == 0 }, "and is not free")
       owned += held.count * prefixes.unitBlocks
+      precondition(prefixes.repeatedUnits == held.values.reduce(0) { $0 + $1 - 1 })
     }
     // Between a plan and its end the blocks of the planned steps are owned ahead of their tokens.
     precondition(owned <= pool.used && pool.free >= 0 && pool.used <= pool.capacity)
     precondition(pool.queuedBlocks == pool.free, "each free block stands in the queue once")
     if runningCount == 0 { precondition(pool.used == 0, "an empty replica owns no block") }
+    precondition(hostPool.used == hostBlocks, "the host keeps the blocks of swapped requests alone")
     precondition(decodes.contextTokens == contextTokens && decodes.phases == phases)
     var copy = self
     precondition(copy.longestContext() == longest)
@@ -51,11 +57,13 @@ extension Replica {
     precondition(prefilling.count == counts[.prefilling, default: 0])
     precondition(waiting.count == counts[.waiting, default: 0])
     precondition(self.waitingTokens == waitingTokens)
+    precondition(swapped.count == counts[.swapped, default: 0])
     precondition(runningCount == decodes.count + prefilling.count)
     precondition(runningCount <= options.maxNumSeqs, "max_num_seqs holds")
     let batched = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
+    precondition(swapped.allSatisfy { sequences[$0].state == .swapped })
   }
 }

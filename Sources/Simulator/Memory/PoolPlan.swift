@@ -13,12 +13,29 @@ public struct PoolPlan: Hashable, Sendable {
   public let activationBytes: Int
   /// What the KV pool has.
   public let poolBytes: Int
-  /// One token in all layers, K and V with metadata.
-  public let kvBytesPerToken: Int
-  /// Tokens per block.
-  public let blockSize: Int
+  /// A block's page in one layer: as many tokens.
+  public let page: PageLayout
+  /// The layers, each with a page of every block.
+  public let layers: Int
   /// Whole blocks in the pool.
   public let blocks: Int
+  /// The host's memory for preempted requests, in blocks of the same size.
+  public let hostMemory: HostMemory
+
+  /// Tokens per block.
+  public var blockSize: Int { page.blockSize }
+  /// One token in all layers, K and V with metadata.
+  public var kvBytesPerToken: Int { layers * page.bytesPerToken }
+  /// A block: its pages of all layers.
+  public var blockBytes: Int { layers * page.pageBytes }
+  /// The codes of a page, of all its KV heads.
+  public var pageCodeBytes: Int { page.kvHeads * page.metadataOffset }
+  /// Scales and zeros of a page.
+  public var pageMetadataBytes: Int { page.pageBytes - pageCodeBytes }
+  /// What the engine leaves of the device's memory.
+  public var unusedBytes: Int {
+    deviceBytes - weightBytes - activationBytes - poolBytes
+  }
 
   /// Tokens that the pool holds.
   public var tokens: Int { blocks * blockSize }
@@ -46,8 +63,10 @@ public struct PoolPlan: Hashable, Sendable {
       4 * (options.maxNumBatchedTokens * widest + options.maxNumSeqs * model.vocabSize)
     deviceBytes = device.memoryBytes
     weightBytes = model.weightBytes
-    kvBytesPerToken = model.kvBytesPerToken(format)
-    blockSize = options.blockSize
+    page = PageLayout(
+      format: format, blockSize: options.blockSize, kvHeads: model.heads.kvHeads,
+      headDim: model.heads.headDim)
+    layers = model.layers
     switch options.kvCacheMemory {
     case .bytes(let bytes):
       poolBytes = bytes
@@ -56,7 +75,9 @@ public struct PoolPlan: Hashable, Sendable {
       usableBytes = Int(Double(device.memoryBytes) * share)
       poolBytes = max(0, usableBytes - model.weightBytes - activationBytes)
     }
-    blocks = poolBytes / (blockSize * kvBytesPerToken)
+    let blockBytes = layers * page.pageBytes
+    blocks = poolBytes / blockBytes
+    hostMemory = HostMemory(options.swapSpace, blockBytes: blockBytes)
   }
 
   /// By how many bytes weights, activations and pool exceed what the device has or the engine may

@@ -17,6 +17,8 @@ struct SharedPrefixes: Sendable {
   private let systemUnits: [Range<Int>]
   /// How many running sequences hold each unit.
   private var holders: [Int32]
+  /// Units that sequences hold, each as often as it is held beyond once.
+  private(set) var repeatedUnits = 0
 
   init(_ prompts: KnownPrompts, blockSize: Int) {
     let unitTokens = SharedPrefixes.leastCommonMultiple(
@@ -75,6 +77,8 @@ struct SharedPrefixes: Sendable {
       if holders[unit] == 0 {
         let blocks = pool.reclaim(for: .prefix(unit), limit: unitBlocks)
         precondition(blocks == unitBlocks)
+      } else {
+        repeatedUnits += 1
       }
       holders[unit] += 1
     }
@@ -98,7 +102,11 @@ struct SharedPrefixes: Sendable {
       let unit = unit(index, ofPrompt: row)
       precondition(holders[unit] > 0, "a unit is let go of once by each that holds it")
       holders[unit] -= 1
-      if holders[unit] == 0 { pool.release(unitBlocks, of: .prefix(unit)) }
+      if holders[unit] == 0 {
+        pool.release(unitBlocks, of: .prefix(unit))
+      } else {
+        repeatedUnits -= 1
+      }
     }
   }
 

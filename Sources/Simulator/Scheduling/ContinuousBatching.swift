@@ -5,7 +5,8 @@
 /// `max_num_batched_tokens`, oldest first; then waiting requests are admitted in their order while
 /// budget, `max_num_seqs` and blocks last. Where decodes lack blocks the youngest running sequences
 /// are preempted (in another order than that of arrival: the last in it), and nobody is admitted in
-/// that step.
+/// that step. Those that were swapped to the host's memory come back before anybody else is
+/// admitted, as in vLLM V0.
 struct ContinuousBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
@@ -15,6 +16,10 @@ struct ContinuousBatching: Scheduler {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }
     guard replica.preemptedNow == 0 else { return }
+    while budget > 0, replica.hasSeat, let tokens = replica.swapInFirst(limit: budget) {
+      budget -= tokens
+    }
+    guard replica.swapped.isEmpty else { return }
     while budget > 0, replica.hasSeat, replica.admitFirst(now: now),
       let slot = replica.prefilling.last
     {
@@ -23,9 +28,10 @@ struct ContinuousBatching: Scheduler {
   }
 
   /// Decode steps free neither blocks nor seats. An arrival waits behind those that wait, unless
-  /// they wait in another order than that of arrival.
+  /// they wait in another order than that of arrival, and behind all who are to come back.
   func outlook(_ replica: Replica) -> Outlook {
     let waitsInLine = replica.waiting.order == .arrival && !replica.waiting.isEmpty
-    return waitsInLine || !replica.hasSeat ? .nobody : .whoComes
+    let looksAtNobody = waitsInLine || !replica.swapped.isEmpty || !replica.hasSeat
+    return looksAtNobody ? .nobody : .whoComes
   }
 }

@@ -73,6 +73,18 @@ struct InvariantTests {
     }
   }
 
+  @Test("A block of the host's memory that belongs to nobody is caught")
+  func hostLeak() async {
+    await #expect(processExitsWith: .failure) {
+      let options = EngineOptions(
+        maxNumSeqs: 2, maxNumBatchedTokens: 64, blockSize: 4,
+        enablePrefixCaching: true, kvCacheMemory: .bytes(0))
+      var replica = Replica(options: options, poolBlocks: 20, hostBlocks: 4)
+      _ = replica.hostPool.allocate(1)
+      replica.checkInvariants()
+    }
+  }
+
   @Test("A block given back while it is owned is caught")
   func earlyRelease() async {
     await #expect(processExitsWith: .failure) {

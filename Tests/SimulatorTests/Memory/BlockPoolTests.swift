@@ -107,12 +107,21 @@ struct BlockPoolTests {
       let left = plan.poolBytes - plan.tokens * plan.kvBytesPerToken
       #expect(left >= 0 && left < 16 * plan.kvBytesPerToken)
       #expect(plan.shortfallBytes == 0)
+      // The engine leaves half of the memory.
+      #expect(plan.unusedBytes == 8 << 30)
+      // A page of codes, scales and zeros in each layer.
+      let pageBytes = plan.pageCodeBytes + plan.pageMetadataBytes
+      #expect(plan.blockBytes == plan.layers * pageBytes)
+      #expect(plan.blockBytes == 16 * plan.kvBytesPerToken)
     }
     // 28 layers × 8 KV heads × 2 × 128 × 2 bytes, and 136 bytes instead of 512 per head.
     let plans = KVFormat.named.map {
       PoolPlan(model: model, device: device, format: $0, options: options)
     }
     #expect(plans.map(\.kvBytesPerToken) == [114_688, 30_464, 30_464])
+    // 16 tokens × 8 heads × 2 × 128 elements of 2 bytes or a half, and 4 bytes a vector.
+    #expect(plans.map(\.pageCodeBytes) == [65_536, 16_384, 16_384])
+    #expect(plans.map(\.pageMetadataBytes) == [0, 1024, 1024])
   }
 
   @Test("Activations are those of the widest layer, experts' rows and outputs included")

@@ -1,0 +1,84 @@
+import CostModel
+
+/// How many slots of the pool's owned blocks hold a token.
+struct SlotCount: Hashable, Sendable {
+  /// Owned blocks.
+  var blocks: Int
+  /// Their slots.
+  var owned: Int
+  /// Of these, slots without a token: taken ahead for the rest of a prompt, or behind the last
+  /// token of a sequence.
+  var empty: Int
+}
+
+extension Replica {
+  /// The slots as a step ends, after its decodes were completed and before its chunks are: blocks
+  /// that are shared count once. O(prompts under way).
+  func slots(beside batch: BatchShape) -> SlotCount {
+    var tokens = decodes.contextTokens
+    for slot in prefilling { tokens += sequences[slot].prefilled }
+    for chunk in batch.chunks { tokens += chunk.tokens }
+    if let prefixes { tokens -= prefixes.repeatedUnits * prefixes.unitTokens }
+    let owned = pool.used * pool.blockSize
+    return SlotCount(blocks: pool.used, owned: owned, empty: owned - tokens)
+  }
+}
+
+/// Internal fragmentation over a run: slots of owned blocks, and those among them without a token,
+/// weighted by the time for which they are so. A step counts as it ends, before finished sequences
+/// leave.
+///
+/// Sums are whole numbers of slots times nanoseconds in 128 bits, so that a jump over steps gives
+/// what walking them gives.
+struct SlotUse: Sendable {
+  private var ownedNs: Int128 = 0
+  private var emptyNs: Int128 = 0
+  /// The last step with the most owned blocks.
+  private var fullest = SlotCount(blocks: 0, owned: 0, empty: 0)
+
+  /// Adds a run of steps, each `growthNs` longer than the one before: several are of decodes alone,
+  /// in which every sequence gets a token. `end` is what the last one left.
+  ///
+  /// Tokens grow by a constant a step. Empty slots come back with the step's number modulo the
+  /// block size: a step fills one of each sequence, and brings those that begin a block as many
+  /// as a block has. O(block size).
+  mutating func add(
+    _ end: SlotCount, decodes: DecodeSet, steps: Int, firstStepNs: Int64, growthNs: Int64
+  ) {
+    // Never fewer blocks from one step of the run to the next.
+    if end.blocks >= fullest.blocks { fullest = end }
+    let (blockSize, first, growth) = (decodes.phases.count, Int128(firstStepNs), Int128(growthNs))
+    let emptyBefore = emptyNs
+    var empty = end.empty
+    for back in 0..<min(steps, blockSize) {
+      // The run's steps as many whole blocks before this one, and this one.
+      let last = steps - 1 - back
+      let count = Int128(last / blockSize + 1)
+      let growths = count * Int128(last) - Int128(blockSize) * (count * (count - 1) / 2)
+      emptyNs += Int128(empty) * (count * first + growth * growths)
+      empty += decodes.count - blockSize * decodes.blocks(ofStep: -back)
+    }
+    let n = Int128(steps)
+    let each = Int128(steps > 1 ? decodes.count : 0)
+    let tokens = Int128(end.owned - end.empty) - (n - 1) * each
+    let sum = n * (n - 1) / 2
+    let squares = (n - 1) * n * (2 * n - 1) / 6
+    ownedNs += first * tokens * n + (first * each + growth * tokens) * sum + growth * each * squares
+    ownedNs += emptyNs - emptyBefore
+  }
+
+  /// Adds those of another replica.
+  static func += (sum: inout SlotUse, other: SlotUse) {
+    sum.ownedNs += other.ownedNs
+    sum.emptyNs += other.emptyNs
+    if other.fullest.blocks > sum.fullest.blocks { sum.fullest = other.fullest }
+  }
+
+  /// The share of owned slots without a token, over the run; 0 if none was ever owned.
+  var emptyShare: Double { ownedNs == 0 ? 0 : Double(emptyNs) / Double(ownedNs) }
+
+  /// The same at the end of the last step with the most owned blocks.
+  var emptyShareWhenFullest: Double {
+    fullest.owned == 0 ? 0 : Double(fullest.empty) / Double(fullest.owned)
+  }
+}

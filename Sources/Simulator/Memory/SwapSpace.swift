@@ -1,0 +1,76 @@
+/// Memory of the host for the blocks of preempted requests, and the link that leads there. Of each
+/// device: several that share the layers of a replica copy their shares at the same time.
+public struct SwapSpace: Hashable, Sendable {
+  /// `swap_space`: bytes of host memory.
+  public let bytes: Int
+  /// `host_link.bandwidth`: bytes a second that are copied, in either direction.
+  public let bytesPerSecond: Int
+  /// `host_link.latency`: nanoseconds that a copy takes however little it moves.
+  public let latencyNs: Int64
+
+  /// A swap space, complete.
+  /// - Precondition: sizes are positive, the latency not negative.
+  public init(bytes: Int, bytesPerSecond: Int, latencyNs: Int64) {
+    precondition(bytes > 0 && bytesPerSecond > 0 && latencyNs >= 0)
+    self.bytes = bytes
+    self.bytesPerSecond = bytesPerSecond
+    self.latencyNs = latencyNs
+  }
+}
+
+/// The swap space of a run, in blocks of its format.
+public struct HostMemory: Hashable, Sendable {
+  /// Blocks that it holds; 0 where requests are never swapped.
+  public let blocks: Int
+  /// Bytes of a block, all layers.
+  public let blockBytes: Int
+  private let bytesPerSecond: Int
+  private let latencyNs: Int64
+
+  /// No memory for blocks.
+  public static let none = HostMemory(nil, blockBytes: 1)
+
+  /// As many whole blocks as the space holds; none without a space.
+  /// - Precondition: a block has bytes.
+  public init(_ space: SwapSpace?, blockBytes: Int) {
+    precondition(blockBytes > 0)
+    blocks = (space?.bytes ?? 0) / blockBytes
+    self.blockBytes = blockBytes
+    bytesPerSecond = space?.bytesPerSecond ?? 1
+    latencyNs = space?.latencyNs ?? 0
+  }
+
+  /// Nanoseconds that the copies of a step take: one in each direction in which blocks go, one
+  /// after the other. Their bytes over the bandwidth, rounded up; a hundred years at most, so that
+  /// clocks stay within 64 bits.
+  func ns(of copies: BlockCopies) -> Int64 {
+    guard copies.blocksOut + copies.blocksIn > 0 else { return 0 }
+    let horizon = UInt64(simulationHorizonNs)
+    var sum: UInt64 = 0
+    for blocks in [copies.blocksOut, copies.blocksIn] where blocks > 0 {
+      let product = UInt64(blocks * blockBytes).multipliedFullWidth(by: 1_000_000_000)
+      // A quotient that 64 bits could not hold is beyond the horizon.
+      guard product.high < UInt64(bytesPerSecond) else { return simulationHorizonNs }
+      let (ns, rest) = UInt64(bytesPerSecond).dividingFullWidth(product)
+      sum += min(ns, horizon) + (rest > 0 ? 1 : 0) + UInt64(latencyNs)
+    }
+    return Int64(min(sum, horizon))
+  }
+}
+
+/// What is copied between the pool and the host's memory before a step.
+struct BlockCopies: Hashable, Sendable {
+  /// Requests that went to the host's memory.
+  var requestsOut = 0
+  /// Blocks that went there.
+  var blocksOut = 0
+  /// Blocks that came back.
+  var blocksIn = 0
+
+  /// Adds up two steps' copies.
+  static func += (sum: inout BlockCopies, copies: BlockCopies) {
+    sum.requestsOut += copies.requestsOut
+    sum.blocksOut += copies.blocksOut
+    sum.blocksIn += copies.blocksIn
+  }
+}
