@@ -109,7 +109,7 @@ struct EngineLawTests {
     arguments: schedulers)
   func jumpsEqualSteps(scheduler: EngineOptions.Scheduler) {
     var (preemptions, swaps, jumps, rejections) = (0, 0, 0, 0)
-    for number in 0..<(600 * testDepth) {
+    for number in 0..<(200 * testDepth) {
       let world = World(number, scheduler)
       let jumped = world.play(exact: false)
       let walked = world.play(exact: true)
@@ -129,7 +129,7 @@ struct EngineLawTests {
 
   @Test("Sums agree with a recount after every event", arguments: schedulers)
   func invariants(scheduler: EngineOptions.Scheduler) {
-    for number in 0..<(150 * testDepth) {
+    for number in 0..<(60 * testDepth) {
       _ = World(number, scheduler).play(exact: number % 2 == 0, checks: true)
     }
   }
@@ -138,7 +138,7 @@ struct EngineLawTests {
     "Little's law is exact: the sum of sojourns is the integral of the number in system",
     arguments: schedulers)
   func littlesLaw(scheduler: EngineOptions.Scheduler) {
-    for number in 0..<(100 * testDepth) {
+    for number in 0..<(60 * testDepth) {
       let played = World(number, scheduler).play(exact: false)
       let sojourns = played.requests.reduce(Int64(0)) { $0 + $1.finishNs - $1.arrivalNs }
       var changes = played.requests.flatMap { [($0.arrivalNs, 1), ($0.finishNs, -1)] }
@@ -157,7 +157,7 @@ struct EngineLawTests {
     "Every request leaves once, its times in order, and tokens computed add up",
     arguments: schedulers)
   func conservation(scheduler: EngineOptions.Scheduler) {
-    for number in 0..<(200 * testDepth) {
+    for number in 0..<(60 * testDepth) {
       let world = World(number, scheduler)
       let played = world.play(exact: false)
       #expect(played.requests.map(\.id).sorted() == Array(0..<Int64(world.workload.requests)))
@@ -189,7 +189,7 @@ struct EngineLawTests {
     "Steps follow one another; time, tokens and sequences stay within their limits",
     arguments: schedulers)
   func stepsWithinLimits(scheduler: EngineOptions.Scheduler) {
-    for number in 0..<(200 * testDepth) {
+    for number in 0..<(60 * testDepth) {
       let world = World(number, scheduler)
       let played = world.play(exact: false)
       for (run, next) in zip(played.runs, played.runs.dropFirst()) {

@@ -35,6 +35,7 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
   func dealsOut(_ workload: Workload) -> Bool {
     if case .closedLoop = workload.arrivals { return false }
     let hasLimit = members.contains { $0.configuration.options.maxQueuedRequests != nil }
-    return !hasLimit && workload.client == .instant && (routing == .roundRobin || members.count == 1)
+    let goesByTurns = routing == .roundRobin || members.count == 1
+    return goesByTurns && !hasLimit && workload.client == .instant
   }
 }

@@ -249,11 +249,12 @@ struct Replica: Sendable {
       swapOut(slot, cached: cached, emitted: emitted)
       return
     }
-    // Only whole blocks are found again.
-    let ownBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
-    withdraw(slot, keepsContent: options.enablePrefixCaching)
+    // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
+    let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
+    let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
+    withdraw(slot, keepsContent: keepsContent)
     sequences[slot].state = .waiting
-    sequences[slot].retiredBlocks = options.enablePrefixCaching ? ownBlocks : 0
+    sequences[slot].retiredBlocks = keepsContent ? wholeBlocks : 0
     sequences[slot].emitted = emitted
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
     sequences[slot].prefilled = 0

@@ -188,7 +188,7 @@ struct NaiveReplicaTests {
     let isAlike =
       replica.pool.free == naive.free.count && replica.hostPool.free == naive.hostFree.count
       && replica.runningCount == naive.running.count
-      && ids(replica.waiting) == naive.waiting.map(\.id)
+      && ids(replica.waiting.slots) == naive.waiting.map(\.id)
       && ids(replica.swapped) == naive.swapped.map(\.id)
       && replica.decodes.contextTokens
         == naive.running.filter(\.decodes).reduce(0) { $0 + $1.tokens }
