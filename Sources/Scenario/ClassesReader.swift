@@ -1,7 +1,7 @@
 import Simulator
 
-/// What requests are like: the keys of `workload` itself, or its `classes`, for which those are what
-/// a class has that states none.
+/// What requests are like: the keys of `workload` itself, or its `classes`, for which those are
+/// what a class has that states none.
 struct ClassesReader {
   private typealias Defaults = (
     prompt: Workload.Lengths?, output: Workload.Lengths?, objectives: RequestClass.Objectives

@@ -31,7 +31,8 @@ struct WorkloadReader {
     return ClassesReader.mappings(classes).flatMap { self.workload(workload, classes: $0) }
   }
 
-  /// The requests of some classes, or where there is none of one that the workload describes itself.
+  /// The requests of some classes, or where there is none, of one that the workload describes
+  /// itself.
   private mutating func workload(
     _ workload: MappingCursor, classes: [MappingCursor]
   ) -> Workload? {

@@ -72,6 +72,35 @@ struct FormatComparisonTests {
     #expect(try reader.scenario(1)?.linkJSON == link)
   }
 
+  @Test("The trace keeps the classes, their figures, and of each request its class")
+  func classes() throws {
+    let scenario = try small.load(
+      more: """
+          classes:
+            - {name: chat, share: 3, priority: -1, objectives: {ttft: 1 s}}
+            - {name: batch, share: 1}
+
+        """)
+    let comparison = try compare(scenario, to: "classes.db")
+    let reader = try TraceReader(path: small.path("classes.db"))
+    #expect(
+      try reader.scenario(1)?.classes == scenario.workload.classes.map(ClassDescription.init))
+    for (run, outcome) in zip(try reader.runs(), comparison.outcomes) {
+      let summary = outcome.summary
+      var counts = ClassCounts()
+      try reader.replay(run: run.id, into: &counts)
+      #expect(counts.requests == summary.classes.map(\.requests))
+      #expect(counts.priorities == [-1, 0])
+      let metrics = Dictionary(
+        uniqueKeysWithValues: try reader.metrics(run: run.id).map { ($0.name, $0.value) })
+      #expect(metrics["batch.finished_requests"] == Double(summary.classes[1].finishedRequests))
+      #expect(metrics["chat.ttft_p95_ns"] == Double(summary.classes[0].ttft.p95Ns))
+      #expect(metrics["chat.goodput"] == summary.goodput?.requestsPerSecond)
+      #expect(metrics["good_share"] == summary.goodput?.share)
+      #expect(metrics["batch.goodput"] == nil)
+    }
+  }
+
   @Test("Shares of measured, extrapolated and derived time add up to the busy time")
   func shares() throws {
     for outcome in try compare(small.load(), to: "d.db").outcomes {
@@ -183,4 +212,17 @@ struct FormatComparisonTests {
         "0 B", "1023 B", "1.00 KiB", "1.50 KiB", "1.00 GiB", "5.00 TiB",
       ])
   }
+}
+
+/// Requests and priorities of each of two classes.
+private struct ClassCounts: Recorder {
+  var requests = [0, 0]
+  var priorities: [Int64] = [0, 0]
+
+  mutating func record(_ request: RequestRecord) throws(Never) {
+    requests[Int(request.requestClass)] += 1
+    priorities[Int(request.requestClass)] = request.priority
+  }
+
+  mutating func record(_ run: StepRecord) throws(Never) {}
 }

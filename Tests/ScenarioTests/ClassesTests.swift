@@ -35,7 +35,8 @@ import Testing
 
       """
 
-  private static func fixture(_ text: String) throws -> Fixture {
+  /// The files that such scenarios name, beside `text`.
+  static func fixture(_ text: String) throws -> Fixture {
     let fixture = try Fixture()
     try fixture.write("scenario.yaml", text)
     try fixture.write("clients.csv", "client,rate,cv\nx,2,1\ny,0.5,2\n")
@@ -75,7 +76,8 @@ import Testing
           .init(
             name: "chat", arrivals: .gamma(requestsPerSecond: 2, burstiness: 0.5), requestClass: 0),
           .init(
-            name: "batch/x", arrivals: .gamma(requestsPerSecond: 2, burstiness: 1), requestClass: 1),
+            name: "batch/x", arrivals: .gamma(requestsPerSecond: 2, burstiness: 1),
+            requestClass: 1),
           .init(
             name: "batch/y", arrivals: .gamma(requestsPerSecond: 0.5, burstiness: 0.25),
             requestClass: 1),

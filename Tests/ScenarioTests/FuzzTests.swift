@@ -10,9 +10,12 @@ import Testing
 
   @Test(
     "mutated scenarios parse or are refused at a place inside the file",
-    arguments: zip([Fixture.scenario, GoodWorkloadTests.everyKind], [1, 10] as [UInt64]))
+    arguments: zip(
+      [
+        Fixture.scenario, GoodWorkloadTests.everyKind, ClassesTests.shared, ClassesTests.apart,
+      ], [1, 10, 11, 12] as [UInt64]))
   func scenarios(good: String, seed: UInt64) throws {
-    let fixture = try Fixture()
+    let fixture = try ClassesTests.fixture(good)
     defer { fixture.remove() }
     try check(good, seed: seed) { bytes throws(ScenarioError) in
       _ = try ServingScenario.parse(

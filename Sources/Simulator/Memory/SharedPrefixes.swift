@@ -9,10 +9,8 @@
 struct SharedPrefixes: Sendable {
   /// Blocks of a unit.
   let unitBlocks: Int
-  /// Tokens of a unit.
-  let unitTokens: Int
-  /// The trace's prompts in units, if there are any.
-  private let traced: PromptBlocks?
+  /// The trace's prompts in units; none without a trace.
+  private let traced: PromptBlocks
   /// The units of each class's system prompt.
   private let systemUnits: [Range<Int>]
   /// How many running sequences hold each unit.
@@ -23,13 +21,13 @@ struct SharedPrefixes: Sendable {
   init(_ prompts: KnownPrompts, blockSize: Int) {
     let unitTokens = SharedPrefixes.leastCommonMultiple(
       prompts.blocks?.blockTokens ?? blockSize, blockSize)
-    traced = prompts.blocks?.grouped(blockTokens: unitTokens)
-    var names = Int(traced?.ids.max() ?? -1) + 1
+    let none = PromptBlocks(blockTokens: unitTokens, ids: [], starts: [0])
+    traced = prompts.blocks?.grouped(blockTokens: unitTokens) ?? none
+    var names = Int(traced.ids.max() ?? -1) + 1
     systemUnits = prompts.systemPromptTokens.map { tokens in
       defer { names += tokens / unitTokens }
       return names..<names + tokens / unitTokens
     }
-    self.unitTokens = unitTokens
     unitBlocks = unitTokens / blockSize
     holders = Array(repeating: 0, count: names)
   }
@@ -40,16 +38,19 @@ struct SharedPrefixes: Sendable {
     return a / divisor * b
   }
 
+  /// Tokens of a unit.
+  var unitTokens: Int { traced.blockTokens }
+
   /// The units of a prompt of so many tokens that it may share: all whole ones that are known.
   func shareableUnits(ofPrompt row: Int, tokens: Int) -> Int {
-    let tracedRows = traced?.count ?? 0
-    return row < tracedRows ? tokens / unitTokens : systemUnits[row - tracedRows].count
+    row < traced.count ? tokens / unitTokens : systemUnits[row - traced.count].count
   }
 
   /// The name of a prompt's unit.
   private func unit(_ index: Int, ofPrompt row: Int) -> Int {
-    if let traced, row < traced.count { return Int(traced.ids[traced.starts[row] + index]) }
-    return systemUnits[row - (traced?.count ?? 0)].lowerBound + index
+    row < traced.count
+      ? Int(traced.ids[traced.starts[row] + index])
+      : systemUnits[row - traced.count].lowerBound + index
   }
 
   private func isCached(_ unit: Int, _ pool: BlockPool) -> Bool {

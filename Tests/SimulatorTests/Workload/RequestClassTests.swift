@@ -117,9 +117,8 @@ struct RequestClassTests {
     // each pair of classes has the product of their shares.
     var pairs = [Int: Int]()
     for index in stride(from: 0, to: count, by: 2) {
-      pairs[
-        4 * drawn[index].request.requestClass + drawn[index + 1].request.requestClass, default: 0] +=
-        1
+      let (first, second) = (drawn[index].request, drawn[index + 1].request)
+      pairs[4 * first.requestClass + second.requestClass, default: 0] += 1
     }
     var chiSquare = 0.0
     for (first, second) in (0..<16).map({ ($0 / 4, $0 % 4) }) {
