@@ -76,7 +76,7 @@ struct SharedServiceTests {
       erlangC(servers: servers, load: load)
       / (Double(servers) / serviceSeconds - load / serviceSeconds) * 1e9
     let waits = played.requestsById.map { Double($0.queueNs!) }
-    expect(mean(waits), expected, widest: 0.12, "M/M/\(servers) wait, ns")
+    expect(mean(waits), expected, widest: 0.16, "M/M/\(servers) wait, ns")
   }
 
   @Test("M/G/1 processor sharing: sojourns are E[S]/(1 − ρ) where a step's time is its batch's")
@@ -91,7 +91,7 @@ struct SharedServiceTests {
       pricer: SyntheticPricer(perPromptTokenNs: 1000, perDecodeNs: 1000))
     let sojourns = played.requestsById.map { Double($0.e2eNs!) }
     let expected = meanTokens * tokenNs / (1 - load)
-    expect(mean(sojourns), expected, widest: 0.05, "M/G/1-PS sojourn, ns")
+    expect(mean(sojourns), expected, widest: 0.07, "M/G/1-PS sojourn, ns")
   }
 
   @Test("M/G/∞: as many are in the system as λE[S] where a step's time does not depend on them")

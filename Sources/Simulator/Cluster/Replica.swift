@@ -234,8 +234,8 @@ struct Replica: Sendable {
   }
 
   /// Takes the blocks of a running sequence that is not in the batch. What is in them goes to the
-  /// host's memory if that has room; otherwise the sequence goes back into the queue, to be computed
-  /// again: its prompt and what it has produced, as far as its blocks are lost.
+  /// host's memory if that has room; otherwise the sequence goes back into the queue, to be
+  /// computed again: its prompt and what it has produced, as far as its blocks are lost.
   mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
     let cached = sequences[slot].cachedTokens(step: decodes.step)
