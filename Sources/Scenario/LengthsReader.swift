@@ -15,19 +15,19 @@ struct LengthsReader {
     self.maxPositions = maxPositions
   }
 
-  /// `isKnown` tells whether the process is: without it, absent lengths are not reported.
+  /// Nil with an error where they are refused, or absent though they are needed.
   mutating func lengths(
-    _ workload: MappingCursor, isReplay: Bool, isKnown: Bool
+    _ workload: MappingCursor, areNeeded: Bool
   ) -> (prompt: Workload.Lengths, output: Workload.Lengths)? {
-    let isOptional = isReplay || !isKnown
-    let prompt = lengths("prompt_tokens", workload, isOptional: isOptional)
-    let output = lengths("output_tokens", workload, isOptional: isOptional)
+    let prompt = lengths(WorkloadKeys.promptTokens, workload, areNeeded: areNeeded)
+    let output = lengths(WorkloadKeys.outputTokens, workload, areNeeded: areNeeded)
     guard let prompt, let output else { return nil }
     // Those of a trace count as one token: it may hold requests that are too long, which the
     // simulator rejects one by one.
     let least = (prompt.shortest ?? 1) + (output.shortest ?? 1)
     if let maxPositions, least > maxPositions {
-      let place = workload.optional("prompt_tokens") ?? workload.optional("output_tokens")
+      let place =
+        workload.optional(WorkloadKeys.promptTokens) ?? workload.optional(WorkloadKeys.outputTokens)
       place?.refuse(
         "the shortest prompt and output have \(least) tokens together; accepted: up to the "
           + "model's `max_position_embeddings`, \(maxPositions)")
@@ -37,82 +37,59 @@ struct LengthsReader {
   }
 
   private mutating func lengths(
-    _ key: String, _ workload: MappingCursor, isOptional: Bool
+    _ key: SchemaKey<ScalarOrMapping<Int>>, _ workload: MappingCursor, areNeeded: Bool
   ) -> Workload.Lengths? {
-    let distributions =
-      "{uniform: {min: 1, max: 9}}, {log_normal: {mean: 9, cv: 1}} or "
-      + "{empirical: PATH}"
-    let accepted = "a whole number of tokens, \(distributions)"
-    guard let cursor = workload.optional(key) else {
-      if isOptional { return .fromTrace }
-      _ = workload.required(key, accepted: accepted)
-      return nil
-    }
-    switch cursor.node.kind {
-    case .scalar:
-      return cursor.integer(in: 1...Limits.tokens, unit: "tokens").map { .fixed($0) }
-    case .sequence:
-      cursor.refuse(accepted: accepted)
-      return nil
-    case .mapping(let members):
-      guard let lengths = cursor.mapping(keys: SchemaKeys.lengths) else { return nil }
-      let given = SchemaKeys.lengths.filter { lengths.optional($0) != nil }
-      guard let first = given.first, given.count == 1 else {
-        // A key that is unknown was refused already.
-        if members.count == given.count {
-          cursor.refuse(
-            "\(given.isEmpty ? "no distribution" : "more than one"); accepted: \(distributions)")
-        }
-        return nil
-      }
-      guard let value = lengths.optional(first) else { return nil }
-      switch first {
-      case "uniform": return uniform(value)
-      case "log_normal": return logNormal(value)
-      default: return empirical(value)
-      }
+    guard let given = workload.given(key, isNeeded: areNeeded) else { return .fromTrace }
+    switch given {
+    case nil: return nil
+    case .scalar(let tokens): return .fixed(tokens)
+    case .mapping(let mapping, let cursor): return distribution(mapping, cursor)
     }
   }
 
-  private func uniform(_ cursor: Cursor) -> Workload.Lengths? {
-    cursor.mapping(keys: SchemaKeys.uniform).flatMap { bounds($0) }.map { .uniform($0) }
+  private mutating func distribution(
+    _ mapping: MappingCursor, _ cursor: Cursor
+  ) -> Workload.Lengths? {
+    let given = mapping.keys.filter { mapping.optional($0) != nil }
+    guard given.count == 1 else {
+      // A key that is unknown was refused already.
+      if mapping.members.count == given.count {
+        cursor.refuse(
+          "\(given.isEmpty ? "no distribution" : "more than one"); accepted: "
+            + LengthKeys.distribution.accepted)
+      }
+      return nil
+    }
+    if let range = mapping.given(LengthKeys.uniform) {
+      return range.flatMap { bounds($0, LengthKeys.min, LengthKeys.max) }.map { .uniform($0) }
+    }
+    if let keys = mapping.given(LengthKeys.logNormal) {
+      return keys.flatMap { logNormal($0, mapping.optional(LengthKeys.logNormal)) }
+    }
+    return mapping.value(LengthKeys.empirical).flatMap { empirical($0) }
   }
 
-  /// `min` and `max`; `least` and `most` are what they are where they are absent.
   private func bounds(
-    _ range: MappingCursor, least: Int? = nil, most: Int? = nil
+    _ range: MappingCursor, _ min: SchemaKey<Int>, _ max: SchemaKey<Int>
   ) -> ClosedRange<Int>? {
-    func bound(_ key: String, _ absent: Int?) -> Int? {
-      if let absent, range.optional(key) == nil { return absent }
-      return range.required(key, accepted: "a whole number of tokens")?
-        .integer(in: 1...Limits.tokens, unit: "tokens")
-    }
-    let bounds = (bound("min", least), bound("max", most))
+    let bounds = (range.value(min), range.value(max))
     guard let least = bounds.0, let most = bounds.1 else { return nil }
     guard least <= most else {
-      range.optional("max")?.refuse("\(most) is less than `min`, \(least); accepted: at least min")
+      // Without `max`, the largest number of tokens stands there.
+      range.optional(max)?.refuse("\(most) is less than `min`, \(least); accepted: at least min")
       return nil
     }
     return least...most
   }
 
-  private func logNormal(_ cursor: Cursor) -> Workload.Lengths? {
-    guard let keys = cursor.mapping(keys: SchemaKeys.logNormal) else { return nil }
-    let means = 1...Double(Limits.tokens)
-    let meanAccepted = "a number of tokens from 1 to \(Limits.tokens)"
-    let cvs = Limits.variation
-    let cvAccepted =
-      "deviation over mean, a number from \(cvs.lowerBound) to \(Int(cvs.upperBound))"
-    let mean = keys.required("mean", accepted: meanAccepted)?
-      .number(in: means.contains, accepted: meanAccepted)
-    let cv = keys.required("cv", accepted: cvAccepted)?
-      .number(in: cvs.contains, accepted: cvAccepted)
-    let bounds = bounds(keys, least: 1, most: Limits.tokens)
-    guard let mean, let cv, let bounds else { return nil }
+  private func logNormal(_ keys: MappingCursor, _ cursor: Cursor?) -> Workload.Lengths? {
+    let values = (keys.value(LengthKeys.mean), keys.value(LengthKeys.cv))
+    let bounds = bounds(keys, LengthKeys.lowerBound, LengthKeys.upperBound)
+    guard let mean = values.0, let cv = values.1, let bounds else { return nil }
     guard
       let lengths = LogNormalLengths(mean: mean, coefficientOfVariation: cv, range: bounds)
     else {
-      cursor.refuse(
+      cursor?.refuse(
         "less than a millionth of these lengths lies between `min` and `max`, "
           + "\(bounds.lowerBound) and \(bounds.upperBound); accepted: bounds with more between them"
       )
@@ -121,16 +98,14 @@ struct LengthsReader {
     return .logNormal(lengths)
   }
 
-  private mutating func empirical(_ cursor: Cursor) -> Workload.Lengths? {
-    let accepted = "the path of a file of lengths, relative to this file"
-    guard let relative = cursor.nonEmptyText(accepted: accepted) else { return nil }
-    let path = SourceFile.path(relative, in: folder)
+  private mutating func empirical(_ given: GivenPath) -> Workload.Lengths? {
+    let path = given.relative(to: folder)
     if let file = files[path] { return file.map { .empirical($0) } }
     var lengths: EmpiricalLengths?
     do throws(ScenarioError) {
       lengths = try EmpiricalLengthsFile.read(path: path)
     } catch {
-      diagnosticsOfOtherFiles += cursor.refuse(file: error)
+      diagnosticsOfOtherFiles += given.cursor.refuse(file: error)
     }
     files[path] = .some(lengths)
     return lengths.map { .empirical($0) }

@@ -21,27 +21,27 @@ struct WorkloadReader {
 
   /// Nil with at least one error where it is refused.
   mutating func workload(_ file: MappingCursor) -> Workload? {
-    guard
-      let workload = file.required("workload", accepted: "a mapping with `arrivals`")?
-        .mapping(keys: SchemaKeys.workload)
-    else { return nil }
-    let processes = SchemaKeys.processes.map(\.process)
-    let arrivals = workload.required("arrivals", accepted: "a mapping with `process`")?
-      .mapping(keys: SchemaKeys.arrivals)
-    let process = arrivals?.required("process", accepted: processes.joined(separator: ", "))?
-      .choice(of: processes)
-    let isReplay = process == "replay"
+    guard let workload = file.value(ScenarioKeys.workload) else { return nil }
+    let arrivals = workload.value(WorkloadKeys.arrivals)
+    let process = arrivals?.value(ArrivalKeys.process)
+    // Where the process is not known, nobody knows what has to be there.
+    let isComplete = process != nil && process != ArrivalKeys.replay
     var lengthsReader = LengthsReader(folder: folder, maxPositions: maxPositions)
-    let lengths = lengthsReader.lengths(workload, isReplay: isReplay, isKnown: process != nil)
+    let lengths = lengthsReader.lengths(workload, areNeeded: isComplete)
     diagnosticsOfOtherFiles += lengthsReader.diagnosticsOfOtherFiles
-    let requests = requests(workload, isOptional: process == nil || isReplay)
+    // The inner nil stands for all of a trace's.
+    let requests: Int?? =
+      switch workload.given(WorkloadKeys.requests, isNeeded: isComplete) {
+      case nil: .some(nil)
+      case .some(let given): given.map { .some($0) }
+      }
     let client = client(workload)
     guard let arrivals, let process else { return nil }
     refuseForeignKeys(arrivals, process)
     let times: Workload.Arrivals?
     switch process {
-    case "closed-loop": times = ClosedLoopReader().arrivals(arrivals)
-    case "replay":
+    case ArrivalKeys.closedLoop: times = ClosedLoopReader().arrivals(arrivals)
+    case ArrivalKeys.replay:
       var reader = ReplayReader(folder: folder, seed: seed)
       times = reader.replay(arrivals)
       diagnosticsOfOtherFiles += reader.diagnosticsOfTrace
@@ -60,7 +60,7 @@ struct WorkloadReader {
     var count = requests
     if case .replay(let trace, _) = arrivals {
       if let requests, requests > trace.count {
-        workload.optional("requests")?.refuse(
+        workload.optional(WorkloadKeys.requests)?.refuse(
           "\(requests) requests, but the trace has \(trace.count) rows; accepted: up to "
             + "\(trace.count)")
         return nil
@@ -73,33 +73,17 @@ struct WorkloadReader {
       requests: count, client: client)
   }
 
-  /// An instant one where it is absent, nil with an error where it is refused.
+  /// Nil with an error where it is refused.
   private func client(_ workload: MappingCursor) -> Workload.Client? {
-    guard let cursor = workload.optional("client") else { return .instant }
-    guard let client = cursor.mapping(keys: SchemaKeys.client) else { return nil }
-    let times = (client.time("prepare"), client.time("send"))
+    guard let client = workload.value(WorkloadKeys.client) else { return nil }
+    let times = (client.value(ClientKeys.prepare), client.value(ClientKeys.send))
     guard let prepareNs = times.0, let sendNs = times.1 else { return nil }
     return Workload.Client(prepareNs: prepareNs, sendNs: sendNs)
   }
 
-  /// The number of requests; the inner nil stands for all of a trace's.
-  private func requests(_ workload: MappingCursor, isOptional: Bool) -> Int?? {
-    let range = 1...Limits.requests
-    guard let cursor = workload.optional("requests") else {
-      if isOptional { return .some(nil) }
-      _ = workload.required(
-        "requests", accepted: "a whole number from 1 to \(Limits.requests)")
-      return nil
-    }
-    guard let requests = cursor.integer(in: range, unit: "requests") else { return nil }
-    return .some(requests)
-  }
-
-  // MARK: Arrivals
-
   private func refuseForeignKeys(_ arrivals: MappingCursor, _ process: String) {
-    let own = SchemaKeys.processes.first { $0.process == process }?.keys ?? []
-    for key in SchemaKeys.arrivals where key != "process" && !own.contains(key) {
+    let own = ArrivalKeys.processes.first { $0.value == process }?.keys ?? []
+    for key in ArrivalKeys.form.names where key != ArrivalKeys.process.name && !own.contains(key) {
       arrivals.refuse(
         key: key,
         "`\(key)` does not go with process \(process); it takes: \(own.joined(separator: ", "))")

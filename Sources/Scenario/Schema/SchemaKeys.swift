@@ -4,43 +4,24 @@ import Operators
 ///
 /// `docs/scenarios.md` explains each; a test holds the two together.
 enum SchemaKeys {
-  /// The root of a scenario.
-  static let scenario = [
-    "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "workload",
-    "reference",
-  ]
-  static let device = ["profile", "derive", "link"]
-  static let derive = ["from", "device", "source"]
-  static let link = ["bandwidth", "latency"]
-  static let kvCache = ["format"]
-  static let engine = [
-    "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
-    "tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization",
-    "kv_cache_memory_bytes", "host_overhead",
-  ]
-  static let hostOverhead = ["per_step", "per_sequence"]
-  static let workload = ["requests", "arrivals", "prompt_tokens", "output_tokens", "client"]
-  static let client = ["prepare", "send"]
-  /// Keys of `arrivals` beside `process`, by the process they go with.
-  static let processes: [(process: String, keys: [String])] = [
-    ("poisson", ["rate"]), ("deterministic", ["rate"]), ("gamma", ["rate", "burstiness"]),
-    ("rate-curve", ["points", "period"]), ("on-off", ["rate", "on", "off", "off_rate"]),
-    ("closed-loop", ["concurrency", "think_time"]),
-    ("replay", ["trace", "start", "jitter", "time_scale"]),
-  ]
-  /// Each once, though several processes have a rate.
-  static let arrivals = processes.flatMap(\.keys).reduce(into: ["process"]) { keys, key in
-    if !keys.contains(key) { keys.append(key) }
-  }
-  static let ratePoint = ["at", "rate"]
-  static let thinkTime = ["exponential"]
-  static let exponential = ["mean"]
-  static let lengths = ["uniform", "log_normal", "empirical"]
-  static let logNormal = ["mean", "cv", "min", "max"]
-  static let recordedRun = ["requests", "timeseries"]
-  static let publishedResults = ["published", "run_overhead"]
-  static let reference = recordedRun + publishedResults
-  static let uniform = ["min", "max"]
+  // Of a scenario: those that are declared as ``SchemaKey``s, which say what they hold too.
+  static let scenario = ScenarioKeys.form.names
+  static let device = DeviceKeys.form.names
+  static let derive = DeviceKeys.derivation.names
+  static let link = DeviceKeys.statedLink.names
+  static let kvCache = KVCacheKeys.form.names
+  static let engine = EngineKeys.form.names
+  static let hostOverhead = HostOverheadKeys.form.names
+  static let workload = WorkloadKeys.form.names
+  static let client = ClientKeys.form.names
+  static let arrivals = ArrivalKeys.form.names
+  static let ratePoint = RatePointKeys.form.names
+  static let thinkTime = ThinkTimeKeys.form.names
+  static let exponential = ThinkTimeKeys.distribution.names
+  static let lengths = LengthKeys.distribution.names
+  static let logNormal = LengthKeys.logNormalForm.names
+  static let uniform = LengthKeys.range.names
+  static let reference = ReferenceKeys.form.names
 
   /// What is read of a model's `config.json`; it may have other keys too.
   static let model = [
@@ -117,8 +98,7 @@ enum SchemaKeys {
 
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + derive + link + kvCache + engine + hostOverhead + workload + client
-      + arrivals + ratePoint + thinkTime + exponential + lengths + logNormal + uniform + reference
+    ScenarioKeys.form.reachable.flatMap(\.names)
       + model + quantization + ropeScaling
       + quantizationGroup + quantizationWeights + torchaoTypes + torchaoType + hqq + groupedWeights
       + profile + profileDevice + residual + uncertainty
