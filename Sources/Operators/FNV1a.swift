@@ -15,6 +15,9 @@ public struct FNV1a: Hashable, Sendable {
     state = bytes.withContiguousStorageIfAvailable { hash($0) } ?? hash(bytes)
   }
 
+  /// The hash so far.
+  public var value: UInt64 { state }
+
   /// Sixteen lower-case hexadecimal digits.
   public var digits: String {
     let digits = String(state, radix: 16)

@@ -12,8 +12,8 @@ public struct FormatOutcome: Sendable {
   public let pool: PoolPlan
   /// What happened.
   public let summary: RunSummary
-  /// The digest of every row that the run left in the trace.
-  public let rowDigest: String
+  /// The digest of every row that the run left in the trace; nil where there is none.
+  public let rowDigest: String?
 }
 
 /// One scenario in several formats, which see the very same arrivals and lengths.
@@ -102,6 +102,30 @@ public struct ComparisonPlan: Sendable {
     return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
 
+  /// Runs every format and keeps no rows, in memory that does not grow with the requests.
+  /// - Throws: ``PlanningError/beyondHorizon(format:)``.
+  public func runWithoutTrace(
+    usesExactSteps: Bool, report: @escaping (Progress) -> Void
+  ) throws(PlanningError) -> FormatComparison {
+    var outcomes: [FormatOutcome] = []
+    for (index, entry) in entries.enumerated() {
+      var recorder = ReportingRecorder(base: NullRecorder()) {
+        report(self.progress(of: index, done: $0))
+      }
+      let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+      guard !summary.reachedHorizon else { throw .beyondHorizon(format: entry.format.name) }
+      outcomes.append(
+        FormatOutcome(format: entry.format, pool: entry.pool, summary: summary, rowDigest: nil))
+    }
+    return FormatComparison(scenario: scenario, outcomes: outcomes)
+  }
+
+  private func progress(of index: Int, done: Int) -> Progress {
+    let total = scenario.workload.requests
+    return Progress(
+      format: entries[index].format, done: index * total + done, total: entries.count * total)
+  }
+
   /// The outcome of each format; the last one of those that were reached, if it met the horizon.
   private func outcomes(
     writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
@@ -110,14 +134,14 @@ public struct ComparisonPlan: Sendable {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
         name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-        modelJSON: scenario.modelText, linkJSON: scenario.linkText))
+        modelJSON: scenario.modelText, linkJSON: scenario.linkText,
+        classes: scenario.workload.classes.map(ClassDescription.init)))
     let profileID = try writer.addProfile(
       ProfileDescription(
         name: scenario.profilePath, device: scenario.profile.device.name,
         kernelPath: scenario.profile.device.kernelPath,
         provenance: scenario.profile.provenance.rawValue,
         checksum: scenario.profileChecksum, text: scenario.profileText))
-    let total = scenario.workload.requests
     var outcomes: [FormatOutcome] = []
     for (index, entry) in entries.enumerated() {
       try writer.beginRun(
@@ -128,9 +152,7 @@ public struct ComparisonPlan: Sendable {
           poolTokens: Int64(entry.pool.tokens), poolBlocks: Int64(entry.pool.blocks),
           blockSize: Int64(entry.pool.blockSize)))
       var recorder = ReportingRecorder(base: writer) {
-        report(
-          Progress(
-            format: entry.format, done: index * total + $0, total: entries.count * total))
+        report(self.progress(of: index, done: $0))
       }
       outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
       if outcomes[index].summary.reachedHorizon { break }
@@ -158,20 +180,27 @@ public struct ComparisonPlan: Sendable {
   private func play<Records: Recorder>(
     _ entry: Entry, usesExactSteps: Bool, recordingInto recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
-    try simulate(
-      scenario.workload, seed: scenario.seed,
+    let member = Cluster.Member(
       configuration: EngineConfiguration(
         options: scenario.engine, poolBlocks: entry.pool.blocks,
         maxPositions: scenario.model.maxPositions, usesExactSteps: usesExactSteps),
-      pricer: entry.pricer, recorder: &recorder)
+      pricer: entry.pricer)
+    return try simulate(
+      scenario.workload, seed: scenario.seed,
+      cluster: Cluster(
+        members: Array(repeating: member, count: scenario.cluster.replicas),
+        routing: scenario.cluster.routing),
+      recorder: &recorder)
   }
 
   private func play(
-    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder
+    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder<TraceWriter>
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
     let digest = try recorder.base.endRun(
-      metrics: RunFigures(summary: summary, pool: entry.pool).metrics)
+      metrics: RunFigures(
+        summary: summary, pool: entry.pool, classes: scenario.workload.classes.map(\.name)
+      ).metrics)
     return FormatOutcome(
       format: entry.format, pool: entry.pool, summary: summary,
       rowDigest: digest)
@@ -193,24 +222,26 @@ public struct ComparisonPlan: Sendable {
   }
 }
 
-/// Passes records on to a trace and says now and then how many requests have left.
-private struct ReportingRecorder: Recorder {
-  let base: TraceWriter
+/// Passes records on and says now and then how many requests have left.
+private struct ReportingRecorder<Base: Recorder>: Recorder {
+  static var kinds: RecordedKinds { Base.kinds == .none ? .requests : Base.kinds }
+
+  var base: Base
   let report: (Int) -> Void
   private var left = 0
 
-  init(base: TraceWriter, report: @escaping (Int) -> Void) {
+  init(base: Base, report: @escaping (Int) -> Void) {
     self.base = base
     self.report = report
   }
 
-  mutating func record(_ request: RequestRecord) throws(TraceError) {
+  mutating func record(_ request: RequestRecord) throws(Base.Failure) {
     try base.record(request)
     left += 1
     if left % 64 == 0 { report(left) }
   }
 
-  mutating func record(_ run: StepRecord) throws(TraceError) {
+  mutating func record(_ run: StepRecord) throws(Base.Failure) {
     try base.record(run)
   }
 }

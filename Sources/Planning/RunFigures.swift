@@ -5,6 +5,8 @@ import Trace
 struct RunFigures {
   let summary: RunSummary
   let pool: PoolPlan
+  /// What the workload's classes are called.
+  let classes: [String]
 
   var metrics: [Metric] {
     var metrics = [
@@ -34,7 +36,41 @@ struct RunFigures {
     ] {
       metrics += RunFigures.metrics(name, latency)
     }
+    metrics += RunFigures.metrics(summary.goodput)
+    // Of an only class they are the run's.
+    if classes.count > 1 {
+      for (name, figures) in zip(classes, summary.classes) {
+        metrics += classMetrics(figures).map {
+          Metric(name: "\(name).\($0.name)", unit: $0.unit, value: $0.value)
+        }
+      }
+    }
     return metrics
+  }
+
+  private func classMetrics(_ figures: ClassSummary) -> [Metric] {
+    var metrics = [
+      Metric(name: "finished_requests", unit: "requests", value: Double(figures.finishedRequests)),
+      Metric(name: "rejected_requests", unit: "requests", value: Double(figures.rejectedRequests)),
+    ]
+    for (name, latency) in [("ttft", figures.ttft), ("tpot", figures.tpot), ("e2e", figures.e2e)] {
+      metrics += [
+        ("p50", latency.p50Ns), ("p95", latency.p95Ns), ("p99", latency.p99Ns),
+      ].map {
+        Metric(
+          name: "\(name)_\($0.0)_ns", unit: "ns", value: latency.count > 0 ? Double($0.1) : nil)
+      }
+    }
+    return metrics + RunFigures.metrics(summary.goodput(of: [figures]))
+  }
+
+  private static func metrics(_ goodput: Goodput?) -> [Metric] {
+    guard let goodput else { return [] }
+    return [
+      Metric(name: "good_requests", unit: "requests", value: Double(goodput.goodRequests)),
+      Metric(name: "good_share", unit: "1", value: goodput.share),
+      Metric(name: "goodput", unit: "requests/s", value: goodput.requestsPerSecond),
+    ]
   }
 
   private static func metrics(_ name: String, _ latency: LatencyStatistics) -> [Metric] {

@@ -24,7 +24,7 @@ public struct ComparisonJSON: Encodable {
     requests = given.workload.requests
     profile = ProfileSection(given.profile, checksum: given.profileChecksum)
     link = given.parallelism.devices > 1 ? given.parallelism.link.map(LinkSection.init) : nil
-    formats = comparison.outcomes.map(FormatSection.init)
+    formats = comparison.outcomes.map { FormatSection($0, classes: given.workload.classes) }
   }
 
   /// The text, ended by a newline.
@@ -118,6 +118,22 @@ public struct ComparisonJSON: Encodable {
     }
   }
 
+  private struct ReplicaSection: Encodable {
+    let requests: Int
+    let outputTokens: Int
+    let steps: Int
+    let busyNs: Int64
+    let peakUsedBlocks: Int
+
+    init(_ replica: ReplicaSummary) {
+      requests = replica.requests
+      outputTokens = replica.outputTokens
+      steps = replica.steps
+      busyNs = replica.busyNs
+      peakUsedBlocks = replica.peakUsedBlocks
+    }
+  }
+
   private struct FormatSection: Encodable {
     let format: String
     let kvBytesPerToken: Int
@@ -145,10 +161,17 @@ public struct ComparisonJSON: Encodable {
     let itl: Latency?
     let e2e: Latency?
     let queueing: Latency?
+    /// Absent where no class states objectives.
+    let goodput: GoodputJSON?
+    /// Absent of one class.
+    let classes: [ClassJSON]?
     let stepTime: StepTime
-    let rowDigest: String
+    /// Absent of one replica.
+    let replicas: [ReplicaSection]?
+    /// Absent where no rows were kept.
+    let rowDigest: String?
 
-    init(_ outcome: FormatOutcome) {
+    init(_ outcome: FormatOutcome, classes given: [RequestClass]) {
       let (pool, summary) = (outcome.pool, outcome.summary)
       format = outcome.format.name
       kvBytesPerToken = pool.kvBytesPerToken
@@ -176,7 +199,10 @@ public struct ComparisonJSON: Encodable {
       itl = Latency(summary.itl)
       e2e = Latency(summary.e2e)
       queueing = Latency(summary.queueing)
+      goodput = summary.goodput.map(GoodputJSON.init)
+      classes = ClassJSON.classes(given, of: summary)
       stepTime = StepTime(summary.cost)
+      replicas = summary.replicas.count > 1 ? summary.replicas.map(ReplicaSection.init) : nil
       rowDigest = outcome.rowDigest
     }
   }

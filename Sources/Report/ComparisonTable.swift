@@ -15,6 +15,7 @@ public struct ComparisonTable {
     addCapacity()
     addThroughput()
     addLatencies()
+    addClasses()
     addSteps()
   }
 
@@ -31,10 +32,20 @@ public struct ComparisonTable {
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      \(scenario.devicesHeading)memory: \(memory)
+      \(scenario.devicesHeading)\(clusterHeading)memory: \(memory)
 
       \(table.rendered())
       """
+  }
+
+  private var isCluster: Bool { comparison.scenario.cluster.replicas > 1 }
+
+  /// A line that says how many replicas there are; none of one.
+  private var clusterHeading: String {
+    let cluster = comparison.scenario.cluster
+    guard isCluster else { return "" }
+    return "\(Figures.count(cluster.replicas)) such replicas, requests routed by "
+      + "\(cluster.routing.rawValue)\n"
   }
 
   private mutating func add(_ name: String, _ cell: (FormatOutcome) -> String) {
@@ -48,8 +59,11 @@ public struct ComparisonTable {
 
   private mutating func addCapacity() {
     add("KV bytes per token") { Figures.count($0.pool.kvBytesPerToken) }
-    add("tokens the pool holds") { Figures.count($0.pool.tokens) }
-    add("most requests held at once") { Figures.count($0.summary.peakRunning) }
+    let each = isCluster ? " of one replica" : ""
+    add("tokens the pool\(each) holds") { Figures.count($0.pool.tokens) }
+    add("most requests held at once" + (isCluster ? " by one replica" : "")) {
+      Figures.count($0.summary.peakRunning)
+    }
     add("preemptions") { Figures.count($0.summary.preemptions) }
     add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
     if comparison.scenario.workload.prompts != nil {
@@ -68,7 +82,23 @@ public struct ComparisonTable {
     let unit = Figures.TimeUnit(
       largestNs: Double(comparison.outcomes.map(\.summary.durationNs).max() ?? 0))
     add("duration, \(unit.name)") { unit.text(Double($0.summary.durationNs)) }
+    addReplicas()
     table.addRule()
+  }
+
+  private mutating func addReplicas() {
+    guard isCluster else { return }
+    add("time with a step under way: least busy replica") {
+      ComparisonTable.busyShare($0, $0.summary.replicas.map(\.busyNs).min() ?? 0)
+    }
+    add("time with a step under way: busiest replica") {
+      ComparisonTable.busyShare($0, $0.summary.replicas.map(\.busyNs).max() ?? 0)
+    }
+  }
+
+  private static func busyShare(_ outcome: FormatOutcome, _ busyNs: Int64) -> String {
+    let durationNs = outcome.summary.durationNs
+    return durationNs == 0 ? "–" : Figures.percent(Double(busyNs) / Double(durationNs))
   }
 
   private mutating func addLatencies() {
@@ -95,6 +125,13 @@ public struct ComparisonTable {
         return statistics.count == 0 ? "–" : unit.text(value(statistics))
       }
     }
+  }
+
+  private mutating func addClasses() {
+    let rows = ClassRows(comparison).rows
+    guard !rows.isEmpty else { return }
+    for row in rows { table.add(row) }
+    table.addRule()
   }
 
   private mutating func addSteps() {

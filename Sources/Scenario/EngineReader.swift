@@ -6,20 +6,27 @@ struct EngineReader {
   let log: DiagnosticLog
   /// Tokens per page with which the profile's kernels were measured, if it could be read.
   let profileBlockSize: Int?
+  /// The longest prompt and output together that the model takes, if it could be read.
+  let maxPositions: Int?
 
   /// Nil with at least one error where an option is refused.
   func options(_ file: MappingCursor) -> EngineOptions? {
     guard let engine = file.value(ScenarioKeys.engine) else { return nil }
     let scheduler = engine.value(EngineKeys.scheduler)
     let maxNumSeqs = engine.value(EngineKeys.maxNumSeqs)
-    let maxNumBatchedTokens = engine.value(EngineKeys.maxNumBatchedTokens)
+    let maxNumBatchedTokens = maxNumBatchedTokens(engine, scheduler)
     let blockSize = engine.given(EngineKeys.blockSize) ?? profileBlockSize ?? 16
     let tensorParallelSize = engine.value(EngineKeys.tensorParallelSize)
     let stages = engine.value(EngineKeys.pipelineParallelSize)
     let caching = engine.value(EngineKeys.enablePrefixCaching)
     let memory = memory(engine)
+    let ofScheduler = SchedulerOptionsReader(engine: engine, scheduler: scheduler ?? .vllm)
+    let threshold = ofScheduler.longPrefillTokenThreshold()
+    let watermark = ofScheduler.watermark()
+    let queueLimit = ofScheduler.maxQueuedRequests()
     guard let scheduler, let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
-      let caching, let tensorParallelSize, stages != nil
+      let caching, let tensorParallelSize, stages != nil, let threshold, let watermark,
+      let queueLimit
     else { return nil }
     guard maxNumBatchedTokens >= maxNumSeqs else {
       let budget = engine.optional(EngineKeys.maxNumBatchedTokens)
@@ -32,7 +39,8 @@ struct EngineReader {
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: caching,
-      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory)
+      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory,
+      longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit)
   }
 
   /// `host_overhead`; none where it is absent, nil with an error where it is refused.
@@ -45,6 +53,15 @@ struct EngineReader {
     )
     guard let perStep = times.0, let perSequence = times.1 else { return nil }
     return HostOverhead(perStepNs: perStep, perSequenceNs: perSequence)
+  }
+
+  private func maxNumBatchedTokens(
+    _ engine: MappingCursor, _ scheduler: EngineOptions.Scheduler?
+  ) -> Int? {
+    // vLLM V0 computes prompts whole: a step holds the model's longest.
+    let keepsPromptsWhole = scheduler?.keepsPromptsWhole ?? false
+    let longestStep = keepsPromptsWhole ? min(maxPositions ?? 0, Limits.batchedTokens) : 0
+    return engine.given(EngineKeys.maxNumBatchedTokens) ?? max(2_048, longestStep)
   }
 
   private func memory(_ engine: MappingCursor) -> EngineOptions.KVCacheMemory? {

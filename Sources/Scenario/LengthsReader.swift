@@ -4,42 +4,31 @@ import Simulator
 struct LengthsReader {
   /// The scenario's folder, empty or with a slash at the end.
   let folder: String
-  let maxPositions: Int?
   /// Errors in files of lengths.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
   /// What was read, by path: prompts and outputs may have one file, whose errors come once.
   private var files: [String: EmpiricalLengths?] = [:]
 
-  init(folder: String, maxPositions: Int?) {
+  init(folder: String) {
     self.folder = folder
-    self.maxPositions = maxPositions
   }
 
-  /// Nil with an error where they are refused, or absent though they are needed.
-  mutating func lengths(
-    _ workload: MappingCursor, areNeeded: Bool
-  ) -> (prompt: Workload.Lengths, output: Workload.Lengths)? {
-    let prompt = lengths(WorkloadKeys.promptTokens, workload, areNeeded: areNeeded)
-    let output = lengths(WorkloadKeys.outputTokens, workload, areNeeded: areNeeded)
-    guard let prompt, let output else { return nil }
-    // Those of a trace count as one token: it may hold requests that are too long, which the
-    // simulator rejects one by one.
-    let least = (prompt.shortest ?? 1) + (output.shortest ?? 1)
-    if let maxPositions, least > maxPositions {
-      let place =
-        workload.optional(WorkloadKeys.promptTokens) ?? workload.optional(WorkloadKeys.outputTokens)
-      place?.refuse(
-        "the shortest prompt and output have \(least) tokens together; accepted: up to the "
-          + "model's `max_position_embeddings`, \(maxPositions)")
-      return nil
-    }
-    return (prompt, output)
+  /// The lengths that `key` holds; nil where it is absent, and an inner nil with an error where
+  /// they are refused.
+  mutating func optional(
+    _ key: SchemaKey<ScalarOrMapping<Int>>, _ mapping: MappingCursor
+  ) -> Workload.Lengths?? {
+    mapping.given(key).map { lengths($0) }
   }
 
-  private mutating func lengths(
-    _ key: SchemaKey<ScalarOrMapping<Int>>, _ workload: MappingCursor, areNeeded: Bool
+  /// The same, with an error where the key is absent.
+  mutating func required(
+    _ key: SchemaKey<ScalarOrMapping<Int>>, _ mapping: MappingCursor
   ) -> Workload.Lengths? {
-    guard let given = workload.given(key, isNeeded: areNeeded) else { return .fromTrace }
+    lengths(mapping.required(key))
+  }
+
+  private mutating func lengths(_ given: ScalarOrMapping<Int>?) -> Workload.Lengths? {
     switch given {
     case nil: return nil
     case .scalar(let tokens): return .fixed(tokens)

@@ -43,6 +43,21 @@ public enum Limits {
   public static let lengthWeights = 1e-12...1e12
   /// Points of a curve of rates.
   public static let ratePoints = 10_000
+  /// Classes of a workload: a run keeps some twenty figures of each.
+  public static let classes = 100
+  /// `share`: sums of all classes stay far from a double's ends.
+  public static let shares = 1e-9...1e9
+  /// `priority`.
+  public static let priorities = -1_000_000...1_000_000
+  /// Bytes of a table of clients.
+  public static let clientTableBytes = 16 << 20
+  /// Requests per second of a client in such a table.
+  public static let clientRates = 1e-9...1e9
+  /// `cv` of the gaps between a client's requests: their gamma distribution has the shape 1/cv²,
+  /// whose bounds are those of ``burstiness``.
+  public static let gapVariations = 1e-3...31.6
+  /// `rate_scale`.
+  public static let rateScales = 1e-6...1e6
   /// `burstiness`: at the least, all but one in a hundred gaps are next to nothing.
   public static let burstiness = 1e-3...1e6
   /// `cv` of lengths.
@@ -66,6 +81,8 @@ public enum Limits {
 
   /// `concurrency`: all clients send at once.
   public static let clients = 1 << 20
+  /// Replicas of a cluster.
+  public static let replicas = 1 << 12
 
   /// `max_num_seqs`: prices are tabulated for each size of a batch.
   public static let sequences = 1 << 16

@@ -30,6 +30,7 @@ struct PublishedMatch {
     _ workload: Workload, formats: [KVFormat], tensorParallelSize: Int
   ) throws(Refusal) {
     guard case .closedLoop(let concurrency, thinkTime: .none) = workload.arrivals,
+      workload.classes.count == 1, workload.classes[0].systemPromptTokens == 0,
       case .fixed(let inputTokens) = workload.promptTokens,
       case .fixed(let outputTokens) = workload.outputTokens
     else {

@@ -44,9 +44,12 @@ struct ScenarioReader {
     let profile = deviceReader.profile(file)
     diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
     let named = formats(file)
-    let engineReader = EngineReader(log: log, profileBlockSize: profile?.profile.blockSize)
+    let engineReader = EngineReader(
+      log: log, profileBlockSize: profile?.profile.blockSize,
+      maxPositions: model?.architecture.maxPositions)
     let engine = engineReader.options(file)
     let hostOverhead = engineReader.hostOverhead(file)
+    let cluster = ClusterReader().cluster(file)
     var parallelismReader = ParallelismReader(folder: folder)
     let parallelism = parallelismReader.parallelism(file, engine, model?.architecture)
     diagnosticsOfOtherFiles += parallelismReader.diagnosticsOfOtherFiles
@@ -66,15 +69,15 @@ struct ScenarioReader {
         workload: workload, formats: formats, tensorParallelSize: engine?.tensorParallelSize))
     diagnosticsOfOtherFiles += referenceReader.diagnosticsOfOtherFiles
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let description, let seed,
-      let model,
-      let profile, let formats, let engine, let hostOverhead, let parallelism, let workload
+      let model, let profile, let formats, let engine, let cluster, let hostOverhead,
+      let parallelism, let workload
     else { return nil }
     return ServingScenario(
       name: name, description: description, seed: seed, model: model.architecture,
       modelText: model.text, modelPath: model.path, profile: profile.profile,
       profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
       engine: engine, parallelism: parallelism, linkText: parallelismReader.linkText,
-      hostOverhead: hostOverhead, formats: formats,
+      hostOverhead: hostOverhead, cluster: cluster, formats: formats,
       workload: workload, reference: reference, text: text, path: path)
   }
 

@@ -37,6 +37,8 @@ public struct ServingScenario: Hashable, Sendable {
   public let linkText: String?
   /// What the engine's processor does between steps.
   public let hostOverhead: HostOverhead
+  /// The replicas and how requests are spread over them.
+  public let cluster: ClusterOptions
   /// The formats to compare, in the order in which the file lists them, without repeats; each has
   /// measurements in the profile.
   public let formats: [KVFormat]

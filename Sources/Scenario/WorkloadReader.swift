@@ -22,40 +22,107 @@ struct WorkloadReader {
   /// Nil with at least one error where it is refused.
   mutating func workload(_ file: MappingCursor) -> Workload? {
     guard let workload = file.value(ScenarioKeys.workload) else { return nil }
-    let arrivals = workload.value(WorkloadKeys.arrivals)
-    let process = arrivals?.value(ArrivalKeys.process)
-    // Where the process is not known, nobody knows what has to be there.
-    let isComplete = process != nil && process != ArrivalKeys.replay
-    var lengthsReader = LengthsReader(folder: folder, maxPositions: maxPositions)
-    let lengths = lengthsReader.lengths(workload, areNeeded: isComplete)
-    diagnosticsOfOtherFiles += lengthsReader.diagnosticsOfOtherFiles
-    // The inner nil stands for all of a trace's.
-    let requests: Int?? =
-      switch workload.given(WorkloadKeys.requests, isNeeded: isComplete) {
-      case nil: .some(nil)
-      case .some(let given): given.map { .some($0) }
-      }
-    let client = client(workload)
-    guard let arrivals, let process else { return nil }
-    refuseForeignKeys(arrivals, process)
-    let times: Workload.Arrivals?
-    switch process {
-    case ArrivalKeys.closedLoop: times = ClosedLoopReader().arrivals(arrivals)
-    case ArrivalKeys.replay:
-      var reader = ReplayReader(folder: folder, seed: seed)
-      times = reader.replay(arrivals)
-      diagnosticsOfOtherFiles += reader.diagnosticsOfTrace
-    default:
-      let reader = OpenLoopReader(requests: requests.flatMap { $0 } ?? 1)
-      times = reader.arrivals(arrivals, process: process)
+    guard let classes = workload.given(WorkloadKeys.classes) else {
+      return self.workload(workload, classes: [])
     }
-    guard let times, let lengths, let requests, let client else { return nil }
-    return complete(times, lengths, requests, client, workload)
+    return classes.flatMap(ClassesReader.mappings)
+      .flatMap { self.workload(workload, classes: $0) }
+  }
+
+  /// The requests of some classes, or where there is none, of one that the workload describes
+  /// itself.
+  private mutating func workload(
+    _ workload: MappingCursor, classes: [MappingCursor]
+  ) -> Workload? {
+    let haveOwnArrivals = classes.contains { $0.optional(ClassKeys.arrivals) != nil }
+    if haveOwnArrivals, isMixed(workload, classes) { return nil }
+    var arrivalsReader = ArrivalsReader(folder: folder, seed: seed)
+    let mapping = haveOwnArrivals ? nil : workload.required(WorkloadKeys.arrivals)
+    let process = mapping?.value(ArrivalKeys.process)
+    // Of arrivals that are refused nobody knows what they need.
+    let isOptional = process == ArrivalKeys.replay || process == nil && !haveOwnArrivals
+    var classesReader = ClassesReader(
+      folder: folder, maxPositions: maxPositions, areLengthsOptional: isOptional,
+      haveOwnArrivals: haveOwnArrivals)
+    let read =
+      classes.isEmpty
+      ? classesReader.onlyClass(workload).map { [$0] }
+      : classesReader.classes(classes, of: workload)
+    let requests = requests(workload, isOptional: isOptional)
+    let client = client(workload)
+    let arrivals: Workload.Arrivals?
+    if haveOwnArrivals {
+      arrivals = superposed(classes, read, &arrivalsReader)
+    } else if let mapping, let process {
+      arrivals = arrivalsReader.arrivals(
+        mapping, process: process, requests: requests.flatMap { $0 } ?? 1)
+    } else {
+      arrivals = nil
+    }
+    diagnosticsOfOtherFiles +=
+      classesReader.diagnosticsOfOtherFiles + arrivalsReader.diagnosticsOfOtherFiles
+    guard let arrivals, let read, let requests, let client else { return nil }
+    let mappings = classes.isEmpty ? [workload] : classes
+    guard !beginAlikeTwice(read, mappings, arrivals) else { return nil }
+    return complete(arrivals, read, requests, client, workload)
+  }
+
+  /// Whether some requests arrive by processes of their classes and others do not, with an error
+  /// at the first of either.
+  private func isMixed(_ workload: MappingCursor, _ classes: [MappingCursor]) -> Bool {
+    let accepted = "`arrivals` at the workload, or in every class"
+    if workload.optional(WorkloadKeys.arrivals) != nil {
+      classes.first { $0.optional(ClassKeys.arrivals) != nil }?
+        .refuse(
+          key: ClassKeys.arrivals.name,
+          "the workload has `arrivals` too; accepted: \(accepted)")
+      return true
+    }
+    guard let first = classes.first(where: { $0.optional(ClassKeys.arrivals) == nil }) else {
+      return false
+    }
+    _ = first.required(ClassKeys.arrivals.name, accepted: accepted)
+    return true
+  }
+
+  /// What the classes' own arrivals come to; nil with an error where one is refused, or where the
+  /// classes were.
+  private func superposed(
+    _ mappings: [MappingCursor], _ classes: [RequestClass]?, _ reader: inout ArrivalsReader
+  ) -> Workload.Arrivals? {
+    var streams: [Workload.Stream] = []
+    var isComplete = true
+    for (place, mapping) in mappings.enumerated() {
+      let name = classes?[place].name ?? ""
+      if let own = reader.streams(mapping, place: place, name: name) {
+        streams += own
+      } else {
+        isComplete = false
+      }
+    }
+    return isComplete && classes != nil ? .superposed(streams) : nil
+  }
+
+  /// Whether a class has a system prompt before prompts of which the trace says how they begin,
+  /// with an error at it.
+  private func beginAlikeTwice(
+    _ classes: [RequestClass], _ mappings: [MappingCursor], _ arrivals: Workload.Arrivals
+  ) -> Bool {
+    guard case .replay(let trace, _) = arrivals, trace.promptBlocks != nil else { return false }
+    for (requestClass, mapping) in zip(classes, mappings)
+    where requestClass.systemPromptTokens > 0 && requestClass.promptTokens == .fromTrace {
+      mapping.refuse(
+        key: WorkloadKeys.systemPromptTokens.name,
+        "the trace says already how its prompts begin; accepted: with `prompt_tokens` of another "
+          + "kind, or a trace that does not name blocks")
+      return true
+    }
+    return false
   }
 
   private func complete(
-    _ arrivals: Workload.Arrivals, _ lengths: (prompt: Workload.Lengths, output: Workload.Lengths),
-    _ requests: Int?, _ client: Workload.Client, _ workload: MappingCursor
+    _ arrivals: Workload.Arrivals, _ classes: [RequestClass], _ requests: Int?,
+    _ client: Workload.Client, _ workload: MappingCursor
   ) -> Workload? {
     var count = requests
     if case .replay(let trace, _) = arrivals {
@@ -68,9 +135,7 @@ struct WorkloadReader {
       count = requests ?? trace.count
     }
     guard let count else { return nil }
-    return Workload(
-      arrivals: arrivals, promptTokens: lengths.prompt, outputTokens: lengths.output,
-      requests: count, client: client)
+    return Workload(arrivals: arrivals, classes: classes, requests: count, client: client)
   }
 
   /// Nil with an error where it is refused.
@@ -81,12 +146,11 @@ struct WorkloadReader {
     return Workload.Client(prepareNs: prepareNs, sendNs: sendNs)
   }
 
-  private func refuseForeignKeys(_ arrivals: MappingCursor, _ process: String) {
-    let own = ArrivalKeys.processes.first { $0.value == process }?.keys ?? []
-    for key in ArrivalKeys.form.names where key != ArrivalKeys.process.name && !own.contains(key) {
-      arrivals.refuse(
-        key: key,
-        "`\(key)` does not go with process \(process); it takes: \(own.joined(separator: ", "))")
+  /// The number of requests; the inner nil stands for all of a trace's.
+  private func requests(_ workload: MappingCursor, isOptional: Bool) -> Int?? {
+    guard let given = workload.given(WorkloadKeys.requests, isNeeded: !isOptional) else {
+      return .some(nil)
     }
+    return given.map { .some($0) }
   }
 }

@@ -30,107 +30,84 @@ public struct EngineConfiguration: Sendable {
 /// prices or rarer arrivals than that are mistakes, and clocks beyond it could overflow.
 public let simulationHorizonNs: Int64 = 3_155_760_000_000_000_000
 
-/// Plays a workload against one engine: every request, from its arrival to its last token.
-///
-/// Deterministic: the same workload, seed, configuration and prices give the same records.
-/// Between two events that can change the batch, decode steps are priced in closed form.
-/// - Throws: what the recorder throws.
-public func simulate<Pricer: StepPricing, Records: Recorder>(
-  _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
-  recorder: inout Records
-) throws(Records.Failure) -> RunSummary {
-  switch configuration.options.scheduler {
-  case .vllm:
-    var engine = Engine(
-      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
-      scheduler: ContinuousBatching())
-    return try engine.run(&recorder)
-  case .sglang:
-    var engine = Engine(
-      workload: workload, seed: seed, configuration: configuration, pricer: pricer,
-      scheduler: PrefillFirst())
-    return try engine.run(&recorder)
-  }
-}
-
-/// The event loop of one replica.
-struct Engine<Pricer: StepPricing, Policy: Scheduler> {
+/// The event loop of a cluster.
+struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// What can happen. The raw value ranks ties: all requests due at an instant come before its
-  /// client's task ends, and both before its step ends, whichever was scheduled first.
+  /// client's task ends, and both before steps end, whichever was scheduled first. Steps that end
+  /// together do so in the order of their replicas.
   private enum EventKind: UInt64 {
     case due = 0
     case clientTaskEnd = 1
-    case stepEnd = 2
+    case runEnd = 2
   }
 
-  /// A run of steps under way.
-  private struct Run {
-    var startNs: Int64 = 0
-    var waitingRequests = 0
-    var steps = 0
-    var firstStepNs: Int64 = 0
-    var growthNs: Int64 = 0
-    var cost = StepCost()
-  }
+  /// Events after which records are passed on.
+  private static var eventsAtOnce: Int { 1 << 12 }
 
-  private let configuration: EngineConfiguration
-  private let pricer: Pricer
-  private var scheduler: Policy
+  private let checksInvariants: Bool
   private var source: RequestSource
   private var client: ClientThread
-  private(set) var replica: Replica
-  private(set) var metrics = RunMetrics()
+  private var router: Router
+  private(set) var servers: [Server<Pricer, Policy>]
+  private(set) var metrics: RunMetrics
+  private var population = Population()
   private var events = EventQueue()
-  private var scheduled: UInt64 = 0
   private var clock: Int64 = 0
-  private var current: Run?
+  /// Servers to which something has happened at this instant.
+  private var touched: [Int] = []
   private var reachedHorizon = false
 
-  init(
-    workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
-    scheduler: Policy
-  ) {
-    self.configuration = configuration
-    self.pricer = pricer
-    self.scheduler = scheduler
+  init(_ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, scheduler: Policy) {
+    checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
     source = RequestSource(workload: workload, seed: seed)
     client = ClientThread(workload.client)
-    replica = Replica(
-      options: configuration.options, poolBlocks: configuration.poolBlocks,
-      prompts: workload.prompts)
+    metrics = RunMetrics(classes: workload.classes)
+    router = Router(
+      cluster.routing, replicas: cluster.members.count, seed: seed,
+      prompts: workload.prompts?.blocks)
+    servers = cluster.members.enumerated().map { index, member in
+      Server(
+        index: index, configuration: member.configuration, pricer: member.pricer,
+        scheduler: scheduler, prompts: workload.prompts)
+    }
+    for _ in 0..<source.initialRequests { scheduleNextRequest() }
   }
 
-  mutating func run<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) -> RunSummary {
-    for _ in 0..<source.initialRequests { scheduleNextRequest() }
-    while let event = events.pop() {
+  mutating func playOn(_ records: inout RecordBuffer) -> Bool {
+    for _ in 0..<Engine.eventsAtOnce {
+      guard let event = events.pop() else { return false }
       guard event.time <= simulationHorizonNs else {
         reachedHorizon = true
-        break
+        return false
       }
       clock = event.time
-      switch EventKind(rawValue: event.payload)! {
-      case .due: try requestIsDue(&recorder)
-      case .clientTaskEnd: try endClientTask(&recorder)
-      case .stepEnd: try completeRun(&recorder)
+      switch EventKind(rawValue: event.order >> 62)! {
+      case .due: requestIsDue(&records)
+      case .clientTaskEnd: endClientTask(&records)
+      case .runEnd: completeRun(of: Int(event.payload), &records)
       }
       // A step is planned when all that happens at its start has happened.
-      if current == nil, events.first?.time != clock, !replica.isDrained { startRun() }
-      if reachedHorizon { break }
-      if configuration.checksInvariants { replica.checkInvariants() }
+      if events.first?.time != clock { startRuns() }
+      if reachedHorizon { return false }
+      if checksInvariants { servers.forEach { $0.replica.checkInvariants() } }
     }
-    precondition(
-      reachedHorizon || replica.isDrained && source.isExhausted, "a run ends when all have left")
-    return metrics.summary(pool: replica.pool, reachedHorizon: reachedHorizon)
+    return true
+  }
+
+  func summary() -> RunSummary {
+    if !reachedHorizon {
+      precondition(source.isExhausted && servers.allSatisfy(\.replica.isDrained), "all have left")
+      population.checkLittlesLaw()
+    }
+    return metrics.summary(replicas: servers.map(\.summary), reachedHorizon: reachedHorizon)
   }
 
   // MARK: Arrivals
 
-  private mutating func schedule(_ kind: EventKind, at time: Int64) {
+  private mutating func schedule(_ kind: EventKind, at time: Int64, for index: Int = 0) {
     events.push(
-      Event(time: time, order: kind.rawValue << 62 | scheduled, payload: kind.rawValue))
-    scheduled += 1
+      Event(
+        time: time, order: kind.rawValue << 62 | UInt64(index), payload: UInt64(index)))
   }
 
   /// In a closed loop, when the client of the request `finished` has thought. Several can be due
@@ -140,135 +117,77 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler> {
     schedule(.due, at: source.nextDueNs(after: finished, now: clock))
   }
 
-  private mutating func requestIsDue<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func requestIsDue(_ records: inout RecordBuffer) {
     let request = source.next()
     if !source.isClosedLoop { scheduleNextRequest() }
     if client.isInstant {
-      metrics.arrived(at: clock)
-      try receive(request, arrivalNs: clock, &recorder)
+      arrive()
+      receive(request, arrivalNs: clock, &records)
     } else if client.append(request) {
       scheduleClientTask()
     }
+  }
+
+  private mutating func arrive() {
+    metrics.arrived(at: clock)
+    population.entered(at: clock)
   }
 
   private mutating func scheduleClientTask() {
     if let ns = client.taskNs { schedule(.clientTaskEnd, at: clock + ns) }
   }
 
-  private mutating func endClientTask<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) {
+  private mutating func endClientTask(_ records: inout RecordBuffer) {
     switch client.endTask(now: clock) {
-    case .prepared: metrics.arrived(at: clock)
+    case .prepared: arrive()
     case .sent(let request, let arrivalNs):
-      try receive(request, arrivalNs: arrivalNs, &recorder)
+      receive(request, arrivalNs: arrivalNs, &records)
     }
     scheduleClientTask()
   }
 
-  /// The engine has a request.
-  private mutating func receive<Records: Recorder>(
-    _ request: ArrivingRequest, arrivalNs: Int64, _ recorder: inout Records
-  ) throws(Records.Failure) {
-    // The last token produced is never written to the cache.
-    let cached = request.promptTokens + request.outputTokens - 1
-    if cached < configuration.maxPositions,
-      replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
-    {
-      replica.enqueue(request, arrivalNs: arrivalNs)
-    } else {
-      var rejected = Sequence()
-      rejected.id = request.id
-      rejected.arrivalNs = arrivalNs
-      rejected.promptTokens = request.promptTokens
-      try leave(rejected, outcome: .rejected, &recorder)
+  /// The cluster has a request.
+  private mutating func receive(
+    _ request: ArrivingRequest, arrivalNs: Int64, _ records: inout RecordBuffer
+  ) {
+    guard let index = router.choose(for: request, among: servers, now: clock) else {
+      leave(
+        RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
+      return
+    }
+    touched.append(index)
+    if let endNs = servers[index].receive(request, arrivalNs: arrivalNs, now: clock) {
+      // The event of the end that was planned is passed over when it fires.
+      schedule(.runEnd, at: endNs, for: index)
     }
   }
 
-  private mutating func leave<Records: Recorder>(
-    _ sequence: Sequence, outcome: RequestRecord.Outcome, _ recorder: inout Records
-  ) throws(Records.Failure) {
-    let record = sequence.record(outcome: outcome, now: clock)
+  private mutating func leave(_ record: RequestRecord, _ records: inout RecordBuffer) {
     metrics.left(record)
-    try recorder.record(record)
+    population.left(at: clock, arrivalNs: record.arrivalNs)
+    records.record(record)
     if source.isClosedLoop { scheduleNextRequest(after: record.id) }
   }
 
   // MARK: Steps
 
-  /// Plans a step; where its batch would stay the same for several, starts them as one run.
-  private mutating func startRun() {
-    scheduler.plan(&replica, now: clock)
-    let batch = replica.batch
-    precondition(
-      batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
-    var run = Run(startNs: clock, waitingRequests: replica.waiting.count)
-    if batch.chunks.isEmpty {
-      let span = pricer.decodeSpan(of: batch)
-      run.steps = steps(of: span)
-      guard span.estimatedNs(ofFirst: run.steps) < Double(simulationHorizonNs - clock) else {
-        reachedHorizon = true
-        return
+  private mutating func startRuns() {
+    for index in touched where servers[index].isIdleWithWork {
+      switch servers[index].startRun(now: clock, &metrics) {
+      case .until(let endNs): schedule(.runEnd, at: endNs, for: index)
+      case .beyondHorizon: reachedHorizon = true
       }
-      if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
-      run.cost = span.cost(ofFirst: run.steps)
-      run.firstStepNs = span.first.totalNs
-      run.growthNs = span.growthNs
-    } else {
-      run.steps = 1
-      run.cost = pricer.cost(of: batch)
-      run.firstStepNs = run.cost.totalNs
     }
-    metrics.started(running: replica.runningCount, preempted: replica.preemptedNow)
-    current = run
-    schedule(.stepEnd, at: clock + run.cost.totalNs)
+    touched.removeAll(keepingCapacity: true)
   }
 
-  /// For how many steps nothing can change the batch: no sequence ends, blocks last, the price
-  /// stays on its line, and the scheduler looks at no request: neither at one that waits nor, where
-  /// none does, at the next that comes.
-  private mutating func steps(of span: DecodeSpan) -> Int {
-    guard !configuration.usesExactSteps, replica.preemptedNow == 0,
-      let finishStep = replica.nextFinishStep()
-    else { return 1 }
-    var steps = min(span.steps, Int(finishStep - replica.decodes.step))
-    steps = replica.decodes.steps(
-      lastingBlocks: replica.pool.free + replica.decodes.nextBlocks, limit: steps)
-    guard scheduler.looksAtRequests(replica) else { return steps }
-    guard replica.waiting.isEmpty else { return 1 }
-    guard let next = events.first else { return steps }
-    return span.steps(lasting: next.time - clock, limit: steps)
-  }
-
-  private mutating func completeRun<Records: Recorder>(
-    _ recorder: inout Records
-  ) throws(Records.Failure) {
-    guard let run = current else { preconditionFailure("a step ends once") }
-    current = nil
-    let batch = replica.batch
-    if batch.decodeSequences > 0 { replica.completeDecodes(steps: run.steps, now: clock) }
-    metrics.stepped(
-      startNs: run.startNs, cost: run.cost, steps: run.steps, firstStepNs: run.firstStepNs,
-      growthNs: run.growthNs, batch: batch, decoding: replica.decodes.count)
-    try recorder.record(
-      StepRecord(
-        startNs: run.startNs, endNs: clock, steps: Int64(run.steps),
-        decodeSequences: Int64(batch.decodeSequences), contextTokens: Int64(batch.contextTokens),
-        prefillSequences: Int64(batch.chunks.count),
-        prefillTokens: Int64(batch.chunks.reduce(0) { $0 + $1.tokens }),
-        waitingRequests: Int64(run.waitingRequests),
-        preemptedRequests: Int64(replica.preemptedNow),
-        usedBlocks: Int64(replica.pool.used), cost: run.cost))
-    while let finished = replica.popFinished() {
-      try leave(finished, outcome: .finished, &recorder)
-    }
-    for (index, chunk) in batch.chunks.enumerated() {
-      let done = replica.completeChunk(chunk, of: replica.chunkSlots[index], now: clock) {
-        metrics.produced(previousNs: $0, now: clock)
-      }
-      if let done { try leave(done, outcome: .finished, &recorder) }
+  private mutating func completeRun(of index: Int, _ records: inout RecordBuffer) {
+    guard servers[index].runEndNs == clock else { return }
+    servers[index].completeRun(now: clock, &metrics, &records)
+    touched.append(index)
+    for record in servers[index].departures {
+      router.left(index)
+      leave(record, &records)
     }
   }
 }

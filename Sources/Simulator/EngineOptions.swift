@@ -6,6 +6,41 @@ public struct EngineOptions: Hashable, Sendable {
     case vllm
     /// SGLang: prompts that can be admitted go first and stop the decodes.
     case sglang
+    /// Sarathi-Serve: as vLLM V1, with a watermark.
+    case sarathi
+    /// vLLM V0 as it is by default: whole prompts go first and stop the decodes.
+    case vllmV0 = "vllm-v0"
+    /// A batch starts when the one before has ended.
+    case staticBatching = "static"
+    /// As vLLM V1, by priority; urgent requests take the place of others.
+    case priority
+    /// As vLLM V1, earliest deadline first; urgent requests take the place of others.
+    case edf
+    /// As vLLM V1, the shortest prompt first.
+    case shortestPromptFirst = "shortest-prompt-first"
+
+    /// Whether a step holds decodes and chunks of prompts together, so that
+    /// `long_prefill_token_threshold` means something.
+    public var mixesChunks: Bool {
+      switch self {
+      case .vllm, .sarathi, .priority, .edf, .shortestPromptFirst: true
+      case .sglang, .vllmV0, .staticBatching: false
+      }
+    }
+
+    /// Whether prompts are computed in one piece, so that none is longer than a step's tokens.
+    public var keepsPromptsWhole: Bool { self == .vllmV0 }
+
+    /// Whether the seat of a request that has ended is another's at once.
+    var refillsSeats: Bool { self != .staticBatching }
+
+    /// `watermark` where it is not stated: what vLLM V0 and Sarathi-Serve have, and no others.
+    public var usualWatermark: Double {
+      switch self {
+      case .sarathi, .vllmV0: 0.01
+      default: 0
+      }
+    }
   }
 
   /// Where the size of the KV pool comes from.
@@ -31,12 +66,27 @@ public struct EngineOptions: Hashable, Sendable {
   /// Where the size of the KV pool comes from; on each device.
   public let kvCacheMemory: KVCacheMemory
 
-  /// - Precondition: all are positive, and every sequence can decode in one step.
+  /// `long_prefill_token_threshold`: tokens of one prompt in one step at most; 0 for no limit but
+  /// the step's.
+  public let longPrefillTokenThreshold: Int
+  /// `watermark`: the share of all blocks that an admission leaves free, unless nothing runs.
+  public let watermark: Double
+  /// `max_queued_requests`: a request that comes while so many wait is rejected; nil for no limit.
+  public let maxQueuedRequests: Int?
+
+  /// A watermark that is not stated is the scheduler's usual one.
+  /// - Precondition: all are positive, limits that may be left out at least 0, the watermark below
+  ///   1, and every sequence can decode in one step; a threshold stands with a scheduler that has
+  ///   one.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
-    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory
+    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory,
+    longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil
   ) {
     precondition(tensorParallelSize > 0)
+    precondition(longPrefillTokenThreshold >= 0 && maxQueuedRequests ?? 0 >= 0)
+    precondition(longPrefillTokenThreshold == 0 || scheduler.mixesChunks)
+    precondition((0..<1).contains(watermark ?? 0))
     precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
     self.scheduler = scheduler
     self.maxNumSeqs = maxNumSeqs
@@ -45,7 +95,18 @@ public struct EngineOptions: Hashable, Sendable {
     self.enablePrefixCaching = enablePrefixCaching
     self.tensorParallelSize = tensorParallelSize
     self.kvCacheMemory = kvCacheMemory
+    self.longPrefillTokenThreshold = longPrefillTokenThreshold
+    self.watermark = watermark ?? scheduler.usualWatermark
+    self.maxQueuedRequests = maxQueuedRequests
   }
+
+  /// Blocks of a pool that an admission leaves free, unless nothing runs.
+  func watermarkBlocks(of capacity: Int) -> Int { Int(watermark * Double(capacity)) }
+
+  /// Tokens of the longest prompt and output together that the scheduler can play. Where prompts
+  /// stay whole, one that was preempted has to fit a step with all it has produced: vLLM V0 limits
+  /// its model's length so.
+  var mostPositions: Int { scheduler.keepsPromptsWhole ? maxNumBatchedTokens : .max }
 
   /// The same options with those that are given in place of their own.
   public func with(
@@ -57,6 +118,8 @@ public struct EngineOptions: Hashable, Sendable {
       maxNumBatchedTokens: maxNumBatchedTokens ?? self.maxNumBatchedTokens, blockSize: blockSize,
       enablePrefixCaching: enablePrefixCaching,
       tensorParallelSize: tensorParallelSize ?? self.tensorParallelSize,
-      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory)
+      kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory,
+      longPrefillTokenThreshold: longPrefillTokenThreshold, watermark: watermark,
+      maxQueuedRequests: maxQueuedRequests)
   }
 }

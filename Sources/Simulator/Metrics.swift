@@ -1,58 +1,18 @@
 import CostModel
 import Histogram
 
-/// A distribution of times, in nanoseconds. Percentiles are by nearest rank: the smallest value
-/// that at least that share of the values do not exceed.
-public struct LatencyStatistics: Hashable, Sendable {
-  /// How many values.
-  public let count: Int
-  /// Their mean.
-  public let meanNs: Double
-  /// The median.
-  public let p50Ns: Int64
-  /// The 75th percentile.
-  public let p75Ns: Int64
-  /// The 90th percentile.
-  public let p90Ns: Int64
-  /// The 95th percentile.
-  public let p95Ns: Int64
-  /// The 99th percentile.
-  public let p99Ns: Int64
-  /// The largest.
-  public let maxNs: Int64
-
-  /// The statistics of exact values; all zero without any. O(n log n).
-  public init(values: [Int64]) {
-    let sorted = values.sorted()
-    func rank(_ share: Double) -> Int64 {
-      guard !sorted.isEmpty else { return 0 }
-      return sorted[max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1)]
-    }
-    count = sorted.count
-    meanNs = sorted.isEmpty ? 0 : sorted.reduce(0.0) { $0 + Double($1) } / Double(sorted.count)
-    p50Ns = rank(0.5)
-    p75Ns = rank(0.75)
-    p90Ns = rank(0.9)
-    p95Ns = rank(0.95)
-    p99Ns = rank(0.99)
-    maxNs = sorted.last ?? 0
-  }
-
-  /// The statistics of a histogram, whose mean and maximum are known exactly.
-  init(histogram: Histogram<UInt64>, sumNs: Double, maxNs: Int64) {
-    let total = Int(histogram.totalCount)
-    func rank(_ percentile: Double) -> Int64 {
-      total == 0 ? 0 : min(maxNs, Int64(histogram.valueAtPercentile(percentile)))
-    }
-    count = total
-    meanNs = total == 0 ? 0 : sumNs / Double(total)
-    p50Ns = rank(50)
-    p75Ns = rank(75)
-    p90Ns = rank(90)
-    p95Ns = rank(95)
-    p99Ns = rank(99)
-    self.maxNs = maxNs
-  }
+/// What one replica of a run did.
+public struct ReplicaSummary: Hashable, Sendable {
+  /// Requests that it had last when they left: that it finished or refused.
+  public internal(set) var requests = 0
+  /// Engine steps.
+  public internal(set) var steps = 0
+  /// Time with a step under way.
+  public internal(set) var busyNs: Int64 = 0
+  /// Output tokens of the requests that it finished.
+  public internal(set) var outputTokens = 0
+  /// The most blocks owned at once.
+  public internal(set) var peakUsedBlocks = 0
 }
 
 /// What a run came to.
@@ -76,13 +36,13 @@ public struct RunSummary: Hashable, Sendable {
   public let reachedHorizon: Bool
   /// From the first arrival to the last event, in nanoseconds.
   public let durationNs: Int64
-  /// Of that, time with a step under way.
+  /// Of that, time with a step under way, all replicas together.
   public let busyNs: Int64
   /// Engine steps.
   public let steps: Int
-  /// The most requests that held blocks at once.
+  /// The most requests that held blocks at once on one replica.
   public let peakRunning: Int
-  /// The most blocks owned at once.
+  /// The most blocks owned at once on one replica.
   public let peakUsedBlocks: Int
   /// Where the time of all steps went.
   public let cost: StepCost
@@ -96,19 +56,28 @@ public struct RunSummary: Hashable, Sendable {
   public let e2e: LatencyStatistics
   /// Time from arrival to the first step that worked on the request.
   public let queueing: LatencyStatistics
+  /// What each replica did.
+  public let replicas: [ReplicaSummary]
+  /// What each of the workload's classes came to, in their order.
+  public let classes: [ClassSummary]
 
   /// Output tokens per second of the run.
   public var outputTokensPerSecond: Double { perSecond(outputTokens) }
   /// Finished requests per second of the run.
   public var requestsPerSecond: Double { perSecond(finishedRequests) }
 
-  private func perSecond(_ count: Int) -> Double {
+  func perSecond(_ count: Int) -> Double {
     durationNs == 0 ? 0 : Double(count) / (Double(durationNs) * 1e-9)
   }
 }
 
-/// Gathers a run's figures as it goes.
+/// Gathers the figures of some replicas as they go; what those of other replicas gathered is added
+/// in the end.
 struct RunMetrics: Sendable {
+  /// Decoding sequences of a replica whose latest token is older than the step that follows,
+  /// because steps of prompts alone came between: how many, by the time of that token.
+  typealias Stall = (sinceNs: Int64, sequences: Int)
+
   private var firstArrivalNs: Int64 = -1
   private var lastEventNs: Int64 = 0
   private var rejected = 0
@@ -121,16 +90,19 @@ struct RunMetrics: Sendable {
   private var steps = 0
   private var peakRunning = 0
   private var cost = StepCost()
-  private var ttft: [Int64] = []
-  private var tpot: [Int64] = []
-  private var e2e: [Int64] = []
-  private var queueing: [Int64] = []
+  private var finished = 0
+  private var ttft = LatencySamples()
+  private var tpot = LatencySamples()
+  private var e2e = LatencySamples()
+  private var queueing = LatencySamples()
   private var gaps = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
-  private var gapSumNs = 0.0
+  private var gapSumNs: Int128 = 0
   private var longestGapNs: Int64 = 0
-  /// Decoding sequences whose latest token is older than the step that follows, because steps of
-  /// prompts alone came between: how many, by the time of that token, oldest first.
-  private var stalled: [(sinceNs: Int64, sequences: Int)] = []
+  private var classes: ClassMetrics
+
+  init(classes: [RequestClass]) {
+    self.classes = ClassMetrics(classes)
+  }
 
   mutating func arrived(at now: Int64) {
     if firstArrivalNs < 0 { firstArrivalNs = now }
@@ -139,10 +111,12 @@ struct RunMetrics: Sendable {
 
   mutating func left(_ record: RequestRecord) {
     lastEventNs = record.finishNs
+    classes.left(record)
     guard record.outcome == .finished else {
       rejected += 1
       return
     }
+    finished += 1
     promptTokens += Int(record.promptTokens)
     cachedTokens += Int(record.cachedTokens)
     outputTokens += Int(record.outputTokens)
@@ -158,22 +132,23 @@ struct RunMetrics: Sendable {
   }
 
   /// A run of steps is done: each gave every sequence that decodes in it a token after a gap of its
-  /// length. In a run that gave none, `decoding` sequences had to wait.
+  /// length. In a run that gave none, `decoding` sequences had to wait. `stalled` are those of the
+  /// replica that have waited so far, oldest token first.
   mutating func stepped(
     startNs: Int64, cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64,
-    growthNs: Int64, batch: BatchShape, decoding: Int
+    growthNs: Int64, batch: BatchShape, decoding: Int, stalled: inout [Stall]
   ) {
     cost += runCost
     busyNs += runCost.totalNs
     steps += runSteps
     for chunk in batch.chunks { prefilledTokens += chunk.tokens }
     guard batch.decodeSequences > 0 else {
-      stall(decoding, sinceNs: startNs)
+      RunMetrics.stall(decoding, sinceNs: startNs, &stalled)
       return
     }
     var done = 0
     if !stalled.isEmpty {
-      resume(batch.decodeSequences, startNs: startNs, stepNs: firstStepNs)
+      resume(batch.decodeSequences, startNs: startNs, stepNs: firstStepNs, &stalled)
       done = 1
     }
     // Steps whose lengths fall into one bucket of the histogram are recorded at once.
@@ -184,26 +159,28 @@ struct RunMetrics: Sendable {
       record(gap: gap + Int64(alike - 1) * growthNs, count: alike * batch.decodeSequences)
       done += alike
     }
-    gapSumNs += Double(runCost.totalNs) * Double(batch.decodeSequences)
+    gapSumNs += Int128(runCost.totalNs) * Int128(batch.decodeSequences)
     longestGapNs = max(longestGapNs, firstStepNs + Int64(runSteps - 1) * growthNs)
   }
 
   /// Of so many decoding sequences, those that are not waiting yet had their latest token when the
   /// step began that gives them none.
-  private mutating func stall(_ decoding: Int, sinceNs: Int64) {
+  private static func stall(_ decoding: Int, sinceNs: Int64, _ stalled: inout [Stall]) {
     let fresh = decoding - stalled.reduce(0) { $0 + $1.sequences }
     if fresh > 0 { stalled.append((sinceNs, fresh)) }
   }
 
   /// The first step that decodes again: its gaps reach back to each sequence's latest token. Where
   /// some were preempted meanwhile, those that wait longest have stayed.
-  private mutating func resume(_ sequences: Int, startNs: Int64, stepNs: Int64) {
+  private mutating func resume(
+    _ sequences: Int, startNs: Int64, stepNs: Int64, _ stalled: inout [Stall]
+  ) {
     var left = sequences
     for group in stalled where left > 0 {
       let count = min(group.sequences, left)
       let stallNs = startNs - group.sinceNs
       record(gap: stallNs + stepNs, count: count)
-      gapSumNs += Double(stallNs) * Double(count)
+      gapSumNs += Int128(stallNs) * Int128(count)
       longestGapNs = max(longestGapNs, stallNs + stepNs)
       left -= count
     }
@@ -215,7 +192,7 @@ struct RunMetrics: Sendable {
   mutating func produced(previousNs: Int64, now: Int64) {
     guard previousNs >= 0 else { return }
     record(gap: now - previousNs, count: 1)
-    gapSumNs += Double(now - previousNs)
+    gapSumNs += Int128(now - previousNs)
     longestGapNs = max(longestGapNs, now - previousNs)
   }
 
@@ -232,17 +209,47 @@ struct RunMetrics: Sendable {
     return min(limit, Int((highest - gap) / growthNs) + 1)
   }
 
+  /// Adds what was gathered of other replicas.
+  static func += (sum: inout RunMetrics, other: RunMetrics) {
+    if sum.firstArrivalNs < 0 {
+      sum.firstArrivalNs = other.firstArrivalNs
+    } else if other.firstArrivalNs >= 0 {
+      sum.firstArrivalNs = min(sum.firstArrivalNs, other.firstArrivalNs)
+    }
+    sum.lastEventNs = max(sum.lastEventNs, other.lastEventNs)
+    sum.finished += other.finished
+    sum.rejected += other.rejected
+    sum.promptTokens += other.promptTokens
+    sum.cachedTokens += other.cachedTokens
+    sum.outputTokens += other.outputTokens
+    sum.preemptions += other.preemptions
+    sum.prefilledTokens += other.prefilledTokens
+    sum.busyNs += other.busyNs
+    sum.steps += other.steps
+    sum.peakRunning = max(sum.peakRunning, other.peakRunning)
+    sum.cost += other.cost
+    sum.ttft += other.ttft
+    sum.tpot += other.tpot
+    sum.e2e += other.e2e
+    sum.queueing += other.queueing
+    sum.gaps.add(other.gaps)
+    sum.gapSumNs += other.gapSumNs
+    sum.longestGapNs = max(sum.longestGapNs, other.longestGapNs)
+    sum.classes += other.classes
+  }
+
   /// The figures of the finished run.
-  func summary(pool: BlockPool, reachedHorizon: Bool) -> RunSummary {
+  func summary(replicas: [ReplicaSummary], reachedHorizon: Bool) -> RunSummary {
     RunSummary(
-      finishedRequests: e2e.count, rejectedRequests: rejected, promptTokens: promptTokens,
+      finishedRequests: finished, rejectedRequests: rejected, promptTokens: promptTokens,
       cachedTokens: cachedTokens, outputTokens: outputTokens, preemptions: preemptions,
       recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
       reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
-      peakRunning: peakRunning, peakUsedBlocks: pool.peakUsed, cost: cost,
-      ttft: LatencyStatistics(values: ttft), tpot: LatencyStatistics(values: tpot),
-      itl: LatencyStatistics(histogram: gaps, sumNs: gapSumNs, maxNs: longestGapNs),
-      e2e: LatencyStatistics(values: e2e), queueing: LatencyStatistics(values: queueing))
+      peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
+      cost: cost, ttft: ttft.statistics, tpot: tpot.statistics,
+      itl: LatencyStatistics(histogram: gaps, sumNs: Double(gapSumNs), maxNs: longestGapNs),
+      e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas,
+      classes: classes.summaries())
   }
 }

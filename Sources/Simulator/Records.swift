@@ -6,7 +6,8 @@ public struct RequestRecord: Hashable, Sendable {
   public enum Outcome: UInt8, Sendable, CaseIterable {
     /// Every output token was produced.
     case finished
-    /// Refused on arrival: its tokens exceed the pool or the model's context.
+    /// Refused on arrival: its tokens exceed the pool, the model's context or what the scheduler
+    /// computes in one piece, or the queue was full.
     case rejected
   }
 
@@ -30,12 +31,18 @@ public struct RequestRecord: Hashable, Sendable {
   public var preemptions: Int64
   /// How it left.
   public var outcome: Outcome
+  /// Its class: a place in the workload's list of them, from 0.
+  public var requestClass: Int64
+  /// Its priority; lower is handled first by schedulers that go by it.
+  public var priority: Int64
+  /// The replica that it left, from 0; -1 if it was on none.
+  public var replica: Int64
 
   /// A record of a request, complete.
   public init(
     id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
     promptTokens: Int64, cachedTokens: Int64, outputTokens: Int64, preemptions: Int64,
-    outcome: Outcome
+    outcome: Outcome, requestClass: Int64 = 0, priority: Int64 = 0, replica: Int64 = 0
   ) {
     self.id = id
     self.arrivalNs = arrivalNs
@@ -47,6 +54,9 @@ public struct RequestRecord: Hashable, Sendable {
     self.outputTokens = outputTokens
     self.preemptions = preemptions
     self.outcome = outcome
+    self.requestClass = requestClass
+    self.priority = priority
+    self.replica = replica
   }
 
   /// Time to first token, from arrival; nil without a token.
@@ -86,12 +96,14 @@ public struct StepRecord: Hashable, Sendable {
   public var usedBlocks: Int64
   /// Where the time went, over all steps of the run.
   public var cost: StepCost
+  /// The replica, from 0.
+  public var replica: Int64
 
   /// A run of steps, complete.
   public init(
     startNs: Int64, endNs: Int64, steps: Int64, decodeSequences: Int64, contextTokens: Int64,
     prefillSequences: Int64, prefillTokens: Int64, waitingRequests: Int64,
-    preemptedRequests: Int64, usedBlocks: Int64, cost: StepCost
+    preemptedRequests: Int64, usedBlocks: Int64, cost: StepCost, replica: Int64 = 0
   ) {
     self.startNs = startNs
     self.endNs = endNs
@@ -104,21 +116,41 @@ public struct StepRecord: Hashable, Sendable {
     self.preemptedRequests = preemptedRequests
     self.usedBlocks = usedBlocks
     self.cost = cost
+    self.replica = replica
   }
+}
+
+/// What a recorder makes use of; the rest need not be kept for it.
+public enum RecordedKinds: Sendable {
+  /// Requests and steps.
+  case all
+  /// Requests alone.
+  case requests
+  /// Nothing.
+  case none
 }
 
 /// Takes the records of a run as they happen: requests when they leave, steps when they end.
 public protocol Recorder {
   /// What recording can throw; `Never` where it cannot fail.
   associatedtype Failure: Error
+  /// What it makes use of; all of them unless it says otherwise.
+  static var kinds: RecordedKinds { get }
   /// A request left the system.
   mutating func record(_ request: RequestRecord) throws(Failure)
   /// A run of steps ended.
   mutating func record(_ run: StepRecord) throws(Failure)
 }
 
+extension Recorder {
+  /// All of them.
+  public static var kinds: RecordedKinds { .all }
+}
+
 /// Keeps nothing.
 public struct NullRecorder: Recorder {
+  /// Nothing.
+  public static var kinds: RecordedKinds { .none }
   /// A recorder that drops every record.
   public init() {}
   /// Drops the record.

@@ -8,9 +8,8 @@ import Simulator
 /// a fixed `w` one of `h`: records that differ in a single word always differ in their digest. The
 /// shift brings high bits down, where the multiplication alone would only carry them up and out.
 ///
-/// A request is ten words: the tag 1, then its fields as declared, the outcome as 0 (finished) or
-/// 1 (rejected). A run of steps is sixteen: the tag 2, then its fields as declared, the five costs
-/// last. Integers enter as two's complement, a missing time as -1. It finds differences between
+/// A request is the tag 1, then its fields as declared, the outcome as 0 (finished) or 1 (rejected).
+/// A run of steps is the tag 2, then its fields as declared, the costs last. Integers enter as two's complement, a missing time as -1. It finds differences between
 /// runs and accidents to files; it is no defence against somebody who forges a file.
 public struct RowDigest: Hashable, Sendable, Recorder {
   private var state: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -47,6 +46,8 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(request.outputTokens)
     mix(request.preemptions)
     mix(Int64(request.outcome.rawValue))
+    mix(request.requestClass)
+    mix(request.priority)
   }
 
   /// Takes a run of steps in.

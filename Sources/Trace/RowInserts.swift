@@ -14,8 +14,9 @@ final class RowInserts {
     request = try connection.prepare(
       """
       INSERT INTO request (seq, run_id, format, id, arrival_ns, scheduled_ns, first_token_ns,
-        finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, outcome)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, outcome,
+        class_id, priority)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
       """)
     step = try connection.prepare(
       """
@@ -27,6 +28,29 @@ final class RowInserts {
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
         ?19, ?20, ?21, ?22)
       """)
+  }
+
+  /// Appends the classes of a scenario's requests.
+  static func insert(
+    _ classes: [ClassDescription], ofScenario scenario: Int64, on connection: Connection
+  ) throws(TraceError) {
+    let row = try connection.prepare(
+      """
+      INSERT INTO request_class (scenario_id, id, name, priority, system_prompt_tokens,
+        ttft_objective_ns, tpot_objective_ns, e2e_objective_ns)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+      """)
+    for (id, requestClass) in classes.enumerated() {
+      try row.bind(1, scenario)
+      try row.bind(2, Int64(id))
+      try row.bind(3, requestClass.name)
+      try row.bind(4, requestClass.priority)
+      try row.bind(5, requestClass.systemPromptTokens)
+      try row.bind(6, timeNs: requestClass.ttftObjectiveNs ?? -1)
+      try row.bind(7, timeNs: requestClass.tpotObjectiveNs ?? -1)
+      try row.bind(8, timeNs: requestClass.e2eObjectiveNs ?? -1)
+      try row.run()
+    }
   }
 
   /// Binds what all rows of a run share.
@@ -52,6 +76,8 @@ final class RowInserts {
       try request.bind(13, record.outcome.stored)
       outcome = record.outcome
     }
+    try request.bind(14, record.requestClass)
+    try request.bind(15, record.priority)
     try request.run()
   }
 

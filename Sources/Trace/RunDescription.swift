@@ -1,3 +1,44 @@
+import Simulator
+
+/// What the requests of one class have in common, as far as a trace tells it.
+public struct ClassDescription: Hashable, Sendable {
+  /// What results call it.
+  public var name: String
+  /// Lower is handled first by schedulers that go by it.
+  public var priority: Int64
+  /// Tokens with which every prompt of it begins.
+  public var systemPromptTokens: Int64
+  /// What is wanted of the time to first token; nil where nothing is.
+  public var ttftObjectiveNs: Int64?
+  /// What is wanted of the mean time per output token after the first.
+  public var tpotObjectiveNs: Int64?
+  /// What is wanted of the time from arrival to the last token.
+  public var e2eObjectiveNs: Int64?
+
+  /// A class, complete.
+  public init(
+    name: String, priority: Int64, systemPromptTokens: Int64, ttftObjectiveNs: Int64?,
+    tpotObjectiveNs: Int64?, e2eObjectiveNs: Int64?
+  ) {
+    self.name = name
+    self.priority = priority
+    self.systemPromptTokens = systemPromptTokens
+    self.ttftObjectiveNs = ttftObjectiveNs
+    self.tpotObjectiveNs = tpotObjectiveNs
+    self.e2eObjectiveNs = e2eObjectiveNs
+  }
+
+  /// A class of a workload.
+  public init(_ requestClass: RequestClass) {
+    self.init(
+      name: requestClass.name, priority: Int64(requestClass.priority),
+      systemPromptTokens: Int64(requestClass.systemPromptTokens),
+      ttftObjectiveNs: requestClass.objectives.ttftNs,
+      tpotObjectiveNs: requestClass.objectives.tpotNs,
+      e2eObjectiveNs: requestClass.objectives.e2eNs)
+  }
+}
+
 /// A scenario as it was given, kept so that a trace explains itself.
 public struct ScenarioDescription: Hashable, Sendable {
   /// What the scenario calls itself.
@@ -10,16 +51,20 @@ public struct ScenarioDescription: Hashable, Sendable {
   public var modelJSON: String
   /// The file of the measured link that its devices use, verbatim; nil where they use none.
   public var linkJSON: String?
+  /// The classes of its requests, in the order of their numbers.
+  public var classes: [ClassDescription]
 
   /// A scenario, complete.
   public init(
-    name: String, sourcePath: String?, text: String, modelJSON: String, linkJSON: String? = nil
+    name: String, sourcePath: String?, text: String, modelJSON: String, linkJSON: String? = nil,
+    classes: [ClassDescription] = []
   ) {
     self.name = name
     self.sourcePath = sourcePath
     self.text = text
     self.modelJSON = modelJSON
     self.linkJSON = linkJSON
+    self.classes = classes
   }
 }
 

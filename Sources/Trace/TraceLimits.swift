@@ -6,6 +6,8 @@ enum TraceLimits {
   static let textBytes: Int32 = 16 << 20
   /// Runs of one file.
   static let runs = 10_000
+  /// Classes of one scenario's requests.
+  static let classesPerScenario = 1_000
   /// Metrics of one run.
   static let metricsPerRun = 10_000
 }

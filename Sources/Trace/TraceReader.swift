@@ -101,7 +101,29 @@ public final class TraceReader {
     guard try row.step() else { return nil }
     return ScenarioDescription(
       name: row.text(0), sourcePath: row.optionalText(1), text: row.text(2),
-      modelJSON: row.text(3), linkJSON: row.optionalText(4))
+      modelJSON: row.text(3), linkJSON: row.optionalText(4), classes: try classes(ofScenario: id))
+  }
+
+  private func classes(ofScenario id: Int64) throws(TraceError) -> [ClassDescription] {
+    let row = try connection.prepare(
+      """
+      SELECT id, name, priority, system_prompt_tokens, ttft_objective_ns, tpot_objective_ns,
+        e2e_objective_ns
+      FROM request_class WHERE scenario_id = ?1 ORDER BY id
+      """)
+    try row.bind(1, id)
+    var classes: [ClassDescription] = []
+    while try row.step() {
+      guard classes.count < TraceLimits.classesPerScenario, row.integer(0) == classes.count else {
+        throw .damaged(path: path, reason: "the classes of scenario \(id) are not numbered")
+      }
+      classes.append(
+        ClassDescription(
+          name: row.text(1), priority: row.integer(2), systemPromptTokens: row.integer(3),
+          ttftObjectiveNs: row.optionalInteger(4), tpotObjectiveNs: row.optionalInteger(5),
+          e2eObjectiveNs: row.optionalInteger(6)))
+    }
+    return classes
   }
 
   /// A profile, by the number that runs refer to it by; nil if there is none.

@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 4
+  static let version: Int64 = 5
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -24,6 +24,18 @@ enum TraceSchema {
       model_json TEXT NOT NULL,  -- the model's config.json as given, byte for byte
       link_json TEXT             -- the measured link as given; NULL where devices use none
     ) STRICT;
+
+    CREATE TABLE request_class (
+      scenario_id INTEGER NOT NULL REFERENCES scenario(id),
+      id INTEGER NOT NULL,       -- place among the scenario's classes, from 0
+      name TEXT NOT NULL,        -- what results call it; all where the scenario names none
+      priority INTEGER NOT NULL, -- lower is handled first by schedulers that go by it
+      system_prompt_tokens INTEGER NOT NULL, -- tokens with which all its prompts begin
+      ttft_objective_ns INTEGER, -- wanted of the time to first token; NULL if nothing is
+      tpot_objective_ns INTEGER, -- wanted of the time per token after; NULL if nothing is
+      e2e_objective_ns INTEGER,  -- wanted of arrival to the last token; NULL if nothing is
+      PRIMARY KEY (scenario_id, id)
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE profile (
       id INTEGER PRIMARY KEY,
@@ -84,6 +96,8 @@ enum TraceSchema {
       output_tokens INTEGER NOT NULL,   -- tokens produced
       preemptions INTEGER NOT NULL,     -- times it lost its blocks and was computed again
       outcome TEXT NOT NULL,            -- finished or rejected
+      class_id INTEGER NOT NULL,        -- its class among the scenario's, request_class.id
+      priority INTEGER NOT NULL,        -- its priority, lower first
       -- Arrival to the first step on it; NULL if there was none.
       queue_ns INTEGER GENERATED ALWAYS AS (scheduled_ns - arrival_ns) VIRTUAL,
       -- Arrival to the first token; NULL if none was.
@@ -135,7 +149,7 @@ enum TraceSchema {
     CREATE VIEW request_ms AS -- requests, times in milliseconds
     SELECT run_id, format, id, arrival_ns / 1e6 AS arrival_ms, queue_ns / 1e6 AS queue_ms,
       ttft_ns / 1e6 AS ttft_ms, tpot_ns / 1e6 AS tpot_ms, e2e_ns / 1e6 AS e2e_ms,
-      prompt_tokens, cached_tokens, output_tokens, preemptions, outcome
+      prompt_tokens, cached_tokens, output_tokens, preemptions, outcome, class_id, priority
     FROM request;
 
     CREATE VIEW step_ms AS -- steps, times in milliseconds for one step

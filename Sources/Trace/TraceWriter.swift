@@ -82,9 +82,11 @@ public final class TraceWriter: Recorder {
   // MARK: What runs refer to
 
   /// Keeps a scenario.
+  /// - Precondition: it has at most 1,000 classes.
   /// - Returns: its number, for `RunDescription.scenarioID`.
   public func addScenario(_ scenario: ScenarioDescription) throws(TraceError) -> Int64 {
-    try insert(
+    precondition(scenario.classes.count <= TraceLimits.classesPerScenario)
+    let id = try insert(
       """
       INSERT INTO scenario (name, source_path, text, model_json, link_json)
       VALUES (?1, ?2, ?3, ?4, ?5)
@@ -92,6 +94,10 @@ public final class TraceWriter: Recorder {
       texts: [
         scenario.name, scenario.sourcePath, scenario.text, scenario.modelJSON, scenario.linkJSON,
       ])
+    try guarded { connection throws(TraceError) in
+      try RowInserts.insert(scenario.classes, ofScenario: id, on: connection)
+    }
+    return id
   }
 
   /// Keeps a profile.

@@ -23,6 +23,10 @@ struct RunCommand: ParsableCommand {
       valueName: "file"))
   var trace: String?
 
+  @Flag(
+    help: "Keep no requests and steps, only the comparison: faster, and memory stays the same.")
+  var noTrace = false
+
   @Flag(help: "Overwrite the trace if it exists.")
   var force = false
 
@@ -32,20 +36,32 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Walk every decode step instead of jumping over runs of them; same timings.")
   var exactSteps = false
 
+  func validate() throws {
+    guard !noTrace || trace == nil && !force else {
+      throw ValidationError("--no-trace goes with neither --trace nor --force.")
+    }
+  }
+
   func run() throws {
     let scenario = try options.load()
-    let path = trace ?? RunCommand.freePath(scenario.name)
+    let path = noTrace ? nil : trace ?? RunCommand.freePath(scenario.name)
     let comparison: FormatComparison
     do throws(PlanningError) {
       let plan = try ComparisonPlan(scenario)
-      let writer = try RunCommand.writer(path, overwrites: force)
+      let writer = try path.map { path throws(PlanningError) in
+        try RunCommand.writer(path, overwrites: force)
+      }
       var bar = ProgressBar()
       defer { bar.clear() }
-      comparison = try plan.run(
-        writingTo: writer, usesExactSteps: exactSteps, version: KVSim.version,
-        startedUTC: RunCommand.now()
-      ) {
+      let report: (ComparisonPlan.Progress) -> Void = {
         bar.show(Double($0.done) / Double($0.total), $0.format.name)
+      }
+      if let writer {
+        comparison = try plan.run(
+          writingTo: writer, usesExactSteps: exactSteps, version: KVSim.version,
+          startedUTC: RunCommand.now(), report: report)
+      } else {
+        comparison = try plan.runWithoutTrace(usesExactSteps: exactSteps, report: report)
       }
     } catch {
       if case .trace = error { throw failure(error, .runFailed) }
@@ -55,7 +71,7 @@ struct RunCommand: ParsableCommand {
     case .table: try printResult(ComparisonTable(comparison).rendered())
     case .json: try printResult(try ComparisonJSON(comparison).rendered())
     }
-    printError("trace: \(path)")
+    if let path { printError("trace: \(path)") }
   }
 
   private static func writer(

@@ -72,6 +72,21 @@ struct CommandLineTests {
     #expect(try latencies(jumped) == latencies(walked))
   }
 
+  @Test("Without a trace the figures are the same, and nothing is written")
+  func noTrace() throws {
+    func figures(_ run: CommandLineRun) -> [Substring] {
+      #expect(run.status == 0, "\(run.errors)")
+      return run.output.split(separator: "\n").filter { !$0.contains("row_digest") }
+        // The line before the digest, the last of its section, has no comma without it.
+        .map { $0.hasSuffix(",") ? $0.dropLast() : $0 }
+    }
+    let kept = try kvsim("run", quickstart, "--format", "json", "--trace", "1.db")
+    let dropped = try kvsim("run", quickstart, "--format", "json", "--no-trace")
+    #expect(figures(kept) == figures(dropped))
+    #expect(folder.contents == ["1.db"])
+    #expect(try kvsim("run", quickstart, "--no-trace", "--force").status == 64)
+  }
+
   @Test("An existing trace is kept unless --force is given")
   func existingTrace() throws {
     try folder.write("trace.db", "mine")

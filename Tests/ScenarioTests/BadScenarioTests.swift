@@ -184,6 +184,18 @@ import Testing
     BadInput(
       "other scheduler", "block_size: 16", "scheduler: orca", "13:14", "`vllm`, `sglang`"),
     BadInput(
+      "threshold of whole prompts", "block_size: 16",
+      "scheduler: vllm-v0\n  long_prefill_token_threshold: 5", "14:3",
+      "does not go with scheduler `vllm-v0`", "accepted: 0, or one of `vllm`, `sarathi`,"),
+    BadInput(
+      "threshold is negative", "block_size: 16", "long_prefill_token_threshold: -1", "13:33",
+      "out of range"),
+    BadInput(
+      "watermark of all", "block_size: 16", "watermark: 1", "13:14", "from 0 to below 1"),
+    BadInput(
+      "queue is endless", "block_size: 16", "max_queued_requests: none", "13:24",
+      "a whole number of requests from 0"),
+    BadInput(
       "client's key", "tokens: 30", "tokens: 30\n  client: {prepare: 1 ms, sned: 1 ms}", "22:27",
       "workload.client.sned: unknown key", "mean `send`?"),
     BadInput(

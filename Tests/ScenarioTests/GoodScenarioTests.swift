@@ -83,6 +83,45 @@ import Testing
     #expect(plain.engine.scheduler == .vllm && plain.workload.client == .instant)
   }
 
+  @Test(
+    "every scheduler arrives by its name, with its usual watermark and step",
+    arguments: [
+      ("vllm", .vllm, 0.0, 2048), ("sglang", .sglang, 0, 2048), ("sarathi", .sarathi, 0.01, 2048),
+      ("vllm-v0", .vllmV0, 0.01, 4096), ("static", .staticBatching, 0, 2048),
+      ("priority", .priority, 0, 2048), ("edf", .edf, 0, 2048),
+      ("shortest-prompt-first", .shortestPromptFirst, 0, 2048),
+    ] as [(String, EngineOptions.Scheduler, Double, Int)])
+  func schedulers(
+    name: String, scheduler: EngineOptions.Scheduler, watermark: Double, tokens: Int
+  ) throws {
+    let fixture = try Fixture()
+    defer { fixture.remove() }
+    try fixture.write(
+      "scenario.yaml",
+      Fixture.scenario.replacingOccurrences(
+        of: "  max_num_batched_tokens: 512\n", with: "  scheduler: \(name)\n"))
+    try fixture.write(
+      "model.json",
+      Fixture.model.replacingOccurrences(
+        of: "\"max_position_embeddings\": 2048", with: "\"max_position_embeddings\": 4096"))
+    let engine = try fixture.load().engine
+    #expect(engine.scheduler == scheduler && engine.watermark == watermark)
+    #expect(engine.maxNumBatchedTokens == tokens)
+    #expect(engine.longPrefillTokenThreshold == 0 && engine.maxQueuedRequests == nil)
+  }
+
+  @Test("a scheduler's options arrive")
+  func schedulerOptions() throws {
+    let engine = try load([
+      (
+        "block_size: 16",
+        "long_prefill_token_threshold: 256\n  watermark: 0.05\n  max_queued_requests: 0"
+      )
+    ]).engine
+    #expect(engine.longPrefillTokenThreshold == 256 && engine.watermark == 0.05)
+    #expect(engine.maxQueuedRequests == 0)
+  }
+
   @Test("a block has as many tokens as the profile's, unless something else is stated")
   func blockSize() throws {
     let fixture = try Fixture()

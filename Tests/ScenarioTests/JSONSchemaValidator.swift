@@ -59,6 +59,7 @@ struct JSONSchemaValidator {
     case ("minimum", .number(let least)): return number(instance) { $0 >= least }
     case ("maximum", .number(let most)): return number(instance) { $0 <= most }
     case ("exclusiveMinimum", .number(let least)): return number(instance) { $0 > least }
+    case ("exclusiveMaximum", .number(let most)): return number(instance) { $0 < most }
     case ("minLength", .number(let least)):
       return text(instance) { Double($0.unicodeScalars.count) >= least }
     case ("maxLength", .number(let most)):
@@ -69,6 +70,7 @@ struct JSONSchemaValidator {
     case ("maxItems", .number(let most)): return items(instance) { Double($0.count) <= most }
     case ("uniqueItems", .boolean(true)): return items(instance) { Set($0).count == $0.count }
     case ("items", _): return items(instance) { $0.allSatisfy { accepts($0, by: value) } }
+    case ("contains", _): return items(instance) { $0.contains { accepts($0, by: value) } }
     case ("required", .list(let keys)):
       return members(instance) { members in
         keys.allSatisfy { if case .text(let key) = $0 { members[key] != nil } else { false } }

@@ -24,6 +24,7 @@ struct ScenarioMutator {
     "{process: gamma, rate: 9000 /h, burstiness: 0.25}",
     "{process: rate-curve, points: [{at: 0 s, rate: 1/s}, {at: 2 min, rate: 0/s}], period: 1 h}",
     "{process: on-off, rate: 5/s, on: 2 s, off: 1.5 min, off_rate: 0.1/s}",
+    "{process: clients, file: clients.csv, rate_scale: 2.5}",
     "{process: closed-loop, concurrency: 3}",
     "{process: closed-loop, concurrency: 3, think_time: 2.5e3 ms}",
     "{process: closed-loop, concurrency: 3, think_time: {exponential: {mean: 1.5 s}}}",
@@ -36,6 +37,9 @@ struct ScenarioMutator {
     ("tokens: 30", "tokens: {empirical: lengths.txt}"),
     ("tokens: 30", "tokens: 30\n  client: {prepare: 120 us, send: 0 s}"),
     ("max_num_seqs: 64", "scheduler: sglang\n  enable_prefix_caching: false"),
+    ("max_num_seqs: 64", "scheduler: edf\n  long_prefill_token_threshold: 256"),
+    ("max_num_seqs: 64", "watermark: 0.05\n  max_queued_requests: 0"),
+    ("tokens: 30", "tokens: 30\n  system_prompt_tokens: 64\n  objectives: {ttft: 1 s}"),
     ("kv_cache_memory_bytes: 2 GiB", "gpu_memory_utilization: 0.5"),
     ("block_size: 16", "host_overhead: {per_step: 0.3 ms}\n  pipeline_parallel_size: 1"),
     ("[fp16, int4]", "int4-rotated"),
@@ -49,7 +53,10 @@ struct ScenarioMutator {
 
   /// Scenarios that the parser accepts in a ``Fixture``.
   static let good: [String] =
-    [Fixture.scenario]
+    [
+      Fixture.scenario, ClusterReaderTests.clustered, ClassesTests.shared, ClassesTests.apart,
+      lengthsInClasses,
+    ]
     + changes.map { Fixture.scenario.replacingOccurrences(of: $0.old, with: $0.new) }
     + arrivals.map { arrivals in
       let text = Fixture.scenario.replacingOccurrences(
@@ -58,6 +65,13 @@ struct ScenarioMutator {
       return text.replacingOccurrences(of: "  requests: 100\n", with: "")
         .replacingOccurrences(of: "  output_tokens: 30\n", with: "")
     }
+
+  /// Classes that leave nothing to the workload but when they arrive.
+  private static let lengthsInClasses = ClassesTests.shared
+    .replacingOccurrences(of: "  prompt_tokens: {uniform: {min: 10, max: 20}}\n", with: "")
+    .replacingOccurrences(of: "  output_tokens: 30\n", with: "")
+    .replacingOccurrences(of: "share: 3", with: "share: 3\n      prompt_tokens: 5")
+    .replacingOccurrences(of: "priority:", with: "output_tokens: 30\n      priority:")
 
   private static func members(of node: SourceNode) -> [(key: String, value: SourceNode)] {
     switch node.kind {

@@ -35,7 +35,7 @@ import Testing
     "seed is 0o17", "seed is 0x1F", "requests in exponents",
     // The files that a scenario names.
     "no such model", "no such profile", "model is a folder", "model is a device", "missing trace",
-    "no file",
+    "no file", "no table",
     // How large a quantity is: in JSON it is text.
     "half a byte", "size too large", "size just too large", "rate too large", "rate of infinity",
     "long jitter", "endless host", "gaps of nothing", "rate too high", "off rate too high",
@@ -46,6 +46,7 @@ import Testing
     "uneven devices", "empty range", "too long", "endless gaps", "late start",
     "points in disorder", "silence for ever", "silent periods", "short period", "rate too low",
     "seldom on", "empty bounds", "far bounds", "too long at the least",
+    "threshold of whole prompts", "one name", "system prompt too long", "too many ranks",
   ]
 
   @Test(
@@ -54,7 +55,20 @@ import Testing
       + BadScenarioTests.workload + BadWorkloadTests.rates + BadWorkloadTests.curves
       + BadWorkloadTests.clients + BadWorkloadTests.lengths)
   func mistakes(_ input: BadInput) throws {
-    let text = input.applied(to: Fixture.scenario)
+    try judge(input, in: Fixture.scenario)
+  }
+
+  @Test(
+    "so it does of classes and clusters",
+    arguments: ClassesTests.mistakes.map { ($0, ClassesTests.shared) }
+      + ClassesTests.mistakesApart.map { ($0, ClassesTests.apart) }
+      + ClusterReaderTests.mistakes.map { ($0, ClusterReaderTests.clustered) })
+  func mistakes(_ input: BadInput, good: String) throws {
+    try judge(input, in: good)
+  }
+
+  private func judge(_ input: BadInput, in good: String) throws {
+    let text = input.applied(to: good)
     let log = DiagnosticLog(file: "scenario.yaml", dialect: .yaml)
     // What is no YAML reaches no schema, nor does what a scenario takes of YAML no part of.
     guard let node = YAMLSource.parse(text, into: log), log.isEmpty else { return }
@@ -82,7 +96,9 @@ import Testing
     "no more requests come", "the shortest prompt", "less than a millionth", "measured with",
     "was not measured", "devices need a link", "does not divide", "one request a nanosecond",
     "no time at all", "YAML 1.1", "write it plainly", "digits only", "stands twice",
-    "cannot serve", "not a positive", "are all alike", "has no row",
+    "cannot serve", "not a positive", "are all alike", "has no row", "no such file",
+    "does not go with scheduler", "two classes are called", "the trace says already",
+    "are too many",
   ]
 
   @Test("what the parser accepts, the schema accepts; what only the parser refuses is no form")

@@ -51,20 +51,30 @@ struct Played {
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
     blockSize: Int = 16, poolBlocks: Int = 1 << 20, maxPositions: Int = 1 << 20,
     enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
+    replicas: Int = 1, routing: RoutingPolicy = .roundRobin,
+    longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil,
     exact: Bool = false, checks: Bool = false,
     pricer: SyntheticPricer
   ) {
-    var recorder = MemoryRecorder()
-    summary = simulate(
-      workload, seed: seed,
+    let member = Cluster.Member(
       configuration: EngineConfiguration(
         options: EngineOptions(
           scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
           blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
-          kvCacheMemory: .bytes(0)),
+          kvCacheMemory: .bytes(0), longPrefillTokenThreshold: longPrefillTokenThreshold,
+          watermark: watermark, maxQueuedRequests: maxQueuedRequests),
         poolBlocks: poolBlocks, maxPositions: maxPositions, usesExactSteps: exact,
         checksInvariants: checks),
-      pricer: pricer, recorder: &recorder)
+      pricer: pricer)
+    self.init(
+      workload, seed: seed,
+      cluster: Cluster(
+        members: Array(repeating: member, count: replicas), routing: routing))
+  }
+
+  init(_ workload: Workload, seed: UInt64 = 1, cluster: Cluster<SyntheticPricer>) {
+    var recorder = MemoryRecorder()
+    summary = simulate(workload, seed: seed, cluster: cluster, recorder: &recorder)
     requests = recorder.requests
     runs = recorder.runs
   }
@@ -73,16 +83,20 @@ struct Played {
 }
 
 /// A trace of requests from (arrival, prompt, output) triples.
-func trace(_ rows: [(Int64, Int32, Int32)]) -> RequestTrace {
+func trace(
+  _ rows: [(Int64, Int32, Int32)], urgencies: [RequestUrgency]? = nil
+) -> RequestTrace {
   RequestTrace(
-    arrivalNs: rows.map(\.0), promptTokens: rows.map(\.1), outputTokens: rows.map(\.2))
+    arrivalNs: rows.map(\.0), promptTokens: rows.map(\.1), outputTokens: rows.map(\.2),
+    urgencies: urgencies)
 }
 
 /// The workload that replays such a trace as it stands.
 func replay(
-  _ rows: [(Int64, Int32, Int32)], client: Workload.Client = .instant
+  _ rows: [(Int64, Int32, Int32)], urgencies: [RequestUrgency]? = nil,
+  client: Workload.Client = .instant
 ) -> Workload {
   Workload(
-    arrivals: .replay(trace(rows), timeScale: 1), promptTokens: .fromTrace,
+    arrivals: .replay(trace(rows, urgencies: urgencies), timeScale: 1), promptTokens: .fromTrace,
     outputTokens: .fromTrace, requests: rows.count, client: client)
 }

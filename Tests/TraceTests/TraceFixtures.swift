@@ -56,7 +56,15 @@ extension Recorder {
 
 let sampleScenario = ScenarioDescription(
   name: "chat", sourcePath: "Scenarios/chat.yaml", text: "name: chat\n# Grüße\n",
-  modelJSON: #"{"hidden_size": 4096}"#, linkJSON: #"{"kvsim_link": 1}"#)
+  modelJSON: #"{"hidden_size": 4096}"#, linkJSON: #"{"kvsim_link": 1}"#,
+  classes: [
+    ClassDescription(
+      name: "chat", priority: -2, systemPromptTokens: 100, ttftObjectiveNs: 5,
+      tpotObjectiveNs: 6, e2eObjectiveNs: 7),
+    ClassDescription(
+      name: "batch", priority: 3, systemPromptTokens: 0, ttftObjectiveNs: nil,
+      tpotObjectiveNs: nil, e2eObjectiveNs: nil),
+  ])
 
 let sampleProfile = ProfileDescription(
   name: "ryzen", device: "AMD Ryzen 9", kernelPath: "cpu-avx2", provenance: "measured",
@@ -71,7 +79,8 @@ func sampleRun(format: String = "fp16", scenario: Int64 = 1) -> RunDescription {
 
 let finishedRequest = RequestRecord(
   id: 0, arrivalNs: 10, scheduledNs: 20, firstTokenNs: 30, finishNs: 50, promptTokens: 7,
-  cachedTokens: 4, outputTokens: 3, preemptions: 1, outcome: .finished)
+  cachedTokens: 4, outputTokens: 3, preemptions: 1, outcome: .finished, requestClass: 1,
+  priority: -5)
 
 let rejectedRequest = RequestRecord(
   id: 1, arrivalNs: 15, scheduledNs: -1, firstTokenNs: -1, finishNs: 15, promptTokens: 9_000,
@@ -104,7 +113,8 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           finishNs: isRejected ? arrival : start + (1 << 31) + random(1 << 30),
           promptTokens: random(8_192), cachedTokens: random(512),
           outputTokens: isRejected ? 0 : 1 + random(4), preemptions: random(3),
-          outcome: isRejected ? .rejected : .finished))
+          outcome: isRejected ? .rejected : .finished, requestClass: random(2),
+          priority: random(9) - 4))
     }
     return .step(
       StepRecord(

@@ -50,8 +50,8 @@ import Testing
     let row = try connect(folder.path()).prepare(
       """
       SELECT request.seq, request.run_id, request.id, arrival_ns, scheduled_ns, first_token_ns,
-        finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, queue_ns, ttft_ns,
-        tpot_ns, e2e_ns,
+        finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, class_id,
+        request.priority, queue_ns, ttft_ns, tpot_ns, e2e_ns,
         step.seq, step.run_id, step.id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests, preempted_requests,
         used_blocks, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
@@ -60,11 +60,11 @@ import Testing
       """)
     #expect(try row.step())
     let values = (0..<Int32(row.columnCount) - 2).map { row.optionalInteger($0) }
-    #expect(values[..<15] == [1, 1, 0, 10, 20, 30, 50, 7, 4, 3, 1, 10, 20, 10, 40])
+    #expect(values[..<17] == [1, 1, 0, 10, 20, 30, 50, 7, 4, 3, 1, 1, -5, 10, 20, 10, 40])
     #expect(
-      values[15...] == [2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 6, 9])
-    #expect(row.text(37) == "fp16")
-    #expect(row.text(38) == "finished")
+      values[17...] == [2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 6, 9])
+    #expect(row.text(39) == "fp16")
+    #expect(row.text(40) == "finished")
   }
 
   @Test("A rejected request has NULL where it has no time")

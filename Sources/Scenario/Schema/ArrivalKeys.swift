@@ -4,12 +4,14 @@ import Simulator
 enum ArrivalKeys {
   static let closedLoop = "closed-loop"
   static let replay = "replay"
+  static let clients = "clients"
 
   /// The keys that go with each process.
   static let processes: [(value: String, keys: [String])] = [
     ("poisson", [rate.name]), ("deterministic", [rate.name]),
     ("gamma", [rate.name, burstiness.name]), ("rate-curve", [points.name, period.name]),
     ("on-off", [rate.name, on.name, off.name, offRate.name]),
+    (clients, [file.name, rateScale.name]),
     (closedLoop, [concurrency.name, thinkTime.name]),
     (replay, [trace.name, start.name, jitter.name, timeScale.name]),
   ]
@@ -17,6 +19,11 @@ enum ArrivalKeys {
   static let process = SchemaKey(
     "process", .choice(of: processes.map(\.value)) { $0 }, .required,
     "How requests come: open loops, clients in a closed loop, or the times of a request trace.")
+  /// `process` of a class, which can come beside others in an open loop alone.
+  static let openLoop = SchemaKey(
+    process.name,
+    .choice(of: processes.map(\.value).filter { $0 != closedLoop && $0 != replay }) { $0 },
+    .required, "How requests come; open loops alone.")
 
   static let rate = SchemaKey(
     "rate", .rate, .required, "How many requests come; of `on-off`, while on.",
@@ -37,6 +44,12 @@ enum ArrivalKeys {
     "off", .positiveTime, .required, "How long they come at `off_rate` then.")
   static let offRate = SchemaKey(
     "off_rate", .rateOrNone, .standard("0/s"), "How many requests come while off.")
+  static let file = SchemaKey(
+    "file", .path("the path of a table of clients, relative to this file"), .required,
+    "A table of clients, each with a rate and a variation of its own.")
+  static let rateScale = SchemaKey(
+    "rate_scale", .number(Limits.rateScales, note: ", by which all rates are multiplied"),
+    .standard(1), "Makes all clients send more, or less.")
   static let concurrency = SchemaKey(
     "concurrency", .wholeNumber(1...Limits.clients, of: "clients"), .required,
     "Clients, each of which sends its next request when the last has finished.",
@@ -59,9 +72,16 @@ enum ArrivalKeys {
     "time_scale", .positiveNumber(note: "; 2 halves the rate"), .standard(1),
     "By which times are multiplied, those that `start` and `jitter` gave.")
 
-  static let form = MappingForm(
-    process, rate, burstiness, points, period, on, off, offRate, concurrency, thinkTime, trace,
-    start, jitter, timeScale, variants: .byValue(of: process.name, processes))
+  static let form = mapping(by: process)
+  /// Of a class. The keys of other processes are known there too, so that of a closed loop one
+  /// error says what is wrong.
+  static let formOfClass = mapping(by: openLoop)
+
+  private static func mapping(by process: SchemaKey<String>) -> MappingForm {
+    MappingForm(
+      process, rate, burstiness, points, period, on, off, offRate, file, rateScale, concurrency,
+      thinkTime, trace, start, jitter, timeScale, variants: .byValue(of: process.name, processes))
+  }
 }
 
 /// A point of a rate curve.

@@ -4,14 +4,16 @@ import Simulator
 enum EngineKeys {
   static let scheduler = SchemaKey(
     "scheduler", .choice(of: EngineOptions.Scheduler.self), .standard("vllm"),
-    "The engine whose way to choose the next step is followed.")
+    "How the next step is chosen. `priority` is vLLM's `--scheduling-policy priority`.")
   static let maxNumSeqs = SchemaKey(
     "max_num_seqs", .wholeNumber(1...Limits.sequences), .standard(256),
     "Sequences in one step at most. SGLang's `--max-running-requests`.", option: "--max-num-seqs")
   static let maxNumBatchedTokens = SchemaKey(
-    "max_num_batched_tokens", .wholeNumber(1...Limits.batchedTokens), .standard(2_048),
+    "max_num_batched_tokens", .wholeNumber(1...Limits.batchedTokens),
+    .otherwise("`2048`; with `vllm-v0` the model's `max_position_embeddings` if that is more"),
     "Tokens computed in one step at most, prompts and decodes together; at least `max_num_seqs`. "
-      + "SGLang's `--chunked-prefill-size`.", option: "--max-num-batched-tokens")
+      + "SGLang's `--chunked-prefill-size`, Sarathi-Serve's `chunk_size`.",
+    option: "--max-num-batched-tokens")
   static let blockSize = SchemaKey(
     "block_size", .wholeNumber(1...Limits.blockSize), .otherwise("the profile's"),
     "Tokens per page of the KV cache; must equal the profile's. SGLang's `--page-size`.",
@@ -28,6 +30,10 @@ enum EngineKeys {
     "pipeline_parallel_size", .oneStage, .standard(1),
     "Stages over which the layers are spread; only 1 is simulated.",
     option: "--pipeline-parallel-size")
+  static let dataParallelSize = SchemaKey(
+    "data_parallel_size", .wholeNumber(1...Limits.replicas), .standard(1),
+    "Ranks, each with the whole model and its own pool: so many replicas for each of `cluster`.",
+    option: "--data-parallel-size")
   static let gpuMemoryUtilization = SchemaKey(
     "gpu_memory_utilization", .positiveNumber(upTo: 1), .standard(0.9),
     "Share of the device's memory for weights, activations and KV cache together.",
@@ -39,11 +45,24 @@ enum EngineKeys {
   static let hostOverhead = SchemaKey(
     "host_overhead", .mapping(HostOverheadKeys.form), .standard(.object([]), "nothing"),
     "What the engine's processor does between the steps of its device.")
+  static let longPrefillTokenThreshold = SchemaKey(
+    "long_prefill_token_threshold", .wholeNumber(0...Limits.batchedTokens, of: "tokens"),
+    .standard(0),
+    "Tokens that one prompt gets of a step at most, 0 for no limit; "
+      + "not with `sglang`, `vllm-v0` and `static`.", option: "--long-prefill-token-threshold")
+  static let watermark = SchemaKey(
+    "watermark", .shareBelowOne, .otherwise("0.01 with `vllm-v0` and `sarathi`, else 0"),
+    "Share of all blocks that an admission leaves free, as the block manager of vLLM V0 has it.")
+  static let maxQueuedRequests = SchemaKey(
+    "max_queued_requests", .wholeNumber(0...Limits.requests, of: "requests"),
+    .otherwise("no limit"),
+    "A request that comes while so many wait is rejected. SGLang's `--max-queued-requests`.")
 
   static let form = MappingForm(
     scheduler, maxNumSeqs, maxNumBatchedTokens, blockSize, enablePrefixCaching,
-    tensorParallelSize, pipelineParallelSize, gpuMemoryUtilization, kvCacheMemoryBytes,
-    hostOverhead, exclusive: [gpuMemoryUtilization.name, kvCacheMemoryBytes.name])
+    tensorParallelSize, pipelineParallelSize, dataParallelSize, gpuMemoryUtilization,
+    kvCacheMemoryBytes, hostOverhead, longPrefillTokenThreshold, watermark, maxQueuedRequests,
+    conflicts: [(.present(gpuMemoryUtilization.name), .present(kvCacheMemoryBytes.name))])
 }
 
 /// `host_overhead`.

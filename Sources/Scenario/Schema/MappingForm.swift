@@ -8,24 +8,26 @@ struct MappingForm: Sendable {
     case byValue(of: String, [(value: String, keys: [String])])
   }
 
+  typealias Conflict = (KeyCondition, KeyCondition)
+
   /// In the order in which messages list them.
   let keys: [KeyDeclaration]
   let variants: Variants?
-  /// Keys of which at most one stands.
-  let exclusive: [String]
+  /// Conditions of which not both hold.
+  let conflicts: [Conflict]
   /// What is accepted, in words that end a message.
   let accepted: String
 
   /// - Parameter example: a mapping as a message shows it; without it, the keys are listed.
   init<each Value>(
-    _ keys: repeat SchemaKey<each Value>, variants: Variants? = nil, exclusive: [String] = [],
+    _ keys: repeat SchemaKey<each Value>, variants: Variants? = nil, conflicts: [Conflict] = [],
     example: String? = nil
   ) {
     var declarations: [KeyDeclaration] = []
     repeat declarations.append((each keys).declaration)
     self.keys = declarations
     self.variants = variants
-    self.exclusive = exclusive
+    self.conflicts = conflicts
     let listed = declarations.map { "`\($0.name)`" }.joined(separator: ", ")
     accepted = example ?? "a mapping of \(listed)"
   }
@@ -57,10 +59,7 @@ extension MappingForm {
     ]
     let required = requiredNames(of: keys.map(\.name).filter { !inVariants.contains($0) })
     if !required.isEmpty { members.append(("required", .texts(required))) }
-    if !exclusive.isEmpty {
-      members.append(("not", .object([("required", .texts(exclusive))])))
-    }
-    let conditions = conditionalRequirements + valueRequirements
+    let conditions = conditionalRequirements + valueRequirements + refusals
     if !conditions.isEmpty { members.append(("allOf", .list(conditions))) }
     if case .byPresence(let sets) = variants {
       members.append(("oneOf", .list(sets.map { .object(requirements(of: $0)) })))
@@ -95,9 +94,15 @@ extension MappingForm {
     guard case .byValue(let key, let sets) = variants else { return [] }
     return sets.map { value, set in
       .object([
-        ("if", KeyCondition(path: [key], value: value).schema),
+        ("if", KeyCondition.value(of: key, is: value).schema),
         ("then", .object(requirements(of: set))),
       ])
+    }
+  }
+
+  private var refusals: [JSONValue] {
+    conflicts.map { one, other in
+      .object([("not", .object([("allOf", .list([one.schema, other.schema]))]))])
     }
   }
 

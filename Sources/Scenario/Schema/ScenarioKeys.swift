@@ -26,6 +26,9 @@ enum ScenarioKeys {
   static let engine = SchemaKey(
     "engine", .mapping(EngineKeys.form), .standard(.object([]), "vLLM's defaults"),
     "The engine's options, by vLLM's names.")
+  static let cluster = SchemaKey(
+    "cluster", .mapping(ClusterKeys.form), .standard(.object([]), "one replica"),
+    "How many replicas of the engine there are, and which of them gets a request.")
   static let workload = SchemaKey(
     "workload", .mapping(WorkloadKeys.form), .required,
     "How many requests come, when, and how long they are.")
@@ -34,7 +37,7 @@ enum ScenarioKeys {
     "What a real engine did, that `kvsim validate` compares with.")
 
   static let form = MappingForm(
-    kvsim, name, description, seed, model, device, kvCache, engine, workload, reference)
+    kvsim, name, description, seed, model, device, kvCache, engine, cluster, workload, reference)
 }
 
 /// `kv_cache`.
@@ -46,6 +49,19 @@ enum KVCacheKeys {
     option: "--kv-cache-dtype")
 
   static let form = MappingForm(format)
+}
+
+/// `cluster`.
+enum ClusterKeys {
+  static let replicas = SchemaKey(
+    "replicas", .wholeNumber(1...Limits.replicas), .standard(1),
+    "Engines, all alike; with `engine.data_parallel_size`, so many times that.")
+  static let router = SchemaKey(
+    "router", .choice(of: RoutingPolicy.self),
+    .otherwise("`round-robin`; with `data_parallel_size` above 1 `least-outstanding`"),
+    "Which replica gets a request.")
+
+  static let form = MappingForm(replicas, router)
 }
 
 /// `device`, and what stands in it.

@@ -3,7 +3,7 @@
 /// The readers, the JSON Schema (`kvsim schema`) and the test of docs/scenarios.md take it from
 /// here. **To add a key:**
 /// 1. declare it beside those of its mapping (`EngineKeys`, `WorkloadKeys`, …), and list it in that
-///    mapping's `form`, with the variant or the exclusive keys that it belongs to;
+///    mapping's `form`, with the variant that it belongs to and the conflicts that it has;
 /// 2. read it, with `mapping.value(TheseKeys.key)` where it is required or a value stands for it,
 ///    else with `mapping.given(TheseKeys.key)`; a kind of value that is new gets a `ValueForm`;
 /// 3. explain it in the mapping's table of docs/scenarios.md, with the same default and option; a
@@ -34,7 +34,7 @@ struct KeyDeclaration: Sendable {
   /// What holds where the key is absent.
   enum Absence: Sendable {
     case required
-    /// Required but where another key has a value; there the words say what holds instead.
+    /// Required but where the condition holds; there the words say what holds instead.
     case requiredUnless(KeyCondition, String)
     /// As if this value stood there; the words say so where it says little by itself.
     case standard(JSONValue, String? = nil)
@@ -77,19 +77,6 @@ struct KeyDeclaration: Sendable {
     var members: [JSONValue.Member] = [("description", .text(description))]
     if case .standard(let value, _) = absence { members.append(("default", value)) }
     return .object(members + schema)
-  }
-}
-
-/// That a key of some mapping, reached from the one where the condition stands, has a value.
-struct KeyCondition: Sendable {
-  let path: [String]
-  let value: String
-
-  /// The condition in JSON Schema.
-  var schema: JSONValue {
-    path.reversed().reduce(.object([("const", .text(value))])) { inner, key in
-      .object([("properties", .object([(key, inner)])), ("required", .texts([key]))])
-    }
   }
 }
 

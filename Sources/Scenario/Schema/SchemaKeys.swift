@@ -1,28 +1,10 @@
 import Operators
 
-/// Every key that a file from outside may have, in the order in which messages list them.
+/// Every key that a file from outside may have, in the order in which messages list them. Those of
+/// a scenario are declared with what they hold: see ``SchemaKey``.
 ///
 /// `docs/scenarios.md` explains each; a test holds the two together.
 enum SchemaKeys {
-  // Of a scenario: those that are declared as ``SchemaKey``s, which say what they hold too.
-  static let scenario = ScenarioKeys.form.names
-  static let device = DeviceKeys.form.names
-  static let derive = DeviceKeys.derivation.names
-  static let link = DeviceKeys.statedLink.names
-  static let kvCache = KVCacheKeys.form.names
-  static let engine = EngineKeys.form.names
-  static let hostOverhead = HostOverheadKeys.form.names
-  static let workload = WorkloadKeys.form.names
-  static let client = ClientKeys.form.names
-  static let arrivals = ArrivalKeys.form.names
-  static let ratePoint = RatePointKeys.form.names
-  static let thinkTime = ThinkTimeKeys.form.names
-  static let exponential = ThinkTimeKeys.distribution.names
-  static let lengths = LengthKeys.distribution.names
-  static let logNormal = LengthKeys.logNormalForm.names
-  static let uniform = LengthKeys.range.names
-  static let reference = ReferenceKeys.form.names
-
   /// What is read of a model's `config.json`; it may have other keys too.
   static let model = [
     "model_type", "text_config", "hidden_size", "intermediate_size", "num_hidden_layers",

@@ -215,6 +215,13 @@ extension ValueForm where Value == Double {
       in: { $0 > 0 && $0 <= most.map(Double.init) ?? .infinity })
   }
 
+  /// A number of at least 0 and below 1.
+  static var shareBelowOne: ValueForm {
+    number(
+      accepted: "a number from 0 to below 1", schema: [("minimum", 0), ("exclusiveMaximum", 1)],
+      in: { $0 >= 0 && $0 < 1 })
+  }
+
   private static func number(
     accepted: String, schema: [JSONValue.Member], in range: @escaping @Sendable (Double) -> Bool
   ) -> ValueForm {

@@ -3,28 +3,95 @@ import Simulator
 /// `workload`.
 enum WorkloadKeys {
   /// A trace says how many requests there are, and how long.
-  private static let isReplay = KeyCondition(
-    path: [arrivals.name, ArrivalKeys.process.name], value: ArrivalKeys.replay)
+  private static let isReplay = KeyCondition.within(
+    arrivals.name, .value(of: ArrivalKeys.process.name, is: ArrivalKeys.replay))
 
   static let requests = SchemaKey(
     "requests", .wholeNumber(1...Limits.requests, of: "requests"),
     .requiredUnless(isReplay, "for `replay`, all rows of the trace, and never more; else required"),
     "How many requests come.", option: "vllm bench serve --num-prompts")
   static let arrivals = SchemaKey(
-    "arrivals", .mapping(ArrivalKeys.form), .required, "When they come.")
+    "arrivals", .mapping(ArrivalKeys.form),
+    .requiredUnless(
+      .each(of: "classes", .present("arrivals")), "required, unless every class has its own"),
+    "When they come.")
   static let promptTokens = SchemaKey(
-    "prompt_tokens", LengthKeys.lengths,
-    .requiredUnless(isReplay, "for `replay`, as the trace says; else required"),
-    "Tokens of a prompt.", option: "vllm bench serve --random-input-len")
+    "prompt_tokens", LengthKeys.lengths, absenceOfLengths("prompt_tokens"), "Tokens of a prompt.",
+    option: "vllm bench serve --random-input-len")
   static let outputTokens = SchemaKey(
-    "output_tokens", LengthKeys.lengths,
-    .requiredUnless(isReplay, "for `replay`, as the trace says; else required"),
-    "Tokens of an output.", option: "vllm bench serve --random-output-len")
+    "output_tokens", LengthKeys.lengths, absenceOfLengths("output_tokens"), "Tokens of an output.",
+    option: "vllm bench serve --random-output-len")
+  static let objectives = SchemaKey(
+    "objectives", .mapping(ObjectiveKeys.form), .otherwise("none"),
+    "What the senders of requests want; results then tell how many got it.",
+    option: "vllm bench serve --goodput")
+  static let systemPromptTokens = SchemaKey(
+    "system_prompt_tokens", .wholeNumber(0...Limits.tokens, of: "tokens"), .standard(0),
+    "Tokens with which every prompt begins, the same for all; those of `prompt_tokens` come behind "
+      + "them.", option: "vllm bench serve --random-prefix-len")
+  static let classes = SchemaKey(
+    "classes", .list(of: .mapping(ClassKeys.form), upTo: Limits.classes, called: "classes"),
+    .otherwise("one class, described by the keys above"), "Kinds of requests to tell apart.")
   static let client = SchemaKey(
     "client", .mapping(ClientKeys.form), .standard(.object([]), "nothing"),
     "What the load generator takes, which prepares and sends one request at a time.")
 
-  static let form = MappingForm(requests, arrivals, promptTokens, outputTokens, client)
+  static let form = MappingForm(
+    requests, arrivals, promptTokens, outputTokens, objectives, systemPromptTokens, classes, client,
+    conflicts: [
+      (.present(arrivals.name), .some(of: classes.name, .present(ClassKeys.arrivals.name))),
+      (.present(systemPromptTokens.name), .present(classes.name)),
+    ])
+
+  private static func absenceOfLengths(_ key: String) -> KeyDeclaration.Absence {
+    .requiredUnless(
+      .either(isReplay, .each(of: "classes", .present(key))),
+      "for `replay`, as the trace says; else required, here or in every class")
+  }
+}
+
+/// A class of `classes`. What it shares with the workload has the same name and form there.
+enum ClassKeys {
+  static let name = SchemaKey(
+    "name", .name, .required, "What results call the class; differs from the others'.")
+  static let share = SchemaKey(
+    "share", .number(Limits.shares, note: ", a weight beside the other classes'"), .required,
+    "Of the workload's `arrivals`; a class has either this or arrivals of its own.")
+  static let arrivals = SchemaKey(
+    "arrivals", .mapping(ArrivalKeys.formOfClass), .required,
+    "When its requests come; either the workload has `arrivals` or every class.")
+  static let promptTokens = SchemaKey(
+    WorkloadKeys.promptTokens.name, WorkloadKeys.promptTokens.form, .otherwise("the workload's"),
+    "Tokens of a prompt.")
+  static let outputTokens = SchemaKey(
+    WorkloadKeys.outputTokens.name, WorkloadKeys.outputTokens.form, .otherwise("the workload's"),
+    "Tokens of an output.")
+  static let priority = SchemaKey(
+    "priority", .wholeNumber(Limits.priorities), .standard(0),
+    "Lower is handled first, as in vLLM, by schedulers that go by it.")
+  static let objectives = SchemaKey(
+    WorkloadKeys.objectives.name, WorkloadKeys.objectives.form, .otherwise("the workload's"),
+    "What the senders of its requests want; `{}` states nothing.")
+  static let systemPromptTokens = SchemaKey(
+    WorkloadKeys.systemPromptTokens.name, WorkloadKeys.systemPromptTokens.form, .standard(0),
+    "Tokens with which each of its prompts begins; other classes have other tokens.")
+
+  static let form = MappingForm(
+    name, share, arrivals, promptTokens, outputTokens, priority, objectives, systemPromptTokens,
+    variants: .byPresence([[share.name], [arrivals.name]]), example: "{name: …, share: …, …}")
+}
+
+/// `objectives`.
+enum ObjectiveKeys {
+  static let ttft = SchemaKey(
+    "ttft", .positiveTime, .otherwise("none"), "The longest time to first token that is wanted.")
+  static let tpot = SchemaKey(
+    "tpot", .positiveTime, .otherwise("none"),
+    "The longest mean time per output token after the first.")
+  static let e2e = SchemaKey(
+    "e2e", .positiveTime, .otherwise("none"), "The longest time from arrival to the last token.")
+
+  static let form = MappingForm(ttft, tpot, e2e)
 }
 
 /// `client`.

@@ -97,6 +97,11 @@ struct CSVTable {
     return nil
   }
 
+  /// The header's columns that are not in `names`.
+  func columns(beside names: [String]) -> [String] {
+    columns.map(String.init).filter { !names.contains($0) }
+  }
+
   /// Whether the header names a column.
   func hasColumn(_ column: String) -> Bool { columns.contains { $0 == column } }
 

@@ -6,17 +6,13 @@ import DequeModule
 /// Sequences live in slots of one array and are named by them. The moves are all that schedulers
 /// have to work with; each leaves the sums in ``decodes`` and ``pool`` true.
 struct Replica: Sendable {
-  /// Where a preempted request waits: before all others or behind them.
-  enum QueueEnd: Sendable {
-    case head, tail
-  }
-
   let options: EngineOptions
   var pool: BlockPool
   /// What prompts have in common; nil where nothing is known of it or the cache is off.
   private(set) var prefixes: SharedPrefixes?
-  /// Slots of waiting requests, in the order in which they are to be admitted.
-  private(set) var waiting = Deque<Int>()
+  private(set) var waiting: WaitingQueue
+  /// Tokens that waiting requests have to compute, all together.
+  private(set) var waitingTokens = 0
   private(set) var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
   private(set) var prefilling = Deque<Int>()
@@ -31,37 +27,54 @@ struct Replica: Sendable {
 
   private(set) var sequences: [Sequence] = []
   private var vacantSlots: [Int] = []
-  private var youngest = -1
+  /// The running sequence that was admitted last; -1 where none runs.
+  private(set) var youngest = -1
   private var finishes = EventQueue()
   /// Decoding sequences by their tokens at decode step 0, most first: all grow alike, so that the
   /// order stays.
   private var contexts = EventQueue()
   private var nextTicket: UInt64 = 0
+  /// Requests that have come since the latest step was planned.
+  private var unplannedArrivals = 0
   /// When the latest decode step ended.
   private var latestDecodeNs: Int64 = 0
 
   /// - Parameter prompts: what the workload's prompts have in common, if that is known.
-  init(options: EngineOptions, poolBlocks: Int, prompts: PromptBlocks? = nil) {
+  init(options: EngineOptions, poolBlocks: Int, prompts: KnownPrompts? = nil) {
     self.options = options
     pool = BlockPool(capacity: poolBlocks, blockSize: options.blockSize)
     if options.enablePrefixCaching {
       prefixes = prompts.map { SharedPrefixes($0, blockSize: options.blockSize) }
     }
     decodes = DecodeSet(blockSize: options.blockSize)
+    waiting = WaitingQueue(order: options.scheduler.order)
   }
 
   /// Whether nothing runs and nothing waits.
   var isDrained: Bool { runningCount == 0 && waiting.isEmpty }
 
+  /// Whether one more sequence can run.
+  var hasSeat: Bool { runningCount < options.maxNumSeqs }
+
+  /// Whether a request that comes now is one too many (`max_queued_requests`). Those that have come
+  /// since the latest step was planned may have seats as long as that step left nobody behind.
+  var isQueueFull: Bool {
+    guard let limit = options.maxQueuedRequests else { return false }
+    let isOpen = options.scheduler.refillsSeats || runningCount == 0
+    let leftNobody = waiting.count == unplannedArrivals
+    return waiting.count >= limit + (isOpen && leftNobody ? options.maxNumSeqs - runningCount : 0)
+  }
+
   // MARK: Moves of a request
 
-  /// Puts a request at the end of the queue.
+  /// A request comes, and waits.
   mutating func enqueue(_ request: ArrivingRequest, arrivalNs: Int64) {
     let slot = vacantSlots.popLast() ?? sequences.count
     if slot == sequences.count { sequences.append(Sequence()) }
     var sequence = Sequence()
     sequence.state = .waiting
     sequence.id = request.id
+    sequence.requestClass = request.requestClass
     sequence.arrivalNs = arrivalNs
     sequence.promptTokens = request.promptTokens
     sequence.outputTokens = request.outputTokens
@@ -70,10 +83,13 @@ struct Replica: Sendable {
     if let wanted = request.ttftObjectiveNs { sequence.deadlineNs = arrivalNs + wanted }
     if let prefixes, let row = request.promptRow {
       sequence.promptRow = row
-      sequence.shareableUnits = request.promptTokens / prefixes.unitTokens
+      sequence.shareableUnits = prefixes.shareableUnits(
+        ofPrompt: row, tokens: request.promptTokens)
     }
     sequences[slot] = sequence
-    waiting.append(slot)
+    waiting.append(slot, of: sequence)
+    waitingTokens += sequence.prefillTarget
+    unplannedArrivals += 1
   }
 
   /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
@@ -95,32 +111,44 @@ struct Replica: Sendable {
   private var unitTokens: Int { prefixes?.unitTokens ?? 0 }
   private var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
 
-  /// Admits the first waiting request if blocks for its whole prompt are free; whether it did.
+  /// Blocks that have to be free for a waiting request to be admitted: those of its whole prompt,
+  /// less what others hold of it, and beside others the watermark.
+  func blocksToAdmit(_ slot: Int) -> Int { blocksToAdmit(slot, found: foundUnits(of: slot)) }
+
+  private func blocksToAdmit(_ slot: Int, found: (units: Int, idle: Int)) -> Int {
+    pool.blocks(forTokens: sequences[slot].prefillTarget)
+      - (found.units - found.idle) * unitBlocks
+      + (runningCount > 0 ? options.watermarkBlocks(of: pool.capacity) : 0)
+  }
+
+  /// Admits the first waiting request if enough blocks are free; whether it did.
   ///
   /// It begins behind the units that are in the cache; a preempted one that finds all of its own
   /// also behind the tokens whose blocks nobody has taken meanwhile.
   mutating func admitFirst(now: Int64) -> Bool {
     guard let slot = waiting.first else { return false }
+    let found = foundUnits(of: slot)
+    guard blocksToAdmit(slot, found: found) <= pool.free else { return false }
     let target = sequences[slot].prefillTarget
-    let (units, idle) = foundUnits(of: slot)
+    let units = found.units
     let ownBlocks = pool.blocks(forTokens: target) - units * unitBlocks
-    guard ownBlocks + idle * unitBlocks <= pool.free else { return false }
     if units > 0 {
       prefixes?.hold(units, ofPrompt: sequences[slot].promptRow, in: &pool)
       sequences[slot].heldUnits = units
     }
-    var found = 0
+    var reclaimed = 0
     if sequences[slot].retiredBlocks > 0 {
       let limit = min(
         sequences[slot].retiredBlocks, (target - 1) / pool.blockSize - units * unitBlocks)
-      found = pool.reclaim(
+      reclaimed = pool.reclaim(
         for: .sequence(slot), limit: units == sequences[slot].shareableUnits ? limit : 0)
       sequences[slot].retiredBlocks = 0
     }
-    sequences[slot].prefilled = units * unitTokens + found * pool.blockSize
-    let isAllocated = pool.allocate(ownBlocks - found)
+    sequences[slot].prefilled = units * unitTokens + reclaimed * pool.blockSize
+    let isAllocated = pool.allocate(ownBlocks - reclaimed)
     precondition(isAllocated)
     waiting.removeFirst()
+    waitingTokens -= target
     sequences[slot].state = .prefilling
     if sequences[slot].scheduledNs < 0 {
       sequences[slot].scheduledNs = now
@@ -135,12 +163,10 @@ struct Replica: Sendable {
     return true
   }
 
-  /// Takes the blocks of the youngest running sequence and puts it back into the queue, to be
-  /// computed again: its prompt and what it has produced, as far as its blocks are lost.
-  /// - Precondition: something runs.
-  mutating func preemptYoungest(to end: QueueEnd) {
-    precondition(youngest >= 0)
-    let slot = youngest
+  /// Takes the blocks of a running sequence that is not in the batch and puts it back into the
+  /// queue, to be computed again: its prompt and what it has produced, as far as its blocks are
+  /// lost.
+  mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
     let cached = sequences[slot].cachedTokens(step: decodes.step)
     if sequences[slot].state == .decoding, sequences[slot].joinedStep < decodes.step {
@@ -155,19 +181,21 @@ struct Replica: Sendable {
     sequences[slot].preemptions += 1
     sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
     sequences[slot].prefilled = 0
-    switch end {
-    case .head: waiting.prepend(slot)
-    case .tail: waiting.append(slot)
-    }
+    waitingTokens += sequences[slot].prefillTarget
+    waiting.putBack(slot, of: sequences[slot], at: end)
     preemptedNow += 1
+  }
+
+  /// Blocks that a running sequence shares with nobody.
+  func ownBlocks(of slot: Int) -> Int {
+    pool.blocks(forTokens: sequences[slot].ownedTokens(step: decodes.step))
+      - sequences[slot].heldUnits * unitBlocks
   }
 
   /// Takes a running sequence out of every sum and gives its blocks back.
   private mutating func withdraw(_ slot: Int, keepsContent: Bool) {
     let sequence = sequences[slot]
-    let blocks = pool.blocks(forTokens: sequence.ownedTokens(step: decodes.step))
-    pool.release(
-      blocks - sequence.heldUnits * unitBlocks, of: keepsContent ? .sequence(slot) : .nobody)
+    pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     if sequence.heldUnits > 0 {
       prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
       sequences[slot].heldUnits = 0
@@ -198,12 +226,13 @@ struct Replica: Sendable {
     batch.contextTokens = 0
     batch.longestContext = 0
     preemptedNow = 0
+    unplannedArrivals = 0
   }
 
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
-  /// the youngest running sequences to an end of the queue until there are enough.
-  mutating func batchDecodes(preemptingTo end: QueueEnd) {
-    while decodes.nextBlocks > pool.free { preemptYoungest(to: end) }
+  /// running sequences to an end of the queue until there are enough.
+  mutating func batchDecodes(preemptingTo end: WaitingQueue.End) {
+    while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
     let isAllocated = pool.allocate(decodes.nextBlocks)
     precondition(isAllocated)
     batch.decodeSequences = decodes.count
@@ -211,11 +240,18 @@ struct Replica: Sendable {
     batch.longestContext = longestContext() + 1
   }
 
+  /// Tokens of a prompt under way that one step computes if nothing else limits it.
+  func chunkTokens(of slot: Int) -> Int {
+    let left = sequences[slot].prefillTarget - sequences[slot].prefilled
+    let threshold = options.longPrefillTokenThreshold
+    return threshold > 0 ? min(left, threshold) : left
+  }
+
   /// Puts a chunk of at most `limit` tokens of a prompt into the batch; how many it has.
   mutating func batchChunk(of slot: Int, limit: Int) -> Int {
     let sequence = sequences[slot]
     let left = sequence.prefillTarget - sequence.prefilled
-    let tokens = min(left, limit)
+    let tokens = min(chunkTokens(of: slot), limit)
     guard tokens > 0 else { return 0 }
     batch.chunks.append(
       PrefillChunk(tokens: tokens, prefix: sequence.prefilled, endsPrompt: tokens == left))

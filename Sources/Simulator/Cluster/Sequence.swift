@@ -14,6 +14,8 @@ struct Sequence: Sendable {
 
   var state: State = .vacant
   var id: Int64 = 0
+  /// Which of the workload's classes it is of.
+  var requestClass = 0
   var arrivalNs: Int64 = 0
   var scheduledNs: Int64 = -1
   var firstTokenNs: Int64 = -1
@@ -35,7 +37,7 @@ struct Sequence: Sendable {
   var prefilled = 0
   /// While it waits to be computed again, whole blocks of its own that it had filled.
   var retiredBlocks = 0
-  /// Which prompt of the trace's it has; -1 where that tells of no prefix.
+  /// Which of the workload's known prompts it has; -1 where nothing is known of it.
   var promptRow = -1
   /// Units of its prompt that it may share (``SharedPrefixes``); the first `heldUnits` of them it
   /// holds, and owns no blocks of its own for them.
@@ -68,14 +70,29 @@ struct Sequence: Sendable {
     state == .decoding ? emitted + Int(step - joinedStep) : emitted
   }
 
+  /// Tokens in the cache before it ends: the last one produced is never written there.
+  var tokensAtEnd: Int { promptTokens + outputTokens - 1 }
+
   /// Tokens still to be produced after so many decode steps of the replica.
   func outputsToCome(step: Int64) -> Int { outputTokens - emittedTokens(step: step) }
 
-  func record(outcome: RequestRecord.Outcome, now: Int64) -> RequestRecord {
+  /// What is recorded of it when it has produced its last token at `now` on a replica.
+  func record(now: Int64, replica: Int) -> RequestRecord {
     RequestRecord(
       id: id, arrivalNs: arrivalNs, scheduledNs: scheduledNs, firstTokenNs: firstTokenNs,
       finishNs: now, promptTokens: Int64(promptTokens), cachedTokens: Int64(foundTokens),
-      outputTokens: outcome == .finished ? Int64(outputTokens) : 0,
-      preemptions: Int64(preemptions), outcome: outcome)
+      outputTokens: Int64(outputTokens), preemptions: Int64(preemptions), outcome: .finished,
+      requestClass: Int64(requestClass), priority: Int64(priority), replica: Int64(replica))
+  }
+}
+
+extension RequestRecord {
+  /// What is recorded of a request that no replica took.
+  init(rejected request: ArrivingRequest, arrivalNs: Int64, now: Int64) {
+    self.init(
+      id: request.id, arrivalNs: arrivalNs, scheduledNs: -1, firstTokenNs: -1, finishNs: now,
+      promptTokens: Int64(request.promptTokens), cachedTokens: 0, outputTokens: 0,
+      preemptions: 0, outcome: .rejected, requestClass: Int64(request.requestClass),
+      priority: Int64(request.priority), replica: -1)
   }
 }

@@ -9,6 +9,7 @@ extension Replica {
     var outputTokens = 0
     var outputsToCome = 0
     var longest = 0
+    var waitingTokens = 0
     var phases = Array(repeating: 0, count: decodes.phases.count)
     var counts: [Sequence.State: Int] = [:]
     for sequence in sequences {
@@ -20,6 +21,7 @@ extension Replica {
           held[unit, default: 0] += 1
         }
       }
+      if sequence.state == .waiting { waitingTokens += sequence.prefillTarget }
       guard sequence.state == .decoding else { continue }
       let cached = sequence.cachedTokens(step: step)
       contextTokens += cached
@@ -48,11 +50,12 @@ extension Replica {
     precondition(decodes.count == counts[.decoding, default: 0])
     precondition(prefilling.count == counts[.prefilling, default: 0])
     precondition(waiting.count == counts[.waiting, default: 0])
+    precondition(self.waitingTokens == waitingTokens)
     precondition(runningCount == decodes.count + prefilling.count)
     precondition(runningCount <= options.maxNumSeqs, "max_num_seqs holds")
     let batched = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
-    precondition(waiting.allSatisfy { sequences[$0].state == .waiting })
+    precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
   }
 }

@@ -1,3 +1,5 @@
+import Operators
+
 /// Philox4x32-10, a counter-based generator (Salmon et al., "Parallel random numbers: as easy as
 /// 1, 2, 3", SC 2011): a keyed bijection of 128-bit counters, so any draw can be made at any time.
 enum Philox {
@@ -35,6 +37,12 @@ public struct RandomStream: Sendable {
     case thinkTime = 4
     /// How much later than a trace says a replayed request arrives.
     case replayJitter = 5
+    /// The key of a stream within the run's.
+    case streamKey = 6
+    /// The class of a request.
+    case requestClass = 7
+    /// Which replicas a router looks at for a request.
+    case routing = 8
   }
 
   private let key: SIMD2<UInt32>
@@ -42,6 +50,14 @@ public struct RandomStream: Sendable {
   /// The draws of a seed.
   public init(seed: UInt64) {
     key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+  }
+
+  /// Draws of their own for what is called `name`, whatever else has draws: the key is 64 bits of
+  /// this stream's for the name's hash, so that two names share it by a chance of 2⁻⁶⁴.
+  public func stream(named name: String) -> RandomStream {
+    var hash = FNV1a()
+    hash.combine(name.utf8)
+    return RandomStream(seed: bits(.streamKey, entity: Int64(bitPattern: hash.value)))
   }
 
   /// 64 random bits for an entity (a request's number, say); `draw` numbers those of one entity and

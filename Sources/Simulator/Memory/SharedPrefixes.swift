@@ -1,21 +1,35 @@
 /// Prefixes that requests share through the KV cache, and which of them are in it.
 ///
-/// Sharing is by *units*: the shortest pieces that are whole blocks of the pool and whole blocks
-/// of the trace's prompts. A unit is in the cache while a running sequence holds it, and from when
-/// the last one let go of it until its blocks are taken.
+/// Sharing is by *units*: the shortest pieces that are whole blocks of the pool and, where a trace
+/// names those of its prompts, whole blocks of them. A unit is in the cache while a running
+/// sequence holds it, and from when the last one let go of it until its blocks are taken.
+///
+/// A unit is named by its prompt's row (``KnownPrompts``) and its place there: a trace's prompts
+/// list their units, a system prompt's are a range of numbers behind them.
 struct SharedPrefixes: Sendable {
   /// Blocks of a unit.
   let unitBlocks: Int
-  /// The prompts in units.
-  private let units: PromptBlocks
+  /// Tokens of a unit.
+  let unitTokens: Int
+  /// The trace's prompts in units, if there are any.
+  private let traced: PromptBlocks?
+  /// The units of each class's system prompt.
+  private let systemUnits: [Range<Int>]
   /// How many running sequences hold each unit.
   private var holders: [Int32]
 
-  init(_ blocks: PromptBlocks, blockSize: Int) {
-    let unitTokens = SharedPrefixes.leastCommonMultiple(blocks.blockTokens, blockSize)
-    units = blocks.grouped(blockTokens: unitTokens)
+  init(_ prompts: KnownPrompts, blockSize: Int) {
+    let unitTokens = SharedPrefixes.leastCommonMultiple(
+      prompts.blocks?.blockTokens ?? blockSize, blockSize)
+    traced = prompts.blocks?.grouped(blockTokens: unitTokens)
+    var names = Int(traced?.ids.max() ?? -1) + 1
+    systemUnits = prompts.systemPromptTokens.map { tokens in
+      defer { names += tokens / unitTokens }
+      return names..<names + tokens / unitTokens
+    }
+    self.unitTokens = unitTokens
     unitBlocks = unitTokens / blockSize
-    holders = Array(repeating: 0, count: Int(units.ids.max() ?? -1) + 1)
+    holders = Array(repeating: 0, count: names)
   }
 
   private static func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
@@ -24,12 +38,16 @@ struct SharedPrefixes: Sendable {
     return a / divisor * b
   }
 
-  /// Tokens of a unit.
-  var unitTokens: Int { units.blockTokens }
+  /// The units of a prompt of so many tokens that it may share: all whole ones that are known.
+  func shareableUnits(ofPrompt row: Int, tokens: Int) -> Int {
+    let tracedRows = traced?.count ?? 0
+    return row < tracedRows ? tokens / unitTokens : systemUnits[row - tracedRows].count
+  }
 
   /// The name of a prompt's unit.
   private func unit(_ index: Int, ofPrompt row: Int) -> Int {
-    Int(units.ids[units.starts[row] + index])
+    if let traced, row < traced.count { return Int(traced.ids[traced.starts[row] + index]) }
+    return systemUnits[row - (traced?.count ?? 0)].lowerBound + index
   }
 
   private func isCached(_ unit: Int, _ pool: BlockPool) -> Bool {

@@ -1,9 +1,11 @@
-/// Continuous batching with chunked prefill under a token budget, as vLLM V1 does it.
+/// Continuous batching with chunked prefill under a token budget, as vLLM V1 does it, and as
+/// Sarathi-Serve does (OSDI'24, section 4.4, algorithm 3).
 ///
 /// Every decoding sequence gets its token; prompts under way get what is left of
 /// `max_num_batched_tokens`, oldest first; then waiting requests are admitted in their order while
 /// budget, `max_num_seqs` and blocks last. Where decodes lack blocks the youngest running sequences
-/// are preempted, and nobody is admitted in that step.
+/// are preempted (in another order than that of arrival: the last in it), and nobody is admitted in
+/// that step.
 struct ContinuousBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
@@ -13,15 +15,17 @@ struct ContinuousBatching: Scheduler {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }
     guard replica.preemptedNow == 0 else { return }
-    while budget > 0, replica.runningCount < replica.options.maxNumSeqs,
-      replica.admitFirst(now: now), let slot = replica.prefilling.last
+    while budget > 0, replica.hasSeat, replica.admitFirst(now: now),
+      let slot = replica.prefilling.last
     {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }
   }
 
-  /// Decode steps free neither blocks nor seats, and an arrival waits behind those that wait.
-  func looksAtRequests(_ replica: Replica) -> Bool {
-    replica.waiting.isEmpty && replica.runningCount < replica.options.maxNumSeqs
+  /// Decode steps free neither blocks nor seats. An arrival waits behind those that wait, unless
+  /// they wait in another order than that of arrival.
+  func outlook(_ replica: Replica) -> Outlook {
+    let waitsInLine = replica.waiting.order == .arrival && !replica.waiting.isEmpty
+    return waitsInLine || !replica.hasSeat ? .nobody : .whoComes
   }
 }

@@ -88,7 +88,9 @@ struct PrefillFirst: Scheduler {
     return needed + kept < replica.pool.free * replica.pool.blockSize - found.idle
   }
 
-  func looksAtRequests(_ replica: Replica) -> Bool { !isFull }
+  func outlook(_ replica: Replica) -> Outlook {
+    isFull ? .nobody : replica.waiting.isEmpty ? .whoComes : .whoWaits
+  }
 }
 
 /// SGLang's `new_token_ratio`: the share of the outputs to come for which room is kept. It falls

@@ -6,8 +6,18 @@ protocol Scheduler: Sendable {
   /// Plans the step that starts at `now`: preempts, admits, and fills the replica's batch.
   mutating func plan(_ replica: inout Replica, now: Int64)
 
-  /// Whether, after the step just planned, this policy looks at a request that waits or that comes
-  /// in its course. If not, decode steps follow until a sequence ends or blocks lack. Not asked in
-  /// a step that preempted.
-  func looksAtRequests(_ replica: Replica) -> Bool
+  /// At whom this policy looks after the step just planned, one of decodes alone. Not asked in a
+  /// step that preempted.
+  func outlook(_ replica: Replica) -> Outlook
+}
+
+/// Which requests can change the steps that follow on one of decodes alone, before a sequence ends
+/// or blocks lack.
+enum Outlook: Sendable {
+  /// None.
+  case nobody
+  /// One that comes in their course; none of those that wait.
+  case whoComes
+  /// One that waits.
+  case whoWaits
 }

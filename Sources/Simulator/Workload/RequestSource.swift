@@ -1,9 +1,13 @@
+import DequeModule
+
 /// A request as it comes, before anything has been done for it.
 struct ArrivingRequest: Hashable, Sendable {
   let id: Int64
   let promptTokens: Int
   let outputTokens: Int
-  /// Which prompt of the workload's ``PromptBlocks`` it has; nil where nothing is known of it.
+  /// Which of the workload's classes it is of.
+  var requestClass = 0
+  /// Which of the workload's ``KnownPrompts`` it has; nil where nothing is known of it.
   var promptRow: Int?
   /// For schedulers that go by it: lower is more urgent, as in vLLM.
   var priority = 0
@@ -11,23 +15,51 @@ struct ArrivingRequest: Hashable, Sendable {
   var ttftObjectiveNs: Int64?
 }
 
-/// Makes a workload's requests, each from its number alone: the same in every format, whatever
-/// order they are asked for in.
+/// Makes a workload's requests, each from its number in its stream alone: the same in every format,
+/// whatever order they are asked for in.
 struct RequestSource: Sendable {
+  /// Requests that are drawn by one stream.
+  private struct Stream {
+    let draws: RandomStream
+    /// The class of all of them; nil where each one's is drawn.
+    let requestClass: Int?
+    /// Nil where they come when others have finished, or as a trace says.
+    var clock: ArrivalClock?
+    var issued = 0
+  }
+
   private let workload: Workload
-  private let stream: RandomStream
-  /// Whether the workload says which prompts begin alike.
-  private let knowsPrompts: Bool
+  private let prompts: KnownPrompts?
+  private let shares: ClassShares
+  /// One, unless several are superposed.
+  private var streams: [Stream]
+  /// The next request of each stream where there are several, by time and then by stream.
+  private var upcoming = EventQueue()
+  /// There, the streams of requests that have their time and were not handed out.
+  private var due = Deque<Int>()
   /// Requests handed out.
   private(set) var issued = 0
   /// Requests that have a time at which they are due.
   private var scheduled = 0
-  private var lastArrivalNs: Int64 = 0
 
   init(workload: Workload, seed: UInt64) {
     self.workload = workload
-    stream = RandomStream(seed: seed)
-    knowsPrompts = workload.prompts != nil
+    prompts = workload.prompts
+    shares = ClassShares(workload.classes)
+    let draws = RandomStream(seed: seed)
+    guard case .superposed(let superposed) = workload.arrivals else {
+      let clock =
+        workload.arrivals.isProcess ? ArrivalClock(workload.arrivals, draws: draws) : nil
+      streams = [Stream(draws: draws, requestClass: nil, clock: clock)]
+      return
+    }
+    streams = superposed.map { stream in
+      let own = draws.stream(named: stream.name)
+      return Stream(
+        draws: own, requestClass: stream.requestClass,
+        clock: ArrivalClock(stream.arrivals, draws: own))
+    }
+    for index in streams.indices { scheduleNext(of: index) }
   }
 
   /// Whether all have been handed out.
@@ -53,76 +85,82 @@ struct RequestSource: Sendable {
 
   /// When the next request is due, in nanoseconds. In a closed loop that is when the client of the
   /// request `finished`, which leaves `now`, has thought; a client without one does so at once.
+  /// O(log streams).
   mutating func nextDueNs(after finished: Int64? = nil, now: Int64) -> Int64 {
     let index = scheduled
     scheduled += 1
     switch workload.arrivals {
-    case .poisson(let requestsPerSecond):
-      return nextArrivalNs(
-        afterSeconds: stream.exponential(.arrivalGap, entity: Int64(index)) / requestsPerSecond)
-    case .gamma(let requestsPerSecond, let burstiness):
-      return nextArrivalNs(
-        afterSeconds: stream.gamma(shape: burstiness, .arrivalGap, entity: Int64(index))
-          / requestsPerSecond)
-    case .deterministic(let requestsPerSecond):
-      // From the start rather than the last one: a gap's rounding does not add up.
-      return nanoseconds(Double(index + 1) / requestsPerSecond * 1e9)
-    case .rateCurve(let curve):
-      lastArrivalNs = min(lastArrivalNs, simulationHorizonNs + 1)
-      lastArrivalNs = curve.timeNs(
-        of: stream.exponential(.arrivalGap, entity: Int64(index)), after: lastArrivalNs)
-      return lastArrivalNs
     case .closedLoop(_, let thinkTime):
       guard let finished else { return now }
       switch thinkTime {
       case .fixed(let ns): return now + ns
       case .exponential(let meanNs):
         return now
-          + nanoseconds(stream.exponential(.thinkTime, entity: finished) * Double(meanNs))
+          + Workload.nanoseconds(
+            streams[0].draws.exponential(.thinkTime, entity: finished) * Double(meanNs))
       }
     case .replay(let trace, let timeScale):
       let scaled = Double(trace.arrivalNs[index]) * timeScale
       return Int64(min(scaled, 2 * Double(simulationHorizonNs)).rounded())
+    case .superposed:
+      let next = upcoming.pop()!
+      let stream = Int(next.payload)
+      due.append(stream)
+      scheduleNext(of: stream)
+      return next.time
+    case .poisson, .deterministic, .gamma, .rateCurve:
+      return streams[0].clock!.nextNs()
     }
   }
 
-  private mutating func nextArrivalNs(afterSeconds gap: Double) -> Int64 {
-    lastArrivalNs = min(lastArrivalNs, simulationHorizonNs + 1)
-    lastArrivalNs += nanoseconds(gap * 1e9)
-    return lastArrivalNs
-  }
-
-  /// Whole nanoseconds. Beyond the horizon is as good as never, and sums with it do not overflow.
-  private func nanoseconds(_ time: Double) -> Int64 {
-    Int64(min(time, Double(simulationHorizonNs) * 1.4).rounded())
+  private mutating func scheduleNext(of stream: Int) {
+    let time = streams[stream].clock!.nextNs()
+    upcoming.push(Event(time: time, order: UInt64(stream), payload: UInt64(stream)))
   }
 
   /// The next request. To be called once for each ``nextDueNs(after:now:)``, as they fall due.
   mutating func next() -> ArrivingRequest {
-    defer { issued += 1 }
+    let index = due.popFirst() ?? 0
+    let stream = streams[index]
+    let (id, number) = (issued, stream.issued)
+    issued += 1
+    streams[index].issued += 1
+    let place = stream.requestClass ?? shares.drawn(from: stream.draws, number: number)
+    let requestClass = workload.classes[place]
+    var urgency = RequestUrgency(
+      priority: requestClass.priority, ttftObjectiveNs: requestClass.objectives.ttftNs)
+    if case .replay(let trace, _) = workload.arrivals, let urgencies = trace.urgencies {
+      urgency = urgencies[id]
+    }
     return ArrivingRequest(
-      id: Int64(issued),
-      promptTokens: tokens(workload.promptTokens, .promptTokens),
-      outputTokens: tokens(workload.outputTokens, .outputTokens),
-      promptRow: knowsPrompts ? issued : nil)
+      id: Int64(id),
+      promptTokens: requestClass.systemPromptTokens
+        + tokens(requestClass.promptTokens, .promptTokens, stream.draws, number),
+      outputTokens: tokens(requestClass.outputTokens, .outputTokens, stream.draws, number),
+      requestClass: place,
+      promptRow: prompts?.row(
+        ofRequest: id, class: place, isFromTrace: requestClass.promptTokens == .fromTrace),
+      priority: urgency.priority, ttftObjectiveNs: urgency.ttftObjectiveNs)
   }
 
-  private func tokens(_ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose) -> Int {
+  private func tokens(
+    _ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose, _ draws: RandomStream,
+    _ number: Int
+  ) -> Int {
     switch lengths {
     case .fixed(let tokens):
       return tokens
     case .uniform(let range):
-      return stream.uniform(range, purpose, entity: Int64(issued))
+      return draws.uniform(range, purpose, entity: Int64(number))
     case .logNormal(let lengths):
-      return lengths.tokens(stream.openUnit(purpose, entity: Int64(issued)))
+      return lengths.tokens(draws.openUnit(purpose, entity: Int64(number)))
     case .empirical(let lengths):
-      return lengths.tokens(stream.openUnit(purpose, entity: Int64(issued)))
+      return lengths.tokens(draws.openUnit(purpose, entity: Int64(number)))
     case .fromTrace:
       guard case .replay(let trace, _) = workload.arrivals else {
         preconditionFailure("lengths from a trace stand with its replay")
       }
-      return Int(
-        purpose == .promptTokens ? trace.promptTokens[issued] : trace.outputTokens[issued])
+      return Int(purpose == .promptTokens ? trace.promptTokens[number] : trace.outputTokens[number])
     }
   }
 }

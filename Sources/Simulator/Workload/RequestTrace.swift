@@ -9,6 +9,8 @@ public struct RequestTrace: Hashable, Sendable {
   public let outputTokens: [Int32]
   /// Which blocks each prompt is made of; nil where the trace does not say.
   public let promptBlocks: PromptBlocks?
+  /// How urgent each request is; nil where the trace does not say.
+  public let urgencies: [RequestUrgency]?
   /// Rows of the file that are no requests here, because they failed when they were recorded.
   public let failedRows: Int
 
@@ -16,8 +18,9 @@ public struct RequestTrace: Hashable, Sendable {
   ///   fall, and each prompt has as many blocks as its tokens fill or begin.
   public init(
     arrivalNs: [Int64], promptTokens: [Int32], outputTokens: [Int32],
-    promptBlocks: PromptBlocks? = nil, failedRows: Int = 0
+    promptBlocks: PromptBlocks? = nil, urgencies: [RequestUrgency]? = nil, failedRows: Int = 0
   ) {
+    precondition(urgencies?.count ?? arrivalNs.count == arrivalNs.count)
     precondition(arrivalNs.count == promptTokens.count)
     precondition(arrivalNs.count == outputTokens.count)
     precondition(arrivalNs.first ?? 0 >= 0)
@@ -33,6 +36,7 @@ public struct RequestTrace: Hashable, Sendable {
     self.promptTokens = promptTokens
     self.outputTokens = outputTokens
     self.promptBlocks = promptBlocks
+    self.urgencies = urgencies
     self.failedRows = failedRows
   }
 
@@ -72,6 +76,7 @@ public struct RequestTrace: Hashable, Sendable {
     RequestTrace(
       arrivalNs: arrivalNs, promptTokens: order.map { promptTokens[$0] },
       outputTokens: order.map { outputTokens[$0] }, promptBlocks: promptBlocks?.picking(order),
+      urgencies: urgencies.map { urgencies in order.map { urgencies[$0] } },
       failedRows: failedRows)
   }
 }

@@ -16,6 +16,26 @@ public struct Workload: Hashable, Sendable {
     case closedLoop(concurrency: Int, thinkTime: ThinkTime = .none)
     /// The times of a request trace, each multiplied by `timeScale` (2 halves the rate).
     case replay(RequestTrace, timeScale: Double)
+    /// Open loop: what several streams of requests come to together.
+    case superposed([Stream])
+  }
+
+  /// Requests that arrive by a process of their own, beside others.
+  public struct Stream: Hashable, Sendable {
+    /// What its draws go by: unique within the workload.
+    public let name: String
+    /// When they arrive: an open loop that is not superposed itself.
+    public let arrivals: Arrivals
+    /// The class of all of them, by its place; nil where each request's is drawn.
+    public let requestClass: Int?
+
+    /// - Precondition: `arrivals` is a process of that kind.
+    public init(name: String, arrivals: Arrivals, requestClass: Int? = nil) {
+      precondition(arrivals.isProcess)
+      self.name = name
+      self.arrivals = arrivals
+      self.requestClass = requestClass
+    }
   }
 
   /// The pause between a client's finished request and its next one.
@@ -80,62 +100,96 @@ public struct Workload: Hashable, Sendable {
 
   /// When requests arrive.
   public let arrivals: Arrivals
-  /// Tokens of each prompt.
-  public let promptTokens: Lengths
-  /// Tokens of each output.
-  public let outputTokens: Lengths
+  /// What they are like; at least one class.
+  public let classes: [RequestClass]
   /// How many requests there are; at most the trace's where one is replayed.
   public let requests: Int
   /// What sends them.
   public let client: Client
 
   /// - Precondition: `requests` is positive; `fromTrace` stands with a replay that has as many;
-  ///   clients do not think beyond ``simulationHorizonNs``, or less than no time.
+  ///   clients do not think beyond ``simulationHorizonNs``, or less than no time; streams name
+  ///   classes that are there; names of classes and of streams differ; no class has a system prompt
+  ///   before prompts whose blocks its trace names.
   public init(
-    arrivals: Arrivals, promptTokens: Lengths, outputTokens: Lengths, requests: Int,
-    client: Client = .instant
+    arrivals: Arrivals, classes: [RequestClass], requests: Int, client: Client = .instant
   ) {
     precondition(requests > 0)
-    if case .replay(let trace, _) = arrivals {
+    precondition(!classes.isEmpty && Set(classes.map(\.name)).count == classes.count)
+    let hasBlocks: Bool
+    switch arrivals {
+    case .replay(let trace, _):
       precondition(requests <= trace.count)
-    } else {
-      precondition(promptTokens != .fromTrace && outputTokens != .fromTrace)
+      hasBlocks = trace.promptBlocks != nil
+    case .closedLoop(_, .fixed(let ns)), .closedLoop(_, .exponential(let ns)):
+      precondition((0...simulationHorizonNs).contains(ns))
+      hasBlocks = false
+    case .superposed(let streams):
+      precondition(!streams.isEmpty && Set(streams.map(\.name)).count == streams.count)
+      precondition(streams.allSatisfy { classes.indices.contains($0.requestClass ?? 0) })
+      hasBlocks = false
+    case .poisson, .deterministic, .gamma, .rateCurve:
+      hasBlocks = false
     }
-    if case .closedLoop(_, let thinkTime) = arrivals {
-      switch thinkTime {
-      case .fixed(let ns), .exponential(let ns):
-        precondition((0...simulationHorizonNs).contains(ns))
-      }
+    for requestClass in classes {
+      precondition(arrivals.trace != nil || !requestClass.isTraced)
+      precondition(
+        !hasBlocks || requestClass.promptTokens != .fromTrace
+          || requestClass.systemPromptTokens == 0)
     }
     self.arrivals = arrivals
-    self.promptTokens = promptTokens
-    self.outputTokens = outputTokens
+    self.classes = classes
     self.requests = requests
     self.client = client
   }
 
-  /// What the prompts have in common: where they are a trace's that tells it.
-  public var prompts: PromptBlocks? {
-    guard promptTokens == .fromTrace, case .replay(let trace, _) = arrivals else { return nil }
-    return trace.promptBlocks
+  /// Requests of one class, of which nothing is known but their lengths.
+  /// - Precondition: as above.
+  public init(
+    arrivals: Arrivals, promptTokens: Lengths, outputTokens: Lengths, requests: Int,
+    client: Client = .instant
+  ) {
+    self.init(
+      arrivals: arrivals,
+      classes: [RequestClass(promptTokens: promptTokens, outputTokens: outputTokens)],
+      requests: requests, client: client)
+  }
+
+  /// Tokens of each prompt of the first class, which is all where there is one.
+  public var promptTokens: Lengths { classes[0].promptTokens }
+  /// Tokens of each output of the first class.
+  public var outputTokens: Lengths { classes[0].outputTokens }
+
+  /// What prompts have in common, where anything is known of it.
+  public var prompts: KnownPrompts? {
+    let isPlayed = classes.contains { $0.promptTokens == .fromTrace }
+    let prompts = KnownPrompts(
+      blocks: isPlayed ? arrivals.trace?.promptBlocks : nil,
+      systemPromptTokens: classes.map(\.systemPromptTokens))
+    return prompts.isEmpty ? nil : prompts
   }
 
   /// Tokens that the shortest request the workload can make puts into the cache: all but the last
   /// that it produces. O(requests) where a trace says.
   public var shortestCachedTokens: Int {
-    func tokens(_ lengths: Lengths, _ traced: (RequestTrace) -> Int32) -> Int {
-      if let shortest = lengths.shortest { return shortest }
-      guard case .replay(let trace, _) = arrivals else {
-        preconditionFailure("lengths from a trace stand with its replay")
-      }
-      return Int(traced(trace))
+    classes.reduce(.max) {
+      min($0, $1.shortestCachedTokens(in: arrivals.trace, requests: requests))
     }
-    let isTraced = promptTokens == .fromTrace || outputTokens == .fromTrace
-    return (0..<(isTraced ? requests : 1)).reduce(.max) { least, index in
-      min(
-        least,
-        tokens(promptTokens) { $0.promptTokens[index] }
-          + tokens(outputTokens) { $0.outputTokens[index] } - 1)
+  }
+}
+
+extension Workload.Arrivals {
+  /// The trace that is replayed, if one is.
+  var trace: RequestTrace? {
+    guard case .replay(let trace, _) = self else { return nil }
+    return trace
+  }
+
+  /// Whether requests come by one random process, whatever the engine does.
+  public var isProcess: Bool {
+    switch self {
+    case .poisson, .deterministic, .gamma, .rateCurve: true
+    case .closedLoop, .replay, .superposed: false
     }
   }
 }

@@ -106,6 +106,21 @@ struct RandomStreamTests {
     #expect(abs(sum / 100_000 - 0.5) < 4 / (12 * 100_000).squareRoot())
   }
 
+  @Test("Streams of different names share no bits with one another or with the run's own")
+  func namedStreams() {
+    let run = RandomStream(seed: 1)
+    let streams =
+      [run] + ["", "a", "b", "ab", "a/b", "ba"].map { run.stream(named: $0) }
+      + [RandomStream(seed: 2).stream(named: "a")]
+    var seen = Set<UInt64>()
+    for stream in streams {
+      for entity in Int64(0)..<1000 { seen.insert(stream.bits(.arrivalGap, entity: entity)) }
+    }
+    #expect(seen.count == 8 * 1000)
+    // What is drawn by a name stays what it was.
+    #expect(run.stream(named: "a").bits(.arrivalGap, entity: 7) == 0xA7B7_7CCC_ED88_3C2C)
+  }
+
   @Test("Purposes, entities, draws and seeds do not share bits")
   func independence() {
     var seen = Set<UInt64>()

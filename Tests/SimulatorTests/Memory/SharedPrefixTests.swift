@@ -38,7 +38,10 @@ struct SharedPrefixTests {
     let count = prompts.lengths.count
     let trace = RequestTrace(
       arrivalNs: (0..<count).map { Int64($0) * gapNs }, promptTokens: prompts.lengths,
-      outputTokens: (0..<count).map(outputs), promptBlocks: prompts.blocks)
+      outputTokens: (0..<count).map(outputs), promptBlocks: prompts.blocks,
+      urgencies: (0..<count).map {
+        RequestUrgency(priority: $0 * 7 % 4, ttftObjectiveNs: Int64($0 * 5 % 11 * 400))
+      })
     return Workload(
       arrivals: .replay(trace, timeScale: 1), promptTokens: .fromTrace, outputTokens: .fromTrace,
       requests: count)
@@ -57,7 +60,8 @@ struct SharedPrefixTests {
       Self.workload(prompts, gapNs: 1_000_000) { outputs[$0] }, blockSize: blockSize,
       poolBlocks: poolBlocks, enablePrefixCaching: true, checks: true, pricer: pricer)
     // The naive cache: the names of free units, the longest free first, at so many blocks each.
-    let shared = SharedPrefixes(prompts.blocks, blockSize: blockSize)
+    let shared = SharedPrefixes(
+      KnownPrompts(blocks: prompts.blocks), blockSize: blockSize)
     var queue: [(name: Int, block: Int)] = (0..<poolBlocks).map { _ in (-1, 0) }
     var found = 0
     for (row, request) in played.requestsById.enumerated() where request.outcome == .finished {
@@ -139,6 +143,7 @@ struct SharedPrefixTests {
       preemptions += jumped.summary.preemptions
       found += jumped.summary.cachedTokens
     }
-    #expect(preemptions > 10 && found > 1000, "\(preemptions), \(found)")
+    #expect(found > 1000, "\(found)")
+    #expect(preemptions > 10 || scheduler == .staticBatching, "\(preemptions)")
   }
 }

@@ -116,12 +116,14 @@ struct PrefillFirstTests {
   func retraction() {
     // The ratio is (341 + 20)/401 now: ⌊0.90025 · 59⌋ = 53 are kept, and C's 289 are less than 290.
     let played = play(PrefillFirstTests.crowd + [(400, 280, 9)], poolBlocks: 688)
-    let (a, b, c) = (played.requestsById[0], played.requestsById[1], played.requestsById[2])
     // C's prompt 34308–34688, eight decode steps beside A to 35488, where A has 51 to come: 40588.
-    #expect(c.scheduledNs == 34308 && c.firstTokenNs == 34688 && c.finishNs == 35488)
-    #expect(a.finishNs == 40588 && a.preemptions == 0)
     // B's prompt and 340 tokens at once, 40588–41032: its 341st token; 59 more.
-    #expect(b.firstTokenNs == 308 && b.preemptions == 1 && b.finishNs == 46932)
+    #expect(
+      played.times == [
+        Times(start: 0, firstToken: 104, finish: 40588),
+        Times(start: 204, firstToken: 308, finish: 46932, preemptions: 1),
+        Times(start: 34308, firstToken: 34688, finish: 35488),
+      ])
     #expect(played.summary.recomputedTokens == 344)
     #expect(played.summary.itl.maxNs == 41032 - 34208)
   }

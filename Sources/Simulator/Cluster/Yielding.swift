@@ -1,0 +1,68 @@
+/// Which running sequences yield, and to whom.
+extension Replica {
+  /// Tokens of the next step that neither decodes nor prompts under way will take; below 0 where
+  /// prompts have to wait.
+  var unplannedTokens: Int {
+    prefilling.reduce(options.maxNumBatchedTokens - decodes.count) { $0 - chunkTokens(of: $1) }
+  }
+
+  /// The running sequence that is preempted first: the youngest, or in another order than that of
+  /// arrival the last in it. O(running) there.
+  /// - Precondition: something runs.
+  var firstToYield: Int {
+    precondition(youngest >= 0)
+    guard waiting.order != .arrival else { return youngest }
+    var last = youngest
+    var slot = sequences[last].older
+    while slot >= 0 {
+      if rank(of: last) < rank(of: slot) { last = slot }
+      slot = sequences[slot].older
+    }
+    return last
+  }
+
+  /// Gives the first waiting request a seat, and blocks beside those of the next decode step.
+  /// Running ones that are less urgent are preempted for it, the least urgent first and as few as
+  /// it takes; none where all of them would not do. Whether it has what it needs.
+  ///
+  /// O(running) where something lacks, and once more for each that is preempted.
+  /// - Precondition: nothing is in the batch yet.
+  mutating func makeRoomForFirst() -> Bool {
+    guard let slot = waiting.first else { return false }
+    if hasRoom(for: slot) { return true }
+    guard lessUrgentHaveRoom(for: slot) else { return false }
+    repeat { preempt(firstToYield, to: .head) } while !hasRoom(for: slot)
+    return true
+  }
+
+  private func rank(of slot: Int) -> RequestOrder.Rank { waiting.order.rank(of: sequences[slot]) }
+
+  private func hasRoom(for slot: Int) -> Bool {
+    hasSeat && blocksToAdmit(slot) + decodes.nextBlocks <= pool.free
+  }
+
+  /// Whether a waiting request would surely have room if all that are less urgent were preempted.
+  /// Blocks that prefixes share count for nothing here: others may hold them.
+  private func lessUrgentHaveRoom(for slot: Int) -> Bool {
+    let rank = rank(of: slot)
+    var yielding = 0
+    var blocks = pool.free - decodes.nextBlocks
+    var other = youngest
+    while other >= 0 {
+      let sequence = sequences[other]
+      if rank < self.rank(of: other) {
+        yielding += 1
+        blocks += ownBlocks(of: other)
+        // One more is what the next step would have taken for it.
+        let cached = sequence.cachedTokens(step: decodes.step)
+        if sequence.state == .decoding, cached % pool.blockSize == 0 { blocks += 1 }
+      }
+      other = sequence.older
+    }
+    // An empty replica holds whatever was not rejected.
+    if yielding == runningCount { return yielding > 0 }
+    return yielding > 0
+      && pool.blocks(forTokens: sequences[slot].prefillTarget)
+        + options.watermarkBlocks(of: pool.capacity) <= blocks
+  }
+}

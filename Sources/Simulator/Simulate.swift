@@ -1,0 +1,94 @@
+import CostModel
+
+/// Plays a workload against one engine: every request, from its arrival to its last token.
+/// - Throws: what the recorder throws.
+public func simulate<Pricer: StepPricing, Records: Recorder>(
+  _ workload: Workload, seed: UInt64, configuration: EngineConfiguration, pricer: Pricer,
+  recorder: inout Records
+) throws(Records.Failure) -> RunSummary {
+  try simulate(
+    workload, seed: seed,
+    cluster: Cluster(members: [.init(configuration: configuration, pricer: pricer)]),
+    recorder: &recorder)
+}
+
+/// Plays a workload against a cluster: every request, from its arrival to its last token.
+///
+/// Deterministic: the same workload, seed, cluster and prices give the same records.
+/// Between two events that can change a batch, decode steps are priced in closed form.
+/// - Throws: what the recorder throws.
+public func simulate<Pricer: StepPricing, Records: Recorder>(
+  _ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, recorder: inout Records
+) throws(Records.Failure) -> RunSummary {
+  try Play(workload, seed, cluster, Records.kinds).finish(recordingInto: &recorder)
+}
+
+/// The same at the prices of a profile, for which the loops are compiled by themselves.
+/// - Throws: what the recorder throws.
+public func simulate<Records: Recorder>(
+  _ workload: Workload, seed: UInt64, cluster: Cluster<StepPricer>, recorder: inout Records
+) throws(Records.Failure) -> RunSummary {
+  try Play(workload, seed, cluster, Records.kinds).finish(recordingInto: &recorder)
+}
+
+/// A way to play a run, in stretches.
+protocol Playing {
+  /// Plays a stretch and leaves its records; false where the run is over.
+  mutating func playOn(_ records: inout RecordBuffer) -> Bool
+  /// The figures of a run that is over.
+  func summary() -> RunSummary
+}
+
+/// A run whose loop knows neither who records nor, from outside, which prices and scheduler it was
+/// compiled for: so each pair of these is compiled by itself, and recorders do not multiply them.
+private struct Play {
+  private let records: RecordBuffer
+  private let playOn: (inout RecordBuffer) -> Bool
+  private let summary: () -> RunSummary
+
+  init<Pricer: StepPricing>(
+    _ workload: Workload, _ seed: UInt64, _ cluster: Cluster<Pricer>, _ kinds: RecordedKinds
+  ) {
+    switch cluster.members[0].configuration.options.scheduler {
+    case .vllm, .sarathi, .shortestPromptFirst:
+      self.init(workload, seed, cluster, ContinuousBatching(), kinds)
+    case .priority, .edf: self.init(workload, seed, cluster, PreemptiveBatching(), kinds)
+    case .vllmV0: self.init(workload, seed, cluster, WholePrompts(), kinds)
+    case .sglang: self.init(workload, seed, cluster, PrefillFirst(), kinds)
+    case .staticBatching: self.init(workload, seed, cluster, StaticBatching(), kinds)
+    }
+  }
+
+  private init<Pricer: StepPricing>(
+    _ workload: Workload, _ seed: UInt64, _ cluster: Cluster<Pricer>, _ scheduler: some Scheduler,
+    _ kinds: RecordedKinds
+  ) {
+    if cluster.dealsOut(workload) {
+      self.init(
+        IndependentReplicas(
+          workload, seed: seed, cluster: cluster, scheduler: scheduler, recording: kinds), kinds)
+    } else {
+      self.init(Engine(workload, seed: seed, cluster: cluster, scheduler: scheduler), kinds)
+    }
+  }
+
+  private init(_ engine: some Playing, _ kinds: RecordedKinds) {
+    var engine = engine
+    records = RecordBuffer(kinds)
+    playOn = { engine.playOn(&$0) }
+    summary = { engine.summary() }
+  }
+
+  func finish<Records: Recorder>(
+    recordingInto recorder: inout Records
+  ) throws(Records.Failure) -> RunSummary {
+    var records = records
+    var isOver = false
+    while !isOver {
+      isOver = !playOn(&records)
+      while records.headNs != nil { try records.passHead(to: &recorder) }
+      records.removeAll()
+    }
+    return summary()
+  }
+}
