@@ -14,12 +14,6 @@ struct ArrivalsReader {
     self.seed = seed
   }
 
-  /// The word behind `process`, one of `processes`; nil with an error where it is refused.
-  func process(_ arrivals: MappingCursor, among processes: [String]) -> String? {
-    arrivals.required("process", accepted: processes.joined(separator: ", "))?
-      .choice(of: processes)
-  }
-
   /// What requests come by, of which `requests` have to come; nil with at least one error where it
   /// is refused.
   mutating func arrivals(
@@ -27,12 +21,12 @@ struct ArrivalsReader {
   ) -> Workload.Arrivals? {
     refuseForeignKeys(arrivals, process)
     switch process {
-    case "closed-loop": return ClosedLoopReader().arrivals(arrivals)
-    case "replay":
+    case ArrivalKeys.closedLoop: return ClosedLoopReader().arrivals(arrivals)
+    case ArrivalKeys.replay:
       var reader = ReplayReader(folder: folder, seed: seed)
       defer { diagnosticsOfOtherFiles += reader.diagnosticsOfTrace }
       return reader.replay(arrivals)
-    case "clients":
+    case ArrivalKeys.clients:
       var reader = ClientTableReader(folder: folder, requests: requests)
       defer { diagnosticsOfOtherFiles += reader.diagnosticsOfTable }
       return reader.streams(arrivals).map { .superposed($0) }
@@ -46,8 +40,8 @@ struct ArrivalsReader {
   mutating func streams(
     _ requestClass: MappingCursor, place: Int, name: String
   ) -> [Workload.Stream]? {
-    guard let mapping = requestClass.optional("arrivals")?.mapping(keys: SchemaKeys.arrivals),
-      let process = process(mapping, among: SchemaKeys.openLoops),
+    guard let mapping = requestClass.value(ClassKeys.arrivals),
+      let process = mapping.value(ArrivalKeys.openLoop),
       // Others may bring most of the requests.
       let arrivals = arrivals(mapping, process: process, requests: 1)
     else { return nil }
@@ -61,8 +55,8 @@ struct ArrivalsReader {
   }
 
   private func refuseForeignKeys(_ arrivals: MappingCursor, _ process: String) {
-    let own = SchemaKeys.processes.first { $0.process == process }?.keys ?? []
-    for key in SchemaKeys.arrivals where key != "process" && !own.contains(key) {
+    let own = ArrivalKeys.processes.first { $0.value == process }?.keys ?? []
+    for key in ArrivalKeys.form.names where key != ArrivalKeys.process.name && !own.contains(key) {
       arrivals.refuse(
         key: key,
         "`\(key)` does not go with process \(process); it takes: \(own.joined(separator: ", "))")

@@ -24,15 +24,9 @@ struct ClassesReader {
     lengthsReader = LengthsReader(folder: folder)
   }
 
-  /// The members of each of `classes`; nil with an error where they are no list of mappings.
-  static func mappings(_ cursor: Cursor) -> [MappingCursor]? {
-    let accepted = "a list of {name: …, share: …, …}, at most \(Limits.classes)"
-    guard let items = cursor.items(accepted: accepted) else { return nil }
-    guard (1...Limits.classes).contains(items.count) else {
-      cursor.refuse("\(items.count) classes; accepted: \(accepted)")
-      return nil
-    }
-    let mappings = items.compactMap { $0.mapping(keys: SchemaKeys.requestClass) }
+  /// The members of each of `classes`; nil with an error where one is no mapping.
+  static func mappings(_ items: [Cursor]) -> [MappingCursor]? {
+    let mappings = items.compactMap { $0.mapping(ClassKeys.form) }
     return mappings.count == items.count ? mappings : nil
   }
 
@@ -48,7 +42,7 @@ struct ClassesReader {
     _ mappings: [MappingCursor], of workload: MappingCursor
   ) -> [RequestClass]? {
     workload.refuse(
-      key: "system_prompt_tokens",
+      key: WorkloadKeys.systemPromptTokens.name,
       "does not go with `classes`, each of which begins with tokens of its own; accepted: "
         + "`system_prompt_tokens` in a class")
     let defaults = defaults(workload)
@@ -57,8 +51,7 @@ struct ClassesReader {
     for mapping in mappings {
       let name = name(mapping, among: &names)
       let share = share(mapping)
-      let range = Limits.priorities
-      let priority = mapping.optional("priority").map { $0.integer(in: range) } ?? 0
+      let priority = mapping.value(ClassKeys.priority)
       guard let defaults else { continue }
       let given = requestClass(
         mapping, name: name ?? "", share: share ?? 1, priority: priority ?? 0, defaults: defaults)
@@ -68,61 +61,50 @@ struct ClassesReader {
   }
 
   private mutating func defaults(_ workload: MappingCursor) -> Defaults? {
-    let prompt = lengthsReader.optional("prompt_tokens", workload)
-    let output = lengthsReader.optional("output_tokens", workload)
+    let prompt = lengthsReader.optional(WorkloadKeys.promptTokens, workload)
+    let output = lengthsReader.optional(WorkloadKeys.outputTokens, workload)
     let objectives = objectives(workload) ?? RequestClass.Objectives.unstated
     guard prompt != .some(nil), output != .some(nil), let objectives else { return nil }
     return (prompt ?? nil, output ?? nil, objectives)
   }
 
   private func name(_ mapping: MappingCursor, among names: inout Set<String>) -> String? {
-    let accepted = "lower-case letters a-z, digits and dashes"
-    guard let cursor = mapping.required("name", accepted: accepted),
-      let name = cursor.text(accepted: accepted)
-    else { return nil }
-    guard ScenarioReader.isName(name) else {
-      cursor.refuse(accepted: accepted)
-      return nil
-    }
+    guard let name = mapping.value(ClassKeys.name) else { return nil }
     guard names.insert(name).inserted else {
-      cursor.refuse("two classes are called `\(name)`; accepted: a name of its own for each")
+      mapping.optional(ClassKeys.name)?.refuse(
+        "two classes are called `\(name)`; accepted: a name of its own for each")
       return nil
     }
     return name
   }
 
   private func share(_ mapping: MappingCursor) -> Double? {
-    guard !haveOwnArrivals else {
-      guard mapping.optional("share") == nil else {
-        mapping.refuse(
-          key: "share", "`share` goes with `arrivals` at the workload, and each class has its own")
-        return nil
-      }
-      return 1
+    guard haveOwnArrivals else { return mapping.value(ClassKeys.share) }
+    guard mapping.optional(ClassKeys.share) == nil else {
+      mapping.refuse(
+        key: ClassKeys.share.name,
+        "`share` goes with `arrivals` at the workload, and each class has its own")
+      return nil
     }
-    let range = Limits.shares
-    let accepted =
-      "a weight beside the other classes', from \(range.lowerBound) to \(range.upperBound)"
-    return mapping.required("share", accepted: accepted)?
-      .number(in: range.contains, accepted: accepted)
+    return 1
   }
 
+  /// A class, by keys that it has in common with a workload.
   private mutating func requestClass(
     _ mapping: MappingCursor, name: String, share: Double, priority: Int, defaults: Defaults
   ) -> RequestClass? {
-    let prompt = lengths("prompt_tokens", mapping, default: defaults.prompt)
-    let output = lengths("output_tokens", mapping, default: defaults.output)
+    let prompt = lengths(WorkloadKeys.promptTokens, mapping, default: defaults.prompt)
+    let output = lengths(WorkloadKeys.outputTokens, mapping, default: defaults.output)
     let objectives = objectives(mapping) ?? defaults.objectives
-    let systemTokens =
-      mapping.optional("system_prompt_tokens")
-      .map { $0.integer(in: 0...Limits.tokens, unit: "tokens") } ?? 0
+    let systemTokens = mapping.value(WorkloadKeys.systemPromptTokens)
     guard let prompt, let output, let objectives, let systemTokens else { return nil }
     // Those of a trace count as one token: it may hold requests that are too long, which the
     // simulator rejects one by one.
     let least = systemTokens + (prompt.shortest ?? 1) + (output.shortest ?? 1)
     if let maxPositions, least > maxPositions {
-      let place = SchemaKeys.requestClass.filter { $0.hasSuffix("_tokens") }
-        .compactMap { mapping.optional($0) }.first
+      let place =
+        mapping.optional(WorkloadKeys.promptTokens) ?? mapping.optional(WorkloadKeys.outputTokens)
+        ?? mapping.optional(WorkloadKeys.systemPromptTokens)
       mapping.log.report(
         at: place?.node.position ?? mapping.position, key: place?.path ?? mapping.path,
         "the shortest prompt and output have \(least) tokens together; accepted: up to the "
@@ -135,7 +117,8 @@ struct ClassesReader {
   }
 
   private mutating func lengths(
-    _ key: String, _ mapping: MappingCursor, default others: Workload.Lengths?
+    _ key: SchemaKey<ScalarOrMapping<Int>>, _ mapping: MappingCursor,
+    default others: Workload.Lengths?
   ) -> Workload.Lengths? {
     if let lengths = lengthsReader.optional(key, mapping) { return lengths }
     if let others { return others }
@@ -144,10 +127,10 @@ struct ClassesReader {
 
   /// Nil where they are absent, and an inner nil with an error where they are refused.
   private func objectives(_ mapping: MappingCursor) -> RequestClass.Objectives?? {
-    guard let cursor = mapping.optional("objectives") else { return nil }
-    guard let objectives = cursor.mapping(keys: SchemaKeys.objectives) else { return .some(nil) }
-    let times = SchemaKeys.objectives.map { key in
-      objectives.optional(key).map { $0.positiveNanoseconds() }
+    guard let given = mapping.given(WorkloadKeys.objectives) else { return nil }
+    guard let objectives = given else { return .some(nil) }
+    let times = [ObjectiveKeys.ttft, ObjectiveKeys.tpot, ObjectiveKeys.e2e].map {
+      objectives.given($0)
     }
     guard !times.contains(.some(nil)) else { return .some(nil) }
     return RequestClass.Objectives(

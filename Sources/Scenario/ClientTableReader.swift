@@ -21,24 +21,15 @@ struct ClientTableReader {
 
   /// A stream a client; nil with at least one error where they are refused.
   mutating func streams(_ arrivals: MappingCursor) -> [Workload.Stream]? {
-    let range = Limits.rateScales
-    let scaleAccepted =
-      "a number by which all rates are multiplied, from \(range.lowerBound) to "
-      + "\(Int(range.upperBound))"
-    let scale = arrivals.optional("rate_scale").map {
-      $0.number(in: range.contains, accepted: scaleAccepted)
-    }
-    let accepted = "the path of a table of clients, relative to this file"
-    guard let cursor = arrivals.required("file", accepted: accepted),
-      let relative = cursor.nonEmptyText(accepted: accepted), let scale = scale ?? 1
-    else { return nil }
+    let scale = arrivals.value(ArrivalKeys.rateScale)
+    guard let path = arrivals.value(ArrivalKeys.file), let scale else { return nil }
     do throws(ScenarioError) {
       let file = try SourceFile.read(
-        path: SourceFile.path(relative, in: folder), limit: Limits.clientTableBytes)
+        path: path.relative(to: folder), limit: Limits.clientTableBytes)
       let streams = try ClientTableReader.parse(file, scale: scale)
-      return isSuitable(streams, cursor) ? streams : nil
+      return isSuitable(streams, path.cursor) ? streams : nil
     } catch {
-      diagnosticsOfTable += cursor.refuse(file: error)
+      diagnosticsOfTable += path.cursor.refuse(file: error)
       return nil
     }
   }

@@ -12,29 +12,21 @@ public struct ClusterOptions: Hashable, Sendable {
 struct ClusterReader {
   /// One replica where nothing is said, nil with an error where it is refused.
   func cluster(_ file: MappingCursor) -> ClusterOptions? {
-    let range = 1...Limits.replicas
-    let cursor = file.optional("cluster")
-    let keys = cursor.map { $0.mapping(keys: SchemaKeys.cluster) }
-    let ranks = file.mapping(at: "engine", keys: SchemaKeys.engine)?
-      .optional("data_parallel_size")
-    let dataParallelSize = ranks.map { $0.integer(in: range) } ?? 1
-    guard let mapping = keys ?? .some(nil) else { return nil }
-    let replicas = mapping?.optional("replicas").map { $0.integer(in: range) } ?? 1
-    let policies = RoutingPolicy.allCases.map(\.rawValue)
-    let router = mapping?.optional("router").map {
-      $0.choice(of: policies).flatMap(RoutingPolicy.init)
-    }
-    guard let dataParallelSize, let replicas,
+    let engine = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
+    let ranks = engine.map { $0.value(EngineKeys.dataParallelSize) } ?? 1
+    guard let cluster = file.value(ScenarioKeys.cluster) else { return nil }
+    let replicas = cluster.value(ClusterKeys.replicas)
+    let router = cluster.given(ClusterKeys.router)
+    guard let ranks, let replicas,
       // vLLM spreads requests over its ranks by their loads.
-      let routing = router
-        ?? .some(dataParallelSize > 1 ? .leastOutstanding : .roundRobin)
+      let routing = router ?? .some(ranks > 1 ? .leastOutstanding : .roundRobin)
     else { return nil }
-    guard range.contains(replicas * dataParallelSize) else {
-      ranks?.refuse(
-        "\(dataParallelSize) times `cluster.replicas`, \(replicas), are too many; accepted: up to "
+    guard replicas * ranks <= Limits.replicas else {
+      engine?.optional(EngineKeys.dataParallelSize)?.refuse(
+        "\(ranks) times `cluster.replicas`, \(replicas), are too many; accepted: up to "
           + "\(Limits.replicas) in all")
       return nil
     }
-    return ClusterOptions(replicas: replicas * dataParallelSize, routing: routing)
+    return ClusterOptions(replicas: replicas * ranks, routing: routing)
   }
 }

@@ -8,8 +8,6 @@ struct DeviceReader {
   /// Errors in the profile and the data sheets.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
-  private static let path =
-    "the path of a profile, relative to this file, or its name in `devices`"
   private static let advice =
     "; measure one with `kvsim calibrate --device cpu -o FILE` and pass `--profile FILE`"
 
@@ -20,57 +18,50 @@ struct DeviceReader {
 
   /// Nil with at least one error where the device is refused.
   mutating func profile(_ file: MappingCursor) -> LoadedProfile? {
-    let accepted = "a mapping with `profile` or `derive`"
     // With a profile on the command line, a scenario need not name a device.
-    let cursor =
-      profileOverride == nil
-      ? file.required("device", accepted: accepted) : file.optional("device")
-    let device = cursor?.mapping(keys: SchemaKeys.device)
-    let given = device?.optional("profile")
-    let derive = device?.optional("derive")
+    let device =
+      file.given(ScenarioKeys.device, isNeeded: profileOverride == nil).flatMap { $0 }
+    let given = device?.optional(DeviceKeys.profile)
+    let derive = device?.optional(DeviceKeys.derive)
     if given != nil, derive != nil {
-      device?.refuse(key: "derive", "does not go with `profile`; accepted: one of the two")
+      device?.refuse(
+        key: DeviceKeys.derive.name, "does not go with `profile`; accepted: one of the two")
       return nil
     }
     if let profileOverride {
-      _ = given?.nonEmptyText(accepted: DeviceReader.path)
-      _ = derive?.mapping(keys: SchemaKeys.derive)
+      _ = device?.given(DeviceKeys.profile)
+      _ = device?.given(DeviceKeys.derive)
       // The place in the scenario is not at fault where the command line named the file.
       return read(profileOverride, at: nil)
     }
     if let derive { return derived(derive) }
-    guard let device, !device.isMisspelt("derive"),
-      let cursor = device.required("profile", accepted: "\(DeviceReader.path), or `derive`"),
-      let relative = cursor.nonEmptyText(accepted: DeviceReader.path)
+    let isMisspelt = device?.isMisspelt(DeviceKeys.derive.name) ?? true
+    guard let device, !isMisspelt,
+      let path = device.required(DeviceKeys.profile, instead: ", or `derive`")
     else { return nil }
-    return read(path(of: relative), at: cursor)
+    return read(self.path(of: path), at: path.cursor)
   }
 
   private mutating func derived(_ cursor: Cursor) -> LoadedProfile? {
-    let accepted = "a data sheet's id, such as `nvidia-h100-sxm`, or its path"
-    guard let keys = cursor.mapping(keys: SchemaKeys.derive) else { return nil }
-    let from = keys.required("from", accepted: DeviceReader.path)
-    let device = keys.required("device", accepted: accepted)
-    let source = keys.optional("source")
-    let words = (
-      from?.nonEmptyText(accepted: DeviceReader.path), device?.nonEmptyText(accepted: accepted),
-      source?.nonEmptyText(accepted: accepted)
-    )
-    guard let from, let relative = words.0 else { return nil }
-    let path = path(of: relative)
-    let profile = read(path, at: from)
-    guard let device, let targetWord = words.1, source == nil || words.2 != nil,
-      !keys.isMisspelt("source")
+    guard let keys = cursor.mapping(DeviceKeys.derivation) else { return nil }
+    let from = keys.value(DeviceKeys.from)
+    let device = keys.value(DeviceKeys.device)
+    let source = keys.given(DeviceKeys.source)
+    guard let from else { return nil }
+    let path = path(of: from)
+    let profile = read(path, at: from.cursor)
+    guard let device, let source = source ?? .some(nil),
+      !keys.isMisspelt(DeviceKeys.source.name)
     else { return nil }
     let (shelf, folder) = (DataSheetShelf(beside: [path]), folder)
-    let target = sheet(at: device) { () throws(ScenarioError) in
-      try shelf.read(targetWord, in: folder)
+    let target = sheet(at: device.cursor) { () throws(ScenarioError) in
+      try shelf.read(device.text, in: folder)
     }
     // One file has its errors once.
-    if target == nil, words.2 == targetWord { return nil }
-    let origin = sheet(at: source ?? cursor) { () throws(ScenarioError) in
-      if let profile { return try shelf.source(words.2, of: profile, in: folder) }
-      guard let word = words.2 else { return nil }
+    if target == nil, source?.text == device.text { return nil }
+    let origin = sheet(at: source?.cursor ?? cursor) { () throws(ScenarioError) in
+      if let profile { return try shelf.source(source?.text, of: profile, in: folder) }
+      guard let word = source?.text else { return nil }
       return try shelf.read(word, in: folder)
     }
     guard let profile, let target, let origin else { return nil }
@@ -79,8 +70,10 @@ struct DeviceReader {
 
   /// The profile that a scenario names: by its path, or as `nvidia-h200` one in the folder
   /// `devices` beside the scenario.
-  private func path(of word: String) -> String {
-    SourceFile.path(ScenarioReader.isName(word) ? "devices/\(word).json" : word, in: folder)
+  private func path(of given: GivenPath) -> String {
+    let isName = ScenarioReader.isName(given.text)
+    return isName
+      ? SourceFile.path("devices/\(given.text).json", in: folder) : given.relative(to: folder)
   }
 
   private mutating func sheet(

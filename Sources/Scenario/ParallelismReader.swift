@@ -19,13 +19,14 @@ struct ParallelismReader {
     _ file: MappingCursor, _ engine: EngineOptions?, _ model: ModelArchitecture?
   ) -> Parallelism? {
     var link: GivenLink?
-    if let cursor = file.mapping(at: "device", keys: SchemaKeys.device)?.optional("link") {
-      guard let given = read(cursor) else { return nil }
+    let device = file.mapping(at: ScenarioKeys.device.name, keys: DeviceKeys.form.names)
+    if let stated = device?.given(DeviceKeys.link) {
+      guard let given = stated.flatMap({ read($0) }) else { return nil }
       link = given
     }
     guard let degree = engine?.tensorParallelSize, degree > 1 else { return Parallelism.none }
-    let key = file.mapping(at: "engine", keys: SchemaKeys.engine)?
-      .optional("tensor_parallel_size")
+    let key = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)?
+      .optional(EngineKeys.tensorParallelSize)
     if let obstacle = model?.obstacle(toDegree: degree) {
       key?.refuse("\(obstacle); accepted: a degree that shares the layers evenly")
       return nil
@@ -43,27 +44,23 @@ struct ParallelismReader {
   /// A link, and the file where it was measured.
   private typealias GivenLink = (link: Link, text: String?)
 
-  private mutating func read(_ cursor: Cursor) -> GivenLink? {
-    guard case .scalar = cursor.node.kind else { return stated(cursor).map { ($0, nil) } }
-    let accepted =
-      "the path of a measured link, relative to this file, or a mapping of "
-      + "`bandwidth`, `latency`"
-    guard let relative = cursor.nonEmptyText(accepted: accepted) else { return nil }
-    do throws(ScenarioError) {
-      let loaded = try LinkFile.read(path: SourceFile.path(relative, in: folder))
-      return (loaded.link, loaded.text)
-    } catch {
-      diagnosticsOfOtherFiles += cursor.refuse(file: error)
-      return nil
+  private mutating func read(_ given: ScalarOrMapping<GivenPath>) -> GivenLink? {
+    switch given {
+    case .mapping(let mapping, _): return stated(mapping).map { ($0, nil) }
+    case .scalar(let path):
+      do throws(ScenarioError) {
+        let loaded = try LinkFile.read(path: path.relative(to: folder))
+        return (loaded.link, loaded.text)
+      } catch {
+        diagnosticsOfOtherFiles += path.cursor.refuse(file: error)
+        return nil
+      }
     }
   }
 
-  private func stated(_ cursor: Cursor) -> Link? {
-    guard let mapping = cursor.mapping(keys: SchemaKeys.link) else { return nil }
-    let bandwidth = mapping.required("bandwidth", accepted: "a rate such as 450 GB/s")?
-      .bytesPerSecond()
-    let latency = mapping.required("latency", accepted: "a time such as 3 us")?.nanoseconds()
-    guard let bandwidth, let latency else { return nil }
+  private func stated(_ mapping: MappingCursor) -> Link? {
+    let values = (mapping.value(DeviceKeys.bandwidth), mapping.value(DeviceKeys.latency))
+    guard let bandwidth = values.0, let latency = values.1 else { return nil }
     return Link(bytesPerSecond: bandwidth, latencyNs: latency)
   }
 }

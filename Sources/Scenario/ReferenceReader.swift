@@ -15,29 +15,23 @@ struct ReferenceReader {
   /// Errors in the files that `reference` names.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
-  private static let recordedRun = "the path of a recorded run, relative to this file"
-  private static let published = "the path of a table of results, relative to this file"
-
   init(folder: String) {
     self.folder = folder
   }
 
   /// Nil where there is none, or it is refused with an error.
   mutating func reference(_ file: MappingCursor, for scenario: ScenarioParts) -> Reference? {
-    guard let mapping = file.optional("reference")?.mapping(keys: SchemaKeys.reference) else {
-      return nil
+    guard let mapping = file.given(ScenarioKeys.reference).flatMap({ $0 }) else { return nil }
+    if mapping.optional(ReferenceKeys.published) != nil {
+      refuse(ReferenceKeys.recordedRun, in: mapping, besides: ReferenceKeys.published.name)
+      return published(mapping, scenario).map(Reference.published)
     }
-    if let cursor = mapping.optional("published") {
-      refuse(SchemaKeys.recordedRun, in: mapping, besides: "published")
-      return published(cursor, mapping, scenario).map(Reference.published)
-    }
-    guard !mapping.isMisspelt("published"),
-      let cursor = mapping.required(
-        "requests",
-        accepted: "\(ReferenceReader.recordedRun), or `published` with that of a table of results")
+    guard !mapping.isMisspelt(ReferenceKeys.published.name),
+      let requests = mapping.required(
+        ReferenceKeys.requests, instead: ", or `published` with that of a table of results")
     else { return nil }
-    refuse(SchemaKeys.publishedResults, in: mapping, besides: "requests")
-    return recordedRun(cursor, mapping, scenario).map(Reference.recordedRun)
+    refuse(ReferenceKeys.publishedResults, in: mapping, besides: ReferenceKeys.requests.name)
+    return recordedRun(requests, mapping, scenario).map(Reference.recordedRun)
   }
 
   private func refuse(_ foreign: [String], in mapping: MappingCursor, besides key: String) {
@@ -45,7 +39,7 @@ struct ReferenceReader {
       mapping.refuse(
         key: name,
         "does not go with `\(key)`; accepted: "
-          + [SchemaKeys.recordedRun, SchemaKeys.publishedResults].map { keys in
+          + [ReferenceKeys.recordedRun, ReferenceKeys.publishedResults].map { keys in
             keys.map { "`\($0)`" }.joined(separator: " and ")
           }.joined(separator: ", or "))
     }
@@ -54,23 +48,18 @@ struct ReferenceReader {
   // MARK: Recorded runs
 
   private mutating func recordedRun(
-    _ cursor: Cursor, _ mapping: MappingCursor, _ scenario: ScenarioParts
+    _ requests: GivenPath, _ mapping: MappingCursor, _ scenario: ScenarioParts
   ) -> RecordedRun? {
-    let log = mapping.optional("timeseries")
-    let timeseries = log?.nonEmptyText(accepted: "the path of its log, relative to this file")
-    guard let requests = cursor.nonEmptyText(accepted: ReferenceReader.recordedRun),
-      log == nil || timeseries != nil
-    else { return nil }
+    guard let timeseries = mapping.given(ReferenceKeys.timeseries) ?? .some(nil) else { return nil }
     let folder = folder
-    let run = reading(cursor) { () throws(ScenarioError) in
+    let run = reading(requests.cursor) { () throws(ScenarioError) in
       try RecordedRunFile.read(
-        requests: SourceFile.path(requests, in: folder),
-        timeseries: timeseries.map { SourceFile.path($0, in: folder) })
+        requests: requests.relative(to: folder), timeseries: timeseries?.relative(to: folder))
     }
     guard let run else { return nil }
     if let workload = scenario.workload, workload.requests != run.requests.count {
       mapping.log.report(
-        at: mapping.position, key: cursor.path,
+        at: mapping.position, key: requests.cursor.path,
         "has \(run.requests.count) requests, but the workload has \(workload.requests); "
           + "accepted: the run whose requests are replayed")
     }
@@ -80,18 +69,16 @@ struct ReferenceReader {
   // MARK: Published results
 
   private mutating func published(
-    _ cursor: Cursor, _ mapping: MappingCursor, _ scenario: ScenarioParts
+    _ mapping: MappingCursor, _ scenario: ScenarioParts
   ) -> PublishedResults? {
-    let overhead = mapping.optional("run_overhead").map { $0.nanoseconds() }
-    guard let relative = cursor.nonEmptyText(accepted: ReferenceReader.published) else {
-      return nil
-    }
-    let path = SourceFile.path(relative, in: folder)
+    let overhead = mapping.value(ReferenceKeys.runOverhead)
+    guard let given = mapping.value(ReferenceKeys.published) else { return nil }
+    let (path, cursor) = (given.relative(to: folder), given.cursor)
     guard
       let table = reading(
         cursor, { () throws(ScenarioError) in try PublishedTableFile.read(path: path) }),
       let workload = scenario.workload, let formats = scenario.formats,
-      let tensorParallelSize = scenario.tensorParallelSize, let runOverheadNs = overhead ?? 0
+      let tensorParallelSize = scenario.tensorParallelSize, let runOverheadNs = overhead
     else { return nil }
     let found = matching(cursor) { () throws(PublishedMatch.Refusal) in
       let match = try PublishedMatch(

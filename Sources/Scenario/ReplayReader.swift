@@ -16,41 +16,35 @@ struct ReplayReader {
 
   /// Nil with at least one error where it is refused.
   mutating func replay(_ arrivals: MappingCursor) -> Workload.Arrivals? {
-    let accepted = "the path of a request trace, relative to this file"
-    let scale = arrivals.optional("time_scale").map {
-      $0.number(in: { $0 > 0 }, accepted: "a positive number; 2 halves the rate")
-    }
+    let scale = arrivals.value(ArrivalKeys.timeScale)
     let times = (
-      start: arrivals.time("start", upTo: Limits.arrivalSeconds),
-      jitter: arrivals.time("jitter")
+      start: arrivals.value(ArrivalKeys.start), jitter: arrivals.value(ArrivalKeys.jitter)
     )
-    guard let cursor = arrivals.required("trace", accepted: accepted),
-      let relative = cursor.nonEmptyText(accepted: accepted),
-      let whole = trace(SourceFile.path(relative, in: folder), at: cursor),
-      let timeScale = scale ?? 1, let startNs = times.start, let jitterNs = times.jitter
+    guard let path = arrivals.value(ArrivalKeys.trace), let whole = trace(path),
+      let timeScale = scale, let startNs = times.start, let jitterNs = times.jitter
     else { return nil }
     let part = whole.starting(atNs: startNs)
     guard part.count > 0 else {
       let last = Double(whole.arrivalNs.last ?? 0) / 1e9
-      arrivals.optional("start")?.refuse(
+      arrivals.optional(ArrivalKeys.start)?.refuse(
         "no row of the trace comes as late; accepted: up to \(last) s, when its last one comes")
       return nil
     }
     let trace = part.jittered(byNs: jitterNs, seed: seed)
     let seconds = Double(trace.arrivalNs.last ?? 0) / 1e9 * timeScale
     guard seconds <= Limits.arrivalSeconds else {
-      (arrivals.optional("time_scale") ?? cursor).refuse(
+      (arrivals.optional(ArrivalKeys.timeScale) ?? path.cursor).refuse(
         "at this scale the trace takes more than a hundred years")
       return nil
     }
     return .replay(trace, timeScale: timeScale)
   }
 
-  private mutating func trace(_ path: String, at cursor: Cursor) -> RequestTrace? {
+  private mutating func trace(_ path: GivenPath) -> RequestTrace? {
     do throws(ScenarioError) {
-      return try RequestTraceFile.read(path: path)
+      return try RequestTraceFile.read(path: path.relative(to: folder))
     } catch {
-      diagnosticsOfTrace += cursor.refuse(file: error)
+      diagnosticsOfTrace += path.cursor.refuse(file: error)
       return nil
     }
   }

@@ -30,16 +30,14 @@ struct ScenarioReader {
 
   /// Nil with at least one error where a file is refused.
   mutating func scenario(_ root: Cursor, text: String) -> ServingScenario? {
-    guard let any = root.anyMapping(keys: SchemaKeys.scenario),
-      any.isOfVersion(ServingScenario.schemaVersion, key: "kvsim", what: "this scenario")
+    guard let any = root.anyMapping(keys: ScenarioKeys.form.names),
+      any.isOfVersion(
+        ServingScenario.schemaVersion, key: ScenarioKeys.kvsim.name, what: "this scenario")
     else { return nil }
     let file = any.refusingUnknownKeys()
-    _ = file.required(
-      "kvsim", accepted: "\(ServingScenario.schemaVersion), the version of this form")
+    _ = file.required(ScenarioKeys.kvsim.name, accepted: ScenarioKeys.kvsim.form.accepted)
     let name = name(file)
-    let description = file.optional("description").map {
-      $0.text(accepted: "text", limit: Limits.descriptionCharacters)
-    }
+    let description = file.value(ScenarioKeys.description)
     let seed = seed(file)
     let model = model(file)
     var deviceReader = DeviceReader(folder: folder, profileOverride: profileOverride)
@@ -70,12 +68,12 @@ struct ScenarioReader {
       for: ReferenceReader.ScenarioParts(
         workload: workload, formats: formats, tensorParallelSize: engine?.tensorParallelSize))
     diagnosticsOfOtherFiles += referenceReader.diagnosticsOfOtherFiles
-    guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let seed, let model,
-      let profile, let formats, let engine, let cluster, let hostOverhead, let parallelism,
-      let workload
+    guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let description, let seed,
+      let model, let profile, let formats, let engine, let cluster, let hostOverhead,
+      let parallelism, let workload
     else { return nil }
     return ServingScenario(
-      name: name, description: (description ?? "") ?? "", seed: seed, model: model.architecture,
+      name: name, description: description, seed: seed, model: model.architecture,
       modelText: model.text, modelPath: model.path, profile: profile.profile,
       profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
       engine: engine, parallelism: parallelism, linkText: parallelismReader.linkText,
@@ -86,21 +84,13 @@ struct ScenarioReader {
   // MARK: What stands in the file
 
   private func name(_ file: MappingCursor) -> String? {
-    let accepted = "lower-case letters a-z, digits and dashes"
-    guard let cursor = file.optional("name") else {
-      let name = fileName
-      guard ScenarioReader.isName(name) else {
-        log.report(
-          at: file.position, key: "name",
-          "missing, and the file's name, \(Escaping.quoted(name)), cannot serve; accepted: "
-            + accepted)
-        return nil
-      }
-      return name
-    }
-    guard let name = cursor.text(accepted: accepted) else { return nil }
+    if let name = file.given(ScenarioKeys.name) { return name }
+    let name = fileName
     guard ScenarioReader.isName(name) else {
-      cursor.refuse(accepted: accepted)
+      log.report(
+        at: file.position, key: ScenarioKeys.name.name,
+        "missing, and the file's name, \(Escaping.quoted(name)), cannot serve; accepted: "
+          + ScenarioKeys.name.form.accepted)
       return nil
     }
     return name
@@ -115,44 +105,23 @@ struct ScenarioReader {
   }
 
   private func seed(_ file: MappingCursor) -> UInt64? {
-    let given = file.optional("seed").map { $0.integer(in: 0...Int.max) }
+    let given = file.value(ScenarioKeys.seed)
     if let seedOverride {
       guard seedOverride <= UInt64(Int64.max) else {
         log.report(
-          at: file.position, key: "seed",
-          "\(seedOverride), given on the command line, is out of range; accepted: a whole number "
-            + "from 0 to \(Int64.max)")
+          at: file.position, key: ScenarioKeys.seed.name,
+          "\(seedOverride), given on the command line, is out of range; accepted: "
+            + ScenarioKeys.seed.form.accepted)
         return nil
       }
       return seedOverride
     }
-    guard let given else { return 1 }
     return given.map(UInt64.init)
   }
 
   private func formats(_ file: MappingCursor) -> [KVFormat]? {
-    guard let cache = file.optional("kv_cache") else { return KVFormat.named }
-    guard let mapping = cache.mapping(keys: SchemaKeys.kvCache) else { return nil }
-    guard let cursor = mapping.optional("format") else { return KVFormat.named }
-    let choices = KVFormat.named.map(\.name)
-    var cursors = [cursor]
-    if case .sequence = cursor.node.kind {
-      cursors = cursor.items(accepted: "") ?? []
-      guard !cursors.isEmpty else {
-        cursor.refuse("an empty list; accepted: \(choices.joined(separator: ", "))")
-        return nil
-      }
-    }
-    var formats: [KVFormat] = []
-    for cursor in cursors {
-      guard let format = cursor.choice(of: choices).flatMap(KVFormat.init(name:)) else { continue }
-      if formats.contains(format) {
-        cursor.refuse("`\(format.name)` stands twice in the list")
-      } else {
-        formats.append(format)
-      }
-    }
-    return formats.count == cursors.count ? formats : nil
+    guard let cache = file.value(ScenarioKeys.kvCache) else { return nil }
+    return cache.given(KVCacheKeys.format) ?? KVFormat.named
   }
 
   // MARK: The files that it names
@@ -171,14 +140,11 @@ struct ScenarioReader {
   }
 
   private mutating func model(_ file: MappingCursor) -> LoadedModel? {
-    let accepted = "the path of a Hugging Face config.json, relative to this file"
-    guard let cursor = file.required("model", accepted: accepted),
-      let relative = cursor.nonEmptyText(accepted: accepted)
-    else { return nil }
+    guard let path = file.value(ScenarioKeys.model) else { return nil }
     do throws(ScenarioError) {
-      return try ModelFile.read(path: SourceFile.path(relative, in: folder))
+      return try ModelFile.read(path: path.relative(to: folder))
     } catch {
-      diagnosticsOfOtherFiles += cursor.refuse(file: error)
+      diagnosticsOfOtherFiles += path.cursor.refuse(file: error)
       return nil
     }
   }
@@ -190,7 +156,8 @@ struct ScenarioReader {
   ) {
     let measured = profile.profile.blockSize
     guard let engine, engine.blockSize != measured else { return }
-    file.mapping(at: "engine", keys: SchemaKeys.engine)?.optional("block_size")?.refuse(
+    let keys = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
+    keys?.optional(EngineKeys.blockSize)?.refuse(
       "is \(engine.blockSize), but the profile's kernels were measured with \(measured) tokens per "
         + "page; accepted: \(measured), or another profile")
   }
@@ -200,7 +167,8 @@ struct ScenarioReader {
   private func measured(
     _ formats: [KVFormat], _ file: MappingCursor, _ profile: LoadedProfile
   ) -> [KVFormat]? {
-    let key = file.optional("kv_cache")?.anyMapping(keys: SchemaKeys.kvCache)?.optional("format")
+    let key = file.mapping(at: ScenarioKeys.kvCache.name, keys: KVCacheKeys.form.names)?
+      .optional(KVCacheKeys.format)
     let found = formats.compactMap { profile.profile.format(named: $0.name) }
     if formatsNeeded == .one, !found.isEmpty { return found }
     for format in formats {

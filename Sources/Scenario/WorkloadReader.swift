@@ -21,14 +21,12 @@ struct WorkloadReader {
 
   /// Nil with at least one error where it is refused.
   mutating func workload(_ file: MappingCursor) -> Workload? {
-    guard
-      let workload = file.required("workload", accepted: "a mapping with `arrivals`")?
-        .mapping(keys: SchemaKeys.workload)
-    else { return nil }
-    guard let classes = workload.optional("classes") else {
+    guard let workload = file.value(ScenarioKeys.workload) else { return nil }
+    guard let classes = workload.given(WorkloadKeys.classes) else {
       return self.workload(workload, classes: [])
     }
-    return ClassesReader.mappings(classes).flatMap { self.workload(workload, classes: $0) }
+    return classes.flatMap(ClassesReader.mappings)
+      .flatMap { self.workload(workload, classes: $0) }
   }
 
   /// The requests of some classes, or where there is none, of one that the workload describes
@@ -36,19 +34,13 @@ struct WorkloadReader {
   private mutating func workload(
     _ workload: MappingCursor, classes: [MappingCursor]
   ) -> Workload? {
-    let haveOwnArrivals = classes.contains { $0.optional("arrivals") != nil }
+    let haveOwnArrivals = classes.contains { $0.optional(ClassKeys.arrivals) != nil }
     if haveOwnArrivals, isMixed(workload, classes) { return nil }
     var arrivalsReader = ArrivalsReader(folder: folder, seed: seed)
-    let mapping =
-      haveOwnArrivals
-      ? nil
-      : workload.required("arrivals", accepted: "a mapping with `process`")?
-        .mapping(keys: SchemaKeys.arrivals)
-    let process = mapping.flatMap {
-      arrivalsReader.process($0, among: SchemaKeys.processes.map(\.process))
-    }
+    let mapping = haveOwnArrivals ? nil : workload.required(WorkloadKeys.arrivals)
+    let process = mapping?.value(ArrivalKeys.process)
     // Of arrivals that are refused nobody knows what they need.
-    let isOptional = process == "replay" || process == nil && !haveOwnArrivals
+    let isOptional = process == ArrivalKeys.replay || process == nil && !haveOwnArrivals
     var classesReader = ClassesReader(
       folder: folder, maxPositions: maxPositions, areLengthsOptional: isOptional,
       haveOwnArrivals: haveOwnArrivals)
@@ -79,15 +71,17 @@ struct WorkloadReader {
   /// at the first of either.
   private func isMixed(_ workload: MappingCursor, _ classes: [MappingCursor]) -> Bool {
     let accepted = "`arrivals` at the workload, or in every class"
-    if workload.optional("arrivals") != nil {
-      classes.first { $0.optional("arrivals") != nil }?
-        .refuse(key: "arrivals", "the workload has `arrivals` too; accepted: \(accepted)")
+    if workload.optional(WorkloadKeys.arrivals) != nil {
+      classes.first { $0.optional(ClassKeys.arrivals) != nil }?
+        .refuse(
+          key: ClassKeys.arrivals.name,
+          "the workload has `arrivals` too; accepted: \(accepted)")
       return true
     }
-    guard let first = classes.first(where: { $0.optional("arrivals") == nil }) else {
+    guard let first = classes.first(where: { $0.optional(ClassKeys.arrivals) == nil }) else {
       return false
     }
-    _ = first.required("arrivals", accepted: accepted)
+    _ = first.required(ClassKeys.arrivals.name, accepted: accepted)
     return true
   }
 
@@ -118,7 +112,7 @@ struct WorkloadReader {
     for (requestClass, mapping) in zip(classes, mappings)
     where requestClass.systemPromptTokens > 0 && requestClass.promptTokens == .fromTrace {
       mapping.refuse(
-        key: "system_prompt_tokens",
+        key: WorkloadKeys.systemPromptTokens.name,
         "the trace says already how its prompts begin; accepted: with `prompt_tokens` of another "
           + "kind, or a trace that does not name blocks")
       return true
@@ -133,7 +127,7 @@ struct WorkloadReader {
     var count = requests
     if case .replay(let trace, _) = arrivals {
       if let requests, requests > trace.count {
-        workload.optional("requests")?.refuse(
+        workload.optional(WorkloadKeys.requests)?.refuse(
           "\(requests) requests, but the trace has \(trace.count) rows; accepted: up to "
             + "\(trace.count)")
         return nil
@@ -144,25 +138,19 @@ struct WorkloadReader {
     return Workload(arrivals: arrivals, classes: classes, requests: count, client: client)
   }
 
-  /// An instant one where it is absent, nil with an error where it is refused.
+  /// Nil with an error where it is refused.
   private func client(_ workload: MappingCursor) -> Workload.Client? {
-    guard let cursor = workload.optional("client") else { return .instant }
-    guard let client = cursor.mapping(keys: SchemaKeys.client) else { return nil }
-    let times = (client.time("prepare"), client.time("send"))
+    guard let client = workload.value(WorkloadKeys.client) else { return nil }
+    let times = (client.value(ClientKeys.prepare), client.value(ClientKeys.send))
     guard let prepareNs = times.0, let sendNs = times.1 else { return nil }
     return Workload.Client(prepareNs: prepareNs, sendNs: sendNs)
   }
 
   /// The number of requests; the inner nil stands for all of a trace's.
   private func requests(_ workload: MappingCursor, isOptional: Bool) -> Int?? {
-    let range = 1...Limits.requests
-    guard let cursor = workload.optional("requests") else {
-      if isOptional { return .some(nil) }
-      _ = workload.required(
-        "requests", accepted: "a whole number from 1 to \(Limits.requests)")
-      return nil
+    guard let given = workload.given(WorkloadKeys.requests, isNeeded: !isOptional) else {
+      return .some(nil)
     }
-    guard let requests = cursor.integer(in: range, unit: "requests") else { return nil }
-    return .some(requests)
+    return given.map { .some($0) }
   }
 }

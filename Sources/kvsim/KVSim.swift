@@ -13,7 +13,8 @@ struct KVSim: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      RunCommand.self, CheckCommand.self, ValidateCommand.self, CostCommand.self,
+      RunCommand.self, CheckCommand.self, SchemaCommand.self, ValidateCommand.self,
+      CostCommand.self,
       CalibrateCommand.self, ProfileCommand.self, TraceCommand.self, KernelsCommand.self,
       AccuracyCommand.self, DevicesCommand.self,
     ])

@@ -67,7 +67,7 @@ import Testing
     BadInput("seed is off", "seed: 7", "seed: off", "4:7", "`off` is not accepted"),
     BadInput("unknown format", "int4]", "itn4]", "9:18", "mean `int4`?", "`int4-rotated`"),
     BadInput("format twice", "int4]", "fp16]", "9:18", "`fp16` stands twice"),
-    BadInput("no format", "[fp16, int4]", "[]", "9:11", "an empty list; accepted: fp16"),
+    BadInput("no format", "[fp16, int4]", "[]", "9:11", "an empty list; accepted: `fp16`"),
     BadInput("format is a mapping", "[fp16, int4]", "{a: b}", "9:11", "a mapping is not"),
     BadInput("format's key", "format:", "formats:", "9:3", "kv_cache.formats", "mean `format`?"),
     BadInput("key escapes", "seed: 7", "\"a\\e[1m\": 7", "4:1", "a\\u{1B}[1m: unknown key"),

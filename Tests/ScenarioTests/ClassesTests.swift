@@ -39,7 +39,6 @@ import Testing
   static func fixture(_ text: String) throws -> Fixture {
     let fixture = try Fixture()
     try fixture.write("scenario.yaml", text)
-    try fixture.write("clients.csv", "client,rate,cv\nx,2,1\ny,0.5,2\n")
     try fixture.write(
       "blocks.jsonl",
       #"{"timestamp": 0, "input_length": 600, "output_length": 5, "hash_ids": [0, 1]}"# + "\n")

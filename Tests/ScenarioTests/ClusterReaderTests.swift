@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ClusterReaderTests {
   /// A good scenario with a cluster and ranks.
-  private static let clustered = Fixture.scenario.replacingOccurrences(
+  static let clustered = Fixture.scenario.replacingOccurrences(
     of: "workload:", with: "cluster:\n  replicas: 3\n  router: least-kv\nworkload:"
   ).replacingOccurrences(of: "  block_size: 16", with: "  data_parallel_size: 2")
 
@@ -33,21 +33,21 @@ import Testing
     }
   }
 
-  @Test(
-    "one mistake gives one error at its place",
-    arguments: [
-      BadInput("no replica", "replicas: 3", "replicas: 0", "16:13", "from 1 to 4096"),
-      BadInput("half a replica", "replicas: 3", "replicas: 2.5", "16:13", "2.5"),
-      BadInput("an unknown router", "least-kv", "least_kv", "17:11", "did you mean `least-kv`"),
-      BadInput("a list", "replicas: 3\n  router: least-kv", "- 3", "16:3", "accepted: a mapping"),
-      BadInput("an unknown key", "router:", "routing:", "17:3", "routing", "router"),
-      BadInput(
-        "too many ranks", "size: 2\n", "size: 2000\n", "13:23", "2000 times", "up to 4096"),
-      BadInput("no rank", "size: 2\n", "size: 0\n", "13:23", "from 1 to 4096"),
-    ])
+  @Test("one mistake gives one error at its place", arguments: mistakes)
   func bad(_ input: BadInput) throws {
     let errors = try Fixture.errors(
       "scenario.yaml", input.applied(to: ClusterReaderTests.clustered))
     try input.expectAlone(in: errors, of: "scenario.yaml")
   }
+
+  static let mistakes = [
+    BadInput("no replica", "replicas: 3", "replicas: 0", "16:13", "from 1 to 4096"),
+    BadInput("half a replica", "replicas: 3", "replicas: 2.5", "16:13", "2.5"),
+    BadInput("an unknown router", "least-kv", "least_kv", "17:11", "did you mean `least-kv`"),
+    BadInput("a list", "replicas: 3\n  router: least-kv", "- 3", "16:3", "accepted: a mapping"),
+    BadInput("an unknown key", "router:", "routing:", "17:3", "routing", "router"),
+    BadInput(
+      "too many ranks", "size: 2\n", "size: 2000\n", "13:23", "2000 times", "up to 4096"),
+    BadInput("no rank", "size: 2\n", "size: 0\n", "13:23", "from 1 to 4096"),
+  ]
 }

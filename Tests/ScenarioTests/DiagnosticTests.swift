@@ -21,8 +21,8 @@ import Testing
     #expect(
       errors[0]
         == "scenario.yaml:4:1: error: sede: unknown key; did you mean `seed`? accepted: `kvsim`, "
-        + "`name`, `description`, `seed`, `model`, `device`, `kv_cache`, `engine`, `workload`, "
-        + "`reference`")
+        + "`name`, `description`, `seed`, `model`, `device`, `kv_cache`, `engine`, `cluster`, "
+        + "`workload`, `reference`")
     #expect(
       errors[4]
         == "scenario.yaml:19:11: error: workload.arrivals.rate: `2.5` has no unit; accepted: a "
@@ -156,7 +156,7 @@ import Testing
       ("gpu-memory-utilization", "gpu_memory_utilization"), ("temperature", nil), ("x", nil),
     ] as [(String, String?)])
   func suggestions(word: String, suggestion: String?) {
-    #expect(Spelling.suggestion(for: word, among: SchemaKeys.engine) == suggestion)
+    #expect(Spelling.suggestion(for: word, among: EngineKeys.form.names) == suggestion)
   }
 
   @Test(

@@ -9,12 +9,57 @@ import Testing
   func everyKey() throws {
     let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
     let words =
-      SchemaKeys.all.sorted() + SchemaKeys.processes.map(\.process)
+      SchemaKeys.all.sorted() + ArrivalKeys.processes.map(\.value)
       + SchemaKeys.operators.map(\.name) + KVFormat.named.map(\.name) + ModelFamily.acceptedTypes
       + WeightFormatReader.methods
       + Quantity.sizes.map(\.unit) + Quantity.rates.map(\.unit)
     let missing = words.filter { !text.contains("`\($0)`") }
     #expect(missing.isEmpty)
+  }
+
+  /// The tables of docs/scenarios.md by the heading above them and the first cell of their head.
+  private static let tables: [(form: MappingForm, heading: String, head: String)] = [
+    (ScenarioKeys.form, "### Root", "key"), (DeviceKeys.form, "### `device`", "key"),
+    (DeviceKeys.derivation, "### `device`", "key of `derive`"),
+    (DeviceKeys.statedLink, "### `device`", "key of `link`"),
+    (KVCacheKeys.form, "### `kv_cache`", "key"), (EngineKeys.form, "### `engine`", "key"),
+    (HostOverheadKeys.form, "### `engine`", "key of `host_overhead`"),
+    (HostLinkKeys.form, "### `engine`", "key of `host_link`"),
+    (ClusterKeys.form, "### `cluster`", "key"), (WorkloadKeys.form, "### `workload`", "key"),
+    (ClassKeys.form, "### `workload`", "key of a class"),
+    (ObjectiveKeys.form, "### `workload`", "key of `objectives`"),
+    (ArrivalKeys.form, "### `workload`", "`process`"),
+    (RatePointKeys.form, "### `workload`", "key of a point"),
+    (ThinkTimeKeys.form, "### `workload`", "key of `think_time`"),
+    (ThinkTimeKeys.distribution, "### `workload`", "key of `exponential`"),
+    (ClientKeys.form, "### `workload`", "key of `client`"),
+    (LengthKeys.distribution, "### `workload`", "distribution"),
+    (LengthKeys.range, "### `workload`", "key of `uniform`"),
+    (LengthKeys.logNormalForm, "### `workload`", "key of `log_normal`"),
+    (ReferenceKeys.form, "### `reference`", "key"),
+  ]
+
+  @Test("a table of docs/scenarios.md has each key with its default and vLLM's option")
+  func everyDefault() throws {
+    let text = try String(contentsOfFile: Shipped.root + "docs/scenarios.md", encoding: .utf8)
+    let rows = MarkdownRow.rows(of: text)
+    for (form, heading, head) in DocumentationTests.tables {
+      for key in form.keys {
+        let ofKey = rows.filter { row in
+          row.heading == heading && row.head.first == head && row.keys.contains("`\(key.name)`")
+        }
+        #expect(!ofKey.isEmpty, "\(heading): \(key.name)")
+        for row in ofKey {
+          // Words may go on, as in "required, unless …".
+          let standing = row["default"] ?? ""
+          #expect(standing.hasPrefix(key.absenceInWords), "\(heading): \(key.name): \(standing)")
+          let option = row["vLLM's option"] ?? "none"
+          #expect(option == key.option.map { "`\($0)`" } ?? "none", "\(heading): \(key.name)")
+        }
+      }
+    }
+    let checked = Set(DocumentationTests.tables.flatMap(\.form.names))
+    #expect(checked == Set(ScenarioKeys.form.reachable.flatMap(\.names)))
   }
 
   @Test("docs/scenarios.md explains every column of a table of results")
@@ -77,5 +122,39 @@ import Testing
     let kvBytes = (4 * queryWidth + 2 * Limits.metadataBytes * Limits.heads) * Limits.layers
     #expect(!kvBytes.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
     #expect(!Limits.requests.multipliedReportingOverflow(by: 2 * Limits.tokens).overflow)
+  }
+}
+
+/// A row of a table in Markdown.
+private struct MarkdownRow {
+  /// The line of the heading above the table.
+  let heading: String
+  /// The cells of the table's head.
+  let head: [String]
+  let cells: [String]
+
+  /// What stands in the column with this name.
+  subscript(column: String) -> String? {
+    head.firstIndex(of: column).flatMap { $0 < cells.count ? cells[$0] : nil }
+  }
+
+  /// The cell that names keys: of the column `key`, or the first.
+  var keys: String { self["key"] ?? cells.first ?? "" }
+
+  /// The rows of all tables, without their heads.
+  static func rows(of text: String) -> [MarkdownRow] {
+    var (heading, head): (String, [String]) = ("", [])
+    return text.components(separatedBy: "\n").compactMap { line in
+      if line.hasPrefix("#") { heading = line }
+      guard line.hasPrefix("| ") else {
+        if !line.hasPrefix("|-") { head = [] }
+        return nil
+      }
+      let cells = line.split(separator: "|", omittingEmptySubsequences: false)
+        .dropFirst().dropLast().map { $0.trimmingCharacters(in: .whitespaces) }
+      guard head.isEmpty else { return MarkdownRow(heading: heading, head: head, cells: cells) }
+      head = cells
+      return nil
+    }
   }
 }

@@ -17,6 +17,7 @@ struct Fixture {
     try write("profile.json", Fixture.profile)
     try write("trace.csv", Fixture.trace)
     try write("lengths.txt", Fixture.lengths)
+    try write("clients.csv", Fixture.clients)
   }
 
   func write(_ name: String, _ text: String) throws {
@@ -98,6 +99,8 @@ struct Fixture {
     + "2023-11-16 18:15:46.6805900,374,44\r\n"
     + "2023-11-16 18:15:50.9951690,396,109\r\n"
     + "2023-11-16 18:15:51,1,2"
+
+  static let clients = "client,rate,cv\nx,2,1\ny,0.5,2\n"
 
   static let lengths = "10,1\r\n20,2.5\n10,0.5"
 

@@ -77,7 +77,7 @@ import Testing
     let list = LinkFileTests.scenario.replacingOccurrences(of: "link.json", with: "[1]")
     let errors = try Fixture.errors("scenario.yaml", list)
     #expect(errors.count == 1 && errors[0].contains("device.link: a list"), "\(errors)")
-    #expect(errors[0].contains("accepted: a mapping of `bandwidth`, `latency`"), "\(errors)")
+    #expect(errors[0].contains("or a mapping of `bandwidth`, `latency`"), "\(errors)")
   }
 
   @Test("a malformed link gives one error at its place", arguments: malformed)

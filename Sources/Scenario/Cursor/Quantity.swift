@@ -57,14 +57,14 @@ extension Cursor {
     return product / divisor
   }
 
-  /// A rate such as `2.5/s`, per second: positive and finite.
+  /// A rate such as `2.5/s`, per second: positive, and at most one a nanosecond.
   func ratePerSecond() -> Double? {
     ratePerSecond(what: "positive", isAccepted: { $0 > 0 })
   }
 
-  /// A rate that may be zero, such as `0/s`, per second.
+  /// A rate that may be zero, such as `0/s`, per second; at most one a nanosecond.
   func ratePerSecondOrNone() -> Double? {
-    ratePerSecond(what: "non-negative", isAccepted: { $0 >= 0 })
+    ratePerSecond(what: "non-negative", isAccepted: { $0.sign == .plus })
   }
 
   private func ratePerSecond(what: String, isAccepted: (Double) -> Bool) -> Double? {
@@ -75,6 +75,10 @@ extension Cursor {
       isAccepted(number.value / seconds)
     else {
       refuse("\(node.given) is not a \(what) rate; accepted: \(accepted)")
+      return nil
+    }
+    guard number.value / seconds <= 1e9 else {
+      refuse("\(node.given) is more than one request a nanosecond")
       return nil
     }
     return number.value / seconds
@@ -100,7 +104,7 @@ extension Cursor {
     let accepted = "a number with a unit (\(units.joined(separator: ", "))), such as 300 us"
     guard let (number, unit) = quantity(units: units, accepted: accepted) else { return nil }
     let ns = number.value * (Quantity.times.first { $0.unit == unit }?.ns ?? 1)
-    guard ns >= 0, ns <= seconds * 1e9 else {
+    guard ns.sign == .plus, ns <= seconds * 1e9 else {
       refuse(
         "\(node.given) is out of range; accepted: \(accepted), from 0 to \(Int64(seconds)) s")
       return nil

@@ -24,20 +24,20 @@ struct ProfileEncoder {
     lines = [
       "{",
       "  \"kvsim_profile\": \(Profile.schemaVersion),",
-      "  \"provenance\": \(quoted(profile.provenance.rawValue)),",
+      "  \"provenance\": \(quotedForJSON(profile.provenance.rawValue)),",
     ]
     if let derivation = profile.derivation {
-      lines.append("  \"derived_from\": \(quoted(derivation.from)),")
+      lines.append("  \"derived_from\": \(quotedForJSON(derivation.from)),")
     }
     lines += [
-      "  \"measured_at_utc\": \(quoted(profile.measuredAtUTC)),",
+      "  \"measured_at_utc\": \(quotedForJSON(profile.measuredAtUTC)),",
       "  \"device\": {",
-      "    \"name\": \(quoted(device.name)),",
-      "    \"kind\": \(quoted(device.kind)),",
-      "    \"kernel_path\": \(quoted(device.kernelPath)),",
+      "    \"name\": \(quotedForJSON(device.name)),",
+      "    \"kind\": \(quotedForJSON(device.kind)),",
+      "    \"kernel_path\": \(quotedForJSON(device.kernelPath)),",
     ]
     for (key, text) in [("kernel_version", device.kernelVersion), ("driver", device.driver)] {
-      if let text { lines.append("    \"\(key)\": \(quoted(text)),") }
+      if let text { lines.append("    \"\(key)\": \(quotedForJSON(text)),") }
     }
     if let plan = device.layerPlan {
       lines.append("    \"layer_plan_multiprocessors\": \(plan.multiprocessors),")
@@ -111,16 +111,16 @@ struct ProfileEncoder {
   }
 
   private static func residual(_ residual: Residuals) -> String {
-    let format = residual.format.map { ", \"format\": \(quoted($0.name))" } ?? ""
-    return "{\"operator\": \(quoted(residual.kind.name))\(format), "
+    let format = residual.format.map { ", \"format\": \(quotedForJSON($0.name))" } ?? ""
+    return "{\"operator\": \(quotedForJSON(residual.kind.name))\(format), "
       + "\"points\": \(residual.points), \"median_error\": \(decimal(residual.medianError)), "
       + "\"p95_error\": \(decimal(residual.p95Error)), "
       + "\"median_spread\": \(decimal(residual.medianSpread))}"
   }
 
   private static func uncertainty(_ row: Derivation.Uncertainty) -> String {
-    let format = row.format.map { ", \"format\": \(quoted($0.name))" } ?? ""
-    return "{\"operator\": \(quoted(row.kind.name))\(format), \"points\": \(row.points), "
+    let format = row.format.map { ", \"format\": \(quotedForJSON($0.name))" } ?? ""
+    return "{\"operator\": \(quotedForJSON(row.kind.name))\(format), \"points\": \(row.points), "
       + "\"median_width\": \(decimal(row.medianWidth)), "
       + "\"largest_width\": \(decimal(row.largestWidth))}"
   }
@@ -132,20 +132,4 @@ struct ProfileEncoder {
     let fraction = String(1_000_000 + millionths % 1_000_000).dropFirst()
     return "\(millionths / 1_000_000).\(fraction)"
   }
-}
-
-/// `text` as a JSON string.
-private func quoted(_ text: String) -> String {
-  var result = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar.value {
-    case UInt32(UInt8(ascii: "\"")): result += "\\\""
-    case UInt32(UInt8(ascii: "\\")): result += "\\\\"
-    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF:
-      let digits = String(scalar.value, radix: 16)
-      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result + "\""
 }

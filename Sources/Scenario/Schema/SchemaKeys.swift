@@ -1,63 +1,10 @@
 import Operators
 
-/// Every key that a file from outside may have, in the order in which messages list them.
+/// Every key that a file from outside may have, in the order in which messages list them. Those of
+/// a scenario are declared with what they hold: see ``SchemaKey``.
 ///
 /// `docs/scenarios.md` explains each; a test holds the two together.
 enum SchemaKeys {
-  /// The root of a scenario.
-  static let scenario = [
-    "kvsim", "name", "description", "seed", "model", "device", "kv_cache", "engine", "cluster",
-    "workload", "reference",
-  ]
-  static let cluster = ["replicas", "router"]
-  static let device = ["profile", "derive", "link"]
-  static let derive = ["from", "device", "source"]
-  static let link = ["bandwidth", "latency"]
-  static let kvCache = ["format"]
-  static let engine = [
-    "scheduler", "max_num_seqs", "max_num_batched_tokens", "block_size", "enable_prefix_caching",
-    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size",
-    "gpu_memory_utilization", "kv_cache_memory_bytes", "host_overhead",
-    "long_prefill_token_threshold", "watermark", "max_queued_requests", "preemption_mode",
-    "swap_space", "host_link",
-  ]
-  static let hostOverhead = ["per_step", "per_sequence"]
-  static let workload = [
-    "requests", "arrivals", "prompt_tokens", "output_tokens", "objectives",
-    "system_prompt_tokens", "classes", "client",
-  ]
-  static let requestClass = [
-    "name", "share", "arrivals", "prompt_tokens", "output_tokens", "priority", "objectives",
-    "system_prompt_tokens",
-  ]
-  static let objectives = ["ttft", "tpot", "e2e"]
-  static let client = ["prepare", "send"]
-  /// Keys of `arrivals` beside `process`, by the process they go with.
-  static let processes: [(process: String, keys: [String])] = [
-    ("poisson", ["rate"]), ("deterministic", ["rate"]), ("gamma", ["rate", "burstiness"]),
-    ("rate-curve", ["points", "period"]), ("on-off", ["rate", "on", "off", "off_rate"]),
-    ("clients", ["file", "rate_scale"]),
-    ("closed-loop", ["concurrency", "think_time"]),
-    ("replay", ["trace", "start", "jitter", "time_scale"]),
-  ]
-  /// Those by which a class can arrive beside others.
-  static let openLoops = processes.map(\.process).filter {
-    $0 != "closed-loop" && $0 != "replay"
-  }
-  /// Each once, though several processes have a rate.
-  static let arrivals = processes.flatMap(\.keys).reduce(into: ["process"]) { keys, key in
-    if !keys.contains(key) { keys.append(key) }
-  }
-  static let ratePoint = ["at", "rate"]
-  static let thinkTime = ["exponential"]
-  static let exponential = ["mean"]
-  static let lengths = ["uniform", "log_normal", "empirical"]
-  static let logNormal = ["mean", "cv", "min", "max"]
-  static let recordedRun = ["requests", "timeseries"]
-  static let publishedResults = ["published", "run_overhead"]
-  static let reference = recordedRun + publishedResults
-  static let uniform = ["min", "max"]
-
   /// What is read of a model's `config.json`; it may have other keys too.
   static let model = [
     "model_type", "text_config", "hidden_size", "intermediate_size", "num_hidden_layers",
@@ -133,9 +80,7 @@ enum SchemaKeys {
 
   /// All of them.
   static let all: Set<String> = Set(
-    scenario + device + derive + link + kvCache + engine + hostOverhead + cluster + workload
-      + client + requestClass + objectives
-      + arrivals + ratePoint + thinkTime + exponential + lengths + logNormal + uniform + reference
+    ScenarioKeys.form.reachable.flatMap(\.names)
       + model + quantization + ropeScaling
       + quantizationGroup + quantizationWeights + torchaoTypes + torchaoType + hqq + groupedWeights
       + profile + profileDevice + residual + uncertainty
