@@ -11,15 +11,13 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// Requests of a window. More cost memory, fewer waits of one core for another.
   private static var windowRequests: Int { 1 << 14 }
 
-  /// The shortest window behind the last request: a second.
-  private static var leastDrainNs: Int64 { 1_000_000_000 }
-
   private var source: RequestSource
   private var lanes: [ReplicaLane<Pricer, Policy>]
   private let checksInvariants: Bool
   private let isUnrecorded: Bool
   private var windowStartNs: Int64 = 0
-  private var windowNs = IndependentReplicas.leastDrainNs
+  /// How long a window behind the last request is: a second, and longer while little happens.
+  private var drainNs: Int64 = 1_000_000_000
   private var turn = 0
   private var nextDueNs: Int64
   /// Requests that no replica takes.
@@ -48,11 +46,14 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   mutating func playOn(_ records: inout RecordBuffer) -> Bool {
     dealOut()
-    // Behind the last request windows are about as long as the one before it.
-    let endNs = source.isExhausted ? windowStartNs + windowNs : nextDueNs
-    windowNs = max(endNs - windowStartNs, IndependentReplicas.leastDrainNs)
-    playLanes(until: isUnrecorded && source.isExhausted ? .max : endNs)
+    var endNs = nextDueNs
+    if source.isExhausted {
+      // Behind the last request, which was due then. Nobody keeps what nobody records.
+      endNs = isUnrecorded ? .max : max(windowStartNs, nextDueNs) + drainNs
+    }
+    playLanes(until: endNs)
     passOn(&records)
+    if source.isExhausted, records.count < IndependentReplicas.windowRequests { drainNs *= 2 }
     windowStartNs = endNs
     return !lanes.contains(where: \.reachedHorizon) && windowStartNs <= simulationHorizonNs
       && !(source.isExhausted && lanes.allSatisfy(\.isDone))

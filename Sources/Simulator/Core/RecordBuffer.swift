@@ -24,6 +24,9 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     isRequest.append(false)
   }
 
+  /// Records that it holds, passed on or not.
+  var count: Int { isRequest.count }
+
   /// When what the first record tells of was over; nil where all were passed on.
   var headNs: Int64? {
     guard passed < isRequest.count else { return nil }

@@ -125,6 +125,20 @@ struct ClusterLawTests {
     #expect(played > 100)
   }
 
+  @Test("A run that waits for years, or takes them, is over at once")
+  func slowWorlds() {
+    let year: Int64 = 31_557_600_000_000_000
+    for (arrivalNs, stepNs) in [(50 * year, 1000), (0, year / 4), (20 * year, year / 4)] {
+      let played = Played(
+        replay([(arrivalNs, 10, 40)]), replicas: 2, pricer: SyntheticPricer(perStepNs: stepNs))
+      #expect(played.requests.map(\.finishNs) == [arrivalNs + 40 * stepNs])
+    }
+    // Beyond the horizon it ends without an end.
+    let endless = Played(
+      replay([(0, 10, 500)]), replicas: 2, pricer: SyntheticPricer(perStepNs: year))
+    #expect(endless.summary.reachedHorizon)
+  }
+
   @Test("Sums of every replica agree with a recount", arguments: RoutingPolicy.allCases)
   func invariants(routing: RoutingPolicy) {
     for number in 0..<(60 * testDepth) {
