@@ -137,6 +137,8 @@ struct SwapLawTests {
     for number in 0..<(100 * testDepth) {
       var world = EngineLawTests.World(number, .vllm)
       world.hostBlocks = 0
+      (world.watermark, world.maxQueuedRequests) = (nil, nil)
+      world.longPrefillTokenThreshold = 0
       let apart = world.play(exact: false)
       let memory = HostMemory(
         SwapSpace(bytes: 99, bytesPerSecond: 1, latencyNs: 1_000_000), blockBytes: 100)
