@@ -80,10 +80,14 @@ shaders: setup-vulkan
 check-shaders: setup-vulkan
 	Sources/CVulkan/Shaders/compile --check
 
-# Speed and memory: 100,000 requests simulated and stored. Never part of the tests.
+# Speed and memory: 100,000 requests simulated and stored; a million on one replica and ten million
+# over a hundred, not stored, the million step by step too. Never part of the tests.
 bench: build
 	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark --no-progress
 	bash -c 'time $(KVSIM) run Tests/Benchmarks/poisson-100k.yaml --trace .build/bench.db --force'
+	bash -c 'time $(KVSIM) run Tests/Benchmarks/one-replica.yaml --no-trace'
+	bash -c 'time $(KVSIM) run Tests/Benchmarks/one-replica.yaml --no-trace --exact-steps'
+	bash -c 'time $(KVSIM) run Tests/Benchmarks/hundred-replicas.yaml --no-trace'
 
 # One binary without a Swift runtime beside it.
 release: setup
