@@ -13,6 +13,9 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   private var source: RequestSource
   private var lanes: [ReplicaLane<Pricer, Policy>]
+  /// By lane, apart from it: what is asked or moved for each request must not touch a whole one.
+  private let limits: [RequestLimits]
+  private var buffers: [RecordBuffer]
   private let checksInvariants: Bool
   private let isUnrecorded: Bool
   private var windowStartNs: Int64 = 0
@@ -37,8 +40,10 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
         Server(
           index: index, configuration: member.configuration, pricer: member.pricer,
           scheduler: scheduler, prompts: workload.prompts),
-        classes: workload.classes, recording: kinds)
+        classes: workload.classes)
     }
+    limits = lanes.map(\.server.limits)
+    buffers = Array(repeating: RecordBuffer(kinds), count: lanes.count)
     isUnrecorded = kinds == .none
     refused = RunMetrics(classes: workload.classes)
     nextDueNs = source.nextDueNs(now: 0)
@@ -97,7 +102,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     for _ in lanes.indices {
       let lane = turn
       turn = (turn + 1) % lanes.count
-      if lanes[lane].server.accepts(request) { return lane }
+      if limits[lane].allow(request) { return lane }
     }
     return nil
   }
@@ -105,14 +110,16 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private mutating func playLanes(until endNs: Int64) {
     let checks = checksInvariants
     guard lanes.count > 1 else {
-      lanes[0].play(until: endNs, checksInvariants: checks)
+      lanes[0].play(until: endNs, checksInvariants: checks, &buffers[0])
       return
     }
     lanes.withUnsafeMutableBufferPointer { lanes in
-      // Each lane is one iteration's alone.
-      nonisolated(unsafe) let lanes = lanes
-      DispatchQueue.concurrentPerform(iterations: lanes.count) {
-        lanes[$0].play(until: endNs, checksInvariants: checks)
+      buffers.withUnsafeMutableBufferPointer { buffers in
+        // Each lane and its buffer are one iteration's alone.
+        nonisolated(unsafe) let (lanes, buffers) = (lanes, buffers)
+        DispatchQueue.concurrentPerform(iterations: lanes.count) {
+          lanes[$0].play(until: endNs, checksInvariants: checks, &buffers[$0])
+        }
       }
     }
   }
@@ -121,9 +128,13 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private mutating func passOn(_ records: inout RecordBuffer) {
     defer {
       refusals.removeAll(keepingCapacity: true)
-      for lane in lanes.indices { lanes[lane].records.removeAll() }
+      for lane in buffers.indices { buffers[lane].removeAll() }
     }
     guard !isUnrecorded else { return }
+    if lanes.count == 1, refusals.isEmpty, records.count == 0 {
+      swap(&records, &buffers[0])
+      return
+    }
     var heads = EventQueue()
     // A lane's head: its first record that was not passed on. Refusals are lane 0.
     func push(_ lane: Int, _ time: Int64?) {
@@ -131,7 +142,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
       heads.push(Event(time: time, order: UInt64(lane), payload: UInt64(lane)))
     }
     push(0, refusals.first?.finishNs)
-    for lane in lanes.indices { push(lane + 1, lanes[lane].records.headNs) }
+    for lane in buffers.indices { push(lane + 1, buffers[lane].headNs) }
     var refusal = 0
     while let head = heads.pop() {
       let lane = Int(head.payload)
@@ -140,8 +151,8 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
         refusal += 1
         push(0, refusal < refusals.count ? refusals[refusal].finishNs : nil)
       } else {
-        lanes[lane - 1].records.passHead(to: &records)
-        push(lane, lanes[lane - 1].records.headNs)
+        buffers[lane - 1].passHead(to: &records)
+        push(lane, buffers[lane - 1].headNs)
       }
     }
   }
@@ -153,22 +164,20 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   var metrics: RunMetrics
   var population = Population()
   var arrivals: [(ns: Int64, request: ArrivingRequest)] = []
-  var records: RecordBuffer
   private(set) var reachedHorizon = false
 
-  init(
-    _ server: Server<Pricer, Policy>, classes: [RequestClass], recording kinds: RecordedKinds
-  ) {
+  init(_ server: Server<Pricer, Policy>, classes: [RequestClass]) {
     self.server = server
     metrics = RunMetrics(classes: classes)
-    records = RecordBuffer(kinds)
   }
 
   /// Whether all that came has left.
   var isDone: Bool { arrivals.isEmpty && server.replica.isDrained }
 
   /// Plays its requests, and all that happens before `endNs`.
-  mutating func play(until endNs: Int64, checksInvariants: Bool) {
+  mutating func play(
+    until endNs: Int64, checksInvariants: Bool, _ records: inout RecordBuffer
+  ) {
     var next = 0
     while !reachedHorizon {
       let arrivalNs = next < arrivals.count ? arrivals[next].ns : endNs

@@ -66,6 +66,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks,
       hostBlocks: configuration.hostMemory.blocks, prompts: prompts)
+    limits = RequestLimits(
+      positions: min(configuration.maxPositions, configuration.options.mostPositions),
+      poolTokens: replica.pool.capacity * replica.pool.blockSize)
   }
 
   /// Whether requests are there and no run is under way.
@@ -76,14 +79,13 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   // MARK: Requests
 
-  /// Whether a request that comes now is played here: its tokens fit the pool and the positions
-  /// that model and scheduler have, and the queue is not full.
+  /// What a request may have at most to be played here, whatever else is.
+  let limits: RequestLimits
+
+  /// Whether a request that comes now is played here: it is within the limits, and the queue is
+  /// not full.
   func accepts(_ request: ArrivingRequest) -> Bool {
-    // The last token produced is never written to the cache.
-    let cached = request.promptTokens + request.outputTokens - 1
-    let positions = min(configuration.maxPositions, configuration.options.mostPositions)
-    return cached < positions && replica.pool.blocks(forTokens: cached) <= replica.pool.capacity
-      && !replica.isQueueFull
+    limits.allow(request) && !replica.isQueueFull
   }
 
   /// Takes a request. When it cuts the run under way: the time at which that ends now.
@@ -201,5 +203,19 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     summary.requests += 1
     summary.outputTokens += sequence.outputTokens
     departures.append(sequence.record(now: now, replica: index))
+  }
+}
+
+/// What a replica can hold of one request.
+struct RequestLimits: Sendable {
+  /// The positions that model and scheduler have for prompt and output together.
+  let positions: Int
+  /// The tokens that the whole pool holds.
+  let poolTokens: Int
+
+  func allow(_ request: ArrivingRequest) -> Bool {
+    // The last token produced is never written to the cache.
+    let cached = request.promptTokens + request.outputTokens - 1
+    return cached < positions && cached <= poolTokens
   }
 }
