@@ -22,15 +22,6 @@ enum Quantity {
   }
 }
 
-extension MappingCursor {
-  /// The time that `key` holds, in nanoseconds; 0 where it is absent, nil with an error where it is
-  /// refused.
-  func time(_ key: String, upTo seconds: Double = 100) -> Int64? {
-    guard let cursor = optional(key) else { return 0 }
-    return cursor.nanoseconds(upTo: seconds)
-  }
-}
-
 extension Cursor {
   /// A size such as `2 GiB`, in bytes: whole and positive.
   func bytes() -> Int? {

@@ -43,6 +43,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     case beyondHorizon
   }
 
+  /// What a request may have at most to be played here, whatever else is.
+  let limits: RequestLimits
   private let index: Int
   private let configuration: EngineConfiguration
   private let pricer: Pricer
@@ -78,9 +80,6 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   var runEndNs: Int64? { run?.endNs }
 
   // MARK: Requests
-
-  /// What a request may have at most to be played here, whatever else is.
-  let limits: RequestLimits
 
   /// Whether a request that comes now is played here: it is within the limits, and the queue is
   /// not full.
