@@ -1,4 +1,5 @@
 import CostModel
+import DequeModule
 
 /// What a run needs beside its workload and prices.
 public struct EngineConfiguration: Sendable {
@@ -36,58 +37,107 @@ public let simulationHorizonNs: Int64 = 3_155_760_000_000_000_000
 /// The event loop of a cluster.
 struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// What can happen. The raw value ranks ties: all requests due at an instant come before its
-  /// client's task ends, and both before steps end, whichever was scheduled first. Steps that end
-  /// together do so in the order of their replicas.
+  /// client's task ends, copies end, replicas fail, recover and start, and rules look at them, and
+  /// all that before steps end, whichever was scheduled first. Steps that end together do so in the
+  /// order of their replicas.
   private enum EventKind: UInt64 {
-    case due = 0
-    case clientTaskEnd = 1
-    case runEnd = 2
+    case due
+    case clientTaskEnd
+    case transferEnd
+    case outage
+    case recovery
+    case startEnd
+    case look
+    case runEnd
+  }
+
+  /// A request for which no replica was there.
+  private enum Stranded {
+    /// It waits for one that takes it from the start.
+    case displaced(Sequence)
+    /// It is computed, and waits for one that decodes it.
+    case parked(ParkingPlace)
   }
 
   /// Events after which records are passed on.
   private static var eventsAtOnce: Int { 1 << 12 }
+  private static var kindShift: UInt64 { 60 }
 
   private let checksInvariants: Bool
+  private let outages: [Outage]
+  private let rules: [Autoscaling]
+  /// By replica.
+  private let decodesAlone: [Bool]
   private var source: RequestSource
   private var client: ClientThread
-  private var router: Router
+  /// Sends requests to those that compute prompts, and computed ones to those that decode alone.
+  private var (entry, decoders): (Router, Router)
+  private var fleet: Fleet
+  private var transfers: Transfers
   private(set) var servers: [Server<Pricer, Policy>]
   private(set) var metrics: RunMetrics
   private var population = Population()
+  /// Requests that have not left, those that have not come included.
+  private var toLeave: Int
   private var events = EventQueue()
   private var clock: Int64 = 0
   /// Servers to which something has happened at this instant.
   private var touched: [Int] = []
+  private var stranded = Deque<Stranded>()
+  /// Looks at rules that are scheduled.
+  private var looks = 0
+  /// Ends of runs that are scheduled and will not be.
+  private var supersededEnds = 0
   private var reachedHorizon = false
 
   init(_ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, scheduler: Policy) {
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
+    outages = cluster.outages
+    rules = cluster.scaling
+    decodesAlone = cluster.members.map { $0.role == .decode }
     source = RequestSource(workload: workload, seed: seed)
     client = ClientThread(workload.client)
+    toLeave = workload.requests
     metrics = RunMetrics(classes: workload.classes)
-    router = Router(
-      cluster.routing, replicas: cluster.members.count, seed: seed,
-      prompts: workload.prompts?.blocks)
+    let (numbers, prompts) = (cluster.members.indices, workload.prompts?.blocks)
+    entry = Router(
+      cluster.routing, among: numbers.filter { cluster.members[$0].role != .decode }, seed: seed,
+      prompts: prompts)
+    decoders = Router(
+      cluster.routing, among: numbers.filter { cluster.members[$0].role == .decode }, seed: seed,
+      firstDraw: 2, prompts: prompts)
+    fleet = Fleet(replicas: cluster.members.count, rules: cluster.scaling)
+    transfers = Transfers(cluster.transfer, replicas: cluster.members.count)
     servers = cluster.members.enumerated().map { index, member in
-      Server(
-        index: index, configuration: member.configuration, pricer: member.pricer,
-        scheduler: scheduler, prompts: workload.prompts)
+      Server(index: index, member: member, scheduler: scheduler, prompts: workload.prompts)
     }
+    for index in servers.indices { servers[index].isOpen = fleet.phases[index] == .on }
     for _ in 0..<source.initialRequests { scheduleNextRequest() }
+    for (index, outage) in outages.enumerated() {
+      schedule(.outage, at: outage.atNs, for: index)
+    }
+    for index in rules.indices { scheduleLook(at: index) }
   }
 
   mutating func playOn(_ records: inout RecordBuffer) -> Bool {
     for _ in 0..<Engine.eventsAtOnce {
-      guard let event = events.pop() else { return false }
+      if toLeave == 0 { return false }
+      guard let event = events.pop() else {
+        // Nothing will happen any more, so nobody comes for those that wait.
+        guard !stranded.isEmpty else { return false }
+        rejectStranded(&records)
+        startRuns()
+        continue
+      }
       guard event.time <= simulationHorizonNs else {
         reachedHorizon = true
         return false
       }
-      clock = event.time
-      switch EventKind(rawValue: event.order >> 62)! {
-      case .due: requestIsDue(&records)
-      case .clientTaskEnd: endClientTask(&records)
-      case .runEnd: completeRun(of: Int(event.payload), &records)
+      if isSuperseded(event) {
+        supersededEnds -= 1
+      } else {
+        clock = event.time
+        handle(event, &records)
       }
       // A step is planned when all that happens at its start has happened.
       if events.first?.time != clock { startRuns() }
@@ -97,23 +147,50 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     return true
   }
 
-  func summary() -> RunSummary {
-    if !reachedHorizon {
-      precondition(source.isExhausted && servers.allSatisfy(\.replica.isDrained), "all have left")
-      population.checkLittlesLaw()
-    }
-    return metrics.summary(
-      replicas: servers.map(\.summary),
-      slots: servers.reduce(into: SlotUse()) { $0 += $1.slots }, reachedHorizon: reachedHorizon)
+  /// Whether the run whose end was planned for then ended, or ends, at another time.
+  private func isSuperseded(_ event: Event) -> Bool {
+    EventKind(rawValue: event.order >> Engine.kindShift) == .runEnd
+      && servers[Int(event.payload)].runEndNs != event.time
   }
 
-  // MARK: Arrivals
+  private mutating func handle(_ event: Event, _ records: inout RecordBuffer) {
+    let index = Int(event.payload)
+    switch EventKind(rawValue: event.order >> Engine.kindShift)! {
+    case .due: requestIsDue(&records)
+    case .clientTaskEnd: endClientTask(&records)
+    case .transferEnd: endTransfer(index)
+    case .outage: fail(outages[index], &records)
+    case .recovery: if fleet.recover(index) { open(index) }
+    case .startEnd: endStart(index)
+    case .look: look(at: index)
+    case .runEnd: completeRun(of: index, &records)
+    }
+  }
+
+  func summary() -> RunSummary {
+    if !reachedHorizon {
+      precondition(toLeave == 0 && servers.allSatisfy(\.replica.isDrained), "all have left")
+      population.checkLittlesLaw()
+    }
+    let changes = !outages.isEmpty || !rules.isEmpty
+    let replicas = servers.enumerated().map { index, server in
+      var summary = server.summary
+      if changes { summary.presentNs = fleet.presentNs(index, now: clock) }
+      return summary
+    }
+    return metrics.summary(
+      replicas: replicas, slots: servers.reduce(into: SlotUse()) { $0 += $1.slots },
+      transfers: transfers.summary, reachedHorizon: reachedHorizon)
+  }
 
   private mutating func schedule(_ kind: EventKind, at time: Int64, for index: Int = 0) {
     events.push(
       Event(
-        time: time, order: kind.rawValue << 62 | UInt64(index), payload: UInt64(index)))
+        time: time, order: kind.rawValue << Engine.kindShift | UInt64(index),
+        payload: UInt64(index)))
   }
+
+  // MARK: Arrivals
 
   /// In a closed loop, when the client of the request `finished` has thought. Several can be due
   /// there; each event takes the next as it fires.
@@ -151,23 +228,40 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     scheduleClientTask()
   }
 
-  /// The cluster has a request.
+  /// The cluster has a request. It is rejected where no replica could ever play it, or those that
+  /// are there have full queues; while none of those that could is there it waits for one.
   private mutating func receive(
     _ request: ArrivingRequest, arrivalNs: Int64, _ records: inout RecordBuffer
   ) {
-    guard let index = router.choose(for: request, among: servers, now: clock) else {
-      leave(
-        RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
+    let isPlayable =
+      decoders.members.isEmpty
+      || decoders.members.contains { servers[$0].limits.allow(request) }
+    if isPlayable, let index = entry.choose(for: request, among: servers, now: clock) {
+      send(Sequence(request, arrivalNs: arrivalNs), to: index)
       return
     }
-    touched.append(index)
-    if let endNs = servers[index].receive(request, arrivalNs: arrivalNs, now: clock) {
-      // The event of the end that was planned is passed over when it fires.
-      schedule(.runEnd, at: endNs, for: index)
+    let able = isPlayable ? entry.members.filter { servers[$0].limits.allow(request) } : []
+    if able.isEmpty || able.contains(where: { servers[$0].isOpen }) {
+      leave(RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
+    } else {
+      stranded.append(.displaced(Sequence(request, arrivalNs: arrivalNs)))
     }
   }
 
+  private mutating func send(_ sequence: Sequence, to index: Int) {
+    touched.append(index)
+    scheduleRunEnd(of: index, servers[index].receive(sequence, now: clock))
+  }
+
+  /// The run under way ends at another time than was planned, if one is given.
+  private mutating func scheduleRunEnd(of index: Int, _ endNs: Int64?) {
+    guard let endNs else { return }
+    schedule(.runEnd, at: endNs, for: index)
+    supersededEnds += 1
+  }
+
   private mutating func leave(_ record: RequestRecord, _ records: inout RecordBuffer) {
+    toLeave -= 1
     metrics.left(record)
     population.left(at: clock, arrivalNs: record.arrivalNs)
     records.record(record)
@@ -180,19 +274,200 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     for index in touched where servers[index].isIdleWithWork {
       switch servers[index].startRun(now: clock, &metrics) {
       case .until(let endNs): schedule(.runEnd, at: endNs, for: index)
+      case .noRun: break
       case .beyondHorizon: reachedHorizon = true
+      }
+      for pull in servers[index].pulls {
+        beginTransfer(pull.request, blocks: pull.blocks, to: index)
       }
     }
     touched.removeAll(keepingCapacity: true)
   }
 
   private mutating func completeRun(of index: Int, _ records: inout RecordBuffer) {
-    guard servers[index].runEndNs == clock else { return }
     servers[index].completeRun(now: clock, &metrics, &records)
     touched.append(index)
     for record in servers[index].departures {
-      router.left(index)
+      hasLeft(index)
       leave(record, &records)
     }
+    for slot in servers[index].replica.handovers.parkedNow {
+      handOver(ParkingPlace(server: index, slot: slot))
+    }
+    switchOffIfDrained(index)
+  }
+
+  /// A request has left a replica.
+  private mutating func hasLeft(_ index: Int) {
+    if decodesAlone[index] { decoders.left(index) } else { entry.left(index) }
+  }
+
+  // MARK: Handing over
+
+  /// A computed request gets a replica that decodes it.
+  private mutating func handOver(_ place: ParkingPlace) {
+    let sequence = servers[place.server].replica.sequences[place.slot]
+    guard
+      let index = decoders.choose(
+        for: sequence.request, isNew: false, among: servers, now: clock)
+    else {
+      stranded.append(.parked(place))
+      return
+    }
+    entry.left(place.server)
+    touched.append(index)
+    scheduleRunEnd(of: index, servers[index].expect(sequence, from: place, now: clock))
+  }
+
+  private mutating func beginTransfer(
+    _ request: Handovers.Inbound, blocks: Int, to index: Int
+  ) {
+    let sequence = servers[index].replica.sequences[request.slot]
+    let transfer = transfers.begin(
+      from: request.from, to: ParkingPlace(server: index, slot: request.slot), blocks: blocks,
+      readyNs: sequence.lastTokenNs, now: clock)
+    schedule(.transferEnd, at: transfer.endNs, for: transfer.number)
+  }
+
+  private mutating func endTransfer(_ number: Int) {
+    guard let transfer = transfers.end(number, now: clock) else { return }
+    let (from, to) = (transfer.from, transfer.to)
+    unpark(from)
+    touched.append(to.server)
+    scheduleRunEnd(of: to.server, servers[to.server].land(to.slot, now: clock))
+  }
+
+  private mutating func unpark(_ place: ParkingPlace) {
+    servers[place.server].unpark(place.slot)
+    // Its blocks may be another's now.
+    touched.append(place.server)
+    switchOffIfDrained(place.server)
+  }
+}
+
+// MARK: - Replicas that come and go
+
+extension Engine {
+  /// A replica serves from now on, and those that waited for one are sent again.
+  private mutating func open(_ index: Int) {
+    servers[index].isOpen = true
+    let waiting = stranded
+    stranded.removeAll()
+    for request in waiting {
+      switch request {
+      case .displaced(let sequence): resend(sequence)
+      case .parked(let place): handOver(place)
+      }
+    }
+  }
+
+  /// A request that was accepted before is sent to a replica.
+  private mutating func resend(_ sequence: Sequence) {
+    if let index = entry.choose(
+      for: sequence.request, isNew: false, among: servers, now: clock)
+    {
+      send(sequence, to: index)
+    } else {
+      stranded.append(.displaced(sequence))
+    }
+  }
+
+  private mutating func rejectStranded(_ records: inout RecordBuffer) {
+    while let request = stranded.popFirst() {
+      let sequence: Sequence
+      switch request {
+      case .displaced(let displaced): sequence = displaced
+      case .parked(let place):
+        sequence = servers[place.server].replica.sequences[place.slot]
+        entry.left(place.server)
+        unpark(place)
+      }
+      leave(
+        RequestRecord(
+          rejected: sequence.request, arrivalNs: sequence.arrivalNs, now: clock), &records)
+    }
+  }
+
+  private mutating func fail(_ outage: Outage, _ records: inout RecordBuffer) {
+    let index = outage.replica
+    guard fleet.fail(index) else { return }
+    if let ns = outage.recoversAfterNs { schedule(.recovery, at: clock + ns, for: index) }
+    servers[index].isOpen = false
+    if decodesAlone[index] {
+      for place in placesOfRequestsComing(to: index) { unpark(place) }
+    }
+    let handedOver = decodesAlone[index] ? 0 : callBack(from: index)
+    if servers[index].runEndNs != nil { supersededEnds += 1 }
+    let displaced = servers[index].fail(now: clock, &metrics, &records)
+    for _ in handedOver..<displaced.count { hasLeft(index) }
+    for sequence in displaced { resend(sequence) }
+  }
+
+  /// Where requests that are to decode on a replica that has failed are parked.
+  private mutating func placesOfRequestsComing(to index: Int) -> [ParkingPlace] {
+    transfers.callOff(of: index).map(\.from)
+      + servers[index].replica.handovers.inbound.map(\.from)
+  }
+
+  /// Those to which a replica that has failed was to hand requests over give up their places; how
+  /// many.
+  private mutating func callBack(from index: Int) -> Int {
+    stranded.removeAll {
+      if case .parked(let place) = $0 { place.server == index } else { false }
+    }
+    var places = transfers.callOff(of: index).map(\.to)
+    for decoder in decoders.members {
+      places += servers[decoder].replica.handovers.inbound
+        .filter { $0.from.server == index }
+        .map { ParkingPlace(server: decoder, slot: $0.slot) }
+    }
+    for place in places {
+      decoders.left(place.server)
+      touched.append(place.server)
+      scheduleRunEnd(of: place.server, servers[place.server].giveUp(place.slot, now: clock))
+      switchOffIfDrained(place.server)
+    }
+    return places.count
+  }
+
+  // MARK: Scaling
+
+  private mutating func scheduleLook(at rule: Int) {
+    looks += 1
+    schedule(.look, at: clock + rules[rule].intervalNs, for: rule)
+  }
+
+  private mutating func look(at rule: Int) {
+    looks -= 1
+    let members = rules[rule].members
+    let isOfDecoders = decodesAlone[members.lowerBound]
+    let router = isOfDecoders ? decoders : entry
+    let waiting = stranded.count {
+      if case .parked = $0 { isOfDecoders } else { !isOfDecoders }
+    }
+    let outstanding = members.reduce(waiting) { $0 + router.outstanding[$1] }
+    for change in fleet.look(at: rule, outstanding: outstanding, now: clock) {
+      switch change {
+      case .reopen(let index): open(index)
+      case .start(let index):
+        let number = fleet.starts[index] * servers.count + index
+        schedule(.startEnd, at: clock + rules[rule].startUpNs, for: number)
+      case .drain(let index):
+        servers[index].isOpen = false
+        switchOffIfDrained(index)
+      }
+    }
+    // Where nothing else will happen, no look changes anything.
+    if events.count > looks + supersededEnds { scheduleLook(at: rule) }
+  }
+
+  private mutating func endStart(_ number: Int) {
+    let (starts, index) = number.quotientAndRemainder(dividingBy: servers.count)
+    if fleet.started(index, number: starts) { open(index) }
+  }
+
+  private mutating func switchOffIfDrained(_ index: Int) {
+    guard fleet.phases[index] == .draining, servers[index].replica.isDrained else { return }
+    fleet.switchOff(index, now: clock)
   }
 }

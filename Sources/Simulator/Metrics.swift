@@ -15,6 +15,9 @@ public struct ReplicaSummary: Hashable, Sendable {
   public internal(set) var peakUsedBlocks = 0
   /// The most blocks in the host's memory at once.
   public internal(set) var peakHostBlocks = 0
+  /// Time for which it was there, from the decision to start it to its end, failures included; nil
+  /// where replicas neither fail nor are switched off.
+  public internal(set) var presentNs: Int64?
 }
 
 /// What a run came to.
@@ -39,6 +42,10 @@ public struct RunSummary: Hashable, Sendable {
   public let blocksSwappedIn: Int
   /// The most blocks in the host's memory at once.
   public let peakHostBlocks: Int
+  /// How often a request was sent to another replica because its own had failed.
+  public let displacedRequests: Int
+  /// Copies of computed prompts from replica to replica; nil where they stay.
+  public let transfers: TransferSummary?
   /// Tokens computed as prompts beyond the prompts themselves: what preempted requests had to
   /// compute again, and with it the last token that each had produced.
   public let recomputedTokens: Int
@@ -100,6 +107,7 @@ struct RunMetrics: Sendable {
   private var cachedTokens = 0
   private var outputTokens = 0
   private var preemptions = 0
+  private var displaced = 0
   private var copies = BlockCopies()
   private var prefilledTokens = 0
   private var busyNs: Int64 = 0
@@ -146,6 +154,12 @@ struct RunMetrics: Sendable {
     peakRunning = max(peakRunning, running)
     preemptions += preempted
     self.copies += copies
+  }
+
+  /// Requests have lost their replica, and some of them their blocks with it.
+  mutating func displaced(requests: Int, preempted: Int) {
+    displaced += requests
+    preemptions += preempted
   }
 
   /// A run of steps is done: each gave every sequence that decodes in it a token after a gap of its
@@ -244,6 +258,7 @@ struct RunMetrics: Sendable {
     sum.cachedTokens += other.cachedTokens
     sum.outputTokens += other.outputTokens
     sum.preemptions += other.preemptions
+    sum.displaced += other.displaced
     sum.prefilledTokens += other.prefilledTokens
     sum.busyNs += other.busyNs
     sum.steps += other.steps
@@ -262,13 +277,15 @@ struct RunMetrics: Sendable {
 
   /// The figures of the finished run.
   func summary(
-    replicas: [ReplicaSummary], slots: SlotUse, reachedHorizon: Bool
+    replicas: [ReplicaSummary], slots: SlotUse, transfers: TransferSummary? = nil,
+    reachedHorizon: Bool
   ) -> RunSummary {
     RunSummary(
       finishedRequests: finished, rejectedRequests: rejected, promptTokens: promptTokens,
       cachedTokens: cachedTokens, outputTokens: outputTokens, preemptions: preemptions,
       swaps: copies.requestsOut, blocksSwappedOut: copies.blocksOut,
       blocksSwappedIn: copies.blocksIn, peakHostBlocks: replicas.map(\.peakHostBlocks).max() ?? 0,
+      displacedRequests: displaced, transfers: transfers,
       recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
       reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,

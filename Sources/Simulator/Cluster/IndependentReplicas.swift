@@ -37,9 +37,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
     lanes = cluster.members.enumerated().map { index, member in
       ReplicaLane(
-        Server(
-          index: index, configuration: member.configuration, pricer: member.pricer,
-          scheduler: scheduler, prompts: workload.prompts),
+        Server(index: index, member: member, scheduler: scheduler, prompts: workload.prompts),
         classes: workload.classes)
     }
     limits = lanes.map(\.server.limits)
@@ -192,7 +190,7 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       if arrivalNs <= runEndNs {
         metrics.arrived(at: now)
         population.entered(at: now)
-        _ = server.receive(arrivals[next].request, arrivalNs: now, now: now)
+        _ = server.receive(Sequence(arrivals[next].request, arrivalNs: now), now: now)
         next += 1
       } else {
         server.completeRun(now: now, &metrics, &records)

@@ -10,6 +10,8 @@ struct Replica: Sendable {
   var pool: BlockPool
   /// The host's memory for blocks of preempted requests.
   var hostPool: BlockPool
+  /// Whether sequences leave it with their first token, to be decoded by another replica.
+  let handsOver: Bool
   /// What prompts have in common; nil where nothing is known of it or the cache is off.
   private(set) var prefixes: SharedPrefixes?
   private(set) var waiting: WaitingQueue
@@ -17,6 +19,8 @@ struct Replica: Sendable {
   private(set) var waitingTokens = 0
   /// Slots whose blocks are in the host's memory, the one that comes back next first.
   private(set) var swapped = Deque<Int>()
+  /// What it has of requests that other replicas have computed, or are to decode.
+  var handovers = Handovers()
   private(set) var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
   private(set) var prefilling = Deque<Int>()
@@ -30,10 +34,10 @@ struct Replica: Sendable {
   private(set) var preemptedNow = 0
   /// What has to be copied before the next step.
   private(set) var copies = BlockCopies()
-  /// Slots that join the decodes with the next step, computed before.
-  private(set) var resumedSlots: [Int] = []
+  /// Slots that join the decodes with the next step of these, computed before.
+  var resumedSlots: [Int] = []
 
-  private(set) var sequences: [Sequence] = []
+  var sequences: [Sequence] = []
   private var vacantSlots: [Int] = []
   /// The running sequence that was admitted last; -1 where none runs.
   private(set) var youngest = -1
@@ -50,11 +54,14 @@ struct Replica: Sendable {
   /// - Parameters:
   ///   - hostBlocks: blocks of the host's memory; without any, requests are never swapped.
   ///   - prompts: what the workload's prompts have in common, if that is known.
+  ///   - handsOver: whether other replicas decode what is computed here.
   init(
-    options: EngineOptions, poolBlocks: Int, hostBlocks: Int = 0, prompts: KnownPrompts? = nil
+    options: EngineOptions, poolBlocks: Int, hostBlocks: Int = 0, prompts: KnownPrompts? = nil,
+    handsOver: Bool = false
   ) {
     precondition(hostBlocks == 0 || options.scheduler.swaps)
     self.options = options
+    self.handsOver = handsOver
     pool = BlockPool(capacity: poolBlocks, blockSize: options.blockSize)
     hostPool = BlockPool(capacity: hostBlocks, blockSize: options.blockSize)
     if options.enablePrefixCaching {
@@ -64,14 +71,20 @@ struct Replica: Sendable {
     waiting = WaitingQueue(order: options.scheduler.order)
   }
 
-  /// Whether nothing runs and nothing waits.
-  var isDrained: Bool { runningCount == 0 && pendingCount == 0 }
+  /// Whether something runs, waits to run, or has come from another replica.
+  var hasWork: Bool { takenSeats + pendingCount > 0 }
 
-  /// Requests that wait, new or preempted.
-  var pendingCount: Int { waiting.count + swapped.count }
+  /// Whether nothing is left here.
+  var isDrained: Bool { !hasWork && handovers.parked == 0 }
+
+  /// Requests that wait, new, preempted, or for blocks to be copied into.
+  var pendingCount: Int { waiting.count + swapped.count + handovers.inbound.count }
+
+  /// Sequences that run, and those for which blocks are being copied.
+  var takenSeats: Int { runningCount + handovers.incoming }
 
   /// Whether one more sequence can run.
-  var hasSeat: Bool { runningCount < options.maxNumSeqs }
+  var hasSeat: Bool { takenSeats < options.maxNumSeqs }
 
   /// Whether a request that comes now is one too many (`max_queued_requests`). Those that have come
   /// since the latest step was planned may have seats as long as that step left nobody behind.
@@ -84,29 +97,25 @@ struct Replica: Sendable {
 
   // MARK: Moves of a request
 
-  /// A request comes, and waits.
-  mutating func enqueue(_ request: ArrivingRequest, arrivalNs: Int64) {
-    let slot = vacantSlots.popLast() ?? sequences.count
-    if slot == sequences.count { sequences.append(Sequence()) }
-    var sequence = Sequence()
-    sequence.state = .waiting
-    sequence.id = request.id
-    sequence.requestClass = request.requestClass
-    sequence.arrivalNs = arrivalNs
-    sequence.promptTokens = request.promptTokens
-    sequence.outputTokens = request.outputTokens
-    sequence.prefillTarget = request.promptTokens
-    sequence.priority = request.priority
-    if let wanted = request.ttftObjectiveNs { sequence.deadlineNs = arrivalNs + wanted }
-    if let prefixes, let row = request.promptRow {
-      sequence.promptRow = row
-      sequence.shareableUnits = prefixes.shareableUnits(
-        ofPrompt: row, tokens: request.promptTokens)
-    }
-    sequences[slot] = sequence
-    waiting.append(slot, of: sequence)
+  /// A request comes, and waits: a new one, or one that has lost what it had on another replica.
+  mutating func enqueue(_ sequence: Sequence) {
+    let slot = seat(sequence, as: .waiting)
+    waiting.append(slot, of: sequences[slot])
     waitingTokens += sequence.prefillTarget
     unplannedArrivals += 1
+  }
+
+  /// A slot for a request that owns nothing here.
+  mutating func seat(_ sequence: Sequence, as state: Sequence.State) -> Int {
+    let slot = vacantSlots.popLast() ?? sequences.count
+    if slot == sequences.count { sequences.append(Sequence()) }
+    sequences[slot] = sequence
+    sequences[slot].state = state
+    if let prefixes, sequence.promptRow >= 0 {
+      sequences[slot].shareableUnits = prefixes.shareableUnits(
+        ofPrompt: sequence.promptRow, tokens: sequence.promptTokens)
+    }
+    return slot
   }
 
   /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
@@ -115,7 +124,8 @@ struct Replica: Sendable {
   func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
     let sequence = sequences[slot]
     guard let prefixes, sequence.shareableUnits > 0 else { return (0, 0) }
-    let useful = sequence.state == .swapped ? sequence.prefilled : sequence.prefillTarget - 1
+    let isKept = sequence.state == .swapped || sequence.state == .inbound
+    let useful = isKept ? sequence.prefilled : sequence.prefillTarget - 1
     let limit = min(sequence.shareableUnits, useful / prefixes.unitTokens)
     return prefixes.found(ofPrompt: sequence.promptRow, limit: limit, in: pool)
   }
@@ -128,7 +138,7 @@ struct Replica: Sendable {
 
   /// Tokens and blocks of a shared unit.
   private var unitTokens: Int { prefixes?.unitTokens ?? 0 }
-  private var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
+  var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
 
   /// Blocks that have to be free for a waiting request to be admitted: those of its whole prompt,
   /// less what others hold of it, and beside others the watermark.
@@ -136,7 +146,7 @@ struct Replica: Sendable {
     blocksNeeded(forTokens: sequences[slot].prefillTarget, found: foundUnits(of: slot))
   }
 
-  private func blocksNeeded(forTokens tokens: Int, found: (units: Int, idle: Int)) -> Int {
+  func blocksNeeded(forTokens tokens: Int, found: (units: Int, idle: Int)) -> Int {
     pool.blocks(forTokens: tokens) - (found.units - found.idle) * unitBlocks
       + (runningCount > 0 ? options.watermarkBlocks(of: pool.capacity) : 0)
   }
@@ -163,7 +173,7 @@ struct Replica: Sendable {
   /// Takes the blocks of so many tokens for a request that owns none, and holds the units of its
   /// prompt that are in the cache; for how many tokens these and blocks of its own that nobody has
   /// taken meanwhile stand. Nil where there is no room.
-  private mutating func takeBlocks(forTokens target: Int, of slot: Int) -> Int? {
+  mutating func takeBlocks(forTokens target: Int, of slot: Int) -> Int? {
     let found = foundUnits(of: slot)
     guard blocksNeeded(forTokens: target, found: found) <= pool.free else { return nil }
     let units = found.units
@@ -225,7 +235,7 @@ struct Replica: Sendable {
   }
 
   /// A sequence that owns blocks now is the youngest of those that run.
-  private mutating func enter(_ slot: Int) {
+  mutating func enter(_ slot: Int) {
     sequences[slot].older = youngest
     sequences[slot].younger = -1
     if youngest >= 0 { sequences[youngest].younger = slot }
@@ -239,9 +249,7 @@ struct Replica: Sendable {
   mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
     let cached = sequences[slot].cachedTokens(step: decodes.step)
-    if sequences[slot].state == .decoding, sequences[slot].joinedStep < decodes.step {
-      sequences[slot].lastTokenNs = latestDecodeNs
-    }
+    sequences[slot].lastTokenNs = lastTokenNs(of: sequences[slot])
     sequences[slot].preemptions += 1
     preemptedNow += 1
     let isSwapped = cached > 0 && hostPool.allocate(pool.blocks(forTokens: cached))
@@ -260,6 +268,12 @@ struct Replica: Sendable {
     sequences[slot].prefilled = 0
     waitingTokens += sequences[slot].prefillTarget
     waiting.putBack(slot, of: sequences[slot], at: end)
+  }
+
+  /// When the latest token of a sequence was ready.
+  func lastTokenNs(of sequence: Sequence) -> Int64 {
+    sequence.state == .decoding && sequence.joinedStep < decodes.step
+      ? latestDecodeNs : sequence.lastTokenNs
   }
 
   /// All that it has in the cache is copied, shared units too: nobody else may keep them until it
@@ -285,12 +299,24 @@ struct Replica: Sendable {
 
   /// Takes a running sequence out of every sum and gives its blocks back.
   private mutating func withdraw(_ slot: Int, keepsContent: Bool) {
+    releaseBlocks(of: slot, keepsContent: keepsContent)
+    leaveRunning(slot)
+  }
+
+  /// Gives back the blocks of a sequence and lets go of what it shares.
+  mutating func releaseBlocks(of slot: Int, keepsContent: Bool = false) {
     let sequence = sequences[slot]
     pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     if sequence.heldUnits > 0 {
       prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
       sequences[slot].heldUnits = 0
     }
+  }
+
+  /// Takes a sequence out of those that run.
+  mutating func leaveRunning(_ slot: Int) {
+    let sequence = sequences[slot]
+    if !resumedSlots.isEmpty { resumedSlots.removeAll { $0 == slot } }
     if sequence.state == .decoding {
       decodes.leave(
         cached: sequence.cachedTokens(step: decodes.step), outputTokens: sequence.outputTokens,
@@ -311,6 +337,7 @@ struct Replica: Sendable {
 
   /// Starts the plan of the next step with an empty batch.
   mutating func beginPlan() {
+    if batch.decodeSequences > 0 { resumedSlots.removeAll(keepingCapacity: true) }
     batch.chunks.removeAll(keepingCapacity: true)
     chunkSlots.removeAll(keepingCapacity: true)
     batch.decodeSequences = 0
@@ -319,7 +346,7 @@ struct Replica: Sendable {
     preemptedNow = 0
     unplannedArrivals = 0
     copies = BlockCopies()
-    resumedSlots.removeAll(keepingCapacity: true)
+    joinLanded()
   }
 
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
@@ -358,7 +385,7 @@ struct Replica: Sendable {
   }
 
   /// What a step computes is there for all that it computes later, as in vLLM.
-  private mutating func shareUnits(of slot: Int, computed tokens: Int) {
+  mutating func shareUnits(of slot: Int, computed tokens: Int) {
     let row = sequences[slot].promptRow
     while sequences[slot].heldUnits < sequences[slot].shareableUnits,
       (sequences[slot].heldUnits + 1) * unitTokens <= tokens
@@ -431,7 +458,7 @@ struct Replica: Sendable {
   }
 
   /// A chunk is done. At the end of a prompt the sequence produces a token and joins the decodes,
-  /// or, if that was all it had to produce, leaves: then it is returned.
+  /// waits to be handed over, or, if that was all it had to produce, leaves: then it is returned.
   ///
   /// `onToken` is told of the token: when the one before was ready, -1 for a first.
   mutating func completeChunk(
@@ -448,6 +475,10 @@ struct Replica: Sendable {
       remove(slot)
       return finished
     }
+    if handsOver {
+      park(slot)
+      return nil
+    }
     let index = prefilling.firstIndex(of: slot)!
     prefilling.remove(at: index)
     joinDecodes(slot)
@@ -455,7 +486,7 @@ struct Replica: Sendable {
   }
 
   /// A sequence whose tokens are computed gets another one with each decode step from now on.
-  private mutating func joinDecodes(_ slot: Int) {
+  mutating func joinDecodes(_ slot: Int) {
     let stepsLeft = sequences[slot].outputTokens - sequences[slot].emitted
     sequences[slot].state = .decoding
     sequences[slot].joinedStep = decodes.step
@@ -476,6 +507,11 @@ struct Replica: Sendable {
 
   private mutating func remove(_ slot: Int) {
     withdraw(slot, keepsContent: false)
+    vacate(slot)
+  }
+
+  /// The slot of a sequence that owns nothing and stands in no queue is free.
+  mutating func vacate(_ slot: Int) {
     sequences[slot].state = .vacant
     vacantSlots.append(slot)
   }

@@ -30,125 +30,136 @@ struct Router: Sendable {
 
   private let policy: RoutingPolicy
   private let stream: RandomStream
-  /// Requests of each replica that have not left.
+  /// The first of its draws for a request; another router's have other numbers.
+  private let firstDraw: UInt32
+  /// The replicas that it chooses among, in their order.
+  let members: [Int]
+  /// Requests of each replica that have not left, by its number in the cluster.
   private(set) var outstanding: [Int]
+  /// A place among the members.
   private var turn = 0
   private let prompts: PromptBlocks?
-  /// The replica that was last sent each block of the workload's prompts; -1 for none.
+  /// The member that was last sent each block of the workload's prompts; -1 for none.
   private var receivers: [Int32]
 
-  init(_ policy: RoutingPolicy, replicas: Int, seed: UInt64, prompts: PromptBlocks?) {
+  init(
+    _ policy: RoutingPolicy, among members: [Int], seed: UInt64, firstDraw: UInt32 = 0,
+    prompts: PromptBlocks?
+  ) {
     self.policy = policy
+    self.members = members
+    self.firstDraw = firstDraw
     stream = RandomStream(seed: seed)
-    outstanding = Array(repeating: 0, count: replicas)
+    outstanding = Array(repeating: 0, count: (members.max() ?? -1) + 1)
     self.prompts = policy == .prefixAware ? prompts : nil
     receivers = Array(repeating: -1, count: Int((self.prompts?.ids.max() ?? -1) + 1))
   }
 
-  /// The replica for a request, which counts as outstanding there; nil where none accepts it.
+  /// The replica for a request, which counts as outstanding there; nil where none accepts it. One
+  /// that is not `isNew` was accepted before, and no queue is too full for it.
   mutating func choose<Pricer, Policy>(
-    for request: ArrivingRequest, among servers: [Server<Pricer, Policy>], now: Int64
+    for request: ArrivingRequest, isNew: Bool = true, among servers: [Server<Pricer, Policy>],
+    now: Int64
   ) -> Int? {
-    let chosen: Int?
+    let choice = Choice(request: request, isNew: isNew, servers: servers)
+    let place: Int?
     switch policy {
-    case .roundRobin: chosen = firstInTurn { servers[$0].accepts(request) }
-    case .leastOutstanding: chosen = leastOutstanding(request, servers)
-    case .leastKV: chosen = leastKV(request, servers, now: now)
-    case .prefixAware: chosen = prefixAware(request, servers)
-    case .powerOfTwoChoices: chosen = lessOfTwo(request, servers)
+    case .roundRobin: place = placesInTurn.first { choice.isOpen(members[$0]) }
+    case .leastOutstanding: place = leastOutstanding(choice)
+    case .leastKV: place = leastKV(choice, now: now)
+    case .prefixAware: place = prefixAware(choice)
+    case .powerOfTwoChoices: place = lessOfTwo(choice)
     }
-    guard let chosen else { return nil }
-    outstanding[chosen] += 1
-    turn = chosen + 1
-    return chosen
+    guard let place else { return nil }
+    outstanding[members[place]] += 1
+    turn = place + 1
+    return members[place]
   }
 
   /// A request has left a replica.
   mutating func left(_ replica: Int) { outstanding[replica] -= 1 }
 
-  // MARK: Ways to choose
+  // MARK: Ways to choose: places among the members
 
-  private func firstInTurn(where accepts: (Int) -> Bool) -> Int? {
-    for offset in 0..<outstanding.count {
-      let index = (turn + offset) % outstanding.count
-      if accepts(index) { return index }
-    }
-    return nil
+  /// A request, and who can take it.
+  private struct Choice<Pricer: StepPricing, Policy: Scheduler> {
+    let request: ArrivingRequest
+    let isNew: Bool
+    let servers: [Server<Pricer, Policy>]
+
+    func isOpen(_ replica: Int) -> Bool { servers[replica].accepts(request, isNew: isNew) }
   }
 
-  private func leastOutstanding<Pricer, Policy>(
-    _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>]
-  ) -> Int? {
-    var best: Int?
-    for offset in 0..<outstanding.count {
-      let index = (turn + offset) % outstanding.count
-      if let best, outstanding[index] >= outstanding[best] { continue }
-      if servers[index].accepts(request) { best = index }
-    }
-    return best
+  private var placesInTurn: some Collection<Int> {
+    let count = members.count
+    return (0..<count).lazy.map { [turn] in (turn + $0) % count }
   }
 
-  private func leastKV<Pricer, Policy>(
-    _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>], now: Int64
-  ) -> Int? {
-    var best: (index: Int, demand: KVDemand)?
-    for offset in 0..<outstanding.count {
-      let index = (turn + offset) % outstanding.count
-      guard servers[index].accepts(request) else { continue }
-      let demand = servers[index].kvDemand(now: now)
+  private func leastOutstanding<Pricer, Policy>(_ choice: Choice<Pricer, Policy>) -> Int? {
+    var best: (place: Int, outstanding: Int)?
+    for place in placesInTurn {
+      let count = outstanding[members[place]]
+      if let best, count >= best.outstanding { continue }
+      if choice.isOpen(members[place]) { best = (place, count) }
+    }
+    return best?.place
+  }
+
+  private func leastKV<Pricer, Policy>(_ choice: Choice<Pricer, Policy>, now: Int64) -> Int? {
+    var best: (place: Int, demand: KVDemand)?
+    for place in placesInTurn where choice.isOpen(members[place]) {
+      let demand = choice.servers[members[place]].kvDemand(now: now)
       if let best, !demand.isLess(than: best.demand) { continue }
-      best = (index, demand)
+      best = (place, demand)
     }
-    return best?.index
+    return best?.place
   }
 
   /// Both draws are of those that accept the request.
-  private func lessOfTwo<Pricer, Policy>(
-    _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>]
-  ) -> Int? {
-    let count = servers.count { $0.accepts(request) }
+  private func lessOfTwo<Pricer, Policy>(_ choice: Choice<Pricer, Policy>) -> Int? {
+    let count = members.count { choice.isOpen($0) }
     guard count > 0 else { return nil }
     func drawn(_ draw: UInt32) -> Int {
-      let bits = stream.bits(.routing, entity: request.id, draw: draw)
+      let bits = stream.bits(.routing, entity: choice.request.id, draw: firstDraw + draw)
       var rank = Int(bits.multipliedFullWidth(by: UInt64(count)).high)
-      if count == servers.count { return rank }
-      for index in servers.indices where servers[index].accepts(request) {
-        if rank == 0 { return index }
+      if count == members.count { return rank }
+      for place in members.indices where choice.isOpen(members[place]) {
+        if rank == 0 { return place }
         rank -= 1
       }
       preconditionFailure("a rank is below the count")
     }
     let (first, second) = (drawn(0), drawn(1))
-    return outstanding[second] < outstanding[first] ? second : first
+    return outstanding[members[second]] < outstanding[members[first]] ? second : first
   }
 
-  private mutating func prefixAware<Pricer, Policy>(
-    _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>]
-  ) -> Int? {
+  private mutating func prefixAware<Pricer, Policy>(_ choice: Choice<Pricer, Policy>) -> Int? {
     // A system prompt alone says nothing: every replica soon has it.
-    guard let prompts, let row = request.promptRow, row < prompts.count else {
-      return leastOutstanding(request, servers)
+    guard let prompts, let row = choice.request.promptRow, row < prompts.count else {
+      return leastOutstanding(choice)
     }
     let blocks = prompts.blocks(of: row)
-    let most = outstanding.max() ?? 0
-    let fewest = outstanding.min() ?? 0
-    let isBalanced =
-      most - fewest <= PrefixAware.mostDifference
-      || Double(most) <= PrefixAware.mostRatio * Double(fewest)
-    var chosen: Int?
     // Who was sent a block was sent all before it in the same prompt.
     let known = blocks.prefix { receivers[Int($0)] >= 0 }
+    var place: Int?
     if isBalanced, let deepest = known.last,
       Double(known.count) >= PrefixAware.leastShare * Double(blocks.count)
     {
       let receiver = Int(receivers[Int(deepest)])
-      if servers[receiver].accepts(request) { chosen = receiver }
+      if choice.isOpen(members[receiver]) { place = receiver }
     }
-    chosen = chosen ?? leastOutstanding(request, servers)
-    if let chosen {
-      for block in blocks { receivers[Int(block)] = Int32(chosen) }
+    place = place ?? leastOutstanding(choice)
+    if let place {
+      for block in blocks { receivers[Int(block)] = Int32(place) }
     }
-    return chosen
+    return place
+  }
+
+  private var isBalanced: Bool {
+    let most = members.reduce(0) { max($0, outstanding[$1]) }
+    let fewest = members.reduce(Int.max) { min($0, outstanding[$1]) }
+    return most - fewest <= PrefixAware.mostDifference
+      || Double(most) <= PrefixAware.mostRatio * Double(fewest)
   }
 }
 

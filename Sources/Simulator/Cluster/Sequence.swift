@@ -12,6 +12,13 @@ struct Sequence: Sendable {
     case decoding
     /// What it has in the cache is in the host's memory; it owns no block of the pool.
     case swapped
+    /// Its prompt is computed and its blocks wait to be copied to another replica.
+    case parked
+    /// In the queue for blocks into which another replica's are copied, owning nothing.
+    case inbound
+    /// Another replica's blocks are being copied, or were, into those that it owns; it decodes with
+    /// the first step planned behind that.
+    case incoming
   }
 
   var state: State = .vacant
@@ -68,7 +75,11 @@ struct Sequence: Sendable {
 
   /// Tokens whose blocks it owns: a prompt's are taken on admission.
   func ownedTokens(step: Int64) -> Int {
-    state == .decoding ? cachedTokens(step: step) : state == .prefilling ? prefillTarget : 0
+    switch state {
+    case .decoding: cachedTokens(step: step)
+    case .prefilling, .parked, .incoming: prefillTarget
+    case .vacant, .waiting, .swapped, .inbound: 0
+    }
   }
 
   /// Tokens produced after so many decode steps of the replica.
@@ -81,6 +92,31 @@ struct Sequence: Sendable {
 
   /// Tokens still to be produced after so many decode steps of the replica.
   func outputsToCome(step: Int64) -> Int { outputTokens - emittedTokens(step: step) }
+
+  /// The slot of no request.
+  init() {}
+
+  /// A request that comes, at a time of its own clock.
+  init(_ request: ArrivingRequest, arrivalNs: Int64) {
+    state = .waiting
+    id = request.id
+    requestClass = request.requestClass
+    self.arrivalNs = arrivalNs
+    promptTokens = request.promptTokens
+    outputTokens = request.outputTokens
+    prefillTarget = request.promptTokens
+    priority = request.priority
+    if let wanted = request.ttftObjectiveNs { deadlineNs = arrivalNs + wanted }
+    promptRow = request.promptRow ?? -1
+  }
+
+  /// The request that it plays, as it came.
+  var request: ArrivingRequest {
+    ArrivingRequest(
+      id: id, promptTokens: promptTokens, outputTokens: outputTokens, requestClass: requestClass,
+      promptRow: promptRow < 0 ? nil : promptRow, priority: priority,
+      ttftObjectiveNs: deadlineNs == .max ? nil : deadlineNs - arrivalNs)
+  }
 
   /// What is recorded of it when it has produced its last token at `now` on a replica.
   func record(now: Int64, replica: Int) -> RequestRecord {

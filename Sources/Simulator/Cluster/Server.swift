@@ -39,58 +39,104 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   enum Start {
     /// It ends at this time.
     case until(Int64)
+    /// There is none before a copy from or to another replica ends.
+    case noRun
     /// It would end beyond ``simulationHorizonNs``.
     case beyondHorizon
   }
 
   /// What a request may have at most to be played here, whatever else is.
   let limits: RequestLimits
+  /// Whether requests are sent here.
+  var isOpen = true
   private let index: Int
   private let configuration: EngineConfiguration
   private let pricer: Pricer
+  /// As they are when nothing has happened yet.
+  private let initial: (replica: Replica, scheduler: Policy)
   private var scheduler: Policy
   private var run: Run?
   private var stalled: [RunMetrics.Stall] = []
+  /// Slots of requests that will not be copied here.
+  private var givenUp: [Int] = []
   private(set) var replica: Replica
   private(set) var summary = ReplicaSummary()
   private(set) var slots = SlotUse()
   /// Requests that left with the run that was completed last.
   private(set) var departures: [RequestRecord] = []
+  /// Requests that another replica computed and for which the step that was planned last took
+  /// blocks, and how many blocks are to be copied.
+  private(set) var pulls: [(request: Handovers.Inbound, blocks: Int)] = []
 
-  init(
-    index: Int, configuration: EngineConfiguration, pricer: Pricer, scheduler: Policy,
-    prompts: KnownPrompts?
-  ) {
+  init(index: Int, member: Cluster<Pricer>.Member, scheduler: Policy, prompts: KnownPrompts?) {
     self.index = index
-    self.configuration = configuration
-    self.pricer = pricer
+    configuration = member.configuration
+    pricer = member.pricer
     self.scheduler = scheduler
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks,
-      hostBlocks: configuration.hostMemory.blocks, prompts: prompts)
+      hostBlocks: configuration.hostMemory.blocks, prompts: prompts,
+      handsOver: member.role == .prefill)
+    initial = (replica, scheduler)
     limits = RequestLimits(
       positions: min(configuration.maxPositions, configuration.options.mostPositions),
       poolTokens: replica.pool.capacity * replica.pool.blockSize)
   }
 
   /// Whether requests are there and no run is under way.
-  var isIdleWithWork: Bool { run == nil && !replica.isDrained }
+  var isIdleWithWork: Bool { run == nil && replica.hasWork }
 
   /// When the run under way ends; nil where none is.
   var runEndNs: Int64? { run?.endNs }
 
   // MARK: Requests
 
-  /// Whether a request that comes now is played here: it is within the limits, and the queue is
-  /// not full.
-  func accepts(_ request: ArrivingRequest) -> Bool {
-    limits.allow(request) && !replica.isQueueFull
+  /// Whether a request that comes now is played here: it is within the limits, and if it `isNew`
+  /// the queue is not full.
+  func accepts(_ request: ArrivingRequest, isNew: Bool = true) -> Bool {
+    isOpen && limits.allow(request) && !(isNew && replica.isQueueFull)
   }
 
   /// Takes a request. When it cuts the run under way: the time at which that ends now.
-  mutating func receive(_ request: ArrivingRequest, arrivalNs: Int64, now: Int64) -> Int64? {
-    replica.enqueue(request, arrivalNs: arrivalNs)
-    guard let run, run.isCutByArrivals, let span = run.span else { return nil }
+  mutating func receive(_ sequence: Sequence, now: Int64) -> Int64? {
+    replica.enqueue(sequence)
+    return run?.isCutByArrivals == true ? cutRun(now: now) : nil
+  }
+
+  /// A request that was computed elsewhere is to decode here. The time returned is that of
+  /// ``receive(_:now:)``, as in what follows.
+  mutating func expect(_ sequence: Sequence, from place: ParkingPlace, now: Int64) -> Int64? {
+    // Behind others it is not looked at.
+    let isFirst = replica.handovers.inbound.isEmpty
+    replica.expect(sequence, from: place)
+    return isFirst ? cutRun(now: now) : nil
+  }
+
+  /// The blocks of a request that was computed elsewhere are here.
+  mutating func land(_ slot: Int, now: Int64) -> Int64? {
+    replica.land(slot)
+    return cutRun(now: now)
+  }
+
+  /// A request that was to be copied here will not come. What it has is free when the step under
+  /// way ends.
+  mutating func giveUp(_ slot: Int, now: Int64) -> Int64? {
+    givenUp.append(slot)
+    if run == nil { clearGivenUp() }
+    return cutRun(now: now)
+  }
+
+  private mutating func clearGivenUp() {
+    for slot in givenUp { replica.giveUp(slot) }
+    givenUp.removeAll(keepingCapacity: true)
+  }
+
+  /// A request that was computed here is decoded elsewhere, or given up.
+  mutating func unpark(_ slot: Int) { replica.unpark(slot) }
+
+  /// The run under way ends with the step under way.
+  private mutating func cutRun(now: Int64) -> Int64? {
+    guard let run, let span = run.span else { return nil }
     let steps = span.steps(lasting: now - run.startNs, limit: run.steps)
     guard steps < run.steps else { return nil }
     self.run!.end(afterSteps: steps)
@@ -101,7 +147,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   func kvDemand(now: Int64) -> KVDemand {
     var blocks =
       replica.pool.used + replica.pool.blocks(forTokens: replica.waitingTokens)
-      + replica.hostPool.used
+      + replica.hostPool.used + replica.pool.blocks(forTokens: replica.handovers.inboundTokens)
     if let run, let span = run.span, run.steps > 1 {
       let begun = span.steps(lasting: now - run.startNs, limit: run.steps)
       blocks += replica.decodes.blocks(steps: begun) - replica.decodes.nextBlocks
@@ -115,9 +161,15 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// - Precondition: ``isIdleWithWork``.
   mutating func startRun(now: Int64, _ metrics: inout RunMetrics) -> Start {
     scheduler.plan(&replica, now: now)
+    pulls.removeAll(keepingCapacity: true)
+    while let pull = replica.takeInbound() { pulls.append(pull) }
     let batch = replica.batch
-    precondition(
-      batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
+    guard batch.decodeSequences > 0 || !batch.chunks.isEmpty else {
+      precondition(replica.handovers.ownBlocks, "what fits the pool is never stuck")
+      metrics.started(
+        running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
+      return .noRun
+    }
     let swapNs = configuration.hostMemory.ns(of: replica.copies)
     var run = Run(startNs: now, waitingRequests: replica.pendingCount, swapNs: swapNs)
     if batch.chunks.isEmpty {
@@ -159,27 +211,29 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     guard let run, run.endNs == now else { preconditionFailure("a run ends once") }
     self.run = nil
     departures.removeAll(keepingCapacity: true)
+    replica.handovers.parkedNow.removeAll(keepingCapacity: true)
     let batch = replica.batch
     let cost = run.cost
+    let resumed = replica.resumedSlots.count
     if batch.decodeSequences > 0 {
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       replica.completeDecodes(steps: run.steps, now: now)
-    }
-    for slot in replica.resumedSlots {
-      metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: now)
+      for slot in replica.resumedSlots {
+        metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: now)
+      }
     }
     let growthNs = run.span?.growthNs ?? 0
     metrics.stepped(
       startNs: run.startNs, cost: cost, steps: run.steps, firstStepNs: run.firstStepNs,
-      growthNs: growthNs, batch: batch, resumed: replica.resumedSlots.count,
-      decoding: replica.decodes.count, stalled: &stalled)
+      growthNs: growthNs, batch: batch, resumed: resumed,
+      decoding: replica.decodes.count - resumed, stalled: &stalled)
     slots.add(
       replica.slots(beside: batch), decodes: replica.decodes, steps: run.steps,
       firstStepNs: run.firstStepNs, growthNs: growthNs)
     summary.steps += run.steps
     summary.busyNs += cost.totalNs
-    summary.peakUsedBlocks = replica.pool.peakUsed
-    summary.peakHostBlocks = replica.hostPool.peakUsed
+    summary.peakUsedBlocks = max(summary.peakUsedBlocks, replica.pool.peakUsed)
+    summary.peakHostBlocks = max(summary.peakHostBlocks, replica.hostPool.peakUsed)
     records.record(
       StepRecord(
         startNs: run.startNs, endNs: now, steps: Int64(run.steps),
@@ -196,6 +250,29 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       }
       if let done { leave(done, now: now) }
     }
+    clearGivenUp()
+  }
+
+  /// All that is in the memory is lost, and the step under way with it; the requests that were here,
+  /// in the order of their numbers, as they are without it.
+  mutating func fail(
+    now: Int64, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
+  ) -> [Sequence] {
+    if let run, let span = run.span {
+      let whole = span.steps(lasting: now - run.startNs, limit: run.steps) - 1
+      if whole > 0 {
+        self.run!.end(afterSteps: whole)
+        completeRun(now: self.run!.endNs, &metrics, &records)
+      }
+    }
+    run = nil
+    stalled.removeAll()
+    clearGivenUp()
+    let displaced = replica.displacedSequences()
+    metrics.displaced(
+      requests: displaced.count, preempted: displaced.count - replica.waiting.count)
+    (replica, scheduler) = initial
+    return displaced
   }
 
   private mutating func leave(_ sequence: Sequence, now: Int64) {

@@ -60,7 +60,7 @@ extension Replica {
       other = sequence.older
     }
     // An empty replica holds whatever was not rejected.
-    if yielding == runningCount { return yielding > 0 }
+    if yielding == runningCount, !handovers.ownBlocks { return yielding > 0 }
     return yielding > 0
       && pool.blocks(forTokens: sequences[slot].prefillTarget)
         + options.watermarkBlocks(of: pool.capacity) <= blocks

@@ -47,7 +47,9 @@ extension Replica {
     // Between a plan and its end the blocks of the planned steps are owned ahead of their tokens.
     precondition(owned <= pool.used && pool.free >= 0 && pool.used <= pool.capacity)
     precondition(pool.queuedBlocks == pool.free, "each free block stands in the queue once")
-    if runningCount == 0 { precondition(pool.used == 0, "an empty replica owns no block") }
+    if runningCount == 0, !handovers.ownBlocks {
+      precondition(pool.used == 0, "an empty replica owns no block")
+    }
     precondition(hostPool.used == hostBlocks, "the host keeps the blocks of swapped requests alone")
     precondition(decodes.contextTokens == contextTokens && decodes.phases == phases)
     var copy = self
@@ -59,11 +61,25 @@ extension Replica {
     precondition(self.waitingTokens == waitingTokens)
     precondition(swapped.count == counts[.swapped, default: 0])
     precondition(runningCount == decodes.count + prefilling.count)
-    precondition(runningCount <= options.maxNumSeqs, "max_num_seqs holds")
+    precondition(takenSeats <= options.maxNumSeqs, "max_num_seqs holds")
+    checkHandovers(counts)
     let batched = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
     precondition(swapped.allSatisfy { sequences[$0].state == .swapped })
+  }
+
+  private func checkHandovers(_ counts: [Sequence.State: Int]) {
+    func tokens(_ state: Sequence.State) -> Int {
+      sequences.reduce(0) { $1.state == state ? $0 + $1.prefillTarget : $0 }
+    }
+    precondition(handovers.parked == counts[.parked, default: 0])
+    precondition(handovers.parkedTokens == tokens(.parked))
+    precondition(handovers.inbound.count == counts[.inbound, default: 0])
+    precondition(handovers.inboundTokens == tokens(.inbound))
+    precondition(handovers.incoming == counts[.incoming, default: 0])
+    precondition(handovers.incomingTokens == tokens(.incoming))
+    precondition(handovers.landed.allSatisfy { sequences[$0].state == .incoming })
   }
 }

@@ -13,9 +13,10 @@ struct SlotCount: Hashable, Sendable {
 
 extension Replica {
   /// The slots as a step ends, after its decodes were completed and before its chunks are: blocks
-  /// that are shared count once. O(prompts under way).
+  /// that are shared count once, and those that are being copied are full. O(prompts under way).
   func slots(beside batch: BatchShape) -> SlotCount {
-    var tokens = decodes.contextTokens
+    var tokens =
+      decodes.contextTokens + handovers.parkedTokens + handovers.incomingTokens
     for slot in prefilling { tokens += sequences[slot].prefilled }
     for chunk in batch.chunks { tokens += chunk.tokens }
     if let prefixes { tokens -= prefixes.repeatedUnits * prefixes.unitTokens }

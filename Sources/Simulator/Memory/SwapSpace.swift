@@ -24,8 +24,7 @@ public struct HostMemory: Hashable, Sendable {
   public let blocks: Int
   /// Bytes of a block, all layers.
   public let blockBytes: Int
-  private let bytesPerSecond: Int
-  private let latencyNs: Int64
+  private let link: CopyLink
 
   /// No memory for blocks.
   public static let none = HostMemory(nil, blockBytes: 1)
@@ -36,25 +35,18 @@ public struct HostMemory: Hashable, Sendable {
     precondition(blockBytes > 0)
     blocks = (space?.bytes ?? 0) / blockBytes
     self.blockBytes = blockBytes
-    bytesPerSecond = space?.bytesPerSecond ?? 1
-    latencyNs = space?.latencyNs ?? 0
+    link = CopyLink(
+      bytesPerSecond: space?.bytesPerSecond ?? 1, latencyNs: space?.latencyNs ?? 0)
   }
 
   /// Nanoseconds that the copies of a step take: one in each direction in which blocks go, one
-  /// after the other. Their bytes over the bandwidth, rounded up; a hundred years at most, so that
-  /// clocks stay within 64 bits.
+  /// after the other; a hundred years at most, so that clocks stay within 64 bits.
   func ns(of copies: BlockCopies) -> Int64 {
     guard copies.blocksOut + copies.blocksIn > 0 else { return 0 }
-    let horizon = UInt64(simulationHorizonNs)
-    var sum: UInt64 = 0
-    for blocks in [copies.blocksOut, copies.blocksIn] where blocks > 0 {
-      let product = UInt64(blocks * blockBytes).multipliedFullWidth(by: 1_000_000_000)
-      // A quotient that 64 bits could not hold is beyond the horizon.
-      guard product.high < UInt64(bytesPerSecond) else { return simulationHorizonNs }
-      let (ns, rest) = UInt64(bytesPerSecond).dividingFullWidth(product)
-      sum += min(ns, horizon) + (rest > 0 ? 1 : 0) + UInt64(latencyNs)
+    let sum = [copies.blocksOut, copies.blocksIn].reduce(Int64(0)) {
+      $1 > 0 ? $0 + link.ns(bytes: $1 * blockBytes) : $0
     }
-    return Int64(min(sum, horizon))
+    return min(sum, simulationHorizonNs)
   }
 }
 

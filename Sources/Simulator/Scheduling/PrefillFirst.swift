@@ -56,7 +56,7 @@ struct PrefillFirst: Scheduler {
     }
     for slot in replica.prefilling { add(slot) }
     while budget > 0, let slot = replica.waiting.first {
-      guard replica.runningCount + departures < replica.options.maxNumSeqs,
+      guard replica.takenSeats + departures < replica.options.maxNumSeqs,
         replica.runningCount == 0
           || hasRoom(for: slot, replica, outputsOfPrompts: outputsOfPrompts),
         replica.admitFirst(now: now)

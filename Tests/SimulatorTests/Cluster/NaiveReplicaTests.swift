@@ -159,7 +159,9 @@ struct NaiveReplicaTests {
         let prompt = Int.random(in: 1...poolBlocks * blockSize / 3, using: &random)
         let outputs = Int.random(in: 1...poolBlocks * blockSize / 3, using: &random)
         replica.enqueue(
-          ArrivingRequest(id: arrived, promptTokens: prompt, outputTokens: outputs), arrivalNs: 0)
+          Sequence(
+            ArrivingRequest(id: arrived, promptTokens: prompt, outputTokens: outputs), arrivalNs: 0)
+        )
         naive.waiting.append(
           NaiveReplica.Request(id: arrived, prompt: prompt, outputs: outputs, target: prompt))
         arrived += 1

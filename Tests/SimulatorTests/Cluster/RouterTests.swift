@@ -71,7 +71,7 @@ struct RouterTests {
     var busyOnes = 0
     let count = 4000
     for seed in 0..<UInt64(count) {
-      var router = Router(.powerOfTwoChoices, replicas: 2, seed: seed, prompts: nil)
+      var router = Router(.powerOfTwoChoices, among: [0, 1], seed: seed, prompts: nil)
       let servers = RouterTests.idleServers(2)
       let request = ArrivingRequest(id: 0, promptTokens: 1, outputTokens: 1)
       let first = router.choose(for: request, among: servers, now: 0)!
@@ -88,12 +88,14 @@ struct RouterTests {
     (0..<count).map {
       Server(
         index: $0,
-        configuration: EngineConfiguration(
-          options: EngineOptions(
-            maxNumSeqs: 1, maxNumBatchedTokens: 64, blockSize: 1, enablePrefixCaching: false,
-            kvCacheMemory: .bytes(0)),
-          poolBlocks: 64, maxPositions: 1000),
-        pricer: SyntheticPricer(perStepNs: 1), scheduler: ContinuousBatching(), prompts: nil)
+        member: Cluster.Member(
+          configuration: EngineConfiguration(
+            options: EngineOptions(
+              maxNumSeqs: 1, maxNumBatchedTokens: 64, blockSize: 1, enablePrefixCaching: false,
+              kvCacheMemory: .bytes(0)),
+            poolBlocks: 64, maxPositions: 1000),
+          pricer: SyntheticPricer(perStepNs: 1)),
+        scheduler: ContinuousBatching(), prompts: nil)
     }
   }
 
@@ -105,7 +107,7 @@ struct RouterTests {
       blockTokens: 1,
       ids: [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 8, 9, 0, 10, 11, 12],
       starts: [0, 4, 8, 12, 16, 20, 24])
-    var router = Router(.prefixAware, replicas: 3, seed: 1, prompts: prompts)
+    var router = Router(.prefixAware, among: [0, 1, 2], seed: 1, prompts: prompts)
     let servers = RouterTests.idleServers(3)
     func choose(_ row: Int) -> Int? {
       let request = ArrivingRequest(

@@ -14,7 +14,8 @@ struct InvariantTests {
     var replica = Replica(options: options, poolBlocks: 20)
     var scheduler = ContinuousBatching()
     for id in Int64(0)..<3 {
-      replica.enqueue(ArrivingRequest(id: id, promptTokens: 6, outputTokens: 9), arrivalNs: 0)
+      replica.enqueue(
+        Sequence(ArrivingRequest(id: id, promptTokens: 6, outputTokens: 9), arrivalNs: 0))
     }
     scheduler.plan(&replica, now: 0)
     let batch = replica.batch
@@ -48,10 +49,10 @@ struct InvariantTests {
       }
     }
     replica.enqueue(
-      ArrivingRequest(id: 0, promptTokens: 60, outputTokens: 5000), arrivalNs: 0)
+      Sequence(ArrivingRequest(id: 0, promptTokens: 60, outputTokens: 5000), arrivalNs: 0))
     for id in Int64(1)...1000 {
       replica.enqueue(
-        ArrivingRequest(id: id, promptTokens: 3, outputTokens: 2), arrivalNs: 0)
+        Sequence(ArrivingRequest(id: id, promptTokens: 3, outputTokens: 2), arrivalNs: 0))
     }
     while !replica.waiting.isEmpty {
       step()
