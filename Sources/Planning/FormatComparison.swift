@@ -8,12 +8,30 @@ import Trace
 public struct FormatOutcome: Sendable {
   /// The format.
   public let format: KVFormat
-  /// How the memory was divided.
-  public let pool: PoolPlan
+  /// How the memory was divided, in each group of replicas.
+  public let groups: [GroupPool]
   /// What happened.
   public let summary: RunSummary
   /// The digest of every row that the run left in the trace; nil where there is none.
   public let rowDigest: String?
+
+  /// How the memory was divided in the first group.
+  public var pool: PoolPlan { groups[0].pool }
+}
+
+/// A group of replicas in a run.
+public struct GroupPool: Sendable {
+  /// The group.
+  public let group: ReplicaGroup
+  /// The number of its first replica.
+  public let firstReplica: Int
+  /// The format in which its replicas keep keys and values.
+  public let format: KVFormat
+  /// How the memory of each of them is divided.
+  public let pool: PoolPlan
+
+  /// The numbers of its replicas.
+  public var replicas: Range<Int> { firstReplica..<firstReplica + group.most }
 }
 
 /// One scenario in several formats, which see the very same arrivals and lengths.
@@ -29,8 +47,9 @@ public struct FormatComparison: Sendable {
 public struct ComparisonPlan: Sendable {
   private struct Entry: Sendable {
     let format: KVFormat
-    let pool: PoolPlan
-    let pricer: StepPricer
+    let groups: [GroupPool]
+    /// By group.
+    let pricers: [StepPricer]
   }
 
   /// How far a comparison has come.
@@ -56,19 +75,16 @@ public struct ComparisonPlan: Sendable {
   ) throws(PlanningError) {
     self.scenario = scenario
     var entries: [Entry] = []
-    let requestTokens = scenario.workload.shortestCachedTokens
     for format in formats ?? scenario.formats {
-      let pool = try ComparisonPlan.pool(scenario, format, requestTokens: requestTokens)
-      do throws(ProfileError) {
-        let pricer = try StepPricer(
-          model: scenario.model, format: format, profile: scenario.profile,
-          maxSequences: scenario.engine.maxNumSeqs,
-          maxTokens: scenario.engine.maxNumBatchedTokens, parallelism: scenario.parallelism,
-          host: scenario.hostOverhead)
-        entries.append(Entry(format: format, pool: pool, pricer: pricer))
-      } catch {
-        throw .profile(error)
+      var groups: [GroupPool] = []
+      var pricers: [StepPricer] = []
+      for group in scenario.cluster.groups {
+        let pool = try GroupPool(
+          group, of: scenario, in: format, firstReplica: groups.last?.replicas.upperBound ?? 0)
+        pricers.append(try ComparisonPlan.pricer(pool, of: scenario))
+        groups.append(pool)
       }
+      entries.append(Entry(format: format, groups: groups, pricers: pricers))
     }
     self.entries = entries
   }
@@ -115,7 +131,7 @@ public struct ComparisonPlan: Sendable {
       let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
       guard !summary.reachedHorizon else { throw .beyondHorizon(format: entry.format.name) }
       outcomes.append(
-        FormatOutcome(format: entry.format, pool: entry.pool, summary: summary, rowDigest: nil))
+        FormatOutcome(format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil))
     }
     return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
@@ -134,23 +150,16 @@ public struct ComparisonPlan: Sendable {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
         name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-        modelJSON: scenario.modelText, linkJSON: scenario.linkText,
+        modelJSON: scenario.modelText, linkJSON: scenario.setup.linkText,
         classes: scenario.workload.classes.map(ClassDescription.init)))
-    let profileID = try writer.addProfile(
-      ProfileDescription(
-        name: scenario.profilePath, device: scenario.profile.device.name,
-        kernelPath: scenario.profile.device.kernelPath,
-        provenance: scenario.profile.provenance.rawValue,
-        checksum: scenario.profileChecksum, text: scenario.profileText))
+    let profileIDs = try addProfiles(to: writer)
     var outcomes: [FormatOutcome] = []
     for (index, entry) in entries.enumerated() {
       try writer.beginRun(
         RunDescription(
-          scenarioID: scenarioID, profileID: profileID, format: entry.format.name,
-          seed: scenario.seed, kvsimVersion: version, startedUTC: startedUTC,
-          kvBytesPerToken: Int64(entry.pool.kvBytesPerToken),
-          poolTokens: Int64(entry.pool.tokens), poolBlocks: Int64(entry.pool.blocks),
-          blockSize: Int64(entry.pool.blockSize)))
+          scenarioID: scenarioID, format: entry.format.name, seed: scenario.seed,
+          kvsimVersion: version, startedUTC: startedUTC,
+          groups: zip(entry.groups, profileIDs).map { GroupDescription($0, profileID: $1) }))
       var recorder = ReportingRecorder(base: writer) {
         report(self.progress(of: index, done: $0))
       }
@@ -160,8 +169,29 @@ public struct ComparisonPlan: Sendable {
     return outcomes
   }
 
-  /// How the memory is divided in each format.
-  public var pools: [PoolPlan] { entries.map(\.pool) }
+  /// Keeps the profile of each group, and each profile once; their numbers, by group.
+  private func addProfiles(to writer: TraceWriter) throws(TraceError) -> [Int64] {
+    var kept: [(checksum: String, id: Int64)] = []
+    var ids: [Int64] = []
+    for setup in scenario.cluster.groups.map(\.setup) {
+      if let known = kept.first(where: { $0.checksum == setup.profileChecksum }) {
+        ids.append(known.id)
+        continue
+      }
+      let device = setup.profile.device
+      let id = try writer.addProfile(
+        ProfileDescription(
+          name: setup.profilePath, device: device.name, kernelPath: device.kernelPath,
+          provenance: setup.profile.provenance.rawValue, checksum: setup.profileChecksum,
+          text: setup.profileText))
+      kept.append((setup.profileChecksum, id))
+      ids.append(id)
+    }
+    return ids
+  }
+
+  /// How the memory is divided in each format, by group.
+  public var pools: [[GroupPool]] { entries.map(\.groups) }
 
   /// Runs one format alone, as a real engine did: to the last token of every request.
   /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
@@ -180,18 +210,40 @@ public struct ComparisonPlan: Sendable {
   private func play<Records: Recorder>(
     _ entry: Entry, usesExactSteps: Bool, recordingInto recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
-    let member = Cluster.Member(
-      configuration: EngineConfiguration(
-        options: scenario.engine, poolBlocks: entry.pool.blocks,
-        hostMemory: entry.pool.hostMemory, maxPositions: scenario.model.maxPositions,
-        usesExactSteps: usesExactSteps),
-      pricer: entry.pricer)
-    return try simulate(
+    try simulate(
       scenario.workload, seed: scenario.seed,
-      cluster: Cluster(
-        members: Array(repeating: member, count: scenario.cluster.replicas),
-        routing: scenario.cluster.routing),
-      recorder: &recorder)
+      cluster: cluster(entry, usesExactSteps: usesExactSteps), recorder: &recorder)
+  }
+
+  private func cluster(_ entry: Entry, usesExactSteps: Bool) -> Cluster<StepPricer> {
+    var members: [Cluster<StepPricer>.Member] = []
+    for (own, pricer) in zip(entry.groups, entry.pricers) {
+      let member = Cluster.Member(
+        configuration: EngineConfiguration(
+          options: own.group.setup.engine, poolBlocks: own.pool.blocks,
+          hostMemory: own.pool.hostMemory, maxPositions: scenario.model.maxPositions,
+          usesExactSteps: usesExactSteps),
+        pricer: pricer, role: own.group.role)
+      members += Array(repeating: member, count: own.group.most)
+    }
+    return Cluster(
+      members: members, routing: scenario.cluster.routing, transfer: transfer(entry),
+      outages: scenario.cluster.outages,
+      scaling: entry.groups.compactMap { own in
+        own.group.autoscaling?.shifted(by: own.firstReplica)
+      })
+  }
+
+  /// Whole blocks travel, whatever number of devices shares their heads.
+  private func transfer(_ entry: Entry) -> KVTransfer? {
+    guard let link = scenario.cluster.transferLink,
+      let sender = entry.groups.first(where: { $0.group.role == .prefill })
+    else { return nil }
+    let heads = scenario.model.heads
+    let page = PageLayout(
+      format: sender.format, blockSize: sender.pool.blockSize, kvHeads: heads.kvHeads,
+      headDim: heads.headDim)
+    return KVTransfer(link: link, blockBytes: page.pageBytes * scenario.model.layers)
   }
 
   private func play(
@@ -200,26 +252,61 @@ public struct ComparisonPlan: Sendable {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
     let digest = try recorder.base.endRun(
       metrics: RunFigures(
-        summary: summary, pool: entry.pool, classes: scenario.workload.classes.map(\.name)
+        summary: summary, pool: entry.groups[0].pool,
+        classes: scenario.workload.classes.map(\.name)
       ).metrics)
     return FormatOutcome(
-      format: entry.format, pool: entry.pool, summary: summary,
-      rowDigest: digest)
+      format: entry.format, groups: entry.groups, summary: summary, rowDigest: digest)
   }
 
-  private static func pool(
-    _ scenario: ServingScenario, _ format: KVFormat, requestTokens: Int
-  ) throws(PlanningError) -> PoolPlan {
-    let search = RemedySearch(scenario: scenario, format: format, requestTokens: requestTokens)
-    let pool = search.pool
+  private static func pricer(
+    _ own: GroupPool, of scenario: ServingScenario
+  ) throws(PlanningError) -> StepPricer {
+    let setup = own.group.setup
+    do throws(ProfileError) {
+      return try StepPricer(
+        model: scenario.model, format: own.format, profile: setup.profile,
+        maxSequences: setup.engine.maxNumSeqs, maxTokens: setup.engine.maxNumBatchedTokens,
+        parallelism: setup.parallelism, host: setup.hostOverhead)
+    } catch {
+      throw .profile(error)
+    }
+  }
+}
+
+extension GroupPool {
+  /// Divides the memory of a group's replicas in a run of one format.
+  fileprivate init(
+    _ group: ReplicaGroup, of scenario: ServingScenario, in format: KVFormat, firstReplica: Int
+  ) throws(PlanningError) {
+    self.group = group
+    self.firstReplica = firstReplica
+    // As the group's kernels keep it.
+    self.format = group.format ?? group.setup.profile.format(named: format.name) ?? format
+    let requestTokens = scenario.workload.shortestCachedTokens
+    let search = RemedySearch(
+      model: scenario.model, setup: group.setup, formats: scenario.formats, format: self.format,
+      requestTokens: requestTokens)
+    pool = search.pool
     guard pool.shortfallBytes == 0 else {
       throw .doesNotFit(model: scenario.model.name, pool: pool, remedies: search.remedies())
     }
     guard search.suffices(pool) else {
       throw .poolTooSmall(
-        format: format.name, pool: pool, requestTokens: requestTokens, remedies: search.remedies())
+        format: self.format.name, pool: pool, requestTokens: requestTokens,
+        remedies: search.remedies())
     }
-    return pool
+  }
+}
+
+extension GroupDescription {
+  fileprivate init(_ own: GroupPool, profileID: Int64) {
+    self.init(
+      name: own.group.name, role: own.group.role.rawValue, profileID: profileID,
+      format: own.format.name, firstReplica: Int64(own.firstReplica),
+      replicas: Int64(own.group.most), kvBytesPerToken: Int64(own.pool.kvBytesPerToken),
+      poolTokens: Int64(own.pool.tokens), poolBlocks: Int64(own.pool.blocks),
+      blockSize: Int64(own.pool.blockSize))
   }
 }
 

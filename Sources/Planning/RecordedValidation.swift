@@ -68,7 +68,7 @@ public struct RecordedValidation: Sendable {
     metrics = RecordedValidation.metrics(run.requests, recorder.requests)
     let start = recorder.requests.map(\.arrivalNs).min() ?? 0
     courses = RecordedValidation.courses(
-      run.ticks, recorder.steps, startNs: start, blocks: plan.pools[0].blocks)
+      run.ticks, recorder.steps, startNs: start, blocks: plan.pools[0][0].pool.blocks)
     ticks = run.ticks.count
     realEndNs = run.requests.map(\.lastTokenNs).max() ?? 0
     simulatedEndNs = (recorder.requests.map(\.finishNs).max() ?? 0) - start

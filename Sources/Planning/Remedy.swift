@@ -54,14 +54,16 @@ public enum Remedy: Hashable, Sendable, CustomStringConvertible {
 /// Looks for what would make one format of a scenario fit: each change is tried, and named only
 /// where it suffices by itself.
 struct RemedySearch {
-  let scenario: ServingScenario
+  let model: ModelArchitecture
+  let setup: ReplicaSetup
+  /// Those of the scenario.
+  let formats: [KVFormat]
   let format: KVFormat
   /// Tokens that the cache has to hold at least.
   let requestTokens: Int
 
-  private var model: ModelArchitecture { scenario.model }
-  private var options: EngineOptions { scenario.engine }
-  private var deviceBytes: Int { scenario.profile.device.memoryBytes }
+  private var options: EngineOptions { setup.engine }
+  private var deviceBytes: Int { setup.profile.device.memoryBytes }
 
   /// How the memory is divided as the scenario has it.
   var pool: PoolPlan { pool(options) }
@@ -75,7 +77,7 @@ struct RemedySearch {
   func remedies() -> [Remedy] {
     let pool = pool
     let found =
-      memoryShare(pool) + [batchedTokens(), formats(), devices()] + [weights(), device(pool)]
+      memoryShare(pool) + [batchedTokens(), otherFormats(), devices()] + [weights(), device(pool)]
     return found.compactMap { $0 }
   }
 
@@ -83,7 +85,7 @@ struct RemedySearch {
     _ options: EngineOptions, _ model: ModelArchitecture? = nil, _ format: KVFormat? = nil
   ) -> PoolPlan {
     PoolPlan(
-      model: model ?? self.model, device: scenario.profile.device, format: format ?? self.format,
+      model: model ?? self.model, device: setup.profile.device, format: format ?? self.format,
       options: options)
   }
 
@@ -124,8 +126,8 @@ struct RemedySearch {
     return .batchedTokens(atMost: low)
   }
 
-  private func formats() -> Remedy? {
-    let others = scenario.formats.filter { suffices(pool(options, nil, $0)) }
+  private func otherFormats() -> Remedy? {
+    let others = formats.filter { suffices(pool(options, nil, $0)) }
     return others.isEmpty ? nil : .formats(others.map(\.name))
   }
 

@@ -1,6 +1,7 @@
 import CostModel
 import Foundation
 import Planning
+import Scenario
 import Simulator
 
 /// The comparison of formats as JSON: keys in order, times in nanoseconds, and nothing that differs
@@ -22,9 +23,9 @@ public struct ComparisonJSON: Encodable {
     seed = given.seed
     model = given.model.name
     requests = given.workload.requests
-    profile = ProfileSection(given.profile, checksum: given.profileChecksum)
+    profile = ProfileSection(given.profile, checksum: given.setup.profileChecksum)
     link = given.parallelism.devices > 1 ? given.parallelism.link.map(LinkSection.init) : nil
-    formats = comparison.outcomes.map { FormatSection($0, classes: given.workload.classes) }
+    formats = comparison.outcomes.map { FormatSection($0, of: given) }
   }
 
   /// The text, ended by a newline.
@@ -126,13 +127,63 @@ public struct ComparisonJSON: Encodable {
     let steps: Int
     let busyNs: Int64
     let peakUsedBlocks: Int
+    /// Absent where replicas neither fail nor are switched off.
+    let presentNs: Int64?
+    /// Absent where replicas are alike.
+    let group: String?
 
-    init(_ replica: ReplicaSummary) {
+    init(_ replica: ReplicaSummary, group: String?) {
+      presentNs = replica.presentNs
+      self.group = group
       requests = replica.requests
       outputTokens = replica.outputTokens
       steps = replica.steps
       busyNs = replica.busyNs
       peakUsedBlocks = replica.peakUsedBlocks
+    }
+  }
+
+  private struct TransferSection: Encodable {
+    let transfers: Int
+    let bytes: Int
+    let waiting: Latency?
+    let copying: Latency?
+
+    init(_ summary: TransferSummary) {
+      transfers = summary.transfers
+      bytes = summary.bytes
+      waiting = Latency(summary.waiting)
+      copying = Latency(summary.copying)
+    }
+  }
+
+  private struct GroupSection: Encodable {
+    let name: String
+    let role: String
+    let replicas: Int
+    let device: String
+    let profileChecksum: String
+    let format: String
+    let kvBytesPerToken: Int
+    let poolTokens: Int
+    let poolBlocks: Int
+    let poolBytes: Int
+    let weightBytes: Int
+    let activationBytes: Int
+
+    init(_ own: GroupPool) {
+      name = own.group.name
+      role = own.group.role.rawValue
+      replicas = own.group.most
+      device = own.group.setup.profile.device.name
+      profileChecksum = own.group.setup.profileChecksum
+      format = own.format.name
+      kvBytesPerToken = own.pool.kvBytesPerToken
+      poolTokens = own.pool.tokens
+      poolBlocks = own.pool.blocks
+      poolBytes = own.pool.poolBytes
+      weightBytes = own.pool.weightBytes
+      activationBytes = own.pool.activationBytes
     }
   }
 
@@ -195,10 +246,17 @@ public struct ComparisonJSON: Encodable {
     let stepTime: StepTime
     /// Absent of one replica.
     let replicas: [ReplicaSection]?
+    /// Absent where replicas are alike; what stands above of the pool is then the first group's.
+    let groups: [GroupSection]?
+    /// Absent where prompts stay on the replica that computed them.
+    let transfer: TransferSection?
+    /// Absent where no replica fails.
+    let displacedRequests: Int?
     /// Absent where no rows were kept.
     let rowDigest: String?
 
-    init(_ outcome: FormatOutcome, classes given: [RequestClass]) {
+    init(_ outcome: FormatOutcome, of scenario: ServingScenario) {
+      let hasFailures = !scenario.cluster.outages.isEmpty
       let (pool, summary) = (outcome.pool, outcome.summary)
       format = outcome.format.name
       kvBytesPerToken = pool.kvBytesPerToken
@@ -233,9 +291,18 @@ public struct ComparisonJSON: Encodable {
       e2e = Latency(summary.e2e)
       queueing = Latency(summary.queueing)
       goodput = summary.goodput.map(GoodputJSON.init)
-      classes = ClassJSON.classes(given, of: summary)
+      classes = ClassJSON.classes(scenario.workload.classes, of: summary)
       stepTime = StepTime(summary.cost)
-      replicas = summary.replicas.count > 1 ? summary.replicas.map(ReplicaSection.init) : nil
+      let hasGroups = outcome.groups.count > 1
+      replicas =
+        summary.replicas.count > 1
+        ? summary.replicas.enumerated().map { index, replica in
+          let own = outcome.groups.first { $0.replicas.contains(index) }
+          return ReplicaSection(replica, group: hasGroups ? own?.group.name : nil)
+        } : nil
+      groups = hasGroups ? outcome.groups.map(GroupSection.init) : nil
+      transfer = summary.transfers.map(TransferSection.init)
+      displacedRequests = hasFailures ? summary.displacedRequests : nil
       rowDigest = outcome.rowDigest
     }
   }

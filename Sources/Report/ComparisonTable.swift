@@ -6,11 +6,13 @@ import Simulator
 /// The comparison of formats as a table for terminals.
 public struct ComparisonTable {
   private let comparison: FormatComparison
+  private let cluster: ClusterRows
   private var table = TextTable()
 
   /// The table of a comparison.
   public init(_ comparison: FormatComparison) {
     self.comparison = comparison
+    cluster = ClusterRows(comparison)
     addHeader()
     addCapacity()
     addThroughput()
@@ -22,34 +24,21 @@ public struct ComparisonTable {
   /// The table, with a heading that says what was simulated and a note that says on what ground.
   public func rendered() -> String {
     let scenario = comparison.scenario
-    let pool = comparison.outcomes.first?.pool
-    let memory =
-      pool.map {
-        "weights \(Size($0.weightBytes)), activations \(Size($0.activationBytes)), KV pool "
-          + "\(Size($0.poolBytes)), unused \(Size($0.unusedBytes)) of \(Size($0.deviceBytes))"
-          + (scenario.parallelism.devices > 1 ? " each" : "")
-      } ?? ""
     return """
       \(scenario.name): \(Figures.count(scenario.workload.requests)) requests, \
       \(Escaping.escaped(scenario.model.name)), seed \(scenario.seed)
-      \(scenario.devicesHeading)\(clusterHeading)memory: \(memory)
+      \(cluster.heading)
 
       \(table.rendered())
       """
   }
 
-  private var isCluster: Bool { comparison.scenario.cluster.replicas > 1 }
-
-  /// A line that says how many replicas there are; none of one.
-  private var clusterHeading: String {
-    let cluster = comparison.scenario.cluster
-    guard isCluster else { return "" }
-    return "\(Figures.count(cluster.replicas)) such replicas, requests routed by "
-      + "\(cluster.routing.rawValue)\n"
-  }
-
   private mutating func add(_ name: String, _ cell: (FormatOutcome) -> String) {
     table.add([name] + comparison.outcomes.map(cell))
+  }
+
+  private mutating func add(_ rows: [[String]]) {
+    for row in rows { table.add(row) }
   }
 
   private mutating func addHeader() {
@@ -58,10 +47,8 @@ public struct ComparisonTable {
   }
 
   private mutating func addCapacity() {
-    add("KV bytes per token") { Figures.count($0.pool.kvBytesPerToken) }
-    let each = isCluster ? " of one replica" : ""
-    add("tokens the pool\(each) holds") { Figures.count($0.pool.tokens) }
-    add("most requests held at once" + (isCluster ? " by one replica" : "")) {
+    add(cluster.capacity)
+    add("most requests held at once" + (cluster.isCluster ? " by one replica" : "")) {
       Figures.count($0.summary.peakRunning)
     }
     add("KV slots without a token: mean") { Figures.percent($0.summary.emptySlotShare) }
@@ -78,6 +65,7 @@ public struct ComparisonTable {
           + Figures.count($0.pool.hostMemory.blocks)
       }
     }
+    add(cluster.displacements)
     add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
     if comparison.scenario.workload.prompts != nil {
       add("prompt tokens found in the cache") {
@@ -95,23 +83,12 @@ public struct ComparisonTable {
     let unit = Figures.TimeUnit(
       largestNs: Double(comparison.outcomes.map(\.summary.durationNs).max() ?? 0))
     add("duration, \(unit.name)") { unit.text(Double($0.summary.durationNs)) }
-    addReplicas()
+    add(cluster.activity)
     table.addRule()
-  }
-
-  private mutating func addReplicas() {
-    guard isCluster else { return }
-    add("time with a step under way: least busy replica") {
-      ComparisonTable.busyShare($0, $0.summary.replicas.map(\.busyNs).min() ?? 0)
-    }
-    add("time with a step under way: busiest replica") {
-      ComparisonTable.busyShare($0, $0.summary.replicas.map(\.busyNs).max() ?? 0)
-    }
-  }
-
-  private static func busyShare(_ outcome: FormatOutcome, _ busyNs: Int64) -> String {
-    let durationNs = outcome.summary.durationNs
-    return durationNs == 0 ? "–" : Figures.percent(Double(busyNs) / Double(durationNs))
+    let transfers = cluster.transfers
+    guard !transfers.isEmpty else { return }
+    add(transfers)
+    table.addRule()
   }
 
   private mutating func addLatencies() {
@@ -143,7 +120,7 @@ public struct ComparisonTable {
   private mutating func addClasses() {
     let rows = ClassRows(comparison).rows
     guard !rows.isEmpty else { return }
-    for row in rows { table.add(row) }
+    add(rows)
     table.addRule()
   }
 
@@ -164,13 +141,17 @@ public struct ComparisonTable {
       guard isUsual || comparison.outcomes.contains(where: { ns($0) > 0 }) else { continue }
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }
-    let estimates = ErrorEstimates(comparison.scenario.profile)
-    // What lies beyond them, or is derived of other shapes, has no estimate.
+    let profiles = Set(comparison.scenario.cluster.groups.map(\.setup.profile))
+    let estimates = ErrorEstimates(comparison.scenario.cluster.groups[0].setup.profile)
+    // What lies beyond them, or is derived of other shapes, has no estimate; nor have sums over
+    // what was measured on several devices or in several formats.
     add("estimated error between points") {
-      estimates.error(of: $0.summary.cost, in: $0.format).map { "± \(Figures.percent($0))" } ?? "–"
+      guard profiles.count == 1, Set($0.groups.map(\.format)).count == 1 else { return "–" }
+      return estimates.error(of: $0.summary.cost, in: $0.groups[0].format)
+        .map { "± \(Figures.percent($0))" } ?? "–"
     }
     // What a derived profile's points say was measured elsewhere.
-    let isDerived = comparison.scenario.profile.provenance == .derived
+    let isDerived = profiles.contains { $0.provenance == .derived }
     add("priced: between \(isDerived ? "the source's" : "measured") points") {
       ComparisonTable.share(
         $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.summary.cost.derivedNs, of: $0)

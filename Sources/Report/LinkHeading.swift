@@ -35,6 +35,11 @@ extension Parallelism {
 
 extension ServingScenario {
   /// The devices, and their link where there are several, for the lines above a table; ended.
+  var devicesHeading: String { setup.devicesHeading }
+}
+
+extension ReplicaSetup {
+  /// The devices, and their link where there are several; ended.
   var devicesHeading: String {
     "on \(parallelism.devicesHeading)\(profile.heading)\n\(parallelism.linkHeading)"
   }

@@ -2,15 +2,33 @@ import Planning
 import Scenario
 import Simulator
 
-/// How the memory of a scenario's device is divided in each format, as a table for terminals.
+/// How the memory of a scenario's devices is divided in each format, as tables for terminals: one
+/// for each group of replicas.
 public struct MemoryTable {
-  private let pools: [PoolPlan]
-  private var table = TextTable()
+  private let tables: [(title: String, table: TextTable)]
 
-  /// The table of the formats of a comparison.
+  /// The tables of the formats of a comparison.
   public init(_ plan: ComparisonPlan) {
-    pools = plan.pools
-    let devices = plan.scenario.parallelism.devices
+    let groups = plan.scenario.cluster.groups
+    tables = groups.indices.map { index in
+      (
+        groups.count > 1 ? "\(groups[index].name):\n" : "",
+        MemoryTable.table(groups[index].setup, plan.pools.map { $0[index].pool })
+      )
+    }
+  }
+
+  /// The text, ended by a newline.
+  public func rendered() -> String {
+    tables.map { $0.title + $0.table.rendered() }.joined(separator: "\n")
+  }
+
+  private static func table(_ setup: ReplicaSetup, _ pools: [PoolPlan]) -> TextTable {
+    var table = TextTable()
+    func add(_ name: String, _ cell: (PoolPlan) -> String) {
+      table.add([name] + pools.map(cell))
+    }
+    let devices = setup.parallelism.devices
     add(devices > 1 ? "memory of each of \(devices) devices" : "memory of the device") {
       $0.page.format.name
     }
@@ -28,15 +46,9 @@ public struct MemoryTable {
     add("KV bytes per token") { Figures.count($0.kvBytesPerToken) }
     add("blocks the pool holds") { Figures.count($0.blocks) }
     add("tokens the pool holds") { Figures.count($0.tokens) }
-    if plan.scenario.engine.swapSpace != nil {
+    if setup.engine.swapSpace != nil {
       add("blocks the host memory holds") { Figures.count($0.hostMemory.blocks) }
     }
-  }
-
-  /// The text, ended by a newline.
-  public func rendered() -> String { table.rendered() }
-
-  private mutating func add(_ name: String, _ cell: (PoolPlan) -> String) {
-    table.add([name] + pools.map(cell))
+    return table
   }
 }

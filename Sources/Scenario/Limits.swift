@@ -83,6 +83,10 @@ public enum Limits {
   public static let clients = 1 << 20
   /// Replicas of a cluster.
   public static let replicas = 1 << 12
+  /// Groups of a cluster: prices are tabulated for each.
+  public static let groups = 32
+  /// Failures of a cluster's replicas.
+  public static let failures = 10_000
 
   /// `max_num_seqs`: prices are tabulated for each size of a batch.
   public static let sequences = 1 << 16

@@ -40,28 +40,25 @@ struct ScenarioReader {
     let description = file.value(ScenarioKeys.description)
     let seed = seed(file)
     let model = model(file)
-    var deviceReader = DeviceReader(folder: folder, profileOverride: profileOverride)
-    let profile = deviceReader.profile(file)
-    diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
+    var setupReader = SetupReader(
+      log: log, folder: folder, profileOverride: profileOverride, model: model?.architecture)
+    let setup = setupReader.setup(file)
+    let (profile, engine) = (setupReader.profile, setupReader.engine)
+    diagnosticsOfOtherFiles += setupReader.diagnosticsOfOtherFiles
     let named = formats(file)
-    let engineReader = EngineReader(
-      log: log, profileBlockSize: profile?.profile.blockSize,
-      maxPositions: model?.architecture.maxPositions)
-    let engine = engineReader.options(file)
-    let hostOverhead = engineReader.hostOverhead(file)
-    let cluster = ClusterReader().cluster(file)
-    var parallelismReader = ParallelismReader(folder: folder)
-    let parallelism = parallelismReader.parallelism(file, engine, model?.architecture)
-    diagnosticsOfOtherFiles += parallelismReader.diagnosticsOfOtherFiles
     var workloadReader = WorkloadReader(
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions, seed: seed ?? 1)
     let workload = workloadReader.workload(file)
     diagnosticsOfOtherFiles += workloadReader.diagnosticsOfOtherFiles
     var formats: [KVFormat]?
     if let profile {
-      checkBlockSize(file, engine, profile)
       formats = named.flatMap { measured($0, file, profile) }
     }
+    var clusterReader = ClusterReader(
+      log: log, folder: folder, profileOverride: profileOverride, model: model?.architecture,
+      formats: formats)
+    let cluster = clusterReader.cluster(file, setup)
+    diagnosticsOfOtherFiles += clusterReader.diagnosticsOfOtherFiles
     var referenceReader = ReferenceReader(folder: folder)
     let reference = referenceReader.reference(
       file,
@@ -69,16 +66,12 @@ struct ScenarioReader {
         workload: workload, formats: formats, tensorParallelSize: engine?.tensorParallelSize))
     diagnosticsOfOtherFiles += referenceReader.diagnosticsOfOtherFiles
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let description, let seed,
-      let model, let profile, let formats, let engine, let cluster, let hostOverhead,
-      let parallelism, let workload
+      let model, let formats, let setup, let cluster, let workload
     else { return nil }
     return ServingScenario(
       name: name, description: description, seed: seed, model: model.architecture,
-      modelText: model.text, modelPath: model.path, profile: profile.profile,
-      profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
-      engine: engine, parallelism: parallelism, linkText: parallelismReader.linkText,
-      hostOverhead: hostOverhead, cluster: cluster, formats: formats,
-      workload: workload, reference: reference, text: text, path: path)
+      modelText: model.text, modelPath: model.path, setup: setup, cluster: cluster,
+      formats: formats, workload: workload, reference: reference, text: text, path: path)
   }
 
   // MARK: What stands in the file
@@ -150,17 +143,6 @@ struct ScenarioReader {
   }
 
   // MARK: What has to fit together
-
-  private func checkBlockSize(
-    _ file: MappingCursor, _ engine: EngineOptions?, _ profile: LoadedProfile
-  ) {
-    let measured = profile.profile.blockSize
-    guard let engine, engine.blockSize != measured else { return }
-    let keys = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
-    keys?.optional(EngineKeys.blockSize)?.refuse(
-      "is \(engine.blockSize), but the profile's kernels were measured with \(measured) tokens per "
-        + "page; accepted: \(measured), or another profile")
-  }
 
   /// The formats as the profile's kernels keep them; nil with an error for each that is needed and
   /// was not measured.

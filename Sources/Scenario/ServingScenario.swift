@@ -20,27 +20,12 @@ public struct ServingScenario: Hashable, Sendable {
   public let modelText: String
   /// The model's file's path.
   public let modelPath: String
-  /// What the device was measured to take.
-  public let profile: Profile
-  /// The profile's file, verbatim.
-  public let profileText: String
-  /// The profile's file's path.
-  public let profilePath: String
-  /// The checksum that the profile's file carries.
-  public let profileChecksum: String
-  /// The engine's options.
-  public let engine: EngineOptions
-  /// The devices of the replica, as many as `engine` says, and their link.
-  public let parallelism: Parallelism
-  /// The file of the measured link that the devices use, verbatim; nil where the scenario states
-  /// their link, or has one device.
-  public let linkText: String?
-  /// What the engine's processor does between steps.
-  public let hostOverhead: HostOverhead
+  /// The device and the engine, of replicas that say nothing else.
+  public let setup: ReplicaSetup
   /// The replicas and how requests are spread over them.
   public let cluster: ClusterOptions
   /// The formats to compare, in the order in which the file lists them, without repeats; each has
-  /// measurements in the profile.
+  /// measurements in the profiles of the groups that have no format of their own.
   public let formats: [KVFormat]
   /// The requests.
   public let workload: Workload
@@ -53,6 +38,15 @@ public struct ServingScenario: Hashable, Sendable {
 }
 
 extension ServingScenario {
+  /// What the device was measured to take.
+  public var profile: Profile { setup.profile }
+  /// The engine's options.
+  public var engine: EngineOptions { setup.engine }
+  /// The devices of the replica, and their link.
+  public var parallelism: Parallelism { setup.parallelism }
+  /// What the engine's processor does between steps.
+  public var hostOverhead: HostOverhead { setup.hostOverhead }
+
   /// Reads a scenario and the model, profile and request trace that it names.
   ///
   /// - Parameters:

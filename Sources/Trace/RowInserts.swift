@@ -53,6 +53,33 @@ final class RowInserts {
     }
   }
 
+  /// Appends the groups of a run's replicas.
+  static func insert(
+    _ groups: [GroupDescription], ofRun run: Int64, on connection: Connection
+  ) throws(TraceError) {
+    let row = try connection.prepare(
+      """
+      INSERT INTO replica_group (run_id, id, name, role, profile_id, format, first_replica,
+        replicas, kv_bytes_per_token, pool_tokens, pool_blocks, block_size)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+      """)
+    for (id, group) in groups.enumerated() {
+      try row.bind(1, run)
+      try row.bind(2, Int64(id))
+      try row.bind(3, group.name)
+      try row.bind(4, group.role)
+      try row.bind(5, group.profileID)
+      try row.bind(6, group.format)
+      try row.bind(7, group.firstReplica)
+      try row.bind(8, group.replicas)
+      try row.bind(9, group.kvBytesPerToken)
+      try row.bind(10, group.poolTokens)
+      try row.bind(11, group.poolBlocks)
+      try row.bind(12, group.blockSize)
+      try row.run()
+    }
+  }
+
   /// Binds what all rows of a run share.
   func begin(run: Int64, format: String) throws(TraceError) {
     try request.bind(2, run)

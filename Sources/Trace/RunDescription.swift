@@ -97,13 +97,53 @@ public struct ProfileDescription: Hashable, Sendable {
   }
 }
 
+/// Replicas of a run that are alike.
+public struct GroupDescription: Hashable, Sendable {
+  /// What the scenario calls them.
+  public var name: String
+  /// What they do for a request: `both`, `prefill` or `decode`.
+  public var role: String
+  /// What `TraceWriter.addProfile` returned for theirs.
+  public var profileID: Int64
+  /// Their KV format, by the name that users write.
+  public var format: String
+  /// The number of the first of them.
+  public var firstReplica: Int64
+  /// How many there can be.
+  public var replicas: Int64
+  /// Bytes of the cache that one token takes, over all layers, on each device.
+  public var kvBytesPerToken: Int64
+  /// Tokens that the pool of each holds.
+  public var poolTokens: Int64
+  /// Blocks that the pool of each holds.
+  public var poolBlocks: Int64
+  /// Tokens of one block.
+  public var blockSize: Int64
+
+  /// A group, complete.
+  public init(
+    name: String, role: String, profileID: Int64, format: String, firstReplica: Int64,
+    replicas: Int64, kvBytesPerToken: Int64, poolTokens: Int64, poolBlocks: Int64,
+    blockSize: Int64
+  ) {
+    self.name = name
+    self.role = role
+    self.profileID = profileID
+    self.format = format
+    self.firstReplica = firstReplica
+    self.replicas = replicas
+    self.kvBytesPerToken = kvBytesPerToken
+    self.poolTokens = poolTokens
+    self.poolBlocks = poolBlocks
+    self.blockSize = blockSize
+  }
+}
+
 /// What is known of a run before it starts.
 public struct RunDescription: Hashable, Sendable {
   /// What `TraceWriter.addScenario` returned.
   public var scenarioID: Int64
-  /// What `TraceWriter.addProfile` returned.
-  public var profileID: Int64
-  /// The KV format, by the name that users write.
+  /// The KV format, by the name that users write; a group of replicas may have its own.
   public var format: String
   /// The seed of every random stream.
   public var seed: UInt64
@@ -111,31 +151,20 @@ public struct RunDescription: Hashable, Sendable {
   public var kvsimVersion: String
   /// When the run started by the wall clock, such as `2026-05-01T12:00:00Z`.
   public var startedUTC: String
-  /// Bytes of the cache that one token takes, over all layers.
-  public var kvBytesPerToken: Int64
-  /// Tokens that the pool holds.
-  public var poolTokens: Int64
-  /// Blocks that the pool holds.
-  public var poolBlocks: Int64
-  /// Tokens of one block.
-  public var blockSize: Int64
+  /// Its replicas.
+  public var groups: [GroupDescription]
 
   /// A description, complete.
   public init(
-    scenarioID: Int64, profileID: Int64, format: String, seed: UInt64, kvsimVersion: String,
-    startedUTC: String, kvBytesPerToken: Int64, poolTokens: Int64, poolBlocks: Int64,
-    blockSize: Int64
+    scenarioID: Int64, format: String, seed: UInt64, kvsimVersion: String, startedUTC: String,
+    groups: [GroupDescription]
   ) {
     self.scenarioID = scenarioID
-    self.profileID = profileID
     self.format = format
     self.seed = seed
     self.kvsimVersion = kvsimVersion
     self.startedUTC = startedUTC
-    self.kvBytesPerToken = kvBytesPerToken
-    self.poolTokens = poolTokens
-    self.poolBlocks = poolBlocks
-    self.blockSize = blockSize
+    self.groups = groups
   }
 }
 

@@ -8,6 +8,8 @@ enum TraceLimits {
   static let runs = 10_000
   /// Classes of one scenario's requests.
   static let classesPerScenario = 1_000
+  /// Groups of one run's replicas.
+  static let groupsPerRun = 1_000
   /// Metrics of one run.
   static let metricsPerRun = 10_000
 }

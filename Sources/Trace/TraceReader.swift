@@ -45,8 +45,7 @@ public final class TraceReader {
   private func summaries(where condition: String) throws(TraceError) -> [StoredRun] {
     let row = try connection.prepare(
       """
-      SELECT id, scenario_id, profile_id, format, seed, kvsim_version, started_utc,
-        kv_bytes_per_token, pool_tokens, pool_blocks, block_size, completed, row_digest,
+      SELECT id, scenario_id, format, seed, kvsim_version, started_utc, completed, row_digest,
         last_event_ns, requests, step_rows, first_seq, last_seq
       FROM run WHERE \(condition) ORDER BY id
       """)
@@ -56,24 +55,45 @@ public final class TraceReader {
         throw .damaged(path: path, reason: "it has more than \(TraceLimits.runs) runs")
       }
       let description = RunDescription(
-        scenarioID: row.integer(1), profileID: row.integer(2), format: row.text(3),
-        seed: UInt64(bitPattern: row.integer(4)), kvsimVersion: row.text(5),
-        startedUTC: row.text(6), kvBytesPerToken: row.integer(7), poolTokens: row.integer(8),
-        poolBlocks: row.integer(9), blockSize: row.integer(10))
+        scenarioID: row.integer(1), format: row.text(2),
+        seed: UInt64(bitPattern: row.integer(3)), kvsimVersion: row.text(4),
+        startedUTC: row.text(5), groups: try groups(ofRun: row.integer(0)))
       let end = StoredRun.End(
-        rowDigest: row.text(12), lastEventNs: row.integer(13), requests: row.integer(14),
-        stepRows: row.integer(15))
-      let first = row.integer(16)
-      let last = row.optionalInteger(17) ?? Int64.max - 1
+        rowDigest: row.text(7), lastEventNs: row.integer(8), requests: row.integer(9),
+        stepRows: row.integer(10))
+      let first = row.integer(11)
+      let last = row.optionalInteger(12) ?? Int64.max - 1
       guard first > 0, last >= first - 1, last < Int64.max else {
         throw .damaged(path: path, reason: "run \(row.integer(0)) has an impossible range of rows")
       }
       summaries.append(
         StoredRun(
           id: row.integer(0), description: description,
-          end: row.integer(11) == 1 ? end : nil, sequence: first..<last + 1))
+          end: row.integer(6) == 1 ? end : nil, sequence: first..<last + 1))
     }
     return summaries
+  }
+
+  private func groups(ofRun id: Int64) throws(TraceError) -> [GroupDescription] {
+    let row = try connection.prepare(
+      """
+      SELECT id, name, role, profile_id, format, first_replica, replicas, kv_bytes_per_token,
+        pool_tokens, pool_blocks, block_size
+      FROM replica_group WHERE run_id = ?1 ORDER BY id
+      """)
+    try row.bind(1, id)
+    var groups: [GroupDescription] = []
+    while try row.step() {
+      guard groups.count < TraceLimits.groupsPerRun, row.integer(0) == groups.count else {
+        throw .damaged(path: path, reason: "the groups of run \(id) are not numbered")
+      }
+      groups.append(
+        GroupDescription(
+          name: row.text(1), role: row.text(2), profileID: row.integer(3), format: row.text(4),
+          firstReplica: row.integer(5), replicas: row.integer(6), kvBytesPerToken: row.integer(7),
+          poolTokens: row.integer(8), poolBlocks: row.integer(9), blockSize: row.integer(10)))
+    }
+    return groups
   }
 
   /// The metrics of a run, by name; none for a run that is not there or has not ended.

@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 5
+  static let version: Int64 = 6
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -53,7 +53,6 @@ enum TraceSchema {
     CREATE TABLE run (
       id INTEGER PRIMARY KEY,            -- from 1, in the order in which the runs were made
       scenario_id INTEGER NOT NULL REFERENCES scenario(id),
-      profile_id INTEGER NOT NULL REFERENCES profile(id),
       format TEXT NOT NULL,              -- KV format: fp16, int4, int4-rotated, ...
       seed INTEGER NOT NULL,             -- unsigned 64-bit seed; add 2^64 if negative
       kvsim_version TEXT NOT NULL,       -- the kvsim that made the run
@@ -64,12 +63,24 @@ enum TraceSchema {
       requests INTEGER,                  -- rows in request; NULL till ended
       step_rows INTEGER,                 -- rows in step; NULL till ended
       first_seq INTEGER NOT NULL,        -- seq of its first record
-      last_seq INTEGER,                  -- seq of its last record, below first_seq if it has none
-      kv_bytes_per_token INTEGER NOT NULL, -- bytes of the cache that one token takes, all layers
-      pool_tokens INTEGER NOT NULL,      -- tokens that the pool holds
-      pool_blocks INTEGER NOT NULL,      -- blocks that the pool holds
-      block_size INTEGER NOT NULL        -- tokens of one block
+      last_seq INTEGER                   -- seq of its last record, below first_seq if it has none
     ) STRICT;
+
+    CREATE TABLE replica_group (
+      run_id INTEGER NOT NULL REFERENCES run(id),
+      id INTEGER NOT NULL,               -- place among the run's groups, from 0
+      name TEXT NOT NULL,                -- what the scenario calls it; replicas if it names none
+      role TEXT NOT NULL,                -- what its replicas do: both, prefill or decode
+      profile_id INTEGER NOT NULL REFERENCES profile(id),
+      format TEXT NOT NULL,              -- KV format of its replicas
+      first_replica INTEGER NOT NULL,    -- number of its first replica
+      replicas INTEGER NOT NULL,         -- replicas that can be there
+      kv_bytes_per_token INTEGER NOT NULL, -- bytes that one token takes, all layers, each device
+      pool_tokens INTEGER NOT NULL,      -- tokens that the pool of each replica holds
+      pool_blocks INTEGER NOT NULL,      -- blocks that the pool of each replica holds
+      block_size INTEGER NOT NULL,       -- tokens of one block
+      PRIMARY KEY (run_id, id)
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE metric (
       run_id INTEGER NOT NULL REFERENCES run(id),
@@ -144,10 +155,12 @@ enum TraceSchema {
   private static let views = """
     CREATE VIEW pool_sample AS -- the pool at the end of each row of step
     SELECT step.run_id, run.format, step.replica, step.end_ns AS time_ns, step.used_blocks,
-      CAST(step.used_blocks AS REAL) / nullif(run.pool_blocks, 0) AS used_share,
+      CAST(step.used_blocks AS REAL) / nullif(replica_group.pool_blocks, 0) AS used_share,
       step.waiting_requests,
       step.decode_sequences + step.prefill_sequences AS running_sequences
-    FROM step JOIN run ON run.id = step.run_id;
+    FROM step JOIN run ON run.id = step.run_id
+    JOIN replica_group ON replica_group.run_id = step.run_id
+      AND step.replica >= first_replica AND step.replica < first_replica + replicas;
 
     CREATE VIEW request_ms AS -- requests, times in milliseconds
     SELECT run_id, format, id, arrival_ns / 1e6 AS arrival_ms, queue_ns / 1e6 AS queue_ms,

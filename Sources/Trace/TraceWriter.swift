@@ -101,7 +101,7 @@ public final class TraceWriter: Recorder {
   }
 
   /// Keeps a profile.
-  /// - Returns: its number, for `RunDescription.profileID`.
+  /// - Returns: its number, for `GroupDescription.profileID`.
   public func addProfile(_ profile: ProfileDescription) throws(TraceError) -> Int64 {
     try insert(
       """
@@ -131,6 +131,8 @@ public final class TraceWriter: Recorder {
   @discardableResult
   public func beginRun(_ description: RunDescription) throws(TraceError) -> Int64 {
     precondition(run == nil, "a run begins when the one before has ended")
+    precondition(!description.groups.isEmpty)
+    precondition(description.groups.count <= TraceLimits.groupsPerRun)
     precondition(runs < TraceLimits.runs, "a trace has at most \(TraceLimits.runs) runs")
     let id = try guarded { connection throws(TraceError) in
       let id = try self.insertRun(description, on: connection)
@@ -147,23 +149,19 @@ public final class TraceWriter: Recorder {
   ) throws(TraceError) -> Int64 {
     let statement = try connection.prepare(
       """
-      INSERT INTO run (scenario_id, profile_id, format, seed, kvsim_version, started_utc,
-        completed, first_seq, kv_bytes_per_token, pool_tokens, pool_blocks, block_size)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11)
+      INSERT INTO run (scenario_id, format, seed, kvsim_version, started_utc, completed, first_seq)
+      VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
       """)
     try statement.bind(1, description.scenarioID)
-    try statement.bind(2, description.profileID)
-    try statement.bind(3, description.format)
-    try statement.bind(4, Int64(bitPattern: description.seed))
-    try statement.bind(5, description.kvsimVersion)
-    try statement.bind(6, description.startedUTC)
-    try statement.bind(7, seq + 1)
-    try statement.bind(8, description.kvBytesPerToken)
-    try statement.bind(9, description.poolTokens)
-    try statement.bind(10, description.poolBlocks)
-    try statement.bind(11, description.blockSize)
+    try statement.bind(2, description.format)
+    try statement.bind(3, Int64(bitPattern: description.seed))
+    try statement.bind(4, description.kvsimVersion)
+    try statement.bind(5, description.startedUTC)
+    try statement.bind(6, seq + 1)
     try statement.run()
-    return connection.lastRow
+    let id = connection.lastRow
+    try RowInserts.insert(description.groups, ofRun: id, on: connection)
+    return id
   }
 
   /// Appends a request to the open run.

@@ -18,18 +18,23 @@ import Testing
 
   @Test("One replica where nothing is said; ranks multiply replicas")
   func good() throws {
-    #expect(
-      try cluster(Fixture.scenario) == ClusterOptions(replicas: 1, routing: .roundRobin))
+    func expect(_ text: String, _ replicas: Int, _ routing: RoutingPolicy) throws {
+      let cluster = try cluster(text)
+      #expect(cluster.replicas == replicas && cluster.routing == routing)
+      #expect(cluster.groups.map(\.name) == ["replicas"] && cluster.groups[0].role == .whole)
+      #expect(cluster.transferLink == nil && cluster.outages.isEmpty)
+    }
+    try expect(Fixture.scenario, 1, .roundRobin)
     let clustered = ClusterReaderTests.clustered
-    #expect(try cluster(clustered) == ClusterOptions(replicas: 6, routing: .leastKV))
+    try expect(clustered, 6, .leastKV)
     // Requests go by the load where vLLM spreads them, else by turns.
     let unrouted = clustered.replacingOccurrences(of: "  router: least-kv\n", with: "")
-    #expect(try cluster(unrouted) == ClusterOptions(replicas: 6, routing: .leastOutstanding))
+    try expect(unrouted, 6, .leastOutstanding)
     let unranked = unrouted.replacingOccurrences(of: "  data_parallel_size: 2\n", with: "")
-    #expect(try cluster(unranked) == ClusterOptions(replicas: 3, routing: .roundRobin))
+    try expect(unranked, 3, .roundRobin)
     for routing in RoutingPolicy.allCases {
-      let routed = clustered.replacingOccurrences(of: "least-kv", with: routing.rawValue)
-      #expect(try cluster(routed).routing == routing)
+      try expect(
+        clustered.replacingOccurrences(of: "least-kv", with: routing.rawValue), 6, routing)
     }
   }
 
@@ -47,7 +52,7 @@ import Testing
     BadInput("a list", "replicas: 3\n  router: least-kv", "- 3", "16:3", "accepted: a mapping"),
     BadInput("an unknown key", "router:", "routing:", "17:3", "routing", "router"),
     BadInput(
-      "too many ranks", "size: 2\n", "size: 2000\n", "13:23", "2000 times", "up to 4096"),
+      "too many ranks", "size: 2\n", "size: 2000\n", "13:23", "6000 replicas", "up to 4096"),
     BadInput("no rank", "size: 2\n", "size: 0\n", "13:23", "from 1 to 4096"),
   ]
 }

@@ -81,12 +81,12 @@ struct DerivedProfileTests {
     let fixture = try fixture()
     defer { fixture.remove() }
     let derived = try fixture.load()
-    try fixture.write("derived.json", derived.profileText)
+    try fixture.write("derived.json", derived.setup.profileText)
     let read = try ServingScenario.load(
       path: fixture.folder + "scenario.yaml", profileOverride: fixture.folder + "derived.json")
-    #expect(read.profile == derived.profile && read.profileText == derived.profileText)
-    #expect(read.profileChecksum == derived.profileChecksum)
-    #expect(derived.profilePath == fixture.folder + "profile.json")
+    #expect(read.profile == derived.profile && read.setup.profileText == derived.setup.profileText)
+    #expect(read.setup.profileChecksum == derived.setup.profileChecksum)
+    #expect(derived.setup.profilePath == fixture.folder + "profile.json")
   }
 
   @Test("one mistake gives one error at its place", arguments: mistakes)
@@ -219,7 +219,7 @@ struct DerivedProfileTests {
   func derivationOfProfiles() throws {
     let fixture = try fixture()
     defer { fixture.remove() }
-    let text = try fixture.load().profileText
+    let text = try fixture.load().setup.profileText
     func errors(_ old: String, _ new: String) throws -> [String] {
       try #require(text.contains(old))
       let changed = text.replacingOccurrences(of: old, with: new)

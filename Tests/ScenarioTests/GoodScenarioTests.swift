@@ -39,10 +39,10 @@ import Testing
     #expect(scenario.workload.outputTokens == .fixed(30))
     #expect(scenario.text == Fixture.scenario)
     #expect(scenario.modelText == Fixture.model)
-    #expect(scenario.profileText == Fixture.profile)
+    #expect(scenario.setup.profileText == Fixture.profile)
     #expect(scenario.path.hasSuffix("scenario.yaml"))
     #expect(scenario.modelPath.hasSuffix("model.json"))
-    #expect(scenario.profilePath.hasSuffix("profile.json"))
+    #expect(scenario.setup.profilePath.hasSuffix("profile.json"))
   }
 
   @Test("devices share a model over their link, and the host's time arrives in nanoseconds")
@@ -242,7 +242,7 @@ import Testing
       of: "device:\n  profile: profile.json\n", with: "")
     try fixture.write("scenario.yaml", text)
     let other = fixture.folder + "other.json"
-    #expect(try ServingScenario.load(path: path, profileOverride: other).profilePath == other)
+    #expect(try ServingScenario.load(path: path, profileOverride: other).setup.profilePath == other)
     do throws(ScenarioError) {
       _ = try ServingScenario.load(path: path, profileOverride: "no.json")
       Issue.record("a profile that is not there was read")

@@ -52,7 +52,7 @@ import Testing
             .init(exchange: .send, algorithm: "b", devices: 2, bytes: 1, timesNs: [3]),
           ]))
     #expect(link.latencyNs == 8 && link.bytesPerSecond == 256_000_000_000)
-    #expect(scenario.linkText == LinkFileTests.good)
+    #expect(scenario.setup.linkText == LinkFileTests.good)
   }
 
   @Test("one device has a link's file checked and no link")
@@ -61,7 +61,7 @@ import Testing
     let fixture = try fixture(LinkFileTests.good, scenario: alone)
     defer { fixture.remove() }
     let scenario = try fixture.load()
-    #expect(scenario.parallelism == .none && scenario.linkText == nil)
+    #expect(scenario.parallelism == .none && scenario.setup.linkText == nil)
     try fixture.write("link.json", "{}")
     #expect(!fixture.errors().isEmpty)
   }

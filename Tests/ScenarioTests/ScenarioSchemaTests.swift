@@ -47,6 +47,9 @@ import Testing
     "points in disorder", "silence for ever", "silent periods", "short period", "rate too low",
     "seldom on", "empty bounds", "far bounds", "too long at the least",
     "threshold of whole prompts", "one name", "system prompt too long", "too many ranks",
+    "one name of two groups", "prompts without decodes", "no way to hand over",
+    "two formats to hand over", "two schedulers", "no such replica", "endless failure",
+    "fewer than at the start", "a profile that is none", "ranks that come and go",
   ]
 
   @Test(
@@ -62,7 +65,8 @@ import Testing
     "so it does of classes and clusters",
     arguments: ClassesTests.mistakes.map { ($0, ClassesTests.shared) }
       + ClassesTests.mistakesApart.map { ($0, ClassesTests.apart) }
-      + ClusterReaderTests.mistakes.map { ($0, ClusterReaderTests.clustered) })
+      + ClusterReaderTests.mistakes.map { ($0, ClusterReaderTests.clustered) }
+      + GroupReaderTests.mistakes.map { ($0, GroupReaderTests.grouped) })
   func mistakes(_ input: BadInput, good: String) throws {
     try judge(input, in: good)
   }

@@ -20,7 +20,7 @@ import Testing
     for run in try reader.runs() {
       _ = try reader.metrics(run: run.id)
       _ = try reader.scenario(run.description.scenarioID)
-      _ = try reader.profile(run.description.profileID)
+      for group in run.description.groups { _ = try reader.profile(group.profileID) }
       isSound = try reader.verifyDigest(run: run.id) && isSound
     }
     return isSound

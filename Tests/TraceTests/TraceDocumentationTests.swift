@@ -51,8 +51,8 @@ import Testing
     }
     #expect(
       found == [
-        "metric", "pool_sample", "profile", "request", "request_class", "request_ms", "run",
-        "scenario", "step", "step_ms",
+        "metric", "pool_sample", "profile", "replica_group", "request", "request_class",
+        "request_ms", "run", "scenario", "step", "step_ms",
       ])
   }
 

@@ -71,10 +71,16 @@ let sampleProfile = ProfileDescription(
   checksum: "0123abcd", text: #"{"operators": []}"#)
 
 func sampleRun(format: String = "fp16", scenario: Int64 = 1) -> RunDescription {
-  RunDescription(
-    scenarioID: scenario, profileID: 1, format: format, seed: .max - 5, kvsimVersion: "0.1.0",
-    startedUTC: "2026-05-01T12:00:00Z", kvBytesPerToken: 131_072, poolTokens: 16_000,
-    poolBlocks: 1_000, blockSize: 16)
+  func group(_ name: String, _ role: String, _ replicas: Range<Int64>) -> GroupDescription {
+    GroupDescription(
+      name: name, role: role, profileID: 1, format: format, firstReplica: replicas.lowerBound,
+      replicas: replicas.upperBound - replicas.lowerBound, kvBytesPerToken: 131_072,
+      poolTokens: 16_000, poolBlocks: 1_000, blockSize: 16)
+  }
+  return RunDescription(
+    scenarioID: scenario, format: format, seed: .max - 5, kvsimVersion: "0.1.0",
+    startedUTC: "2026-05-01T12:00:00Z",
+    groups: [group("prompts", "prefill", 0..<3), group("tokens", "decode", 3..<4096)])
 }
 
 let finishedRequest = RequestRecord(

@@ -51,19 +51,6 @@ enum KVCacheKeys {
   static let form = MappingForm(format)
 }
 
-/// `cluster`.
-enum ClusterKeys {
-  static let replicas = SchemaKey(
-    "replicas", .wholeNumber(1...Limits.replicas), .standard(1),
-    "Engines, all alike; with `engine.data_parallel_size`, so many times that.")
-  static let router = SchemaKey(
-    "router", .choice(of: RoutingPolicy.self),
-    .otherwise("`round-robin`; with `data_parallel_size` above 1 `least-outstanding`"),
-    "Which replica gets a request.")
-
-  static let form = MappingForm(replicas, router)
-}
-
 /// `device`, and what stands in it.
 enum DeviceKeys {
   private static let profilePath: ValueForm<GivenPath> = .path(

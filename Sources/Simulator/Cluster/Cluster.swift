@@ -161,6 +161,14 @@ public struct Autoscaling: Hashable, Sendable {
     self.scaleDownDelayNs = scaleDownDelayNs
   }
 
+  /// The same rule for members that are numbered from `first` on instead of 0.
+  public func shifted(by first: Int) -> Autoscaling {
+    Autoscaling(
+      members: members.lowerBound + first..<members.upperBound + first, initial: initial,
+      least: least, targetOutstanding: targetOutstanding, intervalNs: intervalNs,
+      startUpNs: startUpNs, scaleDownDelayNs: scaleDownDelayNs)
+  }
+
   /// How many are wanted for so many requests that have not left.
   func wanted(outstanding: Int) -> Int {
     let enough = (outstanding + targetOutstanding - 1) / targetOutstanding
