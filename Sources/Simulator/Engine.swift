@@ -53,7 +53,6 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private var router: Router
   private(set) var servers: [Server<Pricer, Policy>]
   private(set) var metrics: RunMetrics
-  private var population = Population()
   private var events = EventQueue()
   private var clock: Int64 = 0
   /// Servers to which something has happened at this instant.
@@ -100,7 +99,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   func summary() -> RunSummary {
     if !reachedHorizon {
       precondition(source.isExhausted && servers.allSatisfy(\.replica.isDrained), "all have left")
-      population.checkLittlesLaw()
+      metrics.checkLittlesLaw()
     }
     return metrics.summary(
       replicas: servers.map(\.summary),
@@ -126,16 +125,11 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     let request = source.next()
     if !source.isClosedLoop { scheduleNextRequest() }
     if client.isInstant {
-      arrive()
+      metrics.arrived(at: clock)
       receive(request, arrivalNs: clock, &records)
     } else if client.append(request) {
       scheduleClientTask()
     }
-  }
-
-  private mutating func arrive() {
-    metrics.arrived(at: clock)
-    population.entered(at: clock)
   }
 
   private mutating func scheduleClientTask() {
@@ -144,7 +138,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   private mutating func endClientTask(_ records: inout RecordBuffer) {
     switch client.endTask(now: clock) {
-    case .prepared: arrive()
+    case .prepared: metrics.arrived(at: clock)
     case .sent(let request, let arrivalNs):
       receive(request, arrivalNs: arrivalNs, &records)
     }
@@ -169,7 +163,6 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   private mutating func leave(_ record: RequestRecord, _ records: inout RecordBuffer) {
     metrics.left(record)
-    population.left(at: clock, arrivalNs: record.arrivalNs)
     records.record(record)
     if source.isClosedLoop { scheduleNextRequest(after: record.id) }
   }
