@@ -6,6 +6,31 @@ import Operators
 /// Floating point ends here: every table entry is rounded once to nanoseconds, and none exceeds
 /// three years, so that sums stay within 64 bits whatever a profile says.
 public struct StepPricer: StepPricing {
+  /// Behind a reference: prices are asked for once a step, and a copy of all tables would take
+  /// longer than their look-up.
+  private let tables: PriceTables
+
+  /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences; of several devices
+  /// that share the layers, each takes as long.
+  /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
+  public init(
+    model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
+    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none
+  ) throws(ProfileError) {
+    tables = try PriceTables(
+      model: whole, format: format, profile: profile, maxSequences: maxSequences,
+      maxTokens: maxTokens, parallelism: parallelism, host: host)
+  }
+
+  /// The time of one step. O(chunks).
+  public func cost(of batch: BatchShape) -> StepCost { tables.cost(of: batch) }
+
+  /// The times of decode steps in a row. O(log n) in the measured contexts.
+  public func decodeSpan(of batch: BatchShape) -> DecodeSpan { tables.decodeSpan(of: batch) }
+}
+
+/// The tables of a ``StepPricer``.
+private final class PriceTables: Sendable {
   private let attention: AttentionPrices
   private let host: HostOverhead
   /// By the number of tokens in the step.
@@ -19,12 +44,9 @@ public struct StepPricer: StepPricing {
   /// What uneven contexts add to them.
   private let ragged: RaggedPieces?
 
-  /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences; of several devices
-  /// that share the layers, each takes as long.
-  /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
-  public init(
+  init(
     model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
-    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none
+    maxTokens: Int, parallelism: Parallelism, host: HostOverhead
   ) throws(ProfileError) {
     let model = whole.rank(ofDegree: parallelism.tensorParallelSize)
     self.host = host
@@ -62,16 +84,19 @@ public struct StepPricer: StepPricing {
     ragged = attention.raggedPieces(maxSequences: maxSequences, maxContext: model.maxPositions)
   }
 
-  /// The time of one step. O(chunks).
-  public func cost(of batch: BatchShape) -> StepCost {
+  func cost(of batch: BatchShape) -> StepCost {
+    cost(of: batch, decodes: batch.decodeSequences > 0 ? decodeLine(of: batch) : nil)
+  }
+
+  private func cost(of batch: BatchShape, decodes line: DecodeLine?) -> StepCost {
     let sequences = batch.decodeSequences
-    let chunkTokens = batch.chunks.reduce(0) { $0 + $1.tokens }
-    var cost = byTokens[sequences + chunkTokens]
-    cost += byOutputs[sequences + batch.chunks.count { $0.endsPrompt }]
+    var outputs = sequences
+    for chunk in batch.chunks where chunk.endsPrompt { outputs += 1 }
+    var cost = byTokens[sequences + batch.prefillTokens]
+    cost += byOutputs[outputs]
     cost.hostNs = host.perStepNs + host.perSequenceNs * Int64(sequences + batch.chunks.count)
     var decodes = StepCost()
-    if sequences > 0 {
-      let line = decodeLine(of: batch)
+    if let line {
       decodes.decodeAttentionNs = line.ns
       decodes.extrapolatedNs = line.basis == .extrapolated ? line.ns : 0
       decodes.derivedNs = line.basis == .derived ? line.ns : 0
@@ -84,12 +109,12 @@ public struct StepPricer: StepPricing {
     return cost
   }
 
-  /// The times of decode steps in a row. O(log n) in the measured contexts.
-  public func decodeSpan(of batch: BatchShape) -> DecodeSpan {
+  func decodeSpan(of batch: BatchShape) -> DecodeSpan {
     precondition(batch.chunks.isEmpty)
     let line = decodeLine(of: batch)
     return DecodeSpan(
-      first: cost(of: batch), growthNs: line.growthNs, steps: line.steps, basis: line.basis)
+      first: cost(of: batch, decodes: line), growthNs: line.growthNs, steps: line.steps,
+      basis: line.basis)
   }
 
   /// The time of a batch's decode attention as its contexts grow.

@@ -26,6 +26,13 @@ public struct BatchShape: Hashable, Sendable {
   /// Cached tokens of the decode that attends to most; at or below their mean: to as many as all.
   public var longestContext: Int
 
+  /// Tokens of its prompts that it computes. O(prompts).
+  public var prefillTokens: Int {
+    var tokens = 0
+    for chunk in chunks { tokens += chunk.tokens }
+    return tokens
+  }
+
   /// A batch; empty unless given.
   public init(
     chunks: [PrefillChunk] = [], decodeSequences: Int = 0, contextTokens: Int = 0,
@@ -52,7 +59,7 @@ public struct DecodeSpan: Hashable, Sendable {
 
   /// A span, complete.
   /// - Precondition: more context never takes less time.
-  public init(first: StepCost, growthNs: Int64, steps: Int, basis: Basis) {
+  public init(first: StepCost, growthNs: Int64, steps: Int, basis: Basis = .interpolated) {
     precondition(growthNs >= 0, "more context never takes less time")
     self.first = first
     self.growthNs = growthNs
@@ -62,6 +69,7 @@ public struct DecodeSpan: Hashable, Sendable {
 
   /// The cost of the first `count` steps together: an arithmetic series, exact in nanoseconds.
   public func cost(ofFirst count: Int) -> StepCost {
+    guard count > 1 else { return first }
     let n = Int64(count)
     let growth = growthNs * (n * (n - 1) / 2)
     return StepCost(

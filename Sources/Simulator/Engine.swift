@@ -76,7 +76,6 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private var transfers: Transfers
   private(set) var servers: [Server<Pricer, Policy>]
   private(set) var metrics: RunMetrics
-  private var population = Population()
   /// Requests that have not left, those that have not come included.
   private var toLeave: Int
   private var events = EventQueue()
@@ -170,7 +169,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   func summary() -> RunSummary {
     if !reachedHorizon {
       precondition(toLeave == 0 && servers.allSatisfy(\.replica.isDrained), "all have left")
-      population.checkLittlesLaw()
+      metrics.checkLittlesLaw()
     }
     let changes = !outages.isEmpty || !rules.isEmpty
     let replicas = servers.enumerated().map { index, server in
@@ -203,16 +202,11 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     let request = source.next()
     if !source.isClosedLoop { scheduleNextRequest() }
     if client.isInstant {
-      arrive()
+      metrics.arrived(at: clock)
       receive(request, arrivalNs: clock, &records)
     } else if client.append(request) {
       scheduleClientTask()
     }
-  }
-
-  private mutating func arrive() {
-    metrics.arrived(at: clock)
-    population.entered(at: clock)
   }
 
   private mutating func scheduleClientTask() {
@@ -221,7 +215,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   private mutating func endClientTask(_ records: inout RecordBuffer) {
     switch client.endTask(now: clock) {
-    case .prepared: arrive()
+    case .prepared: metrics.arrived(at: clock)
     case .sent(let request, let arrivalNs):
       receive(request, arrivalNs: arrivalNs, &records)
     }
@@ -263,7 +257,6 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private mutating func leave(_ record: RequestRecord, _ records: inout RecordBuffer) {
     toLeave -= 1
     metrics.left(record)
-    population.left(at: clock, arrivalNs: record.arrivalNs)
     records.record(record)
     if source.isClosedLoop { scheduleNextRequest(after: record.id) }
   }

@@ -1,5 +1,3 @@
-import Histogram
-
 /// A distribution of times, in nanoseconds. Percentiles are by nearest rank: the smallest value
 /// that at least that share of the values do not exceed.
 public struct LatencyStatistics: Hashable, Sendable {
@@ -37,20 +35,16 @@ public struct LatencyStatistics: Hashable, Sendable {
     maxNs = sorted.last ?? 0
   }
 
-  /// The statistics of a histogram, whose mean and maximum are known exactly.
-  init(histogram: Histogram<UInt64>, sumNs: Double, maxNs: Int64) {
-    let total = Int(histogram.totalCount)
-    func rank(_ percentile: Double) -> Int64 {
-      total == 0 ? 0 : min(maxNs, Int64(histogram.valueAtPercentile(percentile)))
-    }
-    count = total
-    meanNs = total == 0 ? 0 : sumNs / Double(total)
-    p50Ns = rank(50)
-    p75Ns = rank(75)
-    p90Ns = rank(90)
-    p95Ns = rank(95)
-    p99Ns = rank(99)
-    self.maxNs = maxNs
+  /// The statistics of a histogram, whose mean and maximum are exact.
+  init(_ times: TimeHistogram) {
+    count = times.count
+    meanNs = count == 0 ? 0 : Double(times.sumNs) / Double(count)
+    p50Ns = times.percentile(50)
+    p75Ns = times.percentile(75)
+    p90Ns = times.percentile(90)
+    p95Ns = times.percentile(95)
+    p99Ns = times.percentile(99)
+    maxNs = times.maxNs
   }
 }
 
@@ -62,48 +56,42 @@ public struct LatencyStatistics: Hashable, Sendable {
 struct LatencySamples: Sendable {
   /// How many times are kept as they are.
   static let exactCount = 1 << 16
+  /// How many go to the histogram at once.
+  private static let countAtOnce = 1 << 9
 
+  /// Those that are not in the histogram.
   private var values: [Int64] = []
-  private var histogram: Histogram<UInt64>?
-  /// Of those in the histogram: 128 bits, because those of a long run exceed 64.
-  private var sum: Int128 = 0
-  private var maxNs: Int64 = 0
+  private var histogram: TimeHistogram?
+  private var mostValues = exactCount
 
   mutating func append(_ ns: Int64) {
-    if histogram == nil {
-      values.append(ns)
-      if values.count > LatencySamples.exactCount { spill() }
-    } else {
-      insert(ns)
-    }
+    values.append(ns)
+    if values.count > mostValues { spill() }
   }
 
   static func += (all: inout LatencySamples, more: LatencySamples) {
     if let histogram = more.histogram {
-      if all.histogram == nil { all.spill() }
-      all.histogram!.add(histogram)
-      all.sum += more.sum
-      all.maxNs = max(all.maxNs, more.maxNs)
-    } else {
-      for ns in more.values { all.append(ns) }
+      all.spill()
+      all.histogram! += histogram
     }
+    for ns in more.values { all.append(ns) }
   }
 
   var statistics: LatencyStatistics {
-    guard let histogram else { return LatencyStatistics(values: values) }
-    return LatencyStatistics(histogram: histogram, sumNs: Double(sum), maxNs: maxNs)
+    guard var histogram else { return LatencyStatistics(values: values) }
+    histogram.record(values)
+    return LatencyStatistics(histogram)
   }
 
   private mutating func spill() {
-    histogram = Histogram(numberOfSignificantValueDigits: .three)
-    for ns in values { insert(ns) }
-    values = []
-  }
-
-  private mutating func insert(_ ns: Int64) {
-    let isRecorded = histogram!.record(UInt64(ns))
-    precondition(isRecorded, "the histogram resizes itself")
-    sum += Int128(ns)
-    maxNs = max(maxNs, ns)
+    var histogram = histogram.take() ?? TimeHistogram()
+    histogram.record(values)
+    self.histogram = histogram
+    if mostValues == LatencySamples.exactCount {
+      // Nothing is left of the long list.
+      mostValues = LatencySamples.countAtOnce
+      values = []
+    }
+    values.removeAll(keepingCapacity: true)
   }
 }

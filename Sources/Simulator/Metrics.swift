@@ -1,5 +1,4 @@
 import CostModel
-import Histogram
 
 /// What one replica of a run did.
 public struct ReplicaSummary: Hashable, Sendable {
@@ -119,10 +118,10 @@ struct RunMetrics: Sendable {
   private var tpot = LatencySamples()
   private var e2e = LatencySamples()
   private var queueing = LatencySamples()
-  private var gaps = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
-  private var gapSumNs: Int128 = 0
-  private var longestGapNs: Int64 = 0
+  /// Between tokens of one request.
+  private var gaps = TimeHistogram()
   private var classes: ClassMetrics
+  private var population = Population()
 
   init(classes: [RequestClass]) {
     self.classes = ClassMetrics(classes)
@@ -131,10 +130,12 @@ struct RunMetrics: Sendable {
   mutating func arrived(at now: Int64) {
     if firstArrivalNs < 0 { firstArrivalNs = now }
     lastEventNs = now
+    population.entered(at: now)
   }
 
   mutating func left(_ record: RequestRecord) {
     lastEventNs = record.finishNs
+    population.left(at: record.finishNs, arrivalNs: record.arrivalNs)
     classes.left(record)
     guard record.outcome == .finished else {
       rejected += 1
@@ -168,33 +169,27 @@ struct RunMetrics: Sendable {
   /// replica that have waited so far, oldest token first.
   mutating func stepped(
     startNs: Int64, cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64,
-    growthNs: Int64, batch: BatchShape, resumed: Int, decoding: Int, stalled: inout [Stall]
+    growthNs: Int64, prefillTokens: Int, decodeSequences: Int, resumed: Int, decoding: Int,
+    stalled: inout [Stall]
   ) {
     cost += runCost
     busyNs += runCost.totalNs
     steps += runSteps
-    for chunk in batch.chunks { prefilledTokens += chunk.tokens }
-    guard batch.decodeSequences > 0 else {
+    prefilledTokens += prefillTokens
+    guard decodeSequences > 0 else {
       RunMetrics.stall(decoding, sinceNs: startNs, &stalled)
       return
     }
-    let sequences = batch.decodeSequences - resumed
+    let sequences = decodeSequences - resumed
     guard sequences > 0 else { return }
     var done = 0
     if !stalled.isEmpty {
       resume(sequences, startNs: startNs, stepNs: firstStepNs, &stalled)
       done = 1
     }
-    // Steps whose lengths fall into one bucket of the histogram are recorded at once.
-    while done < runSteps {
-      let gap = firstStepNs + Int64(done) * growthNs
-      let alike = stepsAlike(gap: gap, growthNs: growthNs, limit: runSteps - done)
-      // The longest of them: a histogram remembers its largest value, whichever way it came.
-      record(gap: gap + Int64(alike - 1) * growthNs, count: alike * sequences)
-      done += alike
-    }
-    gapSumNs += Int128(runCost.totalNs) * Int128(sequences)
-    longestGapNs = max(longestGapNs, firstStepNs + Int64(runSteps - 1) * growthNs)
+    gaps.record(
+      seriesFrom: firstStepNs + Int64(done) * growthNs, growthNs: growthNs, times: runSteps - done,
+      count: sequences)
   }
 
   /// Of so many decoding sequences, those that are not waiting yet had their latest token when the
@@ -212,13 +207,10 @@ struct RunMetrics: Sendable {
     var left = sequences
     for group in stalled where left > 0 {
       let count = min(group.sequences, left)
-      let stallNs = startNs - group.sinceNs
-      record(gap: stallNs + stepNs, count: count)
-      gapSumNs += Int128(stallNs) * Int128(count)
-      longestGapNs = max(longestGapNs, stallNs + stepNs)
+      gaps.record(startNs - group.sinceNs + stepNs, count: count)
       left -= count
     }
-    if left > 0 { record(gap: stepNs, count: left) }
+    if left > 0 { gaps.record(stepNs, count: left) }
     stalled.removeAll(keepingCapacity: true)
   }
 
@@ -226,25 +218,14 @@ struct RunMetrics: Sendable {
   /// preemption there was one before it.
   mutating func produced(previousNs: Int64, now: Int64) {
     guard previousNs >= 0 else { return }
-    record(gap: now - previousNs, count: 1)
-    gapSumNs += Int128(now - previousNs)
-    longestGapNs = max(longestGapNs, now - previousNs)
+    gaps.record(now - previousNs)
   }
 
-  private mutating func record(gap: Int64, count: Int) {
-    let isRecorded = gaps.record(UInt64(gap), count: UInt64(count))
-    precondition(isRecorded, "the histogram resizes itself")
-  }
+  /// Holds the requests of these replicas against Little's law.
+  /// - Precondition: all have left, and nothing was added up.
+  func checkLittlesLaw() { population.checkLittlesLaw() }
 
-  /// How many of the next steps fall into the bucket of the first. Steps never become shorter, so
-  /// those that do not reach beyond the bucket's highest value.
-  private func stepsAlike(gap: Int64, growthNs: Int64, limit: Int) -> Int {
-    guard limit > 1, growthNs > 0 else { return limit }
-    let highest = Int64(gaps.highestEquivalentForValue(UInt64(gap)))
-    return min(limit, Int((highest - gap) / growthNs) + 1)
-  }
-
-  /// Adds what was gathered of other replicas.
+  /// Adds what was gathered of other replicas; not who is there.
   static func += (sum: inout RunMetrics, other: RunMetrics) {
     if sum.firstArrivalNs < 0 {
       sum.firstArrivalNs = other.firstArrivalNs
@@ -269,9 +250,7 @@ struct RunMetrics: Sendable {
     sum.tpot += other.tpot
     sum.e2e += other.e2e
     sum.queueing += other.queueing
-    sum.gaps.add(other.gaps)
-    sum.gapSumNs += other.gapSumNs
-    sum.longestGapNs = max(sum.longestGapNs, other.longestGapNs)
+    sum.gaps += other.gaps
     sum.classes += other.classes
   }
 
@@ -292,7 +271,7 @@ struct RunMetrics: Sendable {
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
       cost: cost, ttft: ttft.statistics, tpot: tpot.statistics,
-      itl: LatencyStatistics(histogram: gaps, sumNs: Double(gapSumNs), maxNs: longestGapNs),
+      itl: LatencyStatistics(gaps),
       e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas,
       classes: classes.summaries())
   }

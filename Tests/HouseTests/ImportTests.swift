@@ -13,7 +13,7 @@ struct ImportTests {
     "KernelStudies": ["Operators", "Kernels", "Glibc", "Foundation"],
     "CostModel": ["Operators"],
     "Calibration": ["Operators", "Kernels", "CostModel"],
-    "Simulator": ["Operators", "CostModel", "DequeModule", "Dispatch", "Histogram"],
+    "Simulator": ["Operators", "CostModel", "DequeModule", "Dispatch"],
     "Scenario": ["Operators", "CostModel", "Simulator", "Yams", "Glibc", "Foundation"],
     "Trace": ["CostModel", "Simulator", "CSQLite", "Glibc", "Musl", "Darwin"],
     "Planning": ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],

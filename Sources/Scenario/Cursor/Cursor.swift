@@ -48,9 +48,12 @@ struct Cursor {
       refuse(accepted: accepted)
       return nil
     }
-    return items.enumerated().map { index, item in
-      Cursor(node: item, path: "\(path)[\(index)]", log: log)
-    }
+    return items.enumerated().map { index, item in self.item(index, item) }
+  }
+
+  /// An item of this list.
+  func item(_ index: Int, _ node: SourceNode) -> Cursor {
+    Cursor(node: node, path: "\(path)[\(index)]", log: log)
   }
 
   // MARK: Text

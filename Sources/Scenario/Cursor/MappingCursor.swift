@@ -37,10 +37,10 @@ struct MappingCursor {
 
   /// The value of `key`; where it is absent, an error says what is `accepted`. A key that was
   /// refused as a misspelling of this one is error enough.
-  func required(_ key: String, accepted: String) -> Cursor? {
+  func required(_ key: String, accepted: @autoclosure () -> String) -> Cursor? {
     if let cursor = optional(key) { return cursor }
     if isStrict, isMisspelt(key) { return nil }
-    log.report(at: position, key: path(to: key), "missing; accepted: \(accepted)")
+    log.report(at: position, key: path(to: key), "missing; accepted: \(accepted())")
     return nil
   }
 

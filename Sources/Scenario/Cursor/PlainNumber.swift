@@ -46,7 +46,7 @@ struct PlainNumber {
 
   /// The number that up to 15 digits are, which a double holds: nearly all that a profile has. Nil
   /// where it is written otherwise.
-  private static func fewDigits(_ text: String) -> Int? {
+  static func fewDigits(_ text: String) -> Int? {
     let bytes = text.utf8
     guard (1...15).contains(bytes.count), bytes.count == 1 || bytes.first != UInt8(ascii: "0")
     else { return nil }

@@ -9,10 +9,9 @@ struct MeasurementReader {
 
   /// Nil with at least one error where it is refused.
   func measurement() -> Measurement? {
-    let keys = SchemaKeys.anyMeasurement + SchemaKeys.operators.flatMap(\.keys)
-    guard let any = cursor.anyMapping(keys: keys),
+    guard let any = cursor.anyMapping(keys: SchemaKeys.allOfMeasurements),
       let name = any.required("operator", accepted: "an operator's name")?
-        .choice(of: SchemaKeys.operators.map(\.name))
+        .choice(of: SchemaKeys.operatorNames)
     else { return nil }
     let own = SchemaKeys.operators.first { $0.name == name }?.keys ?? []
     guard let point = cursor.mapping(keys: SchemaKeys.anyMeasurement + own) else { return nil }
@@ -165,12 +164,20 @@ extension Cursor {
   /// The raw samples of one measurement, in nanoseconds.
   func times() -> [Int64]? {
     let accepted = "a list of at least one whole number of nanoseconds"
-    guard let items = items(accepted: accepted) else { return nil }
+    guard case .sequence(let items) = node.kind else {
+      refuse(accepted: accepted)
+      return nil
+    }
     guard !items.isEmpty, items.count <= Limits.repeats else {
       refuse("\(items.count) times; accepted: from 1 to \(Limits.repeats)")
       return nil
     }
-    let times = items.compactMap { $0.integer(in: 1...Limits.callNs, unit: "nanoseconds") }
-    return times.count == items.count ? times.map(Int64.init) : nil
+    let range = 1...Limits.callNs
+    let times = items.indices.compactMap { index -> Int64? in
+      // A profile has a hundred thousand times: only what is refused needs a cursor to say where.
+      if let ns = items[index].wholeNumber, range.contains(ns) { return Int64(ns) }
+      return item(index, items[index]).integer(in: range, unit: "nanoseconds").map(Int64.init)
+    }
+    return times.count == items.count ? times : nil
   }
 }

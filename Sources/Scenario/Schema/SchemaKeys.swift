@@ -65,6 +65,9 @@ enum SchemaKeys {
       ("mixed_attention", ["tokens", "prefix", "sequences", "context"] + heads),
     ] + ElementwiseOperator.allCases.map { ($0.rawValue, ["rows", "width"]) }
   static let anyMeasurement = ["operator", "held_out", "times_ns"]
+  static let operatorNames = operators.map(\.name)
+  /// Keys that one measurement or another has.
+  static let allOfMeasurements = anyMeasurement + operators.flatMap(\.keys)
 
   /// The root of a data sheet.
   static let dataSheet = [

@@ -131,13 +131,19 @@ struct JSONSource {
     let start = index
     while let byte = peek, isWordByte(byte) { index += 1 }
     let word = String(decoding: bytes[start..<index], as: UTF8.self)
-    let words = ["true", "false", "null", "NaN", "Infinity", "-Infinity"]
-    guard words.contains(word) || PlainNumber(word) != nil else {
+    guard JSONSource.isKnown(word) || PlainNumber(word) != nil else {
       index = start
       if peek == nil { throw error("the file ends in the middle of a value") }
       throw error("a value is wanted here: text in quotes, a number, true, false, null, [ or {")
     }
     return word
+  }
+
+  private static func isKnown(_ word: String) -> Bool {
+    switch word {
+    case "true", "false", "null", "NaN", "Infinity", "-Infinity": true
+    default: false
+    }
   }
 
   private func isWordByte(_ byte: UInt8) -> Bool {

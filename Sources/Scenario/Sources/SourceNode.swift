@@ -36,6 +36,13 @@ struct SourceNode {
   let kind: Kind
   let position: Position
 
+  /// The value where it is a whole number of few digits, which nearly all numbers of a profile are;
+  /// nil where it is another or none.
+  var wholeNumber: Int? {
+    guard case .scalar(let text, quoted: false) = kind else { return nil }
+    return PlainNumber.fewDigits(text)
+  }
+
   /// The value for messages: its text, or what kind it is.
   var given: String {
     switch kind {

@@ -4,28 +4,23 @@ import Dispatch
 /// Replicas that do not interact, each played by itself on whatever core is free: those of an open
 /// loop whose requests go by turns, so that no replica's state decides what comes to another.
 ///
-/// Time goes by windows of so many requests. They are made and dealt out on one core; then every
-/// replica plays the window; then what they recorded is passed on in the order in which the event
+/// Time goes by windows of so many requests. Every replica plays the window, and meanwhile the next
+/// one is made and dealt out; then what they recorded is passed on in the order in which the event
 /// loop of ``Engine`` would have. Which core played what changes nothing.
 struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
-  /// Requests of a window. More cost memory, fewer waits of one core for another.
-  private static var windowRequests: Int { 1 << 14 }
-
-  private var source: RequestSource
+  private var dealer: Dealer
   private var lanes: [ReplicaLane<Pricer, Policy>]
-  /// By lane, apart from it: what is asked or moved for each request must not touch a whole one.
-  private let limits: [RequestLimits]
   private var buffers: [RecordBuffer]
   private let checksInvariants: Bool
   private let isUnrecorded: Bool
   private var windowStartNs: Int64 = 0
   /// How long a window behind the last request is: a second, and longer while little happens.
   private var drainNs: Int64 = 1_000_000_000
-  private var turn = 0
-  private var nextDueNs: Int64
-  /// Requests that no replica takes.
-  private var refused: RunMetrics
+  /// Whether every request was given to its replica.
+  private var hasGivenAll = false
+  /// Of this window's requests that no replica can hold, and the figures of all such.
   private var refusals: [RequestRecord] = []
+  private var refused: RunMetrics
 
   /// - Precondition: the cluster deals the workload's requests out.
   init(
@@ -33,40 +28,39 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     recording kinds: RecordedKinds
   ) {
     precondition(cluster.dealsOut(workload))
-    source = RequestSource(workload: workload, seed: seed)
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
     lanes = cluster.members.enumerated().map { index, member in
       ReplicaLane(
         Server(index: index, member: member, scheduler: scheduler, prompts: workload.prompts),
         classes: workload.classes)
     }
-    limits = lanes.map(\.server.limits)
     buffers = Array(repeating: RecordBuffer(kinds), count: lanes.count)
     isUnrecorded = kinds == .none
     refused = RunMetrics(classes: workload.classes)
-    nextDueNs = source.nextDueNs(now: 0)
+    dealer = Dealer(workload, seed: seed, limits: lanes.map(\.server.limits))
   }
 
   mutating func playOn(_ records: inout RecordBuffer) -> Bool {
-    dealOut()
-    var endNs = nextDueNs
-    if source.isExhausted {
+    takeWindow()
+    var endNs = dealer.window.endNs
+    if hasGivenAll {
       // Behind the last request, which was due then. Nobody keeps what nobody records.
-      endNs = isUnrecorded ? .max : max(windowStartNs, nextDueNs) + drainNs
+      endNs = isUnrecorded ? .max : max(windowStartNs, endNs) + drainNs
     }
     playLanes(until: endNs)
     passOn(&records)
-    if source.isExhausted, records.count < IndependentReplicas.windowRequests { drainNs *= 2 }
+    if hasGivenAll, records.count < Dealer.windowRequests { drainNs *= 2 }
     windowStartNs = endNs
     return !lanes.contains(where: \.reachedHorizon) && windowStartNs <= simulationHorizonNs
-      && !(source.isExhausted && lanes.allSatisfy(\.isDone))
+      && !(hasGivenAll && lanes.allSatisfy(\.isDone))
   }
 
   func summary() -> RunSummary {
-    let reachedHorizon = lanes.contains { $0.reachedHorizon || !$0.isDone } || !source.isExhausted
+    let reachedHorizon = lanes.contains { $0.reachedHorizon || !$0.isDone } || !hasGivenAll
     var metrics = refused
+    if !reachedHorizon { metrics.checkLittlesLaw() }
     for lane in lanes {
-      if !reachedHorizon { lane.population.checkLittlesLaw() }
+      if !reachedHorizon { lane.metrics.checkLittlesLaw() }
       metrics += lane.metrics
     }
     return metrics.summary(
@@ -77,46 +71,36 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   // MARK: A window
 
-  /// Gives the requests of a window to their replicas.
-  private mutating func dealOut() {
-    for _ in 0..<IndependentReplicas.windowRequests where !source.isExhausted {
-      let arrivalNs = nextDueNs
-      guard arrivalNs <= simulationHorizonNs else { return }
-      let request = source.next()
-      if source.hasUnscheduled { nextDueNs = source.nextDueNs(now: arrivalNs) }
-      if let lane = laneInTurn(for: request) {
-        lanes[lane].arrivals.append((arrivalNs, request))
-      } else {
-        let record = RequestRecord(
-          rejected: request, arrivalNs: arrivalNs, now: arrivalNs)
-        refused.arrived(at: arrivalNs)
-        refused.left(record)
-        refusals.append(record)
-      }
+  /// Gives the requests of the window that was dealt last to their replicas.
+  private mutating func takeWindow() {
+    for lane in lanes.indices { lanes[lane].take(&dealer.window.arrivals[lane]) }
+    swap(&refusals, &dealer.window.refusals)
+    for refusal in refusals {
+      refused.arrived(at: refusal.arrivalNs)
+      refused.left(refusal)
     }
+    hasGivenAll = dealer.window.isLast
   }
 
-  private mutating func laneInTurn(for request: ArrivingRequest) -> Int? {
-    for _ in lanes.indices {
-      let lane = turn
-      turn = (turn + 1) % lanes.count
-      if limits[lane].allow(request) { return lane }
-    }
-    return nil
-  }
-
+  /// Plays the window on all cores, and deals the next one out on one of them.
   private mutating func playLanes(until endNs: Int64) {
     let checks = checksInvariants
-    guard lanes.count > 1 else {
+    guard lanes.count > 1 || !hasGivenAll else {
       lanes[0].play(until: endNs, checksInvariants: checks, &buffers[0])
       return
     }
     lanes.withUnsafeMutableBufferPointer { lanes in
       buffers.withUnsafeMutableBufferPointer { buffers in
-        // Each lane and its buffer are one iteration's alone.
-        nonisolated(unsafe) let (lanes, buffers) = (lanes, buffers)
-        DispatchQueue.concurrentPerform(iterations: lanes.count) {
-          lanes[$0].play(until: endNs, checksInvariants: checks, &buffers[$0])
+        withUnsafeMutablePointer(to: &dealer) { dealer in
+          // Each lane and its buffer are one iteration's alone, and the dealer is the first one's.
+          nonisolated(unsafe) let (lanes, buffers, dealer) = (lanes, buffers, dealer)
+          DispatchQueue.concurrentPerform(iterations: 1 + lanes.count) {
+            if $0 == 0 {
+              dealer.pointee.deal()
+            } else {
+              lanes[$0 - 1].play(until: endNs, checksInvariants: checks, &buffers[$0 - 1])
+            }
+          }
         }
       }
     }
@@ -160,8 +144,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
 struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   var server: Server<Pricer, Policy>
   var metrics: RunMetrics
-  var population = Population()
-  var arrivals: [(ns: Int64, request: ArrivingRequest)] = []
+  private var arrivals: [Arrival] = []
   private(set) var reachedHorizon = false
 
   init(_ server: Server<Pricer, Policy>, classes: [RequestClass]) {
@@ -171,6 +154,16 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   /// Whether all that came has left.
   var isDone: Bool { arrivals.isEmpty && server.replica.isDrained }
+
+  /// Takes requests over, leaving none: they come after all that it was given before.
+  mutating func take(_ window: inout [Arrival]) {
+    if arrivals.isEmpty {
+      swap(&arrivals, &window)
+    } else {
+      arrivals += window
+      window.removeAll(keepingCapacity: true)
+    }
+  }
 
   /// Plays its requests, and all that happens before `endNs`.
   mutating func play(
@@ -189,14 +182,12 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       }
       if arrivalNs <= runEndNs {
         metrics.arrived(at: now)
-        population.entered(at: now)
         _ = server.receive(Sequence(arrivals[next].request, arrivalNs: now), now: now)
         next += 1
       } else {
         server.completeRun(now: now, &metrics, &records)
         for record in server.departures {
           metrics.left(record)
-          population.left(at: now, arrivalNs: record.arrivalNs)
           records.record(record)
         }
       }

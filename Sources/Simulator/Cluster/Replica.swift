@@ -121,9 +121,10 @@ struct Replica: Sendable {
   /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
   /// holds. At least one token of it is computed: the next one comes of it. A swapped request has
   /// use for those that it had computed.
+  @inline(__always)
   func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
+    guard sequences[slot].shareableUnits > 0, let prefixes else { return (0, 0) }
     let sequence = sequences[slot]
-    guard let prefixes, sequence.shareableUnits > 0 else { return (0, 0) }
     let isKept = sequence.state == .swapped || sequence.state == .inbound
     let useful = isKept ? sequence.prefilled : sequence.prefillTarget - 1
     let limit = min(sequence.shareableUnits, useful / prefixes.unitTokens)
@@ -140,12 +141,15 @@ struct Replica: Sendable {
   private var unitTokens: Int { prefixes?.unitTokens ?? 0 }
   var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
 
+  // Small questions are inlined: a call would copy the whole replica to ask it.
+
   /// Blocks that have to be free for a waiting request to be admitted: those of its whole prompt,
   /// less what others hold of it, and beside others the watermark.
   func blocksToAdmit(_ slot: Int) -> Int {
     blocksNeeded(forTokens: sequences[slot].prefillTarget, found: foundUnits(of: slot))
   }
 
+  @inline(__always)
   func blocksNeeded(forTokens tokens: Int, found: (units: Int, idle: Int)) -> Int {
     pool.blocks(forTokens: tokens) - (found.units - found.idle) * unitBlocks
       + (runningCount > 0 ? options.watermarkBlocks(of: pool.capacity) : 0)
@@ -292,6 +296,7 @@ struct Replica: Sendable {
   }
 
   /// Blocks that a running sequence shares with nobody.
+  @inline(__always)
   func ownBlocks(of slot: Int) -> Int {
     pool.blocks(forTokens: sequences[slot].ownedTokens(step: decodes.step))
       - sequences[slot].heldUnits * unitBlocks
@@ -321,8 +326,8 @@ struct Replica: Sendable {
       decodes.leave(
         cached: sequence.cachedTokens(step: decodes.step), outputTokens: sequence.outputTokens,
         toCome: sequence.outputsToCome(step: decodes.step))
-    } else if let index = prefilling.firstIndex(of: slot) {
-      prefilling.remove(at: index)
+    } else {
+      removeFromPrefilling(slot)
     }
     if sequence.older >= 0 { sequences[sequence.older].younger = sequence.younger }
     if sequence.younger >= 0 {
@@ -331,6 +336,15 @@ struct Replica: Sendable {
       youngest = sequence.older
     }
     runningCount -= 1
+  }
+
+  /// Nearly always the oldest prompt, which ends first.
+  private mutating func removeFromPrefilling(_ slot: Int) {
+    if prefilling.first == slot {
+      prefilling.removeFirst()
+    } else if let index = prefilling.firstIndex(of: slot) {
+      prefilling.remove(at: index)
+    }
   }
 
   // MARK: Planning a step
@@ -424,11 +438,7 @@ struct Replica: Sendable {
   /// Behind one long context others come and go: what they left is dropped once it is most of all.
   private mutating func dropDepartedContexts() {
     guard contexts.count > 2 * decodes.count + 64 else { return }
-    var current = EventQueue()
-    while let entry = contexts.pop() {
-      if isCurrent(entry) { current.push(entry) }
-    }
-    contexts = current
+    contexts = contexts.filter(isCurrent)
   }
 
   /// Takes the blocks of `steps` decode steps beyond the one that was planned.
@@ -479,8 +489,7 @@ struct Replica: Sendable {
       park(slot)
       return nil
     }
-    let index = prefilling.firstIndex(of: slot)!
-    prefilling.remove(at: index)
+    removeFromPrefilling(slot)
     joinDecodes(slot)
     return nil
   }

@@ -6,15 +6,13 @@ import CostModel
 /// A run is planned as if no request came; one that comes and is looked at cuts it at the end of
 /// the step that is under way then. So a server needs to know of no event but its own.
 struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
-  /// A run of steps under way.
+  /// A run of steps.
   private struct Run {
     var startNs: Int64 = 0
-    private(set) var endNs: Int64 = 0
-    private(set) var steps = 1
+    var steps = 1
     var waitingRequests = 0
-    /// What decode steps take; nil for a step with prompts, which takes `stepCost`.
-    var span: DecodeSpan?
-    var stepCost = StepCost()
+    /// What its steps take; a step with prompts is one by itself.
+    var span = DecodeSpan(first: StepCost(), growthNs: 0, steps: 1)
     /// What copies to and from the host's memory take before the step: only a run of one has any.
     var swapNs: Int64 = 0
     /// Whether it ends with the step under way when a request comes.
@@ -22,17 +20,11 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
     /// Where its time goes.
     var cost: StepCost {
-      var cost = span?.cost(ofFirst: steps) ?? stepCost
+      var cost = span.cost(ofFirst: steps)
       if swapNs > 0 { cost.addSwap(swapNs) }
       return cost
     }
-    var firstStepNs: Int64 { (span?.first.totalNs ?? stepCost.totalNs) + swapNs }
-
-    /// It has so many steps.
-    mutating func end(afterSteps count: Int) {
-      steps = count
-      endNs = startNs + cost.totalNs
-    }
+    var firstStepNs: Int64 { span.first.totalNs + swapNs }
   }
 
   /// What came of planning a run.
@@ -55,7 +47,10 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// As they are when nothing has happened yet.
   private let initial: (replica: Replica, scheduler: Policy)
   private var scheduler: Policy
-  private var run: Run?
+  /// The run under way, or the last one.
+  private var run = Run()
+  /// When the run under way ends; nil where none is.
+  private(set) var runEndNs: Int64?
   private var stalled: [RunMetrics.Stall] = []
   /// Slots of requests that will not be copied here.
   private var givenUp: [Int] = []
@@ -84,10 +79,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   }
 
   /// Whether requests are there and no run is under way.
-  var isIdleWithWork: Bool { run == nil && replica.hasWork }
-
-  /// When the run under way ends; nil where none is.
-  var runEndNs: Int64? { run?.endNs }
+  var isIdleWithWork: Bool { runEndNs == nil && replica.hasWork }
 
   // MARK: Requests
 
@@ -100,7 +92,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// Takes a request. When it cuts the run under way: the time at which that ends now.
   mutating func receive(_ sequence: Sequence, now: Int64) -> Int64? {
     replica.enqueue(sequence)
-    return run?.isCutByArrivals == true ? cutRun(now: now) : nil
+    return run.isCutByArrivals ? cutRun(now: now) : nil
   }
 
   /// A request that was computed elsewhere is to decode here. The time returned is that of
@@ -122,7 +114,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// way ends.
   mutating func giveUp(_ slot: Int, now: Int64) -> Int64? {
     givenUp.append(slot)
-    if run == nil { clearGivenUp() }
+    if runEndNs == nil { clearGivenUp() }
     return cutRun(now: now)
   }
 
@@ -136,11 +128,18 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   /// The run under way ends with the step under way.
   private mutating func cutRun(now: Int64) -> Int64? {
-    guard let run, let span = run.span else { return nil }
-    let steps = span.steps(lasting: now - run.startNs, limit: run.steps)
+    guard runEndNs != nil, run.steps > 1 else { return nil }
+    let steps = run.span.steps(lasting: now - run.startNs, limit: run.steps)
     guard steps < run.steps else { return nil }
-    self.run!.end(afterSteps: steps)
-    return self.run!.endNs
+    return endRun(afterSteps: steps)
+  }
+
+  /// The run has so many steps; when it ends with them.
+  private mutating func endRun(afterSteps steps: Int) -> Int64 {
+    run.steps = steps
+    let endNs = run.startNs + run.cost.totalNs
+    runEndNs = endNs
+    return endNs
   }
 
   /// The demand at `now`, in the course of a run as if it were walked.
@@ -148,8 +147,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     var blocks =
       replica.pool.used + replica.pool.blocks(forTokens: replica.waitingTokens)
       + replica.hostPool.used + replica.pool.blocks(forTokens: replica.handovers.inboundTokens)
-    if let run, let span = run.span, run.steps > 1 {
-      let begun = span.steps(lasting: now - run.startNs, limit: run.steps)
+    if runEndNs != nil, run.steps > 1 {
+      let begun = run.span.steps(lasting: now - run.startNs, limit: run.steps)
       blocks += replica.decodes.blocks(steps: begun) - replica.decodes.nextBlocks
     }
     return KVDemand(blocks: blocks, capacity: replica.pool.capacity)
@@ -163,33 +162,33 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     scheduler.plan(&replica, now: now)
     pulls.removeAll(keepingCapacity: true)
     while let pull = replica.takeInbound() { pulls.append(pull) }
-    let batch = replica.batch
-    guard batch.decodeSequences > 0 || !batch.chunks.isEmpty else {
+    let hasChunks = !replica.batch.chunks.isEmpty
+    guard hasChunks || replica.batch.decodeSequences > 0 else {
       precondition(replica.handovers.ownBlocks, "what fits the pool is never stuck")
       metrics.started(
         running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
       return .noRun
     }
-    let swapNs = configuration.hostMemory.ns(of: replica.copies)
-    var run = Run(startNs: now, waitingRequests: replica.pendingCount, swapNs: swapNs)
-    if batch.chunks.isEmpty {
-      let span = pricer.decodeSpan(of: batch)
-      var steps = steps(of: span)
+    let span =
+      hasChunks
+      ? DecodeSpan(first: pricer.cost(of: replica.batch), growthNs: 0, steps: 1)
+      : pricer.decodeSpan(of: replica.batch)
+    var steps = 1
+    var isCutByArrivals = false
+    if !hasChunks {
+      steps = self.steps(of: span)
       while span.estimatedNs(ofFirst: steps) >= Double(simulationHorizonNs - now) {
         guard steps > 1 else { return .beyondHorizon }
         steps /= 2
       }
-      run.isCutByArrivals = steps > 1 && scheduler.outlook(replica) == .whoComes
-      run.span = span
-      run.end(afterSteps: steps)
-    } else {
-      run.stepCost = pricer.cost(of: batch)
-      run.end(afterSteps: 1)
+      isCutByArrivals = steps > 1 && scheduler.outlook(replica) == .whoComes
     }
+    run = Run(
+      startNs: now, waitingRequests: replica.pendingCount, span: span,
+      swapNs: configuration.hostMemory.ns(of: replica.copies), isCutByArrivals: isCutByArrivals)
     metrics.started(
       running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
-    self.run = run
-    return .until(run.endNs)
+    return .until(endRun(afterSteps: steps))
   }
 
   /// For how many steps nothing can change the batch unless a request comes: no sequence ends,
@@ -208,44 +207,47 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   mutating func completeRun(
     now: Int64, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
   ) {
-    guard let run, run.endNs == now else { preconditionFailure("a run ends once") }
-    self.run = nil
+    precondition(runEndNs == now, "a run ends once")
+    runEndNs = nil
     departures.removeAll(keepingCapacity: true)
     replica.handovers.parkedNow.removeAll(keepingCapacity: true)
-    let batch = replica.batch
     let cost = run.cost
+    let decodeSequences = replica.batch.decodeSequences
+    let prefillTokens = replica.batch.prefillTokens
     let resumed = replica.resumedSlots.count
-    if batch.decodeSequences > 0 {
+    if decodeSequences > 0 {
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       replica.completeDecodes(steps: run.steps, now: now)
       for slot in replica.resumedSlots {
         metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: now)
       }
     }
-    let growthNs = run.span?.growthNs ?? 0
     metrics.stepped(
       startNs: run.startNs, cost: cost, steps: run.steps, firstStepNs: run.firstStepNs,
-      growthNs: growthNs, batch: batch, resumed: resumed,
-      decoding: replica.decodes.count - resumed, stalled: &stalled)
+      growthNs: run.span.growthNs, prefillTokens: prefillTokens, decodeSequences: decodeSequences,
+      resumed: resumed, decoding: replica.decodes.count - resumed, stalled: &stalled)
     slots.add(
-      replica.slots(beside: batch), decodes: replica.decodes, steps: run.steps,
-      firstStepNs: run.firstStepNs, growthNs: growthNs)
+      replica.slotsOfBatch(), decodes: replica.decodes, steps: run.steps,
+      firstStepNs: run.firstStepNs, growthNs: run.span.growthNs)
     summary.steps += run.steps
     summary.busyNs += cost.totalNs
     summary.peakUsedBlocks = max(summary.peakUsedBlocks, replica.pool.peakUsed)
     summary.peakHostBlocks = max(summary.peakHostBlocks, replica.hostPool.peakUsed)
-    records.record(
-      StepRecord(
-        startNs: run.startNs, endNs: now, steps: Int64(run.steps),
-        decodeSequences: Int64(batch.decodeSequences), contextTokens: Int64(batch.contextTokens),
-        prefillSequences: Int64(batch.chunks.count),
-        prefillTokens: Int64(batch.chunks.reduce(0) { $0 + $1.tokens }),
-        waitingRequests: Int64(run.waitingRequests),
-        preemptedRequests: Int64(replica.preemptedNow),
-        usedBlocks: Int64(replica.pool.used), cost: cost, replica: Int64(index)))
+    if records.keepsSteps {
+      records.record(
+        StepRecord(
+          startNs: run.startNs, endNs: now, steps: Int64(run.steps),
+          decodeSequences: Int64(decodeSequences),
+          contextTokens: Int64(replica.batch.contextTokens),
+          prefillSequences: Int64(replica.batch.chunks.count), prefillTokens: Int64(prefillTokens),
+          waitingRequests: Int64(run.waitingRequests),
+          preemptedRequests: Int64(replica.preemptedNow),
+          usedBlocks: Int64(replica.pool.used), cost: cost, replica: Int64(index)))
+    }
     while let finished = replica.popFinished() { leave(finished, now: now) }
-    for (index, chunk) in batch.chunks.enumerated() {
-      let done = replica.completeChunk(chunk, of: replica.chunkSlots[index], now: now) {
+    for index in replica.chunkSlots.indices {
+      let (chunk, slot) = (replica.batch.chunks[index], replica.chunkSlots[index])
+      let done = replica.completeChunk(chunk, of: slot, now: now) {
         metrics.produced(previousNs: $0, now: now)
       }
       if let done { leave(done, now: now) }
@@ -258,14 +260,11 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   mutating func fail(
     now: Int64, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
   ) -> [Sequence] {
-    if let run, let span = run.span {
-      let whole = span.steps(lasting: now - run.startNs, limit: run.steps) - 1
-      if whole > 0 {
-        self.run!.end(afterSteps: whole)
-        completeRun(now: self.run!.endNs, &metrics, &records)
-      }
+    if runEndNs != nil {
+      let whole = run.span.steps(lasting: now - run.startNs, limit: run.steps) - 1
+      if whole > 0 { completeRun(now: endRun(afterSteps: whole), &metrics, &records) }
     }
-    run = nil
+    runEndNs = nil
     stalled.removeAll()
     clearGivenUp()
     let displaced = replica.displacedSequences()

@@ -12,6 +12,9 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     self.kinds = kinds
   }
 
+  /// Whether it keeps records of steps.
+  var keepsSteps: Bool { kinds == .all }
+
   mutating func record(_ request: RequestRecord) throws(Never) {
     guard kinds != .none else { return }
     requests.append(request)
@@ -19,7 +22,7 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
   }
 
   mutating func record(_ run: StepRecord) throws(Never) {
-    guard kinds == .all else { return }
+    guard keepsSteps else { return }
     runs.append(run)
     isRequest.append(false)
   }

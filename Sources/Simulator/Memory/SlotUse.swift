@@ -1,5 +1,3 @@
-import CostModel
-
 /// How many slots of the pool's owned blocks hold a token.
 struct SlotCount: Hashable, Sendable {
   /// Owned blocks.
@@ -12,13 +10,14 @@ struct SlotCount: Hashable, Sendable {
 }
 
 extension Replica {
-  /// The slots as a step ends, after its decodes were completed and before its chunks are: blocks
-  /// that are shared count once, and those that are being copied are full. O(prompts under way).
-  func slots(beside batch: BatchShape) -> SlotCount {
+  /// The slots as the step of the batch ends, after its decodes were completed and before its
+  /// chunks are: blocks that are shared count once, and those that are being copied are full.
+  /// O(prompts under way).
+  func slotsOfBatch() -> SlotCount {
     var tokens =
-      decodes.contextTokens + handovers.parkedTokens + handovers.incomingTokens
+      decodes.contextTokens + batch.prefillTokens + handovers.parkedTokens
+      + handovers.incomingTokens
     for slot in prefilling { tokens += sequences[slot].prefilled }
-    for chunk in batch.chunks { tokens += chunk.tokens }
     if let prefixes { tokens -= prefixes.repeatedUnits * prefixes.unitTokens }
     let owned = pool.used * pool.blockSize
     return SlotCount(blocks: pool.used, owned: owned, empty: owned - tokens)
@@ -48,6 +47,11 @@ struct SlotUse: Sendable {
   ) {
     // Never fewer blocks from one step of the run to the next.
     if end.blocks >= fullest.blocks { fullest = end }
+    guard steps > 1 else {
+      ownedNs += Int128(end.owned) * Int128(firstStepNs)
+      emptyNs += Int128(end.empty) * Int128(firstStepNs)
+      return
+    }
     let (blockSize, first, growth) = (decodes.phases.count, Int128(firstStepNs), Int128(growthNs))
     let emptyBefore = emptyNs
     var empty = end.empty
@@ -60,7 +64,7 @@ struct SlotUse: Sendable {
       empty += decodes.count - blockSize * decodes.blocks(ofStep: -back)
     }
     let n = Int128(steps)
-    let each = Int128(steps > 1 ? decodes.count : 0)
+    let each = Int128(decodes.count)
     let tokens = Int128(end.owned - end.empty) - (n - 1) * each
     let sum = n * (n - 1) / 2
     let squares = (n - 1) * n * (2 * n - 1) / 6

@@ -12,8 +12,8 @@ struct ContinuousBatching: Scheduler {
     replica.beginPlan()
     replica.batchDecodes(preemptingTo: .head)
     var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeSequences
-    for slot in replica.prefilling {
-      budget -= replica.batchChunk(of: slot, limit: budget)
+    for index in replica.prefilling.indices {
+      budget -= replica.batchChunk(of: replica.prefilling[index], limit: budget)
     }
     guard replica.preemptedNow == 0 else { return }
     while budget > 0, replica.hasSeat, let tokens = replica.swapInFirst(limit: budget) {

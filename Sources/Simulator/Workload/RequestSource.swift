@@ -31,6 +31,8 @@ struct RequestSource: Sendable {
   private let workload: Workload
   private let prompts: KnownPrompts?
   private let shares: ClassShares
+  /// Of each class, where no trace says it of a request.
+  private let urgencies: [RequestUrgency]
   /// One, unless several are superposed.
   private var streams: [Stream]
   /// The next request of each stream where there are several, by time and then by stream.
@@ -46,6 +48,9 @@ struct RequestSource: Sendable {
     self.workload = workload
     prompts = workload.prompts
     shares = ClassShares(workload.classes)
+    urgencies = workload.classes.map {
+      RequestUrgency(priority: $0.priority, ttftObjectiveNs: $0.objectives.ttftNs)
+    }
     let draws = RandomStream(seed: seed)
     guard case .superposed(let superposed) = workload.arrivals else {
       let clock =
@@ -121,25 +126,24 @@ struct RequestSource: Sendable {
   /// The next request. To be called once for each ``nextDueNs(after:now:)``, as they fall due.
   mutating func next() -> ArrivingRequest {
     let index = due.popFirst() ?? 0
-    let stream = streams[index]
-    let (id, number) = (issued, stream.issued)
+    let draws = streams[index].draws
+    let (id, number) = (issued, streams[index].issued)
     issued += 1
     streams[index].issued += 1
-    let place = stream.requestClass ?? shares.drawn(from: stream.draws, number: number)
-    let requestClass = workload.classes[place]
-    var urgency = RequestUrgency(
-      priority: requestClass.priority, ttftObjectiveNs: requestClass.objectives.ttftNs)
+    let place = streams[index].requestClass ?? shares.drawn(from: draws, number: number)
+    var urgency = urgencies[place]
     if case .replay(let trace, _) = workload.arrivals, let urgencies = trace.urgencies {
       urgency = urgencies[id]
     }
     return ArrivingRequest(
       id: Int64(id),
-      promptTokens: requestClass.systemPromptTokens
-        + tokens(requestClass.promptTokens, .promptTokens, stream.draws, number),
-      outputTokens: tokens(requestClass.outputTokens, .outputTokens, stream.draws, number),
+      promptTokens: workload.classes[place].systemPromptTokens
+        + tokens(workload.classes[place].promptTokens, .promptTokens, draws, number),
+      outputTokens: tokens(workload.classes[place].outputTokens, .outputTokens, draws, number),
       requestClass: place,
       promptRow: prompts?.row(
-        ofRequest: id, class: place, isFromTrace: requestClass.promptTokens == .fromTrace),
+        ofRequest: id, class: place,
+        isFromTrace: workload.classes[place].promptTokens == .fromTrace),
       priority: urgency.priority, ttftObjectiveNs: urgency.ttftObjectiveNs)
   }
 

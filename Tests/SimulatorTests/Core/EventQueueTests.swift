@@ -32,6 +32,23 @@ struct EventQueueTests {
     }
   }
 
+  @Test("Of some events, those that are kept come out in their order")
+  func filter() {
+    var random = SeededRandom(43)
+    for count in 0..<100 {
+      var queue = EventQueue()
+      let events = (0..<UInt64(count)).map {
+        Event(time: Int64.random(in: 0..<30, using: &random), order: $0, payload: 0)
+      }
+      for event in events { queue.push(event) }
+      let isKept = { (event: Event) in event.time % 3 != 0 }
+      var kept = queue.filter(isKept)
+      let expected = events.filter(isKept).sorted { ($0.time, $0.order) < ($1.time, $1.order) }
+      #expect(kept.count == expected.count)
+      for event in expected { #expect(kept.pop() == event) }
+    }
+  }
+
   @Test("Ties fire by their order, whichever was pushed first")
   func ties() {
     var queue = EventQueue()
