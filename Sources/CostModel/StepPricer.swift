@@ -10,7 +10,7 @@ public struct StepPricer: StepPricing {
   private let host: HostOverhead
   /// By the number of tokens in the step.
   private let byTokens: [StepCost]
-  /// By the number of sequences that get a token.
+  /// By the number of tokens that come of the step, or are verified in it.
   private let byOutputs: [StepCost]
   /// The straight pieces of decode attention: those of n sequences are `pieces[starts[n]..<
   /// starts[n + 1]]`.
@@ -18,17 +18,32 @@ public struct StepPricer: StepPricing {
   private let pieceStarts: [Int]
   /// What uneven contexts add to them.
   private let ragged: RaggedPieces?
+  private let draft: Draft
+
+  /// A model that drafts; `indirect` because it has prices as every model has.
+  private indirect enum Draft: Sendable {
+    case none
+    case model(StepPricer)
+  }
 
   /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences; of several devices
   /// that share the layers, each takes as long.
+  ///
+  /// With `drafting`, batches have as many tokens for each decoding sequence as that says, and a
+  /// step is that of the draft model, shared by as many devices, and the verification.
   /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
   public init(
     model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
-    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none
+    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none,
+    drafting: Drafting? = nil
   ) throws(ProfileError) {
     let model = whole.rank(ofDegree: parallelism.tensorParallelSize)
     self.host = host
-    let attention = try AttentionPrices(model: model, format: format, profile: profile)
+    let tokensPerDecode = drafting?.tokensPerDecode ?? 1
+    draft = try StepPricer.draft(
+      drafting?.model, format, profile, maxSequences, maxTokens, parallelism)
+    let attention = try AttentionPrices(
+      model: model, format: format, profile: profile, tokensPerDecode: tokensPerDecode)
     self.attention = attention
     let append = try AppendPrices(
       model: model, format: format, profile: profile, isOptional: attention.writesCache)
@@ -44,11 +59,11 @@ public struct StepPricer: StepPricing {
       cost.add(collectives.parts(tokens: tokens).time, to: \.collectiveNs)
       return cost
     }
-    byOutputs = (0...maxSequences).map { sequences in
+    byOutputs = (0...maxSequences * tokensPerDecode).map { outputs in
       var cost = StepCost()
-      cost.add(linear.headParts(sequences: sequences).time, to: \.linearNs)
-      cost.add(elementwise.parts(outputs: sequences).time, to: \.elementwiseNs)
-      cost.add(collectives.parts(outputs: sequences).time, to: \.collectiveNs)
+      cost.add(linear.headParts(sequences: outputs).time, to: \.linearNs)
+      cost.add(elementwise.parts(outputs: outputs).time, to: \.elementwiseNs)
+      cost.add(collectives.parts(outputs: outputs).time, to: \.collectiveNs)
       return cost
     }
     var pieces: [AttentionPrices.Piece] = []
@@ -62,12 +77,23 @@ public struct StepPricer: StepPricing {
     ragged = attention.raggedPieces(maxSequences: maxSequences, maxContext: model.maxPositions)
   }
 
-  /// The time of one step. O(chunks).
+  private static func draft(
+    _ model: ModelArchitecture?, _ format: KVFormat, _ profile: Profile, _ maxSequences: Int,
+    _ maxTokens: Int, _ parallelism: Parallelism
+  ) throws(ProfileError) -> Draft {
+    guard let model else { return .none }
+    return .model(
+      try StepPricer(
+        model: model, format: format, profile: profile, maxSequences: maxSequences,
+        maxTokens: maxTokens, parallelism: parallelism))
+  }
+
+  /// The time of one step. O(chunks), and O(tokens drafted) where a model drafts.
   public func cost(of batch: BatchShape) -> StepCost {
     let sequences = batch.decodeSequences
     let chunkTokens = batch.chunks.reduce(0) { $0 + $1.tokens }
-    var cost = byTokens[sequences + chunkTokens]
-    cost += byOutputs[sequences + batch.chunks.count { $0.endsPrompt }]
+    var cost = byTokens[batch.decodeTokens + chunkTokens]
+    cost += byOutputs[batch.decodeTokens + batch.chunks.count { $0.endsPrompt }]
     cost.hostNs = host.perStepNs + host.perSequenceNs * Int64(sequences + batch.chunks.count)
     var decodes = StepCost()
     if sequences > 0 {
@@ -81,12 +107,19 @@ public struct StepPricer: StepPricing {
     } else {
       attention.add(batch, decodes: decodes, to: &cost)
     }
+    if batch.tokensPerDecode > 1 { addSpeculation(batch, to: &cost) }
     return cost
+  }
+
+  private func addSpeculation(_ batch: BatchShape, to cost: inout StepCost) {
+    attention.addVerification(batch, to: &cost)
+    guard case .model(let draft) = draft else { return }
+    for number in 1...batch.draftPasses { cost += draft.cost(of: batch.draftPass(number)) }
   }
 
   /// The times of decode steps in a row. O(log n) in the measured contexts.
   public func decodeSpan(of batch: BatchShape) -> DecodeSpan {
-    precondition(batch.chunks.isEmpty)
+    precondition(batch.chunks.isEmpty && batch.tokensPerDecode == 1)
     let line = decodeLine(of: batch)
     return DecodeSpan(
       first: cost(of: batch), growthNs: line.growthNs, steps: line.steps, basis: line.basis)
