@@ -71,7 +71,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     servers = cluster.members.enumerated().map { index, member in
       Server(
         index: index, configuration: member.configuration, pricer: member.pricer,
-        scheduler: scheduler, prompts: workload.prompts)
+        scheduler: scheduler, prompts: workload.prompts, seed: seed)
     }
     for _ in 0..<source.initialRequests { scheduleNextRequest() }
   }

@@ -39,7 +39,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
       ReplicaLane(
         Server(
           index: index, configuration: member.configuration, pricer: member.pricer,
-          scheduler: scheduler, prompts: workload.prompts),
+          scheduler: scheduler, prompts: workload.prompts, seed: seed),
         classes: workload.classes)
     }
     limits = lanes.map(\.server.limits)

@@ -12,7 +12,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     private(set) var endNs: Int64 = 0
     private(set) var steps = 1
     var waitingRequests = 0
-    /// What decode steps take; nil for a step with prompts, which takes `stepCost`.
+    /// What decode steps take; nil for a step with prompts or drafted tokens, which takes
+    /// `stepCost`.
     var span: DecodeSpan?
     var stepCost = StepCost()
     /// What copies to and from the host's memory take before the step: only a run of one has any.
@@ -48,6 +49,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   private let index: Int
   private let configuration: EngineConfiguration
   private let pricer: Pricer
+  private let draws: RandomStream
   private var scheduler: Policy
   private var run: Run?
   private var stalled: [RunMetrics.Stall] = []
@@ -59,18 +61,20 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   init(
     index: Int, configuration: EngineConfiguration, pricer: Pricer, scheduler: Policy,
-    prompts: KnownPrompts?
+    prompts: KnownPrompts?, seed: UInt64
   ) {
     self.index = index
     self.configuration = configuration
     self.pricer = pricer
     self.scheduler = scheduler
+    draws = RandomStream(seed: seed)
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks,
       hostBlocks: configuration.hostMemory.blocks, prompts: prompts)
     limits = RequestLimits(
       positions: min(configuration.maxPositions, configuration.options.mostPositions),
-      poolTokens: replica.pool.capacity * replica.pool.blockSize)
+      poolTokens: replica.pool.capacity * replica.pool.blockSize,
+      draftTokens: configuration.options.draftTokens)
   }
 
   /// Whether requests are there and no run is under way.
@@ -120,7 +124,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       batch.decodeSequences > 0 || !batch.chunks.isEmpty, "what fits the pool is never stuck")
     let swapNs = configuration.hostMemory.ns(of: replica.copies)
     var run = Run(startNs: now, waitingRequests: replica.pendingCount, swapNs: swapNs)
-    if batch.chunks.isEmpty {
+    if batch.chunks.isEmpty, configuration.options.speculation == nil {
       let span = pricer.decodeSpan(of: batch)
       var steps = steps(of: span)
       while span.estimatedNs(ofFirst: steps) >= Double(simulationHorizonNs - now) {
@@ -164,6 +168,10 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     if batch.decodeSequences > 0 {
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       replica.completeDecodes(steps: run.steps, now: now)
+      if let speculation = configuration.options.speculation {
+        metrics.verified(
+          batch.decodeSequences, accepted: replica.acceptDrafts(speculation, draws))
+      }
     }
     for slot in replica.resumedSlots {
       metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: now)
@@ -211,10 +219,14 @@ struct RequestLimits: Sendable {
   let positions: Int
   /// The tokens that the whole pool holds.
   let poolTokens: Int
+  /// Tokens that are drafted beside each that a decode step gives.
+  let draftTokens: Int
 
   func allow(_ request: ArrivingRequest) -> Bool {
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + request.outputTokens - 1
-    return cached < positions && cached <= poolTokens
+    // A decode step has room for what it verifies, also behind the end.
+    let drafted = request.outputTokens > 1 ? draftTokens : 0
+    return cached < positions && cached + drafted <= poolTokens
   }
 }

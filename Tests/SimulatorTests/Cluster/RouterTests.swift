@@ -93,7 +93,8 @@ struct RouterTests {
             maxNumSeqs: 1, maxNumBatchedTokens: 64, blockSize: 1, enablePrefixCaching: false,
             kvCacheMemory: .bytes(0)),
           poolBlocks: 64, maxPositions: 1000),
-        pricer: SyntheticPricer(perStepNs: 1), scheduler: ContinuousBatching(), prompts: nil)
+        pricer: SyntheticPricer(perStepNs: 1), scheduler: ContinuousBatching(), prompts: nil,
+        seed: 1)
     }
   }
 
