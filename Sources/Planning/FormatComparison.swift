@@ -56,7 +56,7 @@ public struct ComparisonPlan: Sendable {
   ) throws(PlanningError) {
     self.scenario = scenario
     var entries: [Entry] = []
-    let requestTokens = scenario.workload.shortestCachedTokens
+    let requestTokens = scenario.workload.shortestCachedTokens + scenario.engine.draftTokens
     for format in formats ?? scenario.formats {
       let pool = try ComparisonPlan.pool(scenario, format, requestTokens: requestTokens)
       do throws(ProfileError) {
@@ -64,7 +64,10 @@ public struct ComparisonPlan: Sendable {
           model: scenario.model, format: format, profile: scenario.profile,
           maxSequences: scenario.engine.maxNumSeqs,
           maxTokens: scenario.engine.maxNumBatchedTokens, parallelism: scenario.parallelism,
-          host: scenario.hostOverhead)
+          host: scenario.hostOverhead,
+          drafting: scenario.engine.speculation.map {
+            Drafting(tokens: $0.draftTokens, model: scenario.draftModel)
+          })
         entries.append(Entry(format: format, pool: pool, pricer: pricer))
       } catch {
         throw .profile(error)

@@ -95,6 +95,11 @@ public struct ComparisonTable {
     let unit = Figures.TimeUnit(
       largestNs: Double(comparison.outcomes.map(\.summary.durationNs).max() ?? 0))
     add("duration, \(unit.name)") { unit.text(Double($0.summary.durationNs)) }
+    if comparison.scenario.engine.speculation != nil {
+      add("tokens a sequence and decode step (mean acceptance length)") {
+        $0.summary.drafting?.meanAcceptanceLength.map { Figures.decimal($0) } ?? "–"
+      }
+    }
     addReplicas()
     table.addRule()
   }

@@ -53,6 +53,9 @@ struct ScenarioReader {
     var parallelismReader = ParallelismReader(folder: folder)
     let parallelism = parallelismReader.parallelism(file, engine, model?.architecture)
     diagnosticsOfOtherFiles += parallelismReader.diagnosticsOfOtherFiles
+    var draftReader = DraftModelReader(folder: folder)
+    let draft = draftReader.model(file, engine, for: model?.architecture)
+    diagnosticsOfOtherFiles += draftReader.diagnosticsOfOtherFiles
     var workloadReader = WorkloadReader(
       log: log, folder: folder, maxPositions: model?.architecture.maxPositions, seed: seed ?? 1)
     let workload = workloadReader.workload(file)
@@ -70,11 +73,12 @@ struct ScenarioReader {
     diagnosticsOfOtherFiles += referenceReader.diagnosticsOfOtherFiles
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let description, let seed,
       let model, let profile, let formats, let engine, let cluster, let hostOverhead,
-      let parallelism, let workload
+      let parallelism, let draft, let workload
     else { return nil }
     return ServingScenario(
       name: name, description: description, seed: seed, model: model.architecture,
-      modelText: model.text, modelPath: model.path, profile: profile.profile,
+      modelText: model.text, modelPath: model.path, draftModel: draft?.architecture,
+      profile: profile.profile,
       profileText: profile.text, profilePath: profile.path, profileChecksum: profile.checksum,
       engine: engine, parallelism: parallelism, linkText: parallelismReader.linkText,
       hostOverhead: hostOverhead, cluster: cluster, formats: formats,
@@ -121,7 +125,18 @@ struct ScenarioReader {
 
   private func formats(_ file: MappingCursor) -> [KVFormat]? {
     guard let cache = file.value(ScenarioKeys.kvCache) else { return nil }
-    return cache.given(KVCacheKeys.format) ?? KVFormat.named
+    let formats = cache.given(KVCacheKeys.format)
+    let engine = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
+    guard let named = engine?.given(EngineKeys.kvCacheDtype) else {
+      return formats ?? KVFormat.named
+    }
+    guard formats == nil else {
+      engine?.refuse(
+        key: EngineKeys.kvCacheDtype.name,
+        "does not go with `kv_cache.format`, which says the same; accepted: one of the two")
+      return nil
+    }
+    return named
   }
 
   // MARK: The files that it names
@@ -167,15 +182,18 @@ struct ScenarioReader {
   private func measured(
     _ formats: [KVFormat], _ file: MappingCursor, _ profile: LoadedProfile
   ) -> [KVFormat]? {
-    let key = file.mapping(at: ScenarioKeys.kvCache.name, keys: KVCacheKeys.form.names)?
+    let key =
+      file.mapping(at: ScenarioKeys.kvCache.name, keys: KVCacheKeys.form.names)?
       .optional(KVCacheKeys.format)
+      ?? file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)?
+      .optional(EngineKeys.kvCacheDtype)
     let found = formats.compactMap { profile.profile.format(named: $0.name) }
     if formatsNeeded == .one, !found.isEmpty { return found }
     for format in formats {
       if profile.profile.format(named: format.name) == nil {
         let shown = profile.profile.formats.map(\.name).joined(separator: ", ")
         log.report(
-          at: key?.node.position ?? file.position, key: "kv_cache.format",
+          at: key?.node.position ?? file.position, key: key?.path ?? "kv_cache.format",
           "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
       }
     }

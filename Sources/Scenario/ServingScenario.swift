@@ -20,6 +20,8 @@ public struct ServingScenario: Hashable, Sendable {
   public let modelText: String
   /// The model's file's path.
   public let modelPath: String
+  /// The model that drafts tokens for it; nil where none does.
+  public let draftModel: ModelArchitecture?
   /// What the device was measured to take.
   public let profile: Profile
   /// The profile's file, verbatim.
