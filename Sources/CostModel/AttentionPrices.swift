@@ -19,6 +19,8 @@ struct AttentionPrices: Sendable {
   private let chunksShareLaunch: Bool
   private let heads: HeadGeometry
   private let format: KVFormat
+  /// Where each decoding sequence has several new tokens.
+  private let verification: VerificationPrices?
   /// How many layers have each window; nil: attention to all tokens.
   private let windows: [(window: Int?, layers: Double)]
 
@@ -30,14 +32,30 @@ struct AttentionPrices: Sendable {
     let basis: Basis
   }
 
+  /// - Parameter tokensPerDecode: new tokens of each decoding sequence.
   /// - Throws: ``ProfileError/notMeasured(_:_:)``.
-  init(model: ModelArchitecture, format: KVFormat, profile: Profile) throws(ProfileError) {
+  init(
+    model: ModelArchitecture, format: KVFormat, profile: Profile, tokensPerDecode: Int = 1
+  ) throws(ProfileError) {
     heads = model.heads
     self.format = format
     launched = try LaunchedAttentionModel(format: format, heads: heads, profile: profile)
-    decode = try OperatorModel(.decodeAttention, format: format, heads: heads, profile: profile)
-    ragged = RaggedDecodeModel(format: format, heads: heads, profile: profile, alike: decode)
     prefill = try OperatorModel(.prefillAttention, format: format, heads: heads, profile: profile)
+    var decode = try OperatorModel(
+      .decodeAttention, format: format, heads: heads, profile: profile)
+    var decodeHeads = heads
+    verification =
+      tokensPerDecode == 1
+      ? nil
+      : VerificationPrices(
+        tokens: tokensPerDecode, heads: heads, format: format, profile: profile, prefill: prefill)
+    if let verification {
+      decodeHeads = verification.decodeHeads
+      decode = try OperatorModel(
+        .decodeAttention, format: format, heads: decodeHeads, profile: profile)
+    }
+    self.decode = decode
+    ragged = RaggedDecodeModel(format: format, heads: decodeHeads, profile: profile, alike: decode)
     gather = try? OperatorModel(.gather, format: format, heads: heads, profile: profile)
     chunksShareLaunch = profile.chunksShareLaunch
     var layers: [Int?: Int] = [:]
@@ -112,6 +130,13 @@ struct AttentionPrices: Sendable {
     cost.add(together, to: \.prefillAttentionNs)
     cost.decodeAttentionNs = nanoseconds(Double(cost.prefillAttentionNs) * share)
     cost.prefillAttentionNs -= cost.decodeAttentionNs
+  }
+
+  /// Adds what several new tokens of each decoding sequence take beyond what the decode attention
+  /// of these prices has.
+  func addVerification(_ batch: BatchShape, to cost: inout StepCost) {
+    guard let verification else { return }
+    cost.add(verification.rowsBeyond(batch, windows: windows), to: \.decodeAttentionNs)
   }
 
   /// Adds attention of any step to its cost, its single tokens priced as they come.

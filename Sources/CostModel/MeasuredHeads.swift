@@ -45,9 +45,7 @@ struct MeasuredHeads {
       (heads, units, upper) = (nearest, 1, nil)
       return
     }
-    let alike = candidates.filter {
-      $0.headDim == nearest.headDim && $0.kvHeads == nearest.kvHeads
-    }.sorted { $0.groupSize < $1.groupSize }
+    let alike = MeasuredHeads.alike(nearest, among: candidates)
     let fewer = alike.last { $0.groupSize <= asked.groupSize }
     let more = alike.first { $0.groupSize >= asked.groupSize }
     heads = fewer ?? alike[0]
@@ -67,6 +65,26 @@ struct MeasuredHeads {
     } else {
       upper = nil
     }
+  }
+
+  /// The most query heads of a KV head that points have, among those with the head dimension and
+  /// the KV heads of the heads nearest to what is asked.
+  /// - Precondition: there is a point, all are of one operator and format, and each has heads.
+  static func mostQueryHeads(
+    ofKVHeadNearestTo asked: HeadGeometry, in points: [Measurement]
+  ) -> Int {
+    let candidates = Set(points.compactMap(\.shape.heads)).sorted {
+      distance($0, asked, byQueries: false) < distance($1, asked, byQueries: false)
+    }
+    return alike(candidates[0], among: candidates).last!.groupSize
+  }
+
+  /// Those that differ in their query heads alone, the fewest first.
+  private static func alike(
+    _ heads: HeadGeometry, among candidates: [HeadGeometry]
+  ) -> [HeadGeometry] {
+    candidates.filter { $0.headDim == heads.headDim && $0.kvHeads == heads.kvHeads }
+      .sorted { $0.groupSize < $1.groupSize }
   }
 
   /// The points of the measured heads with their times in nanoseconds; of two, those that both

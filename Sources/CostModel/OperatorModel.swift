@@ -153,6 +153,14 @@ public struct OperatorModel: Sendable {
     return prediction(ns: value.ns, isExtrapolated: nearest != width || isBeyond)
   }
 
+  /// The least that attention of prompts was measured to take for a query-key pair, in nanoseconds:
+  /// where its kernel has work enough.
+  /// - Precondition: this is the model of prefill attention.
+  var leastNsPerPair: Double {
+    precondition(kind == .prefillAttention)
+    return scale * grid.curves.flatMap { zip($0.x, $0.ns).map { $1 / $0 } }.min()!
+  }
+
   private func prediction(ns: Double, isExtrapolated: Bool) -> Prediction {
     Prediction(
       ns: ns * scale,

@@ -12,17 +12,21 @@ public struct StepPricer: StepPricing {
 
   /// Tables for steps of up to `maxTokens` tokens and `maxSequences` sequences; of several devices
   /// that share the layers, each takes as long.
+  ///
+  /// With `drafting`, batches have as many tokens for each decoding sequence as that says, and a
+  /// step is that of the draft model, shared by as many devices, and the verification.
   /// - Throws: ``ProfileError`` where the profile lacks an operator in `format`.
   public init(
     model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
-    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none
+    maxTokens: Int, parallelism: Parallelism = .none, host: HostOverhead = .none,
+    drafting: Drafting? = nil
   ) throws(ProfileError) {
     tables = try PriceTables(
       model: whole, format: format, profile: profile, maxSequences: maxSequences,
-      maxTokens: maxTokens, parallelism: parallelism, host: host)
+      maxTokens: maxTokens, parallelism: parallelism, host: host, drafting: drafting)
   }
 
-  /// The time of one step. O(chunks).
+  /// The time of one step. O(chunks), and O(tokens drafted) where a model drafts.
   public func cost(of batch: BatchShape) -> StepCost { tables.cost(of: batch) }
 
   /// The times of decode steps in a row. O(log n) in the measured contexts.
@@ -35,7 +39,7 @@ private final class PriceTables: Sendable {
   private let host: HostOverhead
   /// By the number of tokens in the step.
   private let byTokens: [StepCost]
-  /// By the number of sequences that get a token.
+  /// By the number of tokens that come of the step, or are verified in it.
   private let byOutputs: [StepCost]
   /// The straight pieces of decode attention: those of n sequences are `pieces[starts[n]..<
   /// starts[n + 1]]`.
@@ -43,14 +47,23 @@ private final class PriceTables: Sendable {
   private let pieceStarts: [Int]
   /// What uneven contexts add to them.
   private let ragged: RaggedPieces?
+  /// Prices of the model that drafts; nil where none does.
+  private let draft: StepPricer?
 
   init(
     model whole: ModelArchitecture, format: KVFormat, profile: Profile, maxSequences: Int,
-    maxTokens: Int, parallelism: Parallelism, host: HostOverhead
+    maxTokens: Int, parallelism: Parallelism, host: HostOverhead, drafting: Drafting?
   ) throws(ProfileError) {
     let model = whole.rank(ofDegree: parallelism.tensorParallelSize)
     self.host = host
-    let attention = try AttentionPrices(model: model, format: format, profile: profile)
+    let tokensPerDecode = drafting?.tokensPerDecode ?? 1
+    draft = try drafting?.model.map { model throws(ProfileError) in
+      try StepPricer(
+        model: model, format: format, profile: profile, maxSequences: maxSequences,
+        maxTokens: maxTokens, parallelism: parallelism)
+    }
+    let attention = try AttentionPrices(
+      model: model, format: format, profile: profile, tokensPerDecode: tokensPerDecode)
     self.attention = attention
     let append = try AppendPrices(
       model: model, format: format, profile: profile, isOptional: attention.writesCache)
@@ -66,11 +79,11 @@ private final class PriceTables: Sendable {
       cost.add(collectives.parts(tokens: tokens).time, to: \.collectiveNs)
       return cost
     }
-    byOutputs = (0...maxSequences).map { sequences in
+    byOutputs = (0...maxSequences * tokensPerDecode).map { outputs in
       var cost = StepCost()
-      cost.add(linear.headParts(sequences: sequences).time, to: \.linearNs)
-      cost.add(elementwise.parts(outputs: sequences).time, to: \.elementwiseNs)
-      cost.add(collectives.parts(outputs: sequences).time, to: \.collectiveNs)
+      cost.add(linear.headParts(sequences: outputs).time, to: \.linearNs)
+      cost.add(elementwise.parts(outputs: outputs).time, to: \.elementwiseNs)
+      cost.add(collectives.parts(outputs: outputs).time, to: \.collectiveNs)
       return cost
     }
     var pieces: [AttentionPrices.Piece] = []
@@ -90,9 +103,9 @@ private final class PriceTables: Sendable {
 
   private func cost(of batch: BatchShape, decodes line: DecodeLine?) -> StepCost {
     let sequences = batch.decodeSequences
-    var outputs = sequences
+    var outputs = batch.decodeTokens
     for chunk in batch.chunks where chunk.endsPrompt { outputs += 1 }
-    var cost = byTokens[sequences + batch.prefillTokens]
+    var cost = byTokens[batch.decodeTokens + batch.prefillTokens]
     cost += byOutputs[outputs]
     cost.hostNs = host.perStepNs + host.perSequenceNs * Int64(sequences + batch.chunks.count)
     var decodes = StepCost()
@@ -106,11 +119,18 @@ private final class PriceTables: Sendable {
     } else {
       attention.add(batch, decodes: decodes, to: &cost)
     }
+    if batch.tokensPerDecode > 1 { addSpeculation(batch, to: &cost) }
     return cost
   }
 
+  private func addSpeculation(_ batch: BatchShape, to cost: inout StepCost) {
+    attention.addVerification(batch, to: &cost)
+    guard let draft else { return }
+    for number in 1...batch.draftPasses { cost += draft.cost(of: batch.draftPass(number)) }
+  }
+
   func decodeSpan(of batch: BatchShape) -> DecodeSpan {
-    precondition(batch.chunks.isEmpty)
+    precondition(batch.chunks.isEmpty && batch.tokensPerDecode == 1)
     let line = decodeLine(of: batch)
     return DecodeSpan(
       first: cost(of: batch, decodes: line), growthNs: line.growthNs, steps: line.steps,

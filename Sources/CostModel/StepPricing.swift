@@ -19,8 +19,11 @@ public struct PrefillChunk: Hashable, Sendable {
 public struct BatchShape: Hashable, Sendable {
   /// Prompts worked on.
   public var chunks: [PrefillChunk]
-  /// Sequences that decode one token each.
+  /// Sequences that decode.
   public var decodeSequences: Int
+  /// New tokens of each of them: one, or where tokens are drafted these and one more, all of which
+  /// the step verifies.
+  public var tokensPerDecode: Int
   /// Cached tokens that the decodes attend to, their own new ones included, all together.
   public var contextTokens: Int
   /// Cached tokens of the decode that attends to most; at or below their mean: to as many as all.
@@ -35,14 +38,18 @@ public struct BatchShape: Hashable, Sendable {
 
   /// A batch; empty unless given.
   public init(
-    chunks: [PrefillChunk] = [], decodeSequences: Int = 0, contextTokens: Int = 0,
-    longestContext: Int = 0
+    chunks: [PrefillChunk] = [], decodeSequences: Int = 0, tokensPerDecode: Int = 1,
+    contextTokens: Int = 0, longestContext: Int = 0
   ) {
     self.chunks = chunks
     self.decodeSequences = decodeSequences
+    self.tokensPerDecode = tokensPerDecode
     self.contextTokens = contextTokens
     self.longestContext = longestContext
   }
+
+  /// New tokens of all decoding sequences.
+  public var decodeTokens: Int { decodeSequences * tokensPerDecode }
 }
 
 /// The price of decode steps in a row with one batch, each sequence's context growing by a token a

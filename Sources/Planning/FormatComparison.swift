@@ -267,7 +267,10 @@ public struct ComparisonPlan: Sendable {
       return try StepPricer(
         model: scenario.model, format: own.format, profile: setup.profile,
         maxSequences: setup.engine.maxNumSeqs, maxTokens: setup.engine.maxNumBatchedTokens,
-        parallelism: setup.parallelism, host: setup.hostOverhead)
+        parallelism: setup.parallelism, host: setup.hostOverhead,
+        drafting: setup.engine.speculation.map {
+          Drafting(tokens: $0.draftTokens, model: setup.draftModel)
+        })
     } catch {
       throw .profile(error)
     }
@@ -283,7 +286,8 @@ extension GroupPool {
     self.firstReplica = firstReplica
     // As the group's kernels keep it.
     self.format = group.format ?? group.setup.profile.format(named: format.name) ?? format
-    let requestTokens = scenario.workload.shortestCachedTokens
+    let requestTokens =
+      scenario.workload.shortestCachedTokens + group.setup.engine.draftTokens
     let search = RemedySearch(
       model: scenario.model, setup: group.setup, formats: scenario.formats, format: self.format,
       requestTokens: requestTokens)

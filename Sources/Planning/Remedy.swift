@@ -86,7 +86,7 @@ struct RemedySearch {
   ) -> PoolPlan {
     PoolPlan(
       model: model ?? self.model, device: setup.profile.device, format: format ?? self.format,
-      options: options)
+      options: options, draft: setup.draftModel)
   }
 
   private func suffices(_ options: EngineOptions) -> Bool { suffices(pool(options)) }
@@ -117,7 +117,7 @@ struct RemedySearch {
 
   /// The most tokens of a step that leave enough; fewer take less for activations.
   private func batchedTokens() -> Remedy? {
-    var (low, high) = (options.maxNumSeqs, options.maxNumBatchedTokens)
+    var (low, high) = (options.leastBatchedTokens, options.maxNumBatchedTokens)
     guard low < high, suffices(options.with(maxNumBatchedTokens: low)) else { return nil }
     while high - low > 1 {
       let middle = (low + high) / 2
@@ -134,7 +134,9 @@ struct RemedySearch {
   /// The fewest devices, doubled again and again, that can share the model and have room for it.
   private func devices() -> Remedy? {
     var degree = 2 * options.tensorParallelSize
-    while degree <= Limits.heads, model.obstacle(toDegree: degree) == nil {
+    while degree <= Limits.heads, model.obstacle(toDegree: degree) == nil,
+      setup.draftModel?.obstacle(toDegree: degree) == nil
+    {
       if suffices(options.with(tensorParallelSize: degree)) { return .devices(degree) }
       degree *= 2
     }

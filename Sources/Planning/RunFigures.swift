@@ -44,7 +44,7 @@ struct RunFigures {
     ] {
       metrics += RunFigures.metrics(name, latency)
     }
-    metrics += RunFigures.metrics(summary.goodput)
+    metrics += draftingMetrics + RunFigures.metrics(summary.goodput)
     // Of an only class they are the run's.
     if classes.count > 1 {
       for (name, figures) in zip(classes, summary.classes) {
@@ -54,6 +54,16 @@ struct RunFigures {
       }
     }
     return metrics
+  }
+
+  private var draftingMetrics: [Metric] {
+    guard let drafting = summary.drafting else { return [] }
+    return [
+      Metric(name: "drafts", unit: "drafts", value: Double(drafting.drafts)),
+      Metric(
+        name: "accepted_draft_tokens", unit: "tokens", value: Double(drafting.acceptedTokens)),
+      Metric(name: "mean_acceptance_length", unit: "tokens", value: drafting.meanAcceptanceLength),
+    ]
   }
 
   private func classMetrics(_ figures: ClassSummary) -> [Metric] {

@@ -206,6 +206,18 @@ public struct ComparisonJSON: Encodable {
     }
   }
 
+  private struct DraftSection: Encodable {
+    let drafts: Int
+    let acceptedTokens: Int
+    let meanAcceptanceLength: Double?
+
+    init(_ drafting: DraftSummary) {
+      drafts = drafting.drafts
+      acceptedTokens = drafting.acceptedTokens
+      meanAcceptanceLength = drafting.meanAcceptanceLength
+    }
+  }
+
   private struct FormatSection: Encodable {
     let format: String
     let kvBytesPerToken: Int
@@ -234,6 +246,8 @@ public struct ComparisonJSON: Encodable {
     let durationNs: Int64
     let busyNs: Int64
     let steps: Int
+    /// Absent where no drafted token was verified.
+    let drafting: DraftSection?
     let ttft: Latency?
     let tpot: Latency?
     let itl: Latency?
@@ -285,6 +299,7 @@ public struct ComparisonJSON: Encodable {
       durationNs = summary.durationNs
       busyNs = summary.busyNs
       steps = summary.steps
+      drafting = summary.drafting.map(DraftSection.init)
       ttft = Latency(summary.ttft)
       tpot = Latency(summary.tpot)
       itl = Latency(summary.itl)

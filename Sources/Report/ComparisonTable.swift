@@ -84,6 +84,11 @@ public struct ComparisonTable {
       largestNs: Double(comparison.outcomes.map(\.summary.durationNs).max() ?? 0))
     add("duration, \(unit.name)") { unit.text(Double($0.summary.durationNs)) }
     add(cluster.activity)
+    if comparison.scenario.cluster.groups.contains(where: { $0.setup.engine.speculation != nil }) {
+      add("tokens a sequence and decode step (mean acceptance length)") {
+        $0.summary.drafting?.meanAcceptanceLength.map { Figures.decimal($0) } ?? "–"
+      }
+    }
     table.addRule()
     let transfers = cluster.transfers
     guard !transfers.isEmpty else { return }

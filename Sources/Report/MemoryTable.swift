@@ -34,6 +34,8 @@ public struct MemoryTable {
     }
     table.addRule()
     add("weights") { "\(Size($0.weightBytes))" }
+    let drafts = setup.draftModel != nil
+    if drafts { add("of these, the draft model's") { "\(Size($0.draft?.weightBytes ?? 0))" } }
     add("activations") { "\(Size($0.activationBytes))" }
     add("KV pool") { "\(Size($0.poolBytes))" }
     add("unused") { "\(Size($0.unusedBytes))" }
@@ -42,6 +44,10 @@ public struct MemoryTable {
     add("bytes of a page: codes") { Figures.count($0.pageCodeBytes) }
     add("bytes of a page: scales and zeros") { Figures.count($0.pageMetadataBytes) }
     add("layers, a page of each in a block") { Figures.count($0.layers) }
+    if drafts {
+      add("layers of the draft model, the same") { Figures.count($0.draft?.layers ?? 0) }
+      add("bytes of a page of these") { Figures.count($0.draft?.page.pageBytes ?? 0) }
+    }
     add("tokens of a block") { Figures.count($0.blockSize) }
     add("KV bytes per token") { Figures.count($0.kvBytesPerToken) }
     add("blocks the pool holds") { Figures.count($0.blocks) }

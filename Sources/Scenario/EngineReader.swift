@@ -25,23 +25,40 @@ struct EngineReader {
     let watermark = ofScheduler.watermark()
     let queueLimit = ofScheduler.maxQueuedRequests()
     let swapSpace = SwapReader(engine: engine).swapSpace(scheduler: scheduler ?? .vllm)
+    let speculation = SpeculationReader(engine: engine).speculation(
+      scheduler: scheduler ?? .vllm, swaps: swapSpace.flatMap { $0 } != nil)
     guard let scheduler, let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
       let caching, let tensorParallelSize, stages != nil, let threshold, let watermark,
-      let queueLimit, let swapSpace
+      let queueLimit, let swapSpace, let speculation
     else { return nil }
-    guard maxNumBatchedTokens >= maxNumSeqs else {
-      let budget = engine.optional(EngineKeys.maxNumBatchedTokens)
-      let place = budget ?? engine.optional(EngineKeys.maxNumSeqs)
-      place?.refuse(
-        "`max_num_batched_tokens`, \(maxNumBatchedTokens)\(budget == nil ? " by default" : ""), is "
-          + "less than `max_num_seqs`, \(maxNumSeqs); accepted: at least one token a sequence")
+    let tokensPerDecode = 1 + (speculation?.draftTokens ?? 0)
+    guard maxNumBatchedTokens >= maxNumSeqs * tokensPerDecode else {
+      refuseBudget(engine, maxNumBatchedTokens, maxNumSeqs, tokensPerDecode)
       return nil
     }
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: caching,
       tensorParallelSize: tensorParallelSize, kvCacheMemory: memory, swapSpace: swapSpace,
-      longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit)
+      longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit,
+      speculation: speculation)
+  }
+
+  private func refuseBudget(
+    _ engine: MappingCursor, _ tokens: Int, _ sequences: Int, _ tokensPerDecode: Int
+  ) {
+    let budget = engine.optional(EngineKeys.maxNumBatchedTokens)
+    let place =
+      budget ?? engine.optional(EngineKeys.maxNumSeqs)
+      ?? engine.optional(EngineKeys.speculativeConfig)
+    let each =
+      tokensPerDecode == 1
+      ? "one token a sequence"
+      : "\(tokensPerDecode) tokens a sequence, those of `speculative_config` and one more"
+    let product = tokensPerDecode == 1 ? "" : " times \(tokensPerDecode)"
+    place?.refuse(
+      "`max_num_batched_tokens`, \(tokens)\(budget == nil ? " by default" : ""), is less than "
+        + "`max_num_seqs`, \(sequences)\(product); accepted: at least \(each)")
   }
 
   /// `host_overhead`; none where it is absent, nil with an error where it is refused.

@@ -49,6 +49,9 @@ struct GroupReader {
     let role = group.value(GroupKeys.role)
     let format = group.given(GroupKeys.kvCache).map { $0?.value(GroupCacheKeys.format) }
     let scaling = group.given(GroupKeys.autoscaling)
+    group.mapping(at: GroupKeys.engine.name, keys: EngineKeys.form.names)?.refuse(
+      key: EngineKeys.kvCacheDtype.name,
+      "does not go with a group; accepted: `kv_cache: {format: …}` beside its `engine`")
     let own = file.overlaid(by: group)
     let setup =
       own.map { self.setup($0, isOwnDevice: group.optional(GroupKeys.device) != nil) }

@@ -92,6 +92,8 @@ public enum Limits {
   public static let sequences = 1 << 16
   /// `max_num_batched_tokens`: prices are tabulated for each number of tokens.
   public static let batchedTokens = 1 << 20
+  /// `num_speculative_tokens`.
+  public static let speculativeTokens = 1 << 8
   /// `block_size`.
   public static let blockSize = 1 << 16
 

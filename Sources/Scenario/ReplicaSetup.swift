@@ -20,6 +20,8 @@ public struct ReplicaSetup: Hashable, Sendable {
   public let linkText: String?
   /// What the engine's processor does between steps.
   public let hostOverhead: HostOverhead
+  /// The model that drafts tokens; nil where none does.
+  public let draftModel: ModelArchitecture?
 }
 
 /// Reads what replicas run on: `device` and `engine`.
@@ -57,12 +59,16 @@ struct SetupReader {
     var parallelismReader = ParallelismReader(folder: folder)
     let parallelism = parallelismReader.parallelism(file, engine, model)
     diagnosticsOfOtherFiles += parallelismReader.diagnosticsOfOtherFiles
+    var draftReader = DraftModelReader(folder: folder)
+    let draft = draftReader.model(file, engine, for: model)
+    diagnosticsOfOtherFiles += draftReader.diagnosticsOfOtherFiles
     if let profile { checkBlockSize(file, engine, profile) }
-    guard let profile, let engine, let hostOverhead, let parallelism else { return nil }
+    guard let profile, let engine, let hostOverhead, let parallelism, let draft else { return nil }
     return ReplicaSetup(
       profile: profile.profile, profileText: profile.text, profilePath: profile.path,
       profileChecksum: profile.checksum, engine: engine, parallelism: parallelism,
-      linkText: parallelismReader.linkText, hostOverhead: hostOverhead)
+      linkText: parallelismReader.linkText, hostOverhead: hostOverhead,
+      draftModel: draft?.architecture)
   }
 
   private func checkBlockSize(

@@ -114,7 +114,18 @@ struct ScenarioReader {
 
   private func formats(_ file: MappingCursor) -> [KVFormat]? {
     guard let cache = file.value(ScenarioKeys.kvCache) else { return nil }
-    return cache.given(KVCacheKeys.format) ?? KVFormat.named
+    let formats = cache.given(KVCacheKeys.format)
+    let engine = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
+    guard let named = engine?.given(EngineKeys.kvCacheDtype) else {
+      return formats ?? KVFormat.named
+    }
+    guard formats == nil else {
+      engine?.refuse(
+        key: EngineKeys.kvCacheDtype.name,
+        "does not go with `kv_cache.format`, which says the same; accepted: one of the two")
+      return nil
+    }
+    return named
   }
 
   // MARK: The files that it names
@@ -149,15 +160,18 @@ struct ScenarioReader {
   private func measured(
     _ formats: [KVFormat], _ file: MappingCursor, _ profile: LoadedProfile
   ) -> [KVFormat]? {
-    let key = file.mapping(at: ScenarioKeys.kvCache.name, keys: KVCacheKeys.form.names)?
+    let key =
+      file.mapping(at: ScenarioKeys.kvCache.name, keys: KVCacheKeys.form.names)?
       .optional(KVCacheKeys.format)
+      ?? file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)?
+      .optional(EngineKeys.kvCacheDtype)
     let found = formats.compactMap { profile.profile.format(named: $0.name) }
     if formatsNeeded == .one, !found.isEmpty { return found }
     for format in formats {
       if profile.profile.format(named: format.name) == nil {
         let shown = profile.profile.formats.map(\.name).joined(separator: ", ")
         log.report(
-          at: key?.node.position ?? file.position, key: "kv_cache.format",
+          at: key?.node.position ?? file.position, key: key?.path ?? "kv_cache.format",
           "`\(format.name)` was not measured in `\(profile.path)`; accepted: \(shown)")
       }
     }

@@ -108,7 +108,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     fleet = Fleet(replicas: cluster.members.count, rules: cluster.scaling)
     transfers = Transfers(cluster.transfer, replicas: cluster.members.count)
     servers = cluster.members.enumerated().map { index, member in
-      Server(index: index, member: member, scheduler: scheduler, prompts: workload.prompts)
+      Server(
+        index: index, member: member, scheduler: scheduler, prompts: workload.prompts, seed: seed)
     }
     for index in servers.indices { servers[index].isOpen = fleet.phases[index] == .on }
     for _ in 0..<source.initialRequests { scheduleNextRequest() }

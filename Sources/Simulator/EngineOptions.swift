@@ -23,6 +23,15 @@ public struct EngineOptions: Hashable, Sendable {
     /// preempt.
     public var swaps: Bool { self == .vllm }
 
+    /// Whether decodes can have drafted tokens: in orders that never evict for a seat, and steps
+    /// that hold all decodes.
+    public var speculates: Bool {
+      switch self {
+      case .vllm, .sarathi, .shortestPromptFirst: true
+      case .sglang, .vllmV0, .staticBatching, .priority, .edf: false
+      }
+    }
+
     /// Whether a step holds decodes and chunks of prompts together, so that
     /// `long_prefill_token_threshold` means something.
     public var mixesChunks: Bool {
@@ -80,23 +89,28 @@ public struct EngineOptions: Hashable, Sendable {
   public let watermark: Double
   /// `max_queued_requests`: a request that comes while so many wait is rejected; nil for no limit.
   public let maxQueuedRequests: Int?
+  /// `speculative_config`; nil where nothing is drafted.
+  public let speculation: SpeculativeDecoding?
 
   /// A watermark that is not stated is the scheduler's usual one.
   /// - Precondition: all are positive, limits that may be left out at least 0, the watermark below
-  ///   1, and every sequence can decode in one step; a threshold and a swap space stand with
-  ///   schedulers that have one.
+  ///   1, and every sequence can decode in one step with all that is drafted for it; a threshold, a
+  ///   swap space and speculation stand with schedulers that have them, and not the last two
+  ///   together.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
     enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory,
     swapSpace: SwapSpace? = nil, longPrefillTokenThreshold: Int = 0, watermark: Double? = nil,
-    maxQueuedRequests: Int? = nil
+    maxQueuedRequests: Int? = nil, speculation: SpeculativeDecoding? = nil
   ) {
     precondition(tensorParallelSize > 0)
     precondition(swapSpace == nil || scheduler.swaps)
     precondition(longPrefillTokenThreshold >= 0 && maxQueuedRequests ?? 0 >= 0)
     precondition(longPrefillTokenThreshold == 0 || scheduler.mixesChunks)
     precondition((0..<1).contains(watermark ?? 0))
-    precondition(maxNumSeqs > 0 && blockSize > 0 && maxNumBatchedTokens >= maxNumSeqs)
+    precondition(speculation == nil || scheduler.speculates && swapSpace == nil)
+    precondition(maxNumSeqs > 0 && blockSize > 0)
+    precondition(maxNumBatchedTokens / maxNumSeqs >= 1 + (speculation?.draftTokens ?? 0))
     self.scheduler = scheduler
     self.maxNumSeqs = maxNumSeqs
     self.maxNumBatchedTokens = maxNumBatchedTokens
@@ -108,7 +122,17 @@ public struct EngineOptions: Hashable, Sendable {
     self.watermark = watermark ?? scheduler.usualWatermark
     self.maxQueuedRequests = maxQueuedRequests
     self.swapSpace = swapSpace
+    self.speculation = speculation
   }
+
+  /// Tokens drafted for each decoding sequence in one step.
+  public var draftTokens: Int { speculation?.draftTokens ?? 0 }
+
+  /// New tokens of a decoding sequence in one step: one, and those drafted for it.
+  public var tokensPerDecode: Int { 1 + draftTokens }
+
+  /// Tokens that a step must hold so that every sequence can decode in it.
+  public var leastBatchedTokens: Int { maxNumSeqs * tokensPerDecode }
 
   /// Blocks of a pool that an admission leaves free, unless nothing runs.
   func watermarkBlocks(of capacity: Int) -> Int { Int(watermark * Double(capacity)) }
@@ -130,6 +154,6 @@ public struct EngineOptions: Hashable, Sendable {
       tensorParallelSize: tensorParallelSize ?? self.tensorParallelSize,
       kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory, swapSpace: swapSpace,
       longPrefillTokenThreshold: longPrefillTokenThreshold, watermark: watermark,
-      maxQueuedRequests: maxQueuedRequests)
+      maxQueuedRequests: maxQueuedRequests, speculation: speculation)
   }
 }

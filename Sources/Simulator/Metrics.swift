@@ -67,11 +67,14 @@ public struct RunSummary: Hashable, Sendable {
   public let emptySlotShareWhenFullest: Double
   /// Where the time of all steps went.
   public let cost: StepCost
+  /// What drafting came to; nil where no drafted token was verified.
+  public let drafting: DraftSummary?
   /// Time to first token.
   public let ttft: LatencyStatistics
   /// Mean time per output token of each request, after its first.
   public let tpot: LatencyStatistics
-  /// Gaps between tokens of one request, to 0.1 %.
+  /// Gaps between steps that gave a request tokens, to 0.1 %; where none are drafted, between its
+  /// tokens.
   public let itl: LatencyStatistics
   /// End-to-end latency.
   public let e2e: LatencyStatistics
@@ -113,6 +116,7 @@ struct RunMetrics: Sendable {
   private var steps = 0
   private var peakRunning = 0
   private var cost = StepCost()
+  private var drafting = DraftSummary()
   private var finished = 0
   private var ttft = LatencySamples()
   private var tpot = LatencySamples()
@@ -163,10 +167,10 @@ struct RunMetrics: Sendable {
     preemptions += preempted
   }
 
-  /// A run of steps is done: each gave every sequence that decodes in it a token after a gap of its
-  /// length, but `resumed` ones that came back with it, of which ``produced(previousNs:now:)`` is
-  /// told. In a run that gave none, `decoding` sequences had to wait. `stalled` are those of the
-  /// replica that have waited so far, oldest token first.
+  /// A run of steps is done: each gave every sequence that decodes in it a token, or several at
+  /// once, after a gap of its length, but `resumed` ones that came back with it, of which
+  /// ``produced(previousNs:now:)`` is told. In a run that gave none, `decoding` sequences had to
+  /// wait. `stalled` are those of the replica that have waited so far, oldest token first.
   mutating func stepped(
     startNs: Int64, cost runCost: StepCost, steps runSteps: Int, firstStepNs: Int64,
     growthNs: Int64, prefillTokens: Int, decodeSequences: Int, resumed: Int, decoding: Int,
@@ -190,6 +194,12 @@ struct RunMetrics: Sendable {
     gaps.record(
       seriesFrom: firstStepNs + Int64(done) * growthNs, growthNs: growthNs, times: runSteps - done,
       count: sequences)
+  }
+
+  /// A step verified what was drafted for so many sequences.
+  mutating func verified(_ sequences: Int, accepted: Int) {
+    drafting.drafts += sequences
+    drafting.acceptedTokens += accepted
   }
 
   /// Of so many decoding sequences, those that are not waiting yet had their latest token when the
@@ -245,6 +255,7 @@ struct RunMetrics: Sendable {
     sum.steps += other.steps
     sum.peakRunning = max(sum.peakRunning, other.peakRunning)
     sum.cost += other.cost
+    sum.drafting += other.drafting
     sum.copies += other.copies
     sum.ttft += other.ttft
     sum.tpot += other.tpot
@@ -270,8 +281,8 @@ struct RunMetrics: Sendable {
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
-      cost: cost, ttft: ttft.statistics, tpot: tpot.statistics,
-      itl: LatencyStatistics(gaps),
+      cost: cost, drafting: drafting.drafts > 0 ? drafting : nil, ttft: ttft.statistics,
+      tpot: tpot.statistics, itl: LatencyStatistics(gaps),
       e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas,
       classes: classes.summaries())
   }

@@ -25,6 +25,7 @@ import Testing
     (KVCacheKeys.form, "### `kv_cache`", "key"), (EngineKeys.form, "### `engine`", "key"),
     (HostOverheadKeys.form, "### `engine`", "key of `host_overhead`"),
     (HostLinkKeys.form, "### `engine`", "key of `host_link`"),
+    (SpeculativeKeys.form, "### `engine`", "key of `speculative_config`"),
     (ClusterKeys.form, "### `cluster`", "key"),
     (GroupKeys.form, "### `cluster`", "key of a group"),
     (GroupCacheKeys.form, "### `cluster`", "key of a group's `kv_cache`"),

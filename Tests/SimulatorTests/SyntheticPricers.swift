@@ -2,12 +2,14 @@ import CostModel
 
 @testable import Simulator
 
-/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, a
-/// token of mean context, and a token of which the longest exceeds the mean.
+/// Prices made up for tests: a fixed time a step, so much a prompt token, a decoding sequence, each
+/// token that it verifies beyond one, a token of mean context, and a token of which the longest
+/// exceeds the mean.
 struct SyntheticPricer: StepPricing {
   var perStepNs: Int64 = 0
   var perPromptTokenNs: Int64 = 0
   var perDecodeNs: Int64 = 0
+  var perDraftNs: Int64 = 0
   var perContextTokenNs: Int64 = 0
   var perUnevenTokenNs: Int64 = 0
   /// Steps after which the line of a span is to be asked for again.
@@ -15,7 +17,8 @@ struct SyntheticPricer: StepPricing {
 
   func cost(of batch: BatchShape) -> StepCost {
     StepCost(
-      linearNs: perStepNs + perDecodeNs * Int64(batch.decodeSequences),
+      linearNs: perStepNs + perDecodeNs * Int64(batch.decodeSequences)
+        + perDraftNs * Int64(batch.decodeTokens - batch.decodeSequences),
       decodeAttentionNs: attention(batch),
       prefillAttentionNs: batch.chunks.reduce(0) { $0 + perPromptTokenNs * Int64($1.tokens) })
   }
@@ -54,7 +57,7 @@ struct Played {
     replicas: Int = 1, routing: RoutingPolicy = .roundRobin,
     longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil,
     exact: Bool = false, checks: Bool = false, hostMemory: HostMemory = .none,
-    pricer: SyntheticPricer
+    speculation: SpeculativeDecoding? = nil, pricer: SyntheticPricer
   ) {
     let member = Cluster.Member(
       configuration: EngineConfiguration(
@@ -62,7 +65,7 @@ struct Played {
           scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
           blockSize: blockSize, enablePrefixCaching: enablePrefixCaching,
           kvCacheMemory: .bytes(0), longPrefillTokenThreshold: longPrefillTokenThreshold,
-          watermark: watermark, maxQueuedRequests: maxQueuedRequests),
+          watermark: watermark, maxQueuedRequests: maxQueuedRequests, speculation: speculation),
         poolBlocks: poolBlocks, hostMemory: hostMemory, maxPositions: maxPositions,
         usesExactSteps: exact, checksInvariants: checks),
       pricer: pricer)

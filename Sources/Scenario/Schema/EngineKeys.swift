@@ -42,6 +42,9 @@ enum EngineKeys {
     "kv_cache_memory_bytes", .bytes, .otherwise("none"),
     "Size of the KV cache, whatever the device has; does not go with `gpu_memory_utilization`.",
     option: "--kv-cache-memory-bytes")
+  static let kvCacheDtype = SchemaKey(
+    "kv_cache_dtype", KVCacheKeys.format.form, .otherwise("what `kv_cache` says"),
+    "vLLM's name for `format` of `kv_cache`; one of the two.", option: "--kv-cache-dtype")
   static let hostOverhead = SchemaKey(
     "host_overhead", .mapping(HostOverheadKeys.form), .standard(.object([]), "nothing"),
     "What the engine's processor does between the steps of its device.")
@@ -67,17 +70,46 @@ enum EngineKeys {
   static let hostLink = SchemaKey(
     "host_link", .mapping(HostLinkKeys.form), .otherwise("required with `swap`"),
     "With `swap`: what leads to the host's memory.")
+  static let speculativeConfig = SchemaKey(
+    "speculative_config", .mapping(SpeculativeKeys.form), .otherwise("none"),
+    "Tokens are drafted for each decoding sequence, and a step verifies them all; with the "
+      + "schedulers `vllm`, `sarathi` and `shortest-prompt-first`, and not with `swap`.",
+    option: "--speculative-config")
 
   static let form = MappingForm(
     scheduler, maxNumSeqs, maxNumBatchedTokens, blockSize, enablePrefixCaching,
     tensorParallelSize, pipelineParallelSize, dataParallelSize, gpuMemoryUtilization,
-    kvCacheMemoryBytes, hostOverhead, longPrefillTokenThreshold, watermark, maxQueuedRequests,
-    preemptionMode, swapSpace, hostLink,
+    kvCacheMemoryBytes, kvCacheDtype, hostOverhead, longPrefillTokenThreshold, watermark,
+    maxQueuedRequests,
+    preemptionMode, swapSpace, hostLink, speculativeConfig,
     conflicts: [
       (.present(gpuMemoryUtilization.name), .present(kvCacheMemoryBytes.name)),
       (.present(swapSpace.name), .value(of: preemptionMode.name, is: "recompute")),
       (.present(hostLink.name), .value(of: preemptionMode.name, is: "recompute")),
+      (.present(speculativeConfig.name), .value(of: preemptionMode.name, is: "swap")),
     ])
+}
+
+/// `engine.speculative_config`, by the names of vLLM's but for `acceptance_rate`, which vLLM
+/// measures.
+enum SpeculativeKeys {
+  static let method = SchemaKey(
+    "method", .choice(of: DraftMethod.self),
+    .otherwise("`draft_model` with a `model`, else `ngram`"),
+    "What drafts: a model, or the prompt, in which they are looked up and which takes no time.")
+  static let numSpeculativeTokens = SchemaKey(
+    "num_speculative_tokens", .wholeNumber(1...Limits.speculativeTokens, of: "tokens"), .required,
+    "Tokens drafted for each decoding sequence in a step.")
+  static let acceptanceRate = SchemaKey(
+    "acceptance_rate", .number(0...1), .required,
+    "The probability with which a drafted token is accepted if all before it are.")
+  static let model = SchemaKey(
+    "model", .path("the path of a Hugging Face config.json, relative to this file"),
+    .otherwise("none: tokens are looked up in the prompt"), "The model that drafts.")
+
+  static let form = MappingForm(
+    method, numSpeculativeTokens, acceptanceRate, model,
+    conflicts: [(.present(model.name), .value(of: method.name, is: DraftMethod.ngram.rawValue))])
 }
 
 /// `engine.host_link`.

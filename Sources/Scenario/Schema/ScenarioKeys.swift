@@ -37,7 +37,13 @@ enum ScenarioKeys {
     "What a real engine did, that `kvsim validate` compares with.")
 
   static let form = MappingForm(
-    kvsim, name, description, seed, model, device, kvCache, engine, cluster, workload, reference)
+    kvsim, name, description, seed, model, device, kvCache, engine, cluster, workload, reference,
+    conflicts: [
+      (
+        .within(kvCache.name, .present(KVCacheKeys.format.name)),
+        .within(engine.name, .present(EngineKeys.kvCacheDtype.name))
+      )
+    ])
 }
 
 /// `kv_cache`.

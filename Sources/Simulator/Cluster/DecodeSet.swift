@@ -78,6 +78,14 @@ struct DecodeSet: Sendable {
     }
   }
 
+  /// A sequence that has `cached` tokens gets so many more.
+  mutating func grow(cached: Int, by tokens: Int) {
+    contextTokens += tokens
+    outputsToCome -= tokens
+    phases[phase(cached: cached)] -= 1
+    phases[phase(cached: cached + tokens)] += 1
+  }
+
   /// Every sequence gets a token in each of `steps` steps.
   mutating func advance(steps: Int) {
     step += Int64(steps)

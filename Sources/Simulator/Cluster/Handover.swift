@@ -76,14 +76,15 @@ extension Replica {
   }
 
   /// Takes a seat and blocks for the first request from elsewhere, if there is room for them and
-  /// for its next token, and nobody waits who was preempted. How many blocks are to be copied: those
+  /// for its next step, and nobody waits who was preempted. How many blocks are to be copied: those
   /// that it does not find in the prefix cache here.
   mutating func takeInbound() -> (request: Handovers.Inbound, blocks: Int)? {
     guard let request = handovers.inbound.first, preemptedNow == 0, waiting.isEmpty,
       swapped.isEmpty, hasSeat
     else { return nil }
     let (slot, tokens) = (request.slot, sequences[request.slot].prefillTarget)
-    let needed = blocksNeeded(forTokens: tokens + 1, found: foundUnits(of: slot))
+    let needed = blocksNeeded(
+      forTokens: tokens + options.tokensPerDecode, found: foundUnits(of: slot))
     guard needed <= pool.free, takeBlocks(forTokens: tokens, of: slot) != nil else { return nil }
     handovers.inbound.removeFirst()
     handovers.inboundTokens -= tokens
@@ -147,6 +148,7 @@ extension Replica {
     displaced.prefilled = 0
     displaced.heldUnits = 0
     displaced.retiredBlocks = 0
+    displaced.reservedTokens = 0
     return displaced
   }
 }

@@ -31,7 +31,8 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
     lanes = cluster.members.enumerated().map { index, member in
       ReplicaLane(
-        Server(index: index, member: member, scheduler: scheduler, prompts: workload.prompts),
+        Server(
+          index: index, member: member, scheduler: scheduler, prompts: workload.prompts, seed: seed),
         classes: workload.classes)
     }
     buffers = Array(repeating: RecordBuffer(kinds), count: lanes.count)

@@ -21,13 +21,13 @@ struct Replica: Sendable {
   private(set) var swapped = Deque<Int>()
   /// What it has of requests that other replicas have computed, or are to decode.
   var handovers = Handovers()
-  private(set) var decodes: DecodeSet
+  var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
   private(set) var prefilling = Deque<Int>()
   /// Sequences that own blocks.
   private(set) var runningCount = 0
   /// The batch of the next step.
-  private(set) var batch = BatchShape()
+  private(set) var batch: BatchShape
   /// The slots of the batch's chunks, in the same order.
   private(set) var chunkSlots: [Int] = []
   /// Requests preempted while the next step was planned.
@@ -41,7 +41,7 @@ struct Replica: Sendable {
   private var vacantSlots: [Int] = []
   /// The running sequence that was admitted last; -1 where none runs.
   private(set) var youngest = -1
-  private var finishes = EventQueue()
+  var finishes = EventQueue()
   /// Decoding sequences by their tokens at decode step 0, most first: all grow alike, so that the
   /// order stays.
   private var contexts = EventQueue()
@@ -68,6 +68,7 @@ struct Replica: Sendable {
       prefixes = prompts.map { SharedPrefixes($0, blockSize: options.blockSize) }
     }
     decodes = DecodeSet(blockSize: options.blockSize)
+    batch = BatchShape(tokensPerDecode: options.tokensPerDecode)
     waiting = WaitingQueue(order: options.scheduler.order)
   }
 
@@ -323,6 +324,7 @@ struct Replica: Sendable {
     let sequence = sequences[slot]
     if !resumedSlots.isEmpty { resumedSlots.removeAll { $0 == slot } }
     if sequence.state == .decoding {
+      sequences[slot].reservedTokens = 0
       decodes.leave(
         cached: sequence.cachedTokens(step: decodes.step), outputTokens: sequence.outputTokens,
         toCome: sequence.outputsToCome(step: decodes.step))
@@ -366,16 +368,21 @@ struct Replica: Sendable {
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
   /// running sequences to an end of the queue until there are enough.
   mutating func batchDecodes(preemptingTo end: WaitingQueue.End) {
-    while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
-    let isAllocated = pool.allocate(decodes.nextBlocks)
-    precondition(isAllocated)
+    if options.speculation != nil {
+      while lookaheadBlocks > pool.free { preempt(firstToYield, to: end) }
+      reserveLookahead()
+    } else {
+      while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
+      let isAllocated = pool.allocate(decodes.nextBlocks)
+      precondition(isAllocated)
+    }
     countDecodes()
   }
 
   private mutating func countDecodes() {
     batch.decodeSequences = decodes.count
-    batch.contextTokens = decodes.contextTokens + decodes.count
-    batch.longestContext = longestContext() + 1
+    batch.contextTokens = decodes.contextTokens + batch.decodeTokens
+    batch.longestContext = longestContext() + batch.tokensPerDecode
   }
 
   /// Tokens of a prompt under way that one step computes if nothing else limits it.
@@ -425,6 +432,7 @@ struct Replica: Sendable {
 
   /// Tokens of the decoding sequence that has most of them in the cache; 0 where none decodes.
   mutating func longestContext() -> Int {
+    guard options.speculation == nil else { return longestUnevenContext }
     while let longest = contexts.first {
       if isCurrent(longest) { return Int(decodes.step - longest.time) }
       _ = contexts.pop()
@@ -501,13 +509,16 @@ struct Replica: Sendable {
     sequences[slot].joinedStep = decodes.step
     sequences[slot].finishStep = decodes.step + Int64(stepsLeft)
     sequences[slot].ticket = nextTicket
-    finishes.push(
-      Event(time: sequences[slot].finishStep, order: nextTicket, payload: UInt64(slot)))
-    dropDepartedContexts()
-    contexts.push(
-      Event(
-        time: decodes.step - Int64(sequences[slot].prefillTarget), order: nextTicket,
-        payload: UInt64(slot)))
+    // With drafted tokens nobody knows when it ends, nor does any order of contexts stay.
+    if options.speculation == nil {
+      finishes.push(
+        Event(time: sequences[slot].finishStep, order: nextTicket, payload: UInt64(slot)))
+      dropDepartedContexts()
+      contexts.push(
+        Event(
+          time: decodes.step - Int64(sequences[slot].prefillTarget), order: nextTicket,
+          payload: UInt64(slot)))
+    }
     nextTicket += 1
     decodes.join(
       cached: sequences[slot].prefillTarget, outputTokens: sequences[slot].outputTokens,

@@ -37,13 +37,17 @@ struct Sequence: Sendable {
   var priority = 0
   /// When its first token is wanted; `.max` where nobody said.
   var deadlineNs = Int64.max
-  /// Tokens produced; while decoding, as of ``joinedStep``.
+  /// Tokens produced; while decoding, as of ``joinedStep``, and all beyond one a step since.
   var emitted = 0
   var preemptions = 0
   /// Tokens to compute before it decodes: the prompt, and after a preemption what it had produced.
+  /// While it decodes also all tokens beyond one a step.
   var prefillTarget = 0
   /// Of these, tokens in the cache, or in the host's memory.
   var prefilled = 0
+  /// Tokens for which it has blocks while tokens are drafted for it: all of its latest step's, of
+  /// which not every one is accepted. 0 where none are drafted.
+  var reservedTokens = 0
   /// While it waits to be computed again, whole blocks of its own that it had filled.
   var retiredBlocks = 0
   /// Which of the workload's known prompts it has; -1 where nothing is known of it.
@@ -56,7 +60,7 @@ struct Sequence: Sendable {
   var foundTokens = 0
   /// Decode steps that the replica had done when this one joined.
   var joinedStep: Int64 = 0
-  /// The decode step with which it ends.
+  /// The decode step with which it ends if every step gives it one token.
   var finishStep: Int64 = 0
   /// Names its entries among the finishes and the contexts; another after each joining.
   var ticket: UInt64 = 0
@@ -76,7 +80,7 @@ struct Sequence: Sendable {
   /// Tokens whose blocks it owns: a prompt's are taken on admission.
   func ownedTokens(step: Int64) -> Int {
     switch state {
-    case .decoding: cachedTokens(step: step)
+    case .decoding: max(cachedTokens(step: step), reservedTokens)
     case .prefilling, .parked, .incoming: prefillTarget
     case .vacant, .waiting, .swapped, .inbound: 0
     }

@@ -11,7 +11,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     var startNs: Int64 = 0
     var steps = 1
     var waitingRequests = 0
-    /// What its steps take; a step with prompts is one by itself.
+    /// What its steps take; a step with prompts or drafted tokens is one by itself.
     var span = DecodeSpan(first: StepCost(), growthNs: 0, steps: 1)
     /// What copies to and from the host's memory take before the step: only a run of one has any.
     var swapNs: Int64 = 0
@@ -44,6 +44,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   private let index: Int
   private let configuration: EngineConfiguration
   private let pricer: Pricer
+  private let draws: RandomStream
   /// As they are when nothing has happened yet.
   private let initial: (replica: Replica, scheduler: Policy)
   private var scheduler: Policy
@@ -63,11 +64,15 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// blocks, and how many blocks are to be copied.
   private(set) var pulls: [(request: Handovers.Inbound, blocks: Int)] = []
 
-  init(index: Int, member: Cluster<Pricer>.Member, scheduler: Policy, prompts: KnownPrompts?) {
+  init(
+    index: Int, member: Cluster<Pricer>.Member, scheduler: Policy, prompts: KnownPrompts?,
+    seed: UInt64
+  ) {
     self.index = index
     configuration = member.configuration
     pricer = member.pricer
     self.scheduler = scheduler
+    draws = RandomStream(seed: seed)
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks,
       hostBlocks: configuration.hostMemory.blocks, prompts: prompts,
@@ -75,7 +80,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     initial = (replica, scheduler)
     limits = RequestLimits(
       positions: min(configuration.maxPositions, configuration.options.mostPositions),
-      poolTokens: replica.pool.capacity * replica.pool.blockSize)
+      poolTokens: replica.pool.capacity * replica.pool.blockSize,
+      draftTokens: configuration.options.draftTokens)
   }
 
   /// Whether requests are there and no run is under way.
@@ -169,13 +175,15 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
         running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
       return .noRun
     }
+    // A step with prompts or drafted tokens is one by itself.
+    let isSingle = hasChunks || configuration.options.speculation != nil
     let span =
-      hasChunks
+      isSingle
       ? DecodeSpan(first: pricer.cost(of: replica.batch), growthNs: 0, steps: 1)
       : pricer.decodeSpan(of: replica.batch)
     var steps = 1
     var isCutByArrivals = false
-    if !hasChunks {
+    if !isSingle {
       steps = self.steps(of: span)
       while span.estimatedNs(ofFirst: steps) >= Double(simulationHorizonNs - now) {
         guard steps > 1 else { return .beyondHorizon }
@@ -218,6 +226,10 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     if decodeSequences > 0 {
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       replica.completeDecodes(steps: run.steps, now: now)
+      if let speculation = configuration.options.speculation {
+        metrics.verified(
+          decodeSequences, accepted: replica.acceptDrafts(speculation, draws))
+      }
       for slot in replica.resumedSlots {
         metrics.produced(previousNs: replica.sequences[slot].lastTokenNs, now: now)
       }
@@ -287,10 +299,14 @@ struct RequestLimits: Sendable {
   let positions: Int
   /// The tokens that the whole pool holds.
   let poolTokens: Int
+  /// Tokens that are drafted beside each that a decode step gives.
+  let draftTokens: Int
 
   func allow(_ request: ArrivingRequest) -> Bool {
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + request.outputTokens - 1
-    return cached < positions && cached <= poolTokens
+    // A decode step has room for what it verifies, also behind the end.
+    let drafted = request.outputTokens > 1 ? draftTokens : 0
+    return cached < positions && cached + drafted <= poolTokens
   }
 }

@@ -63,7 +63,7 @@ extension Replica {
     precondition(runningCount == decodes.count + prefilling.count)
     precondition(takenSeats <= options.maxNumSeqs, "max_num_seqs holds")
     checkHandovers(counts)
-    let batched = batch.decodeSequences + batch.chunks.reduce(0) { $0 + $1.tokens }
+    let batched = batch.decodeTokens + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })

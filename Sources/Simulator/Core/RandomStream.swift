@@ -43,6 +43,8 @@ public struct RandomStream: Sendable {
     case requestClass = 7
     /// Which replicas a router looks at for a request.
     case routing = 8
+    /// Whether a drafted token of a request is accepted.
+    case draftAcceptance = 20
   }
 
   private let key: SIMD2<UInt32>

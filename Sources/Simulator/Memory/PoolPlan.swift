@@ -7,9 +7,9 @@ public struct PoolPlan: Hashable, Sendable {
   public let deviceBytes: Int
   /// The share of it that the engine may use.
   public let usableBytes: Int
-  /// The model's weights, in their format.
+  /// The model's weights, in their format, and those of a model that drafts for it.
   public let weightBytes: Int
-  /// Activations at their largest: see ``init(model:device:format:options:)``.
+  /// Activations at their largest: see ``init(model:device:format:options:draft:)``.
   public let activationBytes: Int
   /// What the KV pool has.
   public let poolBytes: Int
@@ -17,6 +17,8 @@ public struct PoolPlan: Hashable, Sendable {
   public let page: PageLayout
   /// The layers, each with a page of every block.
   public let layers: Int
+  /// What a model that drafts has of each; nil without one.
+  public let draft: DraftMemory?
   /// Whole blocks in the pool.
   public let blocks: Int
   /// The host's memory for preempted requests, in blocks of the same size.
@@ -25,9 +27,13 @@ public struct PoolPlan: Hashable, Sendable {
   /// Tokens per block.
   public var blockSize: Int { page.blockSize }
   /// One token in all layers, K and V with metadata.
-  public var kvBytesPerToken: Int { layers * page.bytesPerToken }
+  public var kvBytesPerToken: Int {
+    layers * page.bytesPerToken + (draft.map { $0.layers * $0.page.bytesPerToken } ?? 0)
+  }
   /// A block: its pages of all layers.
-  public var blockBytes: Int { layers * page.pageBytes }
+  public var blockBytes: Int {
+    layers * page.pageBytes + (draft.map { $0.layers * $0.page.pageBytes } ?? 0)
+  }
   /// The codes of a page, of all its KV heads.
   public var pageCodeBytes: Int { page.kvHeads * page.metadataOffset }
   /// Scales and zeros of a page.
@@ -44,14 +50,59 @@ public struct PoolPlan: Hashable, Sendable {
   ///
   /// Activations, FP32 as in the bundled kernels: for each token of the largest step the residual
   /// stream, its normed copy and the wider of the attention's rows and the MLP's, of one layer at
-  /// a time; and a row of logits for each sequence. Where tokens go to experts, a token has the
-  /// rows and the output of each of its experts at once, and a router's row.
+  /// a time; and a row of logits for each token that a sequence has in a decode step. Where tokens
+  /// go to experts, a token has the rows and the output of each of its experts at once, and a
+  /// router's row.
+  ///
+  /// A model that drafts has its weights beside, its layers in the same blocks, as in vLLM, and
+  /// works before the other does, so that the larger activations are those of both.
   ///
   /// Of several devices that share the layers, this is the memory of each.
   public init(
-    model whole: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions
+    model whole: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions,
+    draft wholeDraft: ModelArchitecture? = nil
   ) {
     let model = whole.rank(ofDegree: options.tensorParallelSize)
+    let draftModel = wholeDraft?.rank(ofDegree: options.tensorParallelSize)
+    activationBytes = max(
+      PoolPlan.activationBytes(of: model, options, outputs: options.leastBatchedTokens),
+      draftModel.map {
+        PoolPlan.activationBytes(of: $0, options, outputs: options.maxNumSeqs)
+      } ?? 0)
+    deviceBytes = device.memoryBytes
+    weightBytes = model.weightBytes + (draftModel?.weightBytes ?? 0)
+    page = PoolPlan.page(of: model, format, options)
+    layers = model.layers
+    draft = draftModel.map {
+      DraftMemory(
+        weightBytes: $0.weightBytes, page: PoolPlan.page(of: $0, format, options),
+        layers: $0.layers)
+    }
+    switch options.kvCacheMemory {
+    case .bytes(let bytes):
+      poolBytes = bytes
+      usableBytes = bytes + weightBytes + activationBytes
+    case .utilization(let share):
+      usableBytes = Int(Double(device.memoryBytes) * share)
+      poolBytes = max(0, usableBytes - weightBytes - activationBytes)
+    }
+    var blockBytes = layers * page.pageBytes
+    if let draft { blockBytes += draft.layers * draft.page.pageBytes }
+    blocks = poolBytes / blockBytes
+    hostMemory = HostMemory(options.swapSpace, blockBytes: blockBytes)
+  }
+
+  private static func page(
+    of model: ModelArchitecture, _ format: KVFormat, _ options: EngineOptions
+  ) -> PageLayout {
+    PageLayout(
+      format: format, blockSize: options.blockSize, kvHeads: model.heads.kvHeads,
+      headDim: model.heads.headDim)
+  }
+
+  private static func activationBytes(
+    of model: ModelArchitecture, _ options: EngineOptions, outputs: Int
+  ) -> Int {
     let attention = 2 * (model.heads.queryHeads + model.heads.kvHeads) * model.heads.headDim
     let feedForward = model.layerGroups.map { group in
       let layer = group.feedForward
@@ -59,25 +110,7 @@ public struct PoolPlan: Hashable, Sendable {
         + layer.expertsPerToken * model.hiddenSize
     }
     let widest = 2 * model.hiddenSize + max(attention, feedForward.max() ?? 0)
-    activationBytes =
-      4 * (options.maxNumBatchedTokens * widest + options.maxNumSeqs * model.vocabSize)
-    deviceBytes = device.memoryBytes
-    weightBytes = model.weightBytes
-    page = PageLayout(
-      format: format, blockSize: options.blockSize, kvHeads: model.heads.kvHeads,
-      headDim: model.heads.headDim)
-    layers = model.layers
-    switch options.kvCacheMemory {
-    case .bytes(let bytes):
-      poolBytes = bytes
-      usableBytes = bytes + model.weightBytes + activationBytes
-    case .utilization(let share):
-      usableBytes = Int(Double(device.memoryBytes) * share)
-      poolBytes = max(0, usableBytes - model.weightBytes - activationBytes)
-    }
-    let blockBytes = layers * page.pageBytes
-    blocks = poolBytes / blockBytes
-    hostMemory = HostMemory(options.swapSpace, blockBytes: blockBytes)
+    return 4 * (options.maxNumBatchedTokens * widest + outputs * model.vocabSize)
   }
 
   /// By how many bytes weights, activations and pool exceed what the device has or the engine may
@@ -85,4 +118,14 @@ public struct PoolPlan: Hashable, Sendable {
   public var shortfallBytes: Int {
     max(0, weightBytes + activationBytes + poolBytes - min(usableBytes, deviceBytes))
   }
+}
+
+/// What a model that drafts has of a device's memory.
+public struct DraftMemory: Hashable, Sendable {
+  /// Its weights, in their format. Bytes.
+  public let weightBytes: Int
+  /// A block's page in one of its layers.
+  public let page: PageLayout
+  /// Its layers, each with a page of every block.
+  public let layers: Int
 }

@@ -1,17 +1,17 @@
 /// Continuous batching with chunked prefill under a token budget, as vLLM V1 does it, and as
 /// Sarathi-Serve does (OSDI'24, section 4.4, algorithm 3).
 ///
-/// Every decoding sequence gets its token; prompts under way get what is left of
-/// `max_num_batched_tokens`, oldest first; then waiting requests are admitted in their order while
-/// budget, `max_num_seqs` and blocks last. Where decodes lack blocks the youngest running sequences
-/// are preempted (in another order than that of arrival: the last in it), and nobody is admitted in
-/// that step. Those that were swapped to the host's memory come back before anybody else is
-/// admitted, as in vLLM V0.
+/// Every decoding sequence gets its token, and takes those drafted for it along; prompts under way
+/// get what is left of `max_num_batched_tokens`, oldest first; then waiting requests are admitted
+/// in their order while budget, `max_num_seqs` and blocks last. Where decodes lack blocks the
+/// youngest running sequences are preempted (in another order than that of arrival: the last in
+/// it), and nobody is admitted in that step. Those that were swapped to the host's memory come back
+/// before anybody else is admitted, as in vLLM V0.
 struct ContinuousBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
     replica.batchDecodes(preemptingTo: .head)
-    var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeSequences
+    var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeTokens
     for index in replica.prefilling.indices {
       budget -= replica.batchChunk(of: replica.prefilling[index], limit: budget)
     }

@@ -95,7 +95,7 @@ struct RouterTests {
               kvCacheMemory: .bytes(0)),
             poolBlocks: 64, maxPositions: 1000),
           pricer: SyntheticPricer(perStepNs: 1)),
-        scheduler: ContinuousBatching(), prompts: nil)
+        scheduler: ContinuousBatching(), prompts: nil, seed: 1)
     }
   }
 
