@@ -80,7 +80,7 @@ public struct StepRecord: Hashable, Sendable {
   public var endNs: Int64
   /// How many steps.
   public var steps: Int64
-  /// Sequences that decode, one token a step.
+  /// Sequences that decode, one token a step or those that were accepted and one more.
   public var decodeSequences: Int64
   /// Cached tokens that the decodes attend to in the first step, all sequences together.
   public var contextTokens: Int64
