@@ -46,7 +46,8 @@ import Testing
     "uneven devices", "empty range", "too long", "endless gaps", "late start",
     "points in disorder", "silence for ever", "silent periods", "short period", "rate too low",
     "seldom on", "empty bounds", "far bounds", "too long at the least",
-    "threshold of whole prompts", "one name", "system prompt too long", "too many ranks",
+    "threshold of whole prompts", "few turns", "one name", "system prompt too long",
+    "too many ranks",
   ]
 
   @Test(
@@ -59,9 +60,10 @@ import Testing
   }
 
   @Test(
-    "so it does of classes and clusters",
+    "so it does of classes, sessions and clusters",
     arguments: ClassesTests.mistakes.map { ($0, ClassesTests.shared) }
       + ClassesTests.mistakesApart.map { ($0, ClassesTests.apart) }
+      + SessionReaderTests.mistakes.map { ($0, SessionReaderTests.conversation) }
       + ClusterReaderTests.mistakes.map { ($0, ClusterReaderTests.clustered) })
   func mistakes(_ input: BadInput, good: String) throws {
     try judge(input, in: good)

@@ -12,6 +12,7 @@ struct Replica: Sendable {
   var hostPool: BlockPool
   /// What prompts have in common; nil where nothing is known of it or the cache is off.
   private(set) var prefixes: SharedPrefixes?
+  private var sessionContexts = SessionContexts()
   private(set) var waiting: WaitingQueue
   /// Tokens that waiting requests have to compute, all together.
   private(set) var waitingTokens = 0
@@ -103,6 +104,10 @@ struct Replica: Sendable {
       sequence.shareableUnits = prefixes.shareableUnits(
         ofPrompt: row, tokens: request.promptTokens)
     }
+    if options.enablePrefixCaching, let turn = request.session {
+      sequence.sessionPlace = Int(turn.place)
+      sequence.retiredBlocks = sessionContexts.blocksKept(for: turn, in: &pool)
+    }
     sequences[slot] = sequence
     waiting.append(slot, of: sequence)
     waitingTokens += sequence.prefillTarget
@@ -128,7 +133,7 @@ struct Replica: Sendable {
 
   /// Tokens and blocks of a shared unit.
   private var unitTokens: Int { prefixes?.unitTokens ?? 0 }
-  private var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
+  var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
 
   /// Blocks that have to be free for a waiting request to be admitted: those of its whole prompt,
   /// less what others hold of it, and beside others the watermark.
@@ -144,7 +149,8 @@ struct Replica: Sendable {
   /// Admits the first waiting request if enough blocks are free; whether it did.
   ///
   /// It begins behind the units that are in the cache; a preempted one that finds all of its own
-  /// also behind the tokens whose blocks nobody has taken meanwhile.
+  /// also behind the tokens whose blocks nobody has taken meanwhile, and a turn of a session behind
+  /// those of the turns before.
   mutating func admitFirst(now: Int64) -> Bool {
     guard let slot = waiting.first,
       let found = takeBlocks(forTokens: sequences[slot].prefillTarget, of: slot)
@@ -154,15 +160,15 @@ struct Replica: Sendable {
     sequences[slot].prefilled = found
     if sequences[slot].scheduledNs < 0 {
       sequences[slot].scheduledNs = now
-      sequences[slot].foundTokens = sequences[slot].heldUnits * unitTokens
+      sequences[slot].foundTokens = found
     }
     beginPrompt(slot)
     return true
   }
 
   /// Takes the blocks of so many tokens for a request that owns none, and holds the units of its
-  /// prompt that are in the cache; for how many tokens these and blocks of its own that nobody has
-  /// taken meanwhile stand. Nil where there is no room.
+  /// prompt that are in the cache; for how many tokens these and blocks of its own, or of its
+  /// session, that nobody has taken meanwhile stand. Nil where there is no room.
   private mutating func takeBlocks(forTokens target: Int, of slot: Int) -> Int? {
     let found = foundUnits(of: slot)
     guard blocksNeeded(forTokens: target, found: found) <= pool.free else { return nil }
@@ -176,8 +182,10 @@ struct Replica: Sendable {
     if sequences[slot].retiredBlocks > 0 {
       let limit = min(
         sequences[slot].retiredBlocks, (target - 1) / pool.blockSize - units * unitBlocks)
+      let isNew = sequences[slot].scheduledNs < 0
       reclaimed = pool.reclaim(
-        for: .sequence(slot), limit: units == sequences[slot].shareableUnits ? limit : 0)
+        for: isNew ? .session(sequences[slot].sessionPlace) : .sequence(slot),
+        limit: units == sequences[slot].shareableUnits ? limit : 0)
       sequences[slot].retiredBlocks = 0
     }
     let isAllocated = pool.allocate(ownBlocks - reclaimed)
@@ -252,7 +260,8 @@ struct Replica: Sendable {
     // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
     let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
     let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
-    withdraw(slot, keepsContent: keepsContent)
+    pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
+    withdraw(slot)
     sequences[slot].state = .waiting
     sequences[slot].retiredBlocks = keepsContent ? wholeBlocks : 0
     sequences[slot].emitted = emitted
@@ -266,7 +275,8 @@ struct Replica: Sendable {
   /// comes back.
   private mutating func swapOut(_ slot: Int, cached: Int, emitted: Int) {
     let isDecoding = sequences[slot].state == .decoding
-    withdraw(slot, keepsContent: false)
+    pool.release(ownBlocks(of: slot))
+    withdraw(slot)
     if isDecoding { sequences[slot].prefillTarget = cached }
     sequences[slot].state = .swapped
     sequences[slot].emitted = emitted
@@ -283,10 +293,10 @@ struct Replica: Sendable {
       - sequences[slot].heldUnits * unitBlocks
   }
 
-  /// Takes a running sequence out of every sum and gives its blocks back.
-  private mutating func withdraw(_ slot: Int, keepsContent: Bool) {
+  /// Takes a running sequence that has given back its own blocks out of every sum, and lets go of
+  /// those that it shares.
+  private mutating func withdraw(_ slot: Int) {
     let sequence = sequences[slot]
-    pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     if sequence.heldUnits > 0 {
       prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
       sequences[slot].heldUnits = 0
@@ -475,7 +485,8 @@ struct Replica: Sendable {
   }
 
   private mutating func remove(_ slot: Int) {
-    withdraw(slot, keepsContent: false)
+    releaseAtEnd(of: slot)
+    withdraw(slot)
     sequences[slot].state = .vacant
     vacantSlots.append(slot)
   }

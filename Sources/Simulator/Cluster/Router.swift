@@ -36,6 +36,8 @@ struct Router: Sendable {
   private let prompts: PromptBlocks?
   /// The replica that was last sent each block of the workload's prompts; -1 for none.
   private var receivers: [Int32]
+  /// By a session's place, the replica that was last sent a turn of it.
+  private var hosts: [Int32] = []
 
   init(_ policy: RoutingPolicy, replicas: Int, seed: UInt64, prompts: PromptBlocks?) {
     self.policy = policy
@@ -125,16 +127,12 @@ struct Router: Sendable {
   private mutating func prefixAware<Pricer, Policy>(
     _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>]
   ) -> Int? {
+    if let turn = request.session { return whereSessionIs(turn, request, servers) }
     // A system prompt alone says nothing: every replica soon has it.
     guard let prompts, let row = request.promptRow, row < prompts.count else {
       return leastOutstanding(request, servers)
     }
     let blocks = prompts.blocks(of: row)
-    let most = outstanding.max() ?? 0
-    let fewest = outstanding.min() ?? 0
-    let isBalanced =
-      most - fewest <= PrefixAware.mostDifference
-      || Double(most) <= PrefixAware.mostRatio * Double(fewest)
     var chosen: Int?
     // Who was sent a block was sent all before it in the same prompt.
     let known = blocks.prefix { receivers[Int($0)] >= 0 }
@@ -148,6 +146,33 @@ struct Router: Sendable {
     if let chosen {
       for block in blocks { receivers[Int(block)] = Int32(chosen) }
     }
+    return chosen
+  }
+
+  private var isBalanced: Bool {
+    let most = outstanding.max() ?? 0
+    let fewest = outstanding.min() ?? 0
+    return most - fewest <= PrefixAware.mostDifference
+      || Double(most) <= PrefixAware.mostRatio * Double(fewest)
+  }
+
+  /// The same of a session's turn: all of its context was sent where the turn before went.
+  private mutating func whereSessionIs<Pricer, Policy>(
+    _ turn: SessionTurn, _ request: ArrivingRequest, _ servers: [Server<Pricer, Policy>]
+  ) -> Int? {
+    let place = Int(turn.place)
+    if place >= hosts.count {
+      hosts += Array(repeating: -1, count: place + 1 - hosts.count)
+    }
+    var chosen: Int?
+    if turn.turn > 0, isBalanced,
+      Double(turn.contextTokens) >= PrefixAware.leastShare * Double(request.promptTokens)
+    {
+      let host = Int(hosts[place])
+      if servers[host].accepts(request) { chosen = host }
+    }
+    chosen = chosen ?? leastOutstanding(request, servers)
+    if let chosen { hosts[place] = Int32(chosen) }
     return chosen
   }
 }

@@ -37,8 +37,11 @@ struct Sequence: Sendable {
   var prefillTarget = 0
   /// Of these, tokens in the cache, or in the host's memory.
   var prefilled = 0
-  /// While it waits to be computed again, whole blocks of its own that it had filled.
+  /// While it waits to be computed again, whole blocks of its own that it had filled; while a turn
+  /// waits for the first time, those that its session has left.
   var retiredBlocks = 0
+  /// The place of its session, whose next turn may want its blocks; -1 where nobody may.
+  var sessionPlace = -1
   /// Which of the workload's known prompts it has; -1 where nothing is known of it.
   var promptRow = -1
   /// Units of its prompt that it may share (``SharedPrefixes``); the first `heldUnits` of them it

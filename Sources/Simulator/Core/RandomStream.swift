@@ -43,6 +43,10 @@ public struct RandomStream: Sendable {
     case requestClass = 7
     /// Which replicas a router looks at for a request.
     case routing = 8
+    /// The turns of a session.
+    case sessionTurns = 20
+    /// The pause behind a turn of a session.
+    case turnThinkTime = 21
   }
 
   private let key: SIMD2<UInt32>
