@@ -67,7 +67,7 @@ public struct ComparisonTable {
     }
     add(cluster.displacements)
     add("tokens computed again") { Figures.count($0.summary.recomputedTokens) }
-    if comparison.scenario.workload.prompts != nil {
+    if comparison.scenario.workload.hasCommonPrefixes {
       add("prompt tokens found in the cache") {
         let all = $0.summary.promptTokens
         return all == 0 ? "–" : Figures.percent(Double($0.summary.cachedTokens) / Double(all))

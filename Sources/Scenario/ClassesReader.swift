@@ -4,7 +4,8 @@ import Simulator
 /// what a class has that states none.
 struct ClassesReader {
   private typealias Defaults = (
-    prompt: Workload.Lengths?, output: Workload.Lengths?, objectives: RequestClass.Objectives
+    prompt: Workload.Lengths?, output: Workload.Lengths?, objectives: RequestClass.Objectives,
+    sessions: Sessions?
   )
 
   /// The model's `max_position_embeddings`, if the model could be read.
@@ -34,7 +35,7 @@ struct ClassesReader {
   mutating func onlyClass(_ workload: MappingCursor) -> RequestClass? {
     requestClass(
       workload, name: RequestClass.onlyName, share: 1, priority: 0,
-      defaults: (prompt: nil, output: nil, objectives: .unstated))
+      defaults: (prompt: nil, output: nil, objectives: .unstated, sessions: nil))
   }
 
   /// The classes; nil with at least one error where one of them is refused.
@@ -64,8 +65,10 @@ struct ClassesReader {
     let prompt = lengthsReader.optional(WorkloadKeys.promptTokens, workload)
     let output = lengthsReader.optional(WorkloadKeys.outputTokens, workload)
     let objectives = objectives(workload) ?? RequestClass.Objectives.unstated
-    guard prompt != .some(nil), output != .some(nil), let objectives else { return nil }
-    return (prompt ?? nil, output ?? nil, objectives)
+    let sessions = sessions(workload)
+    guard prompt != .some(nil), output != .some(nil), let objectives, sessions != .some(nil)
+    else { return nil }
+    return (prompt ?? nil, output ?? nil, objectives, sessions ?? nil)
   }
 
   private func name(_ mapping: MappingCursor, among names: inout Set<String>) -> String? {
@@ -97,7 +100,9 @@ struct ClassesReader {
     let output = lengths(WorkloadKeys.outputTokens, mapping, default: defaults.output)
     let objectives = objectives(mapping) ?? defaults.objectives
     let systemTokens = mapping.value(WorkloadKeys.systemPromptTokens)
-    guard let prompt, let output, let objectives, let systemTokens else { return nil }
+    let sessions = sessions(mapping)
+    guard let prompt, let output, let objectives, let systemTokens, sessions != .some(nil)
+    else { return nil }
     // Those of a trace count as one token: it may hold requests that are too long, which the
     // simulator rejects one by one.
     let least = systemTokens + (prompt.shortest ?? 1) + (output.shortest ?? 1)
@@ -113,7 +118,18 @@ struct ClassesReader {
     }
     return RequestClass(
       name: name, share: share, promptTokens: prompt, outputTokens: output, priority: priority,
-      objectives: objectives, systemPromptTokens: systemTokens)
+      objectives: objectives, systemPromptTokens: systemTokens,
+      sessions: sessions.flatMap { $0 } ?? defaults.sessions)
+  }
+
+  /// Nil where they are absent, and an inner nil with an error where they are refused.
+  private mutating func sessions(_ mapping: MappingCursor) -> Sessions?? {
+    guard let given = mapping.given(WorkloadKeys.sessions) else { return nil }
+    guard let sessions = given else { return .some(nil) }
+    let turns = lengthsReader.required(SessionKeys.turns, sessions)
+    let thinkTime = sessions.value(SessionKeys.thinkTime).flatMap(Workload.ThinkTime.init)
+    guard let turns, let thinkTime else { return .some(nil) }
+    return Sessions(turns: turns, thinkTime: thinkTime)
   }
 
   private mutating func lengths(

@@ -31,13 +31,14 @@ struct PublishedMatch {
   ) throws(Refusal) {
     guard case .closedLoop(let concurrency, thinkTime: .none) = workload.arrivals,
       workload.classes.count == 1, workload.classes[0].systemPromptTokens == 0,
+      !workload.hasSessions,
       case .fixed(let inputTokens) = workload.promptTokens,
       case .fixed(let outputTokens) = workload.outputTokens
     else {
       throw Refusal(
         message: "such tables are of closed loops whose requests are all alike; accepted: with the "
-          + "process closed-loop without `think_time`, and whole numbers as `prompt_tokens` and "
-          + "`output_tokens`")
+          + "process closed-loop without `think_time`, without `sessions`, and whole numbers as "
+          + "`prompt_tokens` and `output_tokens`")
     }
     load = PublishedResults.Load(
       inputTokens: inputTokens, outputTokens: outputTokens, concurrency: concurrency,

@@ -63,7 +63,9 @@ struct WorkloadReader {
       classesReader.diagnosticsOfOtherFiles + arrivalsReader.diagnosticsOfOtherFiles
     guard let arrivals, let read, let requests, let client else { return nil }
     let mappings = classes.isEmpty ? [workload] : classes
-    guard !beginAlikeTwice(read, mappings, arrivals) else { return nil }
+    guard !beginAlikeTwice(read, mappings, arrivals),
+      !areSessionsOfTrace(arrivals, [workload] + classes)
+    else { return nil }
     return complete(arrivals, read, requests, client, workload)
   }
 
@@ -118,6 +120,20 @@ struct WorkloadReader {
       return true
     }
     return false
+  }
+
+  /// Whether some mapping states sessions beside a replay, with an error at the first.
+  private func areSessionsOfTrace(
+    _ arrivals: Workload.Arrivals, _ mappings: [MappingCursor]
+  ) -> Bool {
+    guard case .replay = arrivals,
+      let mapping = mappings.first(where: { $0.optional(WorkloadKeys.sessions) != nil })
+    else { return false }
+    mapping.refuse(
+      key: WorkloadKeys.sessions.name,
+      "a trace says when each of its requests comes, those of conversations too; accepted: with "
+        + "an open or a closed loop")
+    return true
   }
 
   private func complete(

@@ -192,16 +192,16 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   // MARK: Arrivals
 
-  /// In a closed loop, when the client of the request `finished` has thought. Several can be due
-  /// there; each event takes the next as it fires.
-  private mutating func scheduleNextRequest(after finished: Int64? = nil) {
+  /// Several can be due, those of clients in a closed loop and turns of sessions; each event takes
+  /// the next as it fires.
+  private mutating func scheduleNextRequest() {
     guard source.hasUnscheduled else { return }
-    schedule(.due, at: source.nextDueNs(after: finished, now: clock))
+    schedule(.due, at: source.nextDueNs(now: clock))
   }
 
   private mutating func requestIsDue(_ records: inout RecordBuffer) {
     let request = source.next()
-    if !source.isClosedLoop { scheduleNextRequest() }
+    if !source.isClosedLoop, !request.isLaterTurn { scheduleNextRequest() }
     if client.isInstant {
       metrics.arrived(at: clock)
       receive(request, arrivalNs: clock, &records)
@@ -256,10 +256,19 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   }
 
   private mutating func leave(_ record: RequestRecord, _ records: inout RecordBuffer) {
-    toLeave -= 1
-    metrics.left(record)
-    records.record(record)
-    if source.isClosedLoop { scheduleNextRequest(after: record.id) }
+    var record = record
+    while true {
+      toLeave -= 1
+      metrics.left(record)
+      records.record(record)
+      switch source.follower(of: record, now: clock) {
+      case .nobody: return
+      case .due(let ns): return schedule(.due, at: ns)
+      case .unsent(let turn):
+        metrics.arrived(at: clock)
+        record = RequestRecord(rejected: turn, arrivalNs: clock, now: clock)
+      }
+    }
   }
 
   // MARK: Steps

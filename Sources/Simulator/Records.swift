@@ -11,7 +11,7 @@ public struct RequestRecord: Hashable, Sendable {
     case rejected
   }
 
-  /// Position in the workload, from 0; the same in every format.
+  /// Its number, from 0 in the order in which requests fall due.
   public var id: Int64
   /// When it arrived: with a client that takes time, when its clock started there.
   public var arrivalNs: Int64

@@ -35,6 +35,7 @@ import Testing
     (WorkloadKeys.form, "### `workload`", "key"),
     (ClassKeys.form, "### `workload`", "key of a class"),
     (ObjectiveKeys.form, "### `workload`", "key of `objectives`"),
+    (SessionKeys.form, "### `workload`", "key of `sessions`"),
     (ArrivalKeys.form, "### `workload`", "`process`"),
     (RatePointKeys.form, "### `workload`", "key of a point"),
     (ThinkTimeKeys.form, "### `workload`", "key of `think_time`"),

@@ -55,7 +55,7 @@ struct ScenarioMutator {
   static let good: [String] =
     [
       Fixture.scenario, ClusterReaderTests.clustered, ClassesTests.shared, ClassesTests.apart,
-      lengthsInClasses,
+      SessionReaderTests.conversation, SessionReaderTests.classes, lengthsInClasses,
     ]
     + changes.map { Fixture.scenario.replacingOccurrences(of: $0.old, with: $0.new) }
     + arrivals.map { arrivals in

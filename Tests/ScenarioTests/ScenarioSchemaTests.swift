@@ -46,7 +46,8 @@ import Testing
     "uneven devices", "empty range", "too long", "endless gaps", "late start",
     "points in disorder", "silence for ever", "silent periods", "short period", "rate too low",
     "seldom on", "empty bounds", "far bounds", "too long at the least",
-    "threshold of whole prompts", "one name", "system prompt too long", "too many ranks",
+    "threshold of whole prompts", "few turns", "one name", "system prompt too long",
+    "too many ranks",
     "one name of two groups", "prompts without decodes", "no way to hand over",
     "two formats to hand over", "two schedulers", "no such replica", "endless failure",
     "fewer than at the start", "a profile that is none", "ranks that come and go",
@@ -62,13 +63,18 @@ import Testing
   }
 
   @Test(
-    "so it does of classes and clusters",
-    arguments: ClassesTests.mistakes.map { ($0, ClassesTests.shared) }
-      + ClassesTests.mistakesApart.map { ($0, ClassesTests.apart) }
-      + ClusterReaderTests.mistakes.map { ($0, ClusterReaderTests.clustered) }
-      + GroupReaderTests.mistakes.map { ($0, GroupReaderTests.grouped) })
+    "so it does of classes, sessions and clusters",
+    arguments: mistakesOf(ClassesTests.mistakes, in: ClassesTests.shared)
+      + mistakesOf(ClassesTests.mistakesApart, in: ClassesTests.apart)
+      + mistakesOf(SessionReaderTests.mistakes, in: SessionReaderTests.conversation)
+      + mistakesOf(ClusterReaderTests.mistakes, in: ClusterReaderTests.clustered)
+      + mistakesOf(GroupReaderTests.mistakes, in: GroupReaderTests.grouped))
   func mistakes(_ input: BadInput, good: String) throws {
     try judge(input, in: good)
+  }
+
+  static func mistakesOf(_ inputs: [BadInput], in good: String) -> [(BadInput, String)] {
+    inputs.map { ($0, good) }
   }
 
   private func judge(_ input: BadInput, in good: String) throws {

@@ -9,7 +9,8 @@ enum WorkloadKeys {
   static let requests = SchemaKey(
     "requests", .wholeNumber(1...Limits.requests, of: "requests"),
     .requiredUnless(isReplay, "for `replay`, all rows of the trace, and never more; else required"),
-    "How many requests come.", option: "vllm bench serve --num-prompts")
+    "How many requests come, every turn of a session one of them.",
+    option: "vllm bench serve --num-prompts")
   static let arrivals = SchemaKey(
     "arrivals", .mapping(ArrivalKeys.form),
     .requiredUnless(
@@ -29,6 +30,9 @@ enum WorkloadKeys {
     "system_prompt_tokens", .wholeNumber(0...Limits.tokens, of: "tokens"), .standard(0),
     "Tokens with which every prompt begins, the same for all; those of `prompt_tokens` come behind "
       + "them.", option: "vllm bench serve --random-prefix-len")
+  static let sessions = SchemaKey(
+    "sessions", .mapping(SessionKeys.form), .otherwise("none: each request comes by itself"),
+    "That requests are turns of sessions, each of which brings the ones before it along.")
   static let classes = SchemaKey(
     "classes", .list(of: .mapping(ClassKeys.form), upTo: Limits.classes, called: "classes"),
     .otherwise("one class, described by the keys above"), "Kinds of requests to tell apart.")
@@ -37,10 +41,13 @@ enum WorkloadKeys {
     "What the load generator takes, which prepares and sends one request at a time.")
 
   static let form = MappingForm(
-    requests, arrivals, promptTokens, outputTokens, objectives, systemPromptTokens, classes, client,
+    requests, arrivals, promptTokens, outputTokens, objectives, systemPromptTokens, sessions,
+    classes, client,
     conflicts: [
       (.present(arrivals.name), .some(of: classes.name, .present(ClassKeys.arrivals.name))),
       (.present(systemPromptTokens.name), .present(classes.name)),
+      (.present(sessions.name), isReplay),
+      (.some(of: classes.name, .present(ClassKeys.sessions.name)), isReplay),
     ])
 
   private static func absenceOfLengths(_ key: String) -> KeyDeclaration.Absence {
@@ -75,10 +82,27 @@ enum ClassKeys {
   static let systemPromptTokens = SchemaKey(
     WorkloadKeys.systemPromptTokens.name, WorkloadKeys.systemPromptTokens.form, .standard(0),
     "Tokens with which each of its prompts begins; other classes have other tokens.")
+  static let sessions = SchemaKey(
+    WorkloadKeys.sessions.name, WorkloadKeys.sessions.form, .otherwise("the workload's"),
+    "That its requests are turns of sessions; `{turns: 1}` is a request by itself.")
 
   static let form = MappingForm(
     name, share, arrivals, promptTokens, outputTokens, priority, objectives, systemPromptTokens,
-    variants: .byPresence([[share.name], [arrivals.name]]), example: "{name: …, share: …, …}")
+    sessions, variants: .byPresence([[share.name], [arrivals.name]]),
+    example: "{name: …, share: …, …}")
+}
+
+/// `sessions`.
+enum SessionKeys {
+  static let turns = SchemaKey(
+    "turns",
+    .either(.wholeNumber(1...Limits.turns, of: "turns"), or: .mapping(LengthKeys.distribution)),
+    .required, "How many turns a session has; a number, or a distribution as lengths have it.")
+  static let thinkTime = SchemaKey(
+    ArrivalKeys.thinkTime.name, ArrivalKeys.thinkTime.form, .standard("0 s"),
+    "The pause between a turn that has finished and the next one.")
+
+  static let form = MappingForm(turns, thinkTime)
 }
 
 /// `objectives`.
@@ -104,7 +128,7 @@ enum ClientKeys {
   static let form = MappingForm(prepare, send)
 }
 
-/// `prompt_tokens` and `output_tokens`.
+/// `prompt_tokens` and `output_tokens`, and how many turns a session has.
 enum LengthKeys {
   /// A number of tokens, or a distribution of them.
   static let lengths: ValueForm<ScalarOrMapping<Int>> = .either(
@@ -124,22 +148,22 @@ enum LengthKeys {
     example: "{uniform: {min: 1, max: 9}}, {log_normal: {mean: 9, cv: 1}} or {empirical: PATH}")
 
   static let min = SchemaKey(
-    "min", .wholeNumber(1...Limits.tokens, of: "tokens"), .required, "The shortest.")
+    "min", .wholeNumber(1...Limits.tokens), .required, "The least.")
   static let max = SchemaKey(
-    "max", .wholeNumber(1...Limits.tokens, of: "tokens"), .required, "The longest.")
+    "max", .wholeNumber(1...Limits.tokens), .required, "The most.")
 
   static let range = MappingForm(min, max)
 
   static let mean = SchemaKey(
-    "mean", .number(1...Double(Limits.tokens), of: "tokens"), .required,
+    "mean", .number(1...Double(Limits.tokens)), .required,
     "The mean of the whole distribution, without bounds.")
   static let cv = SchemaKey(
     "cv", .number(Limits.variation, note: ", deviation over mean"), .required,
     "The coefficient of variation of the whole distribution, without bounds.")
   static let lowerBound = SchemaKey(
-    min.name, min.form, .standard(1), "What is shorter is drawn anew.")
+    min.name, min.form, .standard(1), "What is less is drawn anew.")
   static let upperBound = SchemaKey(
-    max.name, max.form, .standard(.integer(Limits.tokens)), "What is longer is drawn anew.")
+    max.name, max.form, .standard(.integer(Limits.tokens)), "What is more is drawn anew.")
 
   static let logNormalForm = MappingForm(mean, cv, lowerBound, upperBound)
 }

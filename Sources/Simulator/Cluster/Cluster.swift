@@ -62,10 +62,11 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
   }
 
   /// Whether a workload's requests can be dealt out to the replicas without regard to what these
-  /// do: those of an open loop, by turns, where no queue is ever full and every replica is there all
-  /// the time and does all of a request.
+  /// do: those of an open loop without sessions, by turns, where no queue is ever full and every
+  /// replica is there all the time and does all of a request.
   func dealsOut(_ workload: Workload) -> Bool {
     if case .closedLoop = workload.arrivals { return false }
+    if workload.hasSessions { return false }
     let hasLimit = members.contains { $0.configuration.options.maxQueuedRequests != nil }
     let goesByTurns = routing == .roundRobin || members.count == 1
     let isConstant = outages.isEmpty && scaling.isEmpty

@@ -58,7 +58,8 @@ extension Replica {
   /// A parked request has been copied, or given up: its blocks are free.
   mutating func unpark(_ slot: Int) {
     precondition(sequences[slot].state == .parked)
-    releaseBlocks(of: slot)
+    releaseAtEnd(of: slot, tokens: sequences[slot].prefillTarget)
+    letGoOfShared(slot)
     handovers.parked -= 1
     handovers.parkedTokens -= sequences[slot].prefillTarget
     vacate(slot)
@@ -71,6 +72,7 @@ extension Replica {
     var sequence = sequence
     // What it held, it holds where it is parked.
     sequence.heldUnits = 0
+    sequence.sessionPlace = -1
     handovers.inbound.append(Handovers.Inbound(slot: seat(sequence, as: .inbound), from: place))
     handovers.inboundTokens += sequence.prefillTarget
   }
@@ -116,7 +118,8 @@ extension Replica {
   /// A request whose copy will not come gives up its place here.
   mutating func giveUp(_ slot: Int) {
     if sequences[slot].state == .incoming {
-      releaseBlocks(of: slot)
+      pool.release(ownBlocks(of: slot))
+      letGoOfShared(slot)
       handovers.incoming -= 1
       handovers.incomingTokens -= sequences[slot].prefillTarget
       handovers.landed.removeAll { $0 == slot }
@@ -149,6 +152,7 @@ extension Replica {
     displaced.heldUnits = 0
     displaced.retiredBlocks = 0
     displaced.reservedTokens = 0
+    displaced.sessionPlace = -1
     return displaced
   }
 }

@@ -14,11 +14,12 @@ struct Replica: Sendable {
   let handsOver: Bool
   /// What prompts have in common; nil where nothing is known of it or the cache is off.
   private(set) var prefixes: SharedPrefixes?
-  private(set) var waiting: WaitingQueue
+  private var sessionContexts = SessionContexts()
+  var waiting: WaitingQueue
   /// Tokens that waiting requests have to compute, all together.
-  private(set) var waitingTokens = 0
+  var waitingTokens = 0
   /// Slots whose blocks are in the host's memory, the one that comes back next first.
-  private(set) var swapped = Deque<Int>()
+  var swapped = Deque<Int>()
   /// What it has of requests that other replicas have computed, or are to decode.
   var handovers = Handovers()
   var decodes: DecodeSet
@@ -31,9 +32,9 @@ struct Replica: Sendable {
   /// The slots of the batch's chunks, in the same order.
   private(set) var chunkSlots: [Int] = []
   /// Requests preempted while the next step was planned.
-  private(set) var preemptedNow = 0
+  var preemptedNow = 0
   /// What has to be copied before the next step.
-  private(set) var copies = BlockCopies()
+  var copies = BlockCopies()
   /// Slots that join the decodes with the next step of these, computed before.
   var resumedSlots: [Int] = []
 
@@ -116,6 +117,12 @@ struct Replica: Sendable {
       sequences[slot].shareableUnits = prefixes.shareableUnits(
         ofPrompt: sequence.promptRow, tokens: sequence.promptTokens)
     }
+    // What another replica has computed comes from there, whatever is left here.
+    if state == .waiting, options.enablePrefixCaching, let turn = sequence.session {
+      sequences[slot].sessionPlace = Int(turn.place)
+      sequences[slot].retiredBlocks = sessionContexts.blocksKept(for: turn, in: &pool)
+      sequences[slot].isKeptBySession = true
+    }
     return slot
   }
 
@@ -159,7 +166,8 @@ struct Replica: Sendable {
   /// Admits the first waiting request if enough blocks are free; whether it did.
   ///
   /// It begins behind the units that are in the cache; a preempted one that finds all of its own
-  /// also behind the tokens whose blocks nobody has taken meanwhile.
+  /// also behind the tokens whose blocks nobody has taken meanwhile, and a turn of a session behind
+  /// those of the turns before.
   mutating func admitFirst(now: Int64) -> Bool {
     guard let slot = waiting.first,
       let found = takeBlocks(forTokens: sequences[slot].prefillTarget, of: slot)
@@ -169,15 +177,15 @@ struct Replica: Sendable {
     sequences[slot].prefilled = found
     if sequences[slot].scheduledNs < 0 {
       sequences[slot].scheduledNs = now
-      sequences[slot].foundTokens = sequences[slot].heldUnits * unitTokens
+      sequences[slot].foundTokens = found
     }
     beginPrompt(slot)
     return true
   }
 
   /// Takes the blocks of so many tokens for a request that owns none, and holds the units of its
-  /// prompt that are in the cache; for how many tokens these and blocks of its own that nobody has
-  /// taken meanwhile stand. Nil where there is no room.
+  /// prompt that are in the cache; for how many tokens these and blocks of its own, or of its
+  /// session, that nobody has taken meanwhile stand. Nil where there is no room.
   mutating func takeBlocks(forTokens target: Int, of slot: Int) -> Int? {
     let found = foundUnits(of: slot)
     guard blocksNeeded(forTokens: target, found: found) <= pool.free else { return nil }
@@ -191,8 +199,10 @@ struct Replica: Sendable {
     if sequences[slot].retiredBlocks > 0 {
       let limit = min(
         sequences[slot].retiredBlocks, (target - 1) / pool.blockSize - units * unitBlocks)
+      let isOfSession = sequences[slot].isKeptBySession
       reclaimed = pool.reclaim(
-        for: .sequence(slot), limit: units == sequences[slot].shareableUnits ? limit : 0)
+        for: isOfSession ? .session(sequences[slot].sessionPlace) : .sequence(slot),
+        limit: units == sequences[slot].shareableUnits ? limit : 0)
       sequences[slot].retiredBlocks = 0
     }
     let isAllocated = pool.allocate(ownBlocks - reclaimed)
@@ -200,40 +210,7 @@ struct Replica: Sendable {
     return units * unitTokens + reclaimed * pool.blockSize
   }
 
-  /// Brings the first swapped request back into the batch if blocks are free for it; how many
-  /// tokens of the step it takes, `limit` at most. Nil if there is none or no room.
-  mutating func swapInFirst(limit: Int) -> Int? {
-    guard let slot = swapped.first else { return nil }
-    let hostBlocks = hostPool.blocks(forTokens: sequences[slot].prefilled)
-    guard admitComputed(slot) else { return nil }
-    swapped.removeFirst()
-    hostPool.release(hostBlocks)
-    // What it found in the pool again is not copied.
-    copies.blocksIn += hostBlocks - sequences[slot].heldUnits * unitBlocks
-    if sequences[slot].state == .decoding { return 1 }
-    return batchChunk(of: slot, limit: limit)
-  }
-
-  /// Admits a request whose tokens were computed before and are kept elsewhere, as far as it had
-  /// come: in the decodes of the next step, or in its prompt. False where there is no room.
-  private mutating func admitComputed(_ slot: Int) -> Bool {
-    let isComputed = sequences[slot].isComputed
-    // With the step in which it comes back it writes a token.
-    let tokens = sequences[slot].prefillTarget + (isComputed ? 1 : 0)
-    guard takeBlocks(forTokens: tokens, of: slot) != nil else { return false }
-    guard isComputed else {
-      beginPrompt(slot)
-      return true
-    }
-    enter(slot)
-    shareUnits(of: slot, computed: sequences[slot].prefilled)
-    joinDecodes(slot)
-    resumedSlots.append(slot)
-    countDecodes()
-    return true
-  }
-
-  private mutating func beginPrompt(_ slot: Int) {
+  mutating func beginPrompt(_ slot: Int) {
     enter(slot)
     sequences[slot].state = .prefilling
     prefilling.append(slot)
@@ -248,52 +225,10 @@ struct Replica: Sendable {
     runningCount += 1
   }
 
-  /// Takes the blocks of a running sequence that is not in the batch. What is in them goes to the
-  /// host's memory if that has room; otherwise the sequence goes back into the queue, to be
-  /// computed again: its prompt and what it has produced, as far as its blocks are lost.
-  mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
-    let emitted = sequences[slot].emittedTokens(step: decodes.step)
-    let cached = sequences[slot].cachedTokens(step: decodes.step)
-    sequences[slot].lastTokenNs = lastTokenNs(of: sequences[slot])
-    sequences[slot].preemptions += 1
-    preemptedNow += 1
-    let isSwapped = cached > 0 && hostPool.allocate(pool.blocks(forTokens: cached))
-    if isSwapped {
-      swapOut(slot, cached: cached, emitted: emitted)
-      return
-    }
-    // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
-    let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
-    let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
-    withdraw(slot, keepsContent: keepsContent)
-    sequences[slot].state = .waiting
-    sequences[slot].retiredBlocks = keepsContent ? wholeBlocks : 0
-    sequences[slot].emitted = emitted
-    sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
-    sequences[slot].prefilled = 0
-    waitingTokens += sequences[slot].prefillTarget
-    waiting.putBack(slot, of: sequences[slot], at: end)
-  }
-
   /// When the latest token of a sequence was ready.
   func lastTokenNs(of sequence: Sequence) -> Int64 {
     sequence.state == .decoding && sequence.joinedStep < decodes.step
       ? latestDecodeNs : sequence.lastTokenNs
-  }
-
-  /// All that it has in the cache is copied, shared units too: nobody else may keep them until it
-  /// comes back.
-  private mutating func swapOut(_ slot: Int, cached: Int, emitted: Int) {
-    let isDecoding = sequences[slot].state == .decoding
-    withdraw(slot, keepsContent: false)
-    if isDecoding { sequences[slot].prefillTarget = cached }
-    sequences[slot].state = .swapped
-    sequences[slot].emitted = emitted
-    sequences[slot].prefilled = cached
-    // The youngest is preempted first and comes back last.
-    swapped.prepend(slot)
-    copies.requestsOut += 1
-    copies.blocksOut += pool.blocks(forTokens: cached)
   }
 
   /// Blocks that a running sequence shares with nobody.
@@ -303,16 +238,16 @@ struct Replica: Sendable {
       - sequences[slot].heldUnits * unitBlocks
   }
 
-  /// Takes a running sequence out of every sum and gives its blocks back.
-  private mutating func withdraw(_ slot: Int, keepsContent: Bool) {
-    releaseBlocks(of: slot, keepsContent: keepsContent)
+  /// Takes a running sequence that has given back its own blocks out of every sum, and lets go of
+  /// those that it shares.
+  mutating func withdraw(_ slot: Int) {
+    letGoOfShared(slot)
     leaveRunning(slot)
   }
 
-  /// Gives back the blocks of a sequence and lets go of what it shares.
-  mutating func releaseBlocks(of slot: Int, keepsContent: Bool = false) {
+  /// Lets go of what a sequence shares.
+  mutating func letGoOfShared(_ slot: Int) {
     let sequence = sequences[slot]
-    pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     if sequence.heldUnits > 0 {
       prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
       sequences[slot].heldUnits = 0
@@ -379,7 +314,7 @@ struct Replica: Sendable {
     countDecodes()
   }
 
-  private mutating func countDecodes() {
+  mutating func countDecodes() {
     batch.decodeSequences = decodes.count
     batch.contextTokens = decodes.contextTokens + batch.decodeTokens
     batch.longestContext = longestContext() + batch.tokensPerDecode
@@ -526,7 +461,8 @@ struct Replica: Sendable {
   }
 
   private mutating func remove(_ slot: Int) {
-    withdraw(slot, keepsContent: false)
+    releaseAtEnd(of: slot, tokens: sequences[slot].tokensAtEnd)
+    withdraw(slot)
     vacate(slot)
   }
 

@@ -41,6 +41,8 @@ struct Router: Sendable {
   private let prompts: PromptBlocks?
   /// The member that was last sent each block of the workload's prompts; -1 for none.
   private var receivers: [Int32]
+  /// By a session's place, the member that was last sent a turn of it.
+  private var hosts: [Int32] = []
 
   init(
     _ policy: RoutingPolicy, among members: [Int], seed: UInt64, firstDraw: UInt32 = 0,
@@ -134,6 +136,7 @@ struct Router: Sendable {
   }
 
   private mutating func prefixAware<Pricer, Policy>(_ choice: Choice<Pricer, Policy>) -> Int? {
+    if let turn = choice.request.session { return whereSessionIs(turn, choice) }
     // A system prompt alone says nothing: every replica soon has it.
     guard let prompts, let row = choice.request.promptRow, row < prompts.count else {
       return leastOutstanding(choice)
@@ -160,6 +163,26 @@ struct Router: Sendable {
     let fewest = members.reduce(Int.max) { min($0, outstanding[$1]) }
     return most - fewest <= PrefixAware.mostDifference
       || Double(most) <= PrefixAware.mostRatio * Double(fewest)
+  }
+
+  /// The same of a session's turn: all of its context was sent where the turn before went.
+  private mutating func whereSessionIs<Pricer, Policy>(
+    _ turn: SessionTurn, _ choice: Choice<Pricer, Policy>
+  ) -> Int? {
+    let session = Int(turn.place)
+    if session >= hosts.count {
+      hosts += Array(repeating: -1, count: session + 1 - hosts.count)
+    }
+    var place: Int?
+    let host = Int(hosts[session])
+    if turn.turn > 0, host >= 0, isBalanced, choice.isOpen(members[host]),
+      Double(turn.contextTokens) >= PrefixAware.leastShare * Double(choice.request.promptTokens)
+    {
+      place = host
+    }
+    place = place ?? leastOutstanding(choice)
+    if let place { hosts[session] = Int32(place) }
+    return place
   }
 }
 

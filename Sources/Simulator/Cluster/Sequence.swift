@@ -48,8 +48,14 @@ struct Sequence: Sendable {
   /// Tokens for which it has blocks while tokens are drafted for it: all of its latest step's, of
   /// which not every one is accepted. 0 where none are drafted.
   var reservedTokens = 0
-  /// While it waits to be computed again, whole blocks of its own that it had filled.
+  /// While it waits to be computed again, whole blocks of its own that it had filled, or where
+  /// `isKeptBySession` those that its session has left.
   var retiredBlocks = 0
+  var isKeptBySession = false
+  /// Which turn of a session it is; nil where it is by itself.
+  var session: SessionTurn?
+  /// The place of its session, whose next turn may want its blocks; -1 where nobody may.
+  var sessionPlace = -1
   /// Which of the workload's known prompts it has; -1 where nothing is known of it.
   var promptRow = -1
   /// Units of its prompt that it may share (``SharedPrefixes``); the first `heldUnits` of them it
@@ -112,6 +118,7 @@ struct Sequence: Sendable {
     priority = request.priority
     if let wanted = request.ttftObjectiveNs { deadlineNs = arrivalNs + wanted }
     promptRow = request.promptRow ?? -1
+    session = request.session
   }
 
   /// The request that it plays, as it came.
@@ -119,7 +126,7 @@ struct Sequence: Sendable {
     ArrivingRequest(
       id: id, promptTokens: promptTokens, outputTokens: outputTokens, requestClass: requestClass,
       promptRow: promptRow < 0 ? nil : promptRow, priority: priority,
-      ttftObjectiveNs: deadlineNs == .max ? nil : deadlineNs - arrivalNs)
+      ttftObjectiveNs: deadlineNs == .max ? nil : deadlineNs - arrivalNs, session: session)
   }
 
   /// What is recorded of it when it has produced its last token at `now` on a replica.

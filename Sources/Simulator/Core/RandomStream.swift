@@ -44,7 +44,11 @@ public struct RandomStream: Sendable {
     /// Which replicas a router looks at for a request.
     case routing = 8
     /// Whether a drafted token of a request is accepted.
-    case draftAcceptance = 20
+    case draftAcceptance = 9
+    /// The turns of a session.
+    case sessionTurns = 20
+    /// The pause behind a turn of a session.
+    case turnThinkTime = 21
   }
 
   private let key: SIMD2<UInt32>

@@ -11,11 +11,13 @@ struct FreeQueue: Sendable {
     /// Nobody who would want it back.
     static let nobody = Owner(code: -1)
     /// A preempted request; its last blocks are taken first.
-    static func sequence(_ slot: Int) -> Owner { Owner(code: 2 * slot) }
+    static func sequence(_ slot: Int) -> Owner { Owner(code: 3 * slot) }
     /// A piece of a shared prefix, worth nothing without all its blocks.
-    static func prefix(_ unit: Int) -> Owner { Owner(code: 2 * unit + 1) }
+    static func prefix(_ unit: Int) -> Owner { Owner(code: 3 * unit + 1) }
+    /// A session between two turns, by its place; its last blocks are taken first.
+    static func session(_ place: Int) -> Owner { Owner(code: 3 * place + 2) }
 
-    fileprivate var isPrefix: Bool { code >= 0 && code % 2 == 1 }
+    fileprivate var isPrefix: Bool { code >= 0 && code % 3 == 1 }
   }
 
   private struct Row {

@@ -50,12 +50,15 @@ public struct RequestClass: Hashable, Sendable {
   public let objectives: Objectives
   /// Tokens, before those of ``promptTokens``, with which every prompt of the class begins.
   public let systemPromptTokens: Int
+  /// Where its requests come in sessions, how. Then ``promptTokens`` are those that a turn adds to
+  /// its session, and the system prompt stands once at its beginning.
+  public let sessions: Sessions?
 
   /// - Precondition: `share` is positive and finite, `systemPromptTokens` is not negative.
   public init(
     name: String = RequestClass.onlyName, share: Double = 1, promptTokens: Workload.Lengths,
     outputTokens: Workload.Lengths, priority: Int = 0, objectives: Objectives = .unstated,
-    systemPromptTokens: Int = 0
+    systemPromptTokens: Int = 0, sessions: Sessions? = nil
   ) {
     precondition(share > 0 && share.isFinite && systemPromptTokens >= 0)
     self.name = name
@@ -65,6 +68,7 @@ public struct RequestClass: Hashable, Sendable {
     self.priority = priority
     self.objectives = objectives
     self.systemPromptTokens = systemPromptTokens
+    self.sessions = sessions
   }
 
   /// Whether a trace says how long its requests are.

@@ -1,6 +1,7 @@
 /// The requests of a run: when they come and how long they are.
 public struct Workload: Hashable, Sendable {
-  /// When requests arrive, or with a ``Client`` that takes time are due at it.
+  /// When requests arrive, or with a ``Client`` that takes time are due at it. Of those that come
+  /// in ``Sessions``, the first turns.
   public enum Arrivals: Hashable, Sendable {
     /// Open loop: independent exponential gaps.
     case poisson(requestsPerSecond: Double)
@@ -12,7 +13,8 @@ public struct Workload: Hashable, Sendable {
     /// Open loop: a Poisson process whose rate changes with time.
     case rateCurve(RateCurve)
     /// Closed loop: this many clients, each sending its first request at the start and its next
-    /// one so long after its last has finished.
+    /// one so long after its last has finished. Where requests come in sessions, a client has one
+    /// at a time, and begins the next so long after the last turn.
     case closedLoop(concurrency: Int, thinkTime: ThinkTime = .none)
     /// The times of a request trace, each multiplied by `timeScale` (2 halves the rate).
     case replay(RequestTrace, timeScale: Double)
@@ -102,7 +104,8 @@ public struct Workload: Hashable, Sendable {
   public let arrivals: Arrivals
   /// What they are like; at least one class.
   public let classes: [RequestClass]
-  /// How many requests there are; at most the trace's where one is replayed.
+  /// How many requests there are, every turn of a session one of them; at most the trace's where
+  /// one is replayed. The session in which their number is reached ends there.
   public let requests: Int
   /// What sends them.
   public let client: Client
@@ -110,7 +113,7 @@ public struct Workload: Hashable, Sendable {
   /// - Precondition: `requests` is positive; `fromTrace` stands with a replay that has as many;
   ///   clients do not think beyond ``simulationHorizonNs``, or less than no time; streams name
   ///   classes that are there; names of classes and of streams differ; no class has a system prompt
-  ///   before prompts whose blocks its trace names.
+  ///   before prompts whose blocks its trace names; no sessions stand with a replay.
   public init(
     arrivals: Arrivals, classes: [RequestClass], requests: Int, client: Client = .instant
   ) {
@@ -121,8 +124,8 @@ public struct Workload: Hashable, Sendable {
     case .replay(let trace, _):
       precondition(requests <= trace.count)
       hasBlocks = trace.promptBlocks != nil
-    case .closedLoop(_, .fixed(let ns)), .closedLoop(_, .exponential(let ns)):
-      precondition((0...simulationHorizonNs).contains(ns))
+    case .closedLoop(_, let thinkTime):
+      precondition(thinkTime.isWithinHorizon)
       hasBlocks = false
     case .superposed(let streams):
       precondition(!streams.isEmpty && Set(streams.map(\.name)).count == streams.count)
@@ -133,6 +136,7 @@ public struct Workload: Hashable, Sendable {
     }
     for requestClass in classes {
       precondition(arrivals.trace != nil || !requestClass.isTraced)
+      precondition(arrivals.trace == nil || requestClass.sessions == nil)
       precondition(
         !hasBlocks || requestClass.promptTokens != .fromTrace
           || requestClass.systemPromptTokens == 0)

@@ -1,0 +1,80 @@
+/// The moves of a request that loses its blocks, and of one that comes back from the host's memory.
+extension Replica {
+  /// Takes the blocks of a running sequence that is not in the batch. What is in them goes to the
+  /// host's memory if that has room; otherwise the sequence goes back into the queue, to be
+  /// computed again: its prompt and what it has produced, as far as its blocks are lost.
+  mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
+    let emitted = sequences[slot].emittedTokens(step: decodes.step)
+    let cached = sequences[slot].cachedTokens(step: decodes.step)
+    sequences[slot].lastTokenNs = lastTokenNs(of: sequences[slot])
+    sequences[slot].preemptions += 1
+    preemptedNow += 1
+    let isSwapped = cached > 0 && hostPool.allocate(pool.blocks(forTokens: cached))
+    if isSwapped {
+      swapOut(slot, cached: cached, emitted: emitted)
+      return
+    }
+    // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
+    let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
+    let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
+    pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
+    withdraw(slot)
+    sequences[slot].state = .waiting
+    sequences[slot].retiredBlocks = keepsContent ? wholeBlocks : 0
+    sequences[slot].isKeptBySession = false
+    sequences[slot].emitted = emitted
+    sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
+    sequences[slot].prefilled = 0
+    waitingTokens += sequences[slot].prefillTarget
+    waiting.putBack(slot, of: sequences[slot], at: end)
+  }
+
+  /// All that it has in the cache is copied, shared units too: nobody else may keep them until it
+  /// comes back.
+  private mutating func swapOut(_ slot: Int, cached: Int, emitted: Int) {
+    let isDecoding = sequences[slot].state == .decoding
+    pool.release(ownBlocks(of: slot))
+    withdraw(slot)
+    if isDecoding { sequences[slot].prefillTarget = cached }
+    sequences[slot].state = .swapped
+    sequences[slot].emitted = emitted
+    sequences[slot].prefilled = cached
+    // The youngest is preempted first and comes back last.
+    swapped.prepend(slot)
+    copies.requestsOut += 1
+    copies.blocksOut += pool.blocks(forTokens: cached)
+  }
+
+  /// Brings the first swapped request back into the batch if blocks are free for it; how many
+  /// tokens of the step it takes, `limit` at most. Nil if there is none or no room.
+  mutating func swapInFirst(limit: Int) -> Int? {
+    guard let slot = swapped.first else { return nil }
+    let hostBlocks = hostPool.blocks(forTokens: sequences[slot].prefilled)
+    guard admitComputed(slot) else { return nil }
+    swapped.removeFirst()
+    hostPool.release(hostBlocks)
+    // What it found in the pool again is not copied.
+    copies.blocksIn += hostBlocks - sequences[slot].heldUnits * unitBlocks
+    if sequences[slot].state == .decoding { return 1 }
+    return batchChunk(of: slot, limit: limit)
+  }
+
+  /// Admits a request whose tokens were computed before and are kept elsewhere, as far as it had
+  /// come: in the decodes of the next step, or in its prompt. False where there is no room.
+  private mutating func admitComputed(_ slot: Int) -> Bool {
+    let isComputed = sequences[slot].isComputed
+    // With the step in which it comes back it writes a token.
+    let tokens = sequences[slot].prefillTarget + (isComputed ? 1 : 0)
+    guard takeBlocks(forTokens: tokens, of: slot) != nil else { return false }
+    guard isComputed else {
+      beginPrompt(slot)
+      return true
+    }
+    enter(slot)
+    shareUnits(of: slot, computed: sequences[slot].prefilled)
+    joinDecodes(slot)
+    resumedSlots.append(slot)
+    countDecodes()
+    return true
+  }
+}
