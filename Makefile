@@ -6,7 +6,7 @@ DEMO := .build/demo
 SOURCES := Package.swift Sources Tests
 
 .PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c test-vulkan shaders \
-	check-shaders bench format lint release clean setup setup-arm64 setup-vulkan build
+	check-shaders bench bench-lengths format lint release clean setup setup-arm64 setup-vulkan build
 
 # Plays Scenarios/quickstart.yaml on the shipped profile of an H200 in three KV formats; then
 # measures this machine, and plays Scenarios/two-cores.yaml on it.
@@ -80,14 +80,26 @@ shaders: setup-vulkan
 check-shaders: setup-vulkan
 	Sources/CVulkan/Shaders/compile --check
 
-# Speed and memory: 100,000 requests simulated and stored; a million on one replica and ten million
-# over a hundred, not stored, the million step by step too. Never part of the tests.
-bench: build
+# Speed and memory: 100,000 requests simulated and stored; a million on one replica, step by step
+# too, a million as long as Azure's, and ten million over a hundred replicas, not stored; how time
+# and memory grow with requests. Never part of the tests.
+BENCH := .build/bench
+TIMED := command time -f '%e s elapsed, %U s of a processor, %M kB at the peak' $(KVSIM) run
+bench: build bench-lengths
+	$(call install,time)
 	cd Tests/Benchmarks && $(SWIFT) package -c release --disable-sandbox benchmark --no-progress
-	bash -c 'time $(KVSIM) run Tests/Benchmarks/poisson-100k.yaml --trace .build/bench.db --force'
-	bash -c 'time $(KVSIM) run Tests/Benchmarks/one-replica.yaml --no-trace'
-	bash -c 'time $(KVSIM) run Tests/Benchmarks/one-replica.yaml --no-trace --exact-steps'
-	bash -c 'time $(KVSIM) run Tests/Benchmarks/hundred-replicas.yaml --no-trace'
+	$(TIMED) Tests/Benchmarks/poisson-100k.yaml --trace $(BENCH)/bench.db --force
+	$(TIMED) Tests/Benchmarks/one-replica.yaml --no-trace
+	$(TIMED) Tests/Benchmarks/one-replica.yaml --no-trace --exact-steps
+	$(TIMED) Tests/Benchmarks/azure-lengths.yaml --no-trace
+	$(TIMED) Tests/Benchmarks/hundred-replicas.yaml --no-trace
+	Tests/Benchmarks/growth.sh $(KVSIM) Tests/Benchmarks/one-replica.yaml
+
+# Prompts and outputs of Azure's conversations, a length a line.
+bench-lengths:
+	@mkdir -p $(BENCH)
+	tail -n +2 Scenarios/traces/azure-conversation.csv | cut -d, -f2 > $(BENCH)/azure-prompt-tokens.csv
+	tail -n +2 Scenarios/traces/azure-conversation.csv | cut -d, -f3 > $(BENCH)/azure-output-tokens.csv
 
 # One binary without a Swift runtime beside it.
 release: setup

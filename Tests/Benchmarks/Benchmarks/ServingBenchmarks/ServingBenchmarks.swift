@@ -1,74 +1,57 @@
 import Benchmark
-import CostModel
 import Foundation
-import Operators
 import Planning
 import Scenario
-import Simulator
 import Trace
 
-/// Runs of one replica: with and without a trace, jumping over decode steps and walking them.
+/// What `kvsim run` does with the scenarios beside this package once it has read them: with and
+/// without a trace, jumping over decode steps and walking them.
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = Benchmark.Configuration(
     metrics: [.wallClock, .cpuTotal, .peakMemoryResident], warmupIterations: 1,
     maxDuration: .seconds(30), maxIterations: 7)
 
-  Benchmark("100,000 Poisson requests, simulated and stored") { _ in
-    try playAndStore()
+  Benchmark("100,000 Poisson requests, simulated and stored") { benchmark in
+    let plan = try plan("poisson-100k")
+    benchmark.startMeasurement()
+    try playAndStore(plan)
   }
-  Benchmark("100,000 Poisson requests, simulated") { _ in
-    try blackHole(play(requests: 100_000, usesExactSteps: false))
+  Benchmark("100,000 Poisson requests, simulated") { benchmark in
+    let plan = try plan("poisson-100k")
+    benchmark.startMeasurement()
+    try play(plan)
   }
-  Benchmark("100,000 Poisson requests, simulated step by step") { _ in
-    try blackHole(play(requests: 100_000, usesExactSteps: true))
+  Benchmark("100,000 Poisson requests, simulated step by step") { benchmark in
+    let plan = try plan("poisson-100k")
+    benchmark.startMeasurement()
+    try play(plan, usesExactSteps: true)
   }
-  Benchmark("1,000,000 requests of 512 and 128 tokens, simulated") { _ in
-    try blackHole(
-      play(
-        requests: 1_000_000, prompt: .fixed(512), output: .fixed(128), usesExactSteps: false))
+  Benchmark("1,000,000 requests of 512 and 128 tokens, simulated") { benchmark in
+    let plan = try plan("one-replica")
+    benchmark.startMeasurement()
+    try play(plan)
   }
 }
 
-private func scenario() throws -> ServingScenario {
+private func plan(_ name: String) throws -> ComparisonPlan {
   let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
-  return try ServingScenario.load(
-    path: package.appendingPathComponent("poisson-100k.yaml").path)
+  return try ComparisonPlan(
+    ServingScenario.load(path: package.appendingPathComponent("\(name).yaml").path))
 }
 
-/// What `kvsim run` does, without printing.
-private func playAndStore() throws {
+private func playAndStore(_ plan: ComparisonPlan) throws {
   let trace = FileManager.default.temporaryDirectory
     .appendingPathComponent("kvsim-bench-\(UUID().uuidString).db")
   defer { try? FileManager.default.removeItem(at: trace) }
   let writer = try TraceWriter(path: trace.path, overwrite: false)
-  let comparison = try ComparisonPlan(scenario()).run(
+  let comparison = try plan.run(
     writingTo: writer, usesExactSteps: false, version: "bench",
     startedUTC: "2026-01-01T00:00:00Z"
   ) { _ in }
   blackHole(comparison.outcomes.count)
 }
 
-/// The scenario's engine and load, with so many requests and nothing kept of them.
-private func play(
-  requests: Int, prompt: Workload.Lengths? = nil, output: Workload.Lengths? = nil,
-  usesExactSteps: Bool
-) throws -> RunSummary {
-  let given = try scenario()
-  let format = given.formats[0]
-  let pool = PoolPlan(
-    model: given.model, device: given.profile.device, format: format, options: given.engine)
-  let pricer = try StepPricer(
-    model: given.model, format: format, profile: given.profile,
-    maxSequences: given.engine.maxNumSeqs, maxTokens: given.engine.maxNumBatchedTokens)
-  var recorder = NullRecorder()
-  return simulate(
-    Workload(
-      arrivals: given.workload.arrivals, promptTokens: prompt ?? given.workload.promptTokens,
-      outputTokens: output ?? given.workload.outputTokens, requests: requests),
-    seed: given.seed,
-    configuration: EngineConfiguration(
-      options: given.engine, poolBlocks: pool.blocks, maxPositions: given.model.maxPositions,
-      usesExactSteps: usesExactSteps),
-    pricer: pricer, recorder: &recorder)
+private func play(_ plan: ComparisonPlan, usesExactSteps: Bool = false) throws {
+  blackHole(try plan.runWithoutTrace(usesExactSteps: usesExactSteps) { _ in }.outcomes.count)
 }
