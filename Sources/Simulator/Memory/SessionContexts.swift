@@ -23,9 +23,9 @@ struct SessionContexts: Sendable {
 }
 
 extension Replica {
-  /// Gives back the blocks of a sequence that has ended, its last ones first. A turn's session keeps
-  /// the whole ones behind the system prompt; copies of blocks of that, which another sequence was
-  /// the first to compute, nobody keeps.
+  /// Gives back the blocks of a sequence that has ended, its last ones first. A turn's session
+  /// keeps the whole ones behind the system prompt; copies of blocks of that, which another
+  /// sequence was the first to compute, nobody keeps.
   mutating func releaseAtEnd(of slot: Int) {
     let sequence = sequences[slot]
     guard sequence.sessionPlace >= 0 else { return pool.release(ownBlocks(of: slot)) }
