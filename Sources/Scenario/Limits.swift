@@ -64,8 +64,8 @@ public enum Limits {
   public static let variation = 1e-3...1e2
   /// Tokens of a prompt or an output.
   public static let tokens = 1 << 24
-  /// `turns`: as many as tokens, since they have the same distributions. What all turns of a session
-  /// come to stays below 2^50 tokens.
+  /// `turns`: as many as tokens, since they have the same distributions. What all turns of a
+  /// session come to stays below 2^50 tokens.
   public static let turns = 1 << 24
   /// Seconds from the first arrival to the last: a hundred years, a third of what 64 bits of
   /// nanoseconds hold.

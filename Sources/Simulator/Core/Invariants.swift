@@ -13,15 +13,8 @@ extension Replica {
     var hostBlocks = 0
     var phases = Array(repeating: 0, count: decodes.phases.count)
     var counts: [Sequence.State: Int] = [:]
-    var sessions: Set<Int> = []
     for sequence in sequences {
       counts[sequence.state, default: 0] += 1
-      if sequence.sessionPlace >= 0, sequence.state != .vacant {
-        precondition(sessions.insert(sequence.sessionPlace).inserted, "one turn at a time")
-        let isNew = sequence.state == .waiting && sequence.scheduledNs < 0
-        let kept = pool.blocks(of: .session(sequence.sessionPlace))
-        precondition(isNew || kept == 0, "a turn that has begun has what its session left")
-      }
       owned += pool.blocks(forTokens: sequence.ownedTokens(step: step))
       if let prefixes, sequence.heldUnits > 0 {
         owned -= sequence.heldUnits * prefixes.unitBlocks
@@ -75,6 +68,17 @@ extension Replica {
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
     precondition(swapped.allSatisfy { sequences[$0].state == .swapped })
+    checkSessions()
+  }
+
+  private func checkSessions() {
+    var places: Set<Int> = []
+    for turn in sequences where turn.sessionPlace >= 0 && turn.state != .vacant {
+      precondition(places.insert(turn.sessionPlace).inserted, "one turn at a time")
+      let isNew = turn.state == .waiting && turn.scheduledNs < 0
+      let kept = pool.blocks(of: .session(turn.sessionPlace))
+      precondition(isNew || kept == 0, "a turn that has begun has what its session left")
+    }
   }
 
   private func checkHandovers(_ counts: [Sequence.State: Int]) {

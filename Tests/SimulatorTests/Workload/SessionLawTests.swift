@@ -82,7 +82,7 @@ struct SessionLawTests {
   }
 
   @Test(
-    "Jumps and steps give the same requests, sums agree with recounts, and each request leaves once",
+    "Jumps and steps give the same requests, sums agree with recounts, and each leaves once",
     arguments: EngineOptions.Scheduler.allCases)
   func jumpsEqualSteps(scheduler: EngineOptions.Scheduler) {
     var (jumps, preemptions, found, rejections, finished) = (0, 0, 0, 0, 0)

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Simulator
 
-/// Sessions worked out by hand. A step takes 100 ns, plus 1 ns a prompt token; blocks have 4 tokens.
+/// Sessions worked out by hand. A step takes 100 ns, plus 1 ns a prompt token; blocks have 4
+/// tokens.
 @Suite("Sessions")
 struct SessionTests {
   private let pricer = SyntheticPricer(perStepNs: 100, perPromptTokenNs: 1)
