@@ -27,7 +27,8 @@ struct SpeculationPlanTests {
     let lookup = try ComparisonPlan(load())
     let model = try ComparisonPlan(load(", model: draft.json"))
     let draft = try #require(try load(", model: draft.json").setup.draftModel)
-    for (plain, drafted) in zip(lookup.pools.joined(), model.pools.joined()).map({ ($0.pool, $1.pool) }) {
+    for (plain, drafted) in zip(lookup.pools, model.pools) {
+      let (plain, drafted) = (plain[0].pool, drafted[0].pool)
       let page = try #require(drafted.draft?.page)
       #expect(plain.draft == nil && drafted.draft?.weightBytes == draft.weightBytes)
       #expect(drafted.weightBytes == plain.weightBytes + draft.weightBytes)

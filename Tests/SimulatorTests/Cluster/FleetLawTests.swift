@@ -28,15 +28,20 @@ struct FleetLawTests {
         replicas: 4 + number % 3, exact: exact, checks: checks)
       var random = SeededRandom(UInt64(90_000 + number))
       func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
-      workload = base.workload
+      workload = number % 5 == 2 ? World.conversations(of: base.workload) : base.workload
       seed = base.seed
+      let options = World.options(number, base.cluster.members[0].configuration.options)
       let members = base.cluster.members
       let prefills = draw(1...(members.count - 1))
       let longestNs = 12_000
       cluster = Cluster(
         members: members.enumerated().map { index, member in
           Cluster.Member(
-            configuration: member.configuration, pricer: member.pricer,
+            configuration: EngineConfiguration(
+              options: options, poolBlocks: member.configuration.poolBlocks,
+              maxPositions: member.configuration.maxPositions, usesExactSteps: exact,
+              checksInvariants: checks),
+            pricer: member.pricer,
             role: !kind.handsOver ? .whole : index < prefills ? .prefill : .decode)
         },
         routing: base.cluster.routing,
@@ -58,6 +63,33 @@ struct FleetLawTests {
               targetOutstanding: draw(1...4), intervalNs: Int64(draw(50...500)),
               startUpNs: Int64(draw(0...1000)), scaleDownDelayNs: Int64(draw(0...2000)))
           } : [])
+    }
+
+    /// As many requests in sessions.
+    private static func conversations(of workload: Workload) -> Workload {
+      Workload(
+        arrivals: .poisson(requestsPerSecond: 5_000_000),
+        classes: [
+          RequestClass(
+            promptTokens: .uniform(1...12), outputTokens: .uniform(1...20),
+            systemPromptTokens: 8,
+            sessions: Sessions(turns: .uniform(1...4), thinkTime: .fixed(ns: 300)))
+        ], requests: workload.requests)
+    }
+
+    /// The scheduler by the number, with drafted tokens where it has some.
+    private static func options(_ number: Int, _ base: EngineOptions) -> EngineOptions {
+      let schedulers: [EngineOptions.Scheduler] = [
+        .vllm, .sglang, .priority, .edf, .shortestPromptFirst, .sarathi,
+      ]
+      let scheduler = schedulers[number % schedulers.count]
+      let drafts = scheduler.speculates && number % 4 == 1
+      return EngineOptions(
+        scheduler: scheduler, maxNumSeqs: base.maxNumSeqs,
+        maxNumBatchedTokens: max(base.maxNumBatchedTokens, 3 * base.maxNumSeqs),
+        blockSize: base.blockSize, enablePrefixCaching: base.enablePrefixCaching,
+        kvCacheMemory: base.kvCacheMemory,
+        speculation: drafts ? SpeculativeDecoding(draftTokens: 2, acceptanceRate: 0.6) : nil)
     }
 
     var played: Played { Played(workload, seed: seed, cluster: cluster) }
