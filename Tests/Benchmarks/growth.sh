@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# How the time and memory of a run grow with its requests: plays a scenario with an eighth of its
-# requests, a quarter, and so on to four times as many, and prints for each the processor's time and
-# the peak memory. Last comes the exponent p of the straight line, in least squares, through
+# How the time and memory of a run grow with its requests: plays a scenario with half of its
+# requests, all, and so on to eight times as many, and prints for each the processor's time and the
+# peak memory. Last comes the exponent p of the straight line, in least squares, through
 # log(time − time of one request) over log(requests): time grows as their p-th power.
 #
 #     Tests/Benchmarks/growth.sh .build/release/kvsim Tests/Benchmarks/one-replica.yaml
 #
-# Each number is the least of five runs, so that a busy machine does little harm.
+# Each time is the least of five rounds through all numbers, so that a machine that is busy or slow
+# for a while does little harm.
 set -euo pipefail
 kvsim=$1
 scenario=$2
@@ -16,23 +17,19 @@ played=$(mktemp "${scenario%.yaml}-XXXXXX.yaml")
 times=$(mktemp)
 trap 'rm -f "$played" "$times"' EXIT
 
-# play REQUESTS: the least seconds, and the most megabytes.
-play() {
-  sed "s/^  requests: .*/  requests: $1/" "$scenario" > "$played"
-  : > "$times"
-  for _ in 1 2 3 4 5; do
-    command time -f '%U %S %M' -a -o "$times" "$kvsim" run "$played" --no-trace > /dev/null
+for _ in 1 2 3 4 5; do
+  for count in 1 $((requests / 2)) "$requests" $((requests * 2)) $((requests * 4)) \
+    $((requests * 8)); do
+    sed "s/^  requests: .*/  requests: $count/" "$scenario" > "$played"
+    command time -f "$count %U %S %M" -a -o "$times" "$kvsim" run "$played" --no-trace > /dev/null
   done
-  awk '{ t = $1 + $2; if (NR == 1 || t < least) least = t; if ($3 > most) most = $3 }
-    END { print least, most / 1000 }' "$times"
-}
+done
 
-{
-  echo "1 $(play 1)"
-  for eighths in 1 2 4 8 16 32; do
-    echo "$((requests / 8 * eighths)) $(play $((requests / 8 * eighths)))"
-  done
-} | awk '
+awk '
+  { time = $2 + $3; if (!($1 in least) || time < least[$1]) least[$1] = time }
+  $4 > most[$1] { most[$1] = $4 }
+  END { for (count in least) print count, least[count], most[count] / 1000 }' "$times" |
+  sort -n | awk '
   NR == 1 { start = $2; next }
   NR == 2 { print "requests  seconds      MB" }
   {
@@ -41,6 +38,6 @@ play() {
     n++; sx += x; sy += y; sxx += x * x; sxy += x * y
   }
   END {
-    p = (n * sxy - sx * sy) / (n * sxx - sx * sx)
-    printf "time beyond the %.2f s of one request grows as requests to the power %.3f\n", start, p
+    printf "time beyond the %.2f s of one request grows as requests to the power %.3f\n",
+      start, (n * sxy - sx * sy) / (n * sxx - sx * sx)
   }'
