@@ -96,7 +96,7 @@ public struct ComparisonPlan: Sendable {
   ///   - version: of kvsim, for the trace.
   ///   - startedUTC: the wall clock, for the trace.
   ///   - report: called now and then.
-  /// - Throws: ``PlanningError/trace(_:)``, ``PlanningError/beyondHorizon(format:)``; the writer
+  /// - Throws: ``PlanningError/trace(_:)``, ``PlanningError/timeLimit(_:)``; the writer
   ///   has then removed its file.
   public func run(
     writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
@@ -113,13 +113,13 @@ public struct ComparisonPlan: Sendable {
     }
     if let last = outcomes.last, last.summary.reachedHorizon {
       writer.discard()
-      throw .beyondHorizon(format: last.format.name)
+      throw .timeLimit(TimeLimitReached(last.format.name, scenario.workload, last.summary))
     }
     return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
 
   /// Runs every format and keeps no rows, in memory that does not grow with the requests.
-  /// - Throws: ``PlanningError/beyondHorizon(format:)``.
+  /// - Throws: ``PlanningError/timeLimit(_:)``.
   public func runWithoutTrace(
     usesExactSteps: Bool, report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
@@ -129,7 +129,9 @@ public struct ComparisonPlan: Sendable {
         report(self.progress(of: index, done: $0))
       }
       let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
-      guard !summary.reachedHorizon else { throw .beyondHorizon(format: entry.format.name) }
+      guard !summary.reachedHorizon else {
+        throw .timeLimit(TimeLimitReached(entry.format.name, scenario.workload, summary))
+      }
       outcomes.append(
         FormatOutcome(format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil))
     }
@@ -194,13 +196,15 @@ public struct ComparisonPlan: Sendable {
   public var pools: [[GroupPool]] { entries.map(\.groups) }
 
   /// Runs one format alone, as a real engine did: to the last token of every request.
-  /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
+  /// - Throws: `PlanningError.timeLimit`, `.rejectedRequests`.
   func playWhole<Records: Recorder>(
     _ index: Int, usesExactSteps: Bool, recordingInto recorder: inout Records
   ) throws(PlanningError) -> RunSummary where Records.Failure == Never {
     let entry = entries[index]
     let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
-    guard !summary.reachedHorizon else { throw .beyondHorizon(format: entry.format.name) }
+    guard !summary.reachedHorizon else {
+      throw .timeLimit(TimeLimitReached(entry.format.name, scenario.workload, summary))
+    }
     guard summary.rejectedRequests == 0 else {
       throw .rejectedRequests(summary.rejectedRequests)
     }

@@ -12,8 +12,8 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   case noReference
   /// Requests that the real engine served do not fit the pool or the model's context.
   case rejectedRequests(Int)
-  /// Time ran on to the simulator's horizon before all requests had left.
-  case beyondHorizon(format: String)
+  /// The workload's time limit was reached before all requests had left.
+  case timeLimit(TimeLimitReached)
   /// The profile cannot price the model.
   case profile(ProfileError)
   /// The trace could not be written.
@@ -39,11 +39,7 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
         \(count) requests that the real engine served are too long for the pool or the model's \
         context; check kv_cache_memory_bytes and the model
         """
-    case .beyondHorizon(let format):
-      return """
-        format \(format) had not served all requests after a hundred simulated years; check the \
-        workload's rate and lengths, and the times of the profile
-        """
+    case .timeLimit(let reached): return reached.description
     case .profile(let error): return error.description
     case .trace(let error): return error.description
     }
@@ -64,6 +60,41 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   private static func advice(_ remedies: [Remedy]) -> String {
     guard !remedies.isEmpty else { return "" }
     return "; it would fit with " + remedies.map(\.description).joined(separator: ", or ")
+  }
+}
+
+/// A run that was given up.
+public struct TimeLimitReached: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The run's format.
+  public let format: String
+  /// Requests of the workload.
+  public let requests: Int
+  /// Those that had left.
+  public let left: Int
+  /// When it was given up, in nanoseconds since its start.
+  public let limitNs: Int64
+
+  init(_ format: String, _ workload: Workload, _ summary: RunSummary) {
+    self.format = format
+    requests = workload.requests
+    left = summary.finishedRequests + summary.rejectedRequests
+    limitNs = workload.timeLimitNs
+  }
+
+  /// One sentence for people, saying what would help.
+  public var description: String {
+    let isHorizon = limitNs == simulationHorizonNs
+    let limit = isHorizon ? "a hundred years" : "its `time_limit`, \(seconds) s,"
+    return """
+      \(left) of \(requests) requests in format \(format) had left after \(limit) of simulated \
+      time; check the workload's rate and lengths and the times of the profile\
+      \(isHorizon ? "" : ", or raise the limit")
+      """
+  }
+
+  private var seconds: String {
+    let (whole, rest) = limitNs.quotientAndRemainder(dividingBy: 1_000_000_000)
+    return rest == 0 ? "\(whole)" : "\(Double(limitNs) * 1e-9)"
   }
 }
 

@@ -34,7 +34,7 @@ public struct PublishedValidation: Sendable {
   public let rows: [Row]
 
   /// Plays a plan, which has the formats of the rows, and compares each with its row.
-  /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
+  /// - Throws: `PlanningError.timeLimit`, `.rejectedRequests`.
   public init(
     playing plan: ComparisonPlan, against results: PublishedResults
   ) throws(PlanningError) {

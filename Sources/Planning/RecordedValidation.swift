@@ -57,7 +57,7 @@ public struct RecordedValidation: Sendable {
   public let preemptions: Int
 
   /// Plays a plan's first format and compares it with a run.
-  /// - Throws: `PlanningError.beyondHorizon`, `.rejectedRequests`.
+  /// - Throws: `PlanningError.timeLimit`, `.rejectedRequests`.
   public init(
     playing plan: ComparisonPlan, against run: RecordedRun
   ) throws(PlanningError) {

@@ -58,8 +58,8 @@ struct ClusterReader {
       log: log, folder: folder, profileOverride: profileOverride, model: model)
   }
 
-  /// One replica where nothing is said, nil with an error where it is refused; and nil where `setup`
-  /// is, which groups build upon.
+  /// One replica where nothing is said, nil with an error where it is refused; and nil where
+  /// `setup` is, which groups build upon.
   mutating func cluster(_ file: MappingCursor, _ setup: ReplicaSetup?) -> ClusterOptions? {
     guard let cluster = file.value(ScenarioKeys.cluster) else { return nil }
     let routing = cluster.given(ClusterKeys.router)

@@ -50,6 +50,7 @@ struct WorkloadReader {
       : classesReader.classes(classes, of: workload)
     let requests = requests(workload, isOptional: isOptional)
     let client = client(workload)
+    let timeLimit = workload.given(WorkloadKeys.timeLimit)
     let arrivals: Workload.Arrivals?
     if haveOwnArrivals {
       arrivals = superposed(classes, read, &arrivalsReader)
@@ -61,12 +62,15 @@ struct WorkloadReader {
     }
     diagnosticsOfOtherFiles +=
       classesReader.diagnosticsOfOtherFiles + arrivalsReader.diagnosticsOfOtherFiles
-    guard let arrivals, let read, let requests, let client else { return nil }
+    guard let arrivals, let read, let requests, let client,
+      let timeLimit = timeLimit ?? .some(nil)
+    else { return nil }
     let mappings = classes.isEmpty ? [workload] : classes
     guard !beginAlikeTwice(read, mappings, arrivals),
       !areSessionsOfTrace(arrivals, [workload] + classes)
     else { return nil }
-    return complete(arrivals, read, requests, client, workload)
+    return complete(
+      arrivals, read, requests, client, workload, timeLimitNs: timeLimit ?? simulationHorizonNs)
   }
 
   /// Whether some requests arrive by processes of their classes and others do not, with an error
@@ -138,7 +142,7 @@ struct WorkloadReader {
 
   private func complete(
     _ arrivals: Workload.Arrivals, _ classes: [RequestClass], _ requests: Int?,
-    _ client: Workload.Client, _ workload: MappingCursor
+    _ client: Workload.Client, _ workload: MappingCursor, timeLimitNs: Int64
   ) -> Workload? {
     var count = requests
     if case .replay(let trace, _) = arrivals {
@@ -151,7 +155,9 @@ struct WorkloadReader {
       count = requests ?? trace.count
     }
     guard let count else { return nil }
-    return Workload(arrivals: arrivals, classes: classes, requests: count, client: client)
+    return Workload(
+      arrivals: arrivals, classes: classes, requests: count, client: client,
+      timeLimitNs: timeLimitNs)
   }
 
   /// Nil with an error where it is refused.

@@ -64,6 +64,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private static var kindShift: UInt64 { 60 }
 
   private let checksInvariants: Bool
+  private let limitNs: Int64
   private let outages: [Outage]
   private let rules: [Autoscaling]
   /// By replica.
@@ -91,6 +92,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   init(_ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, scheduler: Policy) {
     checksInvariants = cluster.members.contains(where: \.configuration.checksInvariants)
+    limitNs = workload.timeLimitNs
     outages = cluster.outages
     rules = cluster.scaling
     decodesAlone = cluster.members.map { $0.role == .decode }
@@ -129,13 +131,13 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
         startRuns()
         continue
       }
-      guard event.time <= simulationHorizonNs else {
-        reachedHorizon = true
-        return false
-      }
       if isSuperseded(event) {
         supersededEnds -= 1
       } else {
+        guard event.time <= limitNs else {
+          reachedHorizon = true
+          return false
+        }
         clock = event.time
         handle(event, &records)
       }

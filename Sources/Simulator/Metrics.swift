@@ -48,7 +48,7 @@ public struct RunSummary: Hashable, Sendable {
   /// Tokens computed as prompts beyond the prompts themselves: what preempted requests had to
   /// compute again, and with it the last token that each had produced.
   public let recomputedTokens: Int
-  /// Whether the run was stopped at ``simulationHorizonNs``, before all requests had left.
+  /// Whether the run was stopped at its time limit, before all requests had left.
   public let reachedHorizon: Bool
   /// From the first arrival to the last event, in nanoseconds.
   public let durationNs: Int64

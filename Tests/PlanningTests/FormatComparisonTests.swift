@@ -22,6 +22,19 @@ struct FormatComparisonTests {
     ) { _ in }
   }
 
+  @Test("A run that meets its time limit says how far it came, and leaves no trace")
+  func timeLimit() throws {
+    let scenario = try small.load(more: "  time_limit: 2.5 us")
+    let error = #expect(throws: PlanningError.self) { try compare(scenario, to: "limit.db") }
+    #expect(
+      error?.description == """
+        0 of 200 requests in format fp16 had left after its `time_limit`, 2.5e-06 s, of simulated \
+        time; check the workload's rate and lengths and the times of the profile, or raise the limit
+        """)
+    #expect(!FileManager.default.fileExists(atPath: small.path("limit.db")))
+    _ = try compare(small.load(more: "  time_limit: 10 h"), to: "unlimited.db")
+  }
+
   @Test("Formats see the very same requests, and a 4-bit cache holds 3.5 times the tokens")
   func sameRequests() throws {
     let comparison = try compare(small.load(), to: "a.db")

@@ -40,9 +40,13 @@ enum WorkloadKeys {
     "client", .mapping(ClientKeys.form), .standard(.object([]), "nothing"),
     "What the load generator takes, which prepares and sends one request at a time.")
 
+  static let timeLimit = SchemaKey(
+    "time_limit", .positiveTime, .otherwise("a hundred years"),
+    "When a run in which requests have not left is given up with an error, since its start.")
+
   static let form = MappingForm(
     requests, arrivals, promptTokens, outputTokens, objectives, systemPromptTokens, sessions,
-    classes, client,
+    classes, client, timeLimit,
     conflicts: [
       (.present(arrivals.name), .some(of: classes.name, .present(ClassKeys.arrivals.name))),
       (.present(systemPromptTokens.name), .present(classes.name)),

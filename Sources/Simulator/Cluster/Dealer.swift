@@ -25,6 +25,7 @@ struct Dealer: Sendable {
   private var source: RequestSource
   /// By replica.
   private let limits: [RequestLimits]
+  private let timeLimitNs: Int64
   private var turn = 0
   private var nextDueNs: Int64
   /// The window that was dealt last.
@@ -33,16 +34,17 @@ struct Dealer: Sendable {
   init(_ workload: Workload, seed: UInt64, limits: [RequestLimits]) {
     source = RequestSource(workload: workload, seed: seed)
     self.limits = limits
+    timeLimitNs = workload.timeLimitNs
     nextDueNs = source.nextDueNs(now: 0)
     window = Window(arrivals: Array(repeating: [], count: limits.count))
     deal()
   }
 
-  /// Fills ``window``, which has been emptied. One that meets ``simulationHorizonNs`` ends there,
+  /// Fills ``window``, which has been emptied. One that meets the workload's time limit ends there,
   /// and so do all that follow.
   mutating func deal() {
     for _ in 0..<Dealer.windowRequests where !source.isExhausted {
-      guard nextDueNs <= simulationHorizonNs else { break }
+      guard nextDueNs <= timeLimitNs else { break }
       let arrival = Arrival(ns: nextDueNs, request: source.next())
       if source.hasUnscheduled { nextDueNs = source.nextDueNs(now: arrival.ns) }
       if let replica = replicaInTurn(for: arrival.request) {

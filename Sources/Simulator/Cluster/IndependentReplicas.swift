@@ -13,6 +13,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private var buffers: [RecordBuffer]
   private let checksInvariants: Bool
   private let isUnrecorded: Bool
+  private let timeLimitNs: Int64
   private var windowStartNs: Int64 = 0
   /// How long a window behind the last request is: a second, and longer while little happens.
   private var drainNs: Int64 = 1_000_000_000
@@ -32,11 +33,13 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     lanes = cluster.members.enumerated().map { index, member in
       ReplicaLane(
         Server(
-          index: index, member: member, scheduler: scheduler, prompts: workload.prompts, seed: seed),
-        classes: workload.classes)
+          index: index, member: member, scheduler: scheduler, prompts: workload.prompts,
+          seed: seed),
+        workload)
     }
     buffers = Array(repeating: RecordBuffer(kinds), count: lanes.count)
     isUnrecorded = kinds == .none
+    timeLimitNs = workload.timeLimitNs
     refused = RunMetrics(classes: workload.classes)
     dealer = Dealer(workload, seed: seed, limits: lanes.map(\.server.limits))
   }
@@ -52,7 +55,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     passOn(&records)
     if hasGivenAll, records.count < Dealer.windowRequests { drainNs *= 2 }
     windowStartNs = endNs
-    return !lanes.contains(where: \.reachedHorizon) && windowStartNs <= simulationHorizonNs
+    return !lanes.contains(where: \.reachedHorizon) && windowStartNs <= timeLimitNs
       && !(hasGivenAll && lanes.allSatisfy(\.isDone))
   }
 
@@ -144,13 +147,15 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
 /// One replica of ``IndependentReplicas``: its requests to come and what it has gathered.
 struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   var server: Server<Pricer, Policy>
+  private let timeLimitNs: Int64
   var metrics: RunMetrics
   private var arrivals: [Arrival] = []
   private(set) var reachedHorizon = false
 
-  init(_ server: Server<Pricer, Policy>, classes: [RequestClass]) {
+  init(_ server: Server<Pricer, Policy>, _ workload: Workload) {
     self.server = server
-    metrics = RunMetrics(classes: classes)
+    timeLimitNs = workload.timeLimitNs
+    metrics = RunMetrics(classes: workload.classes)
   }
 
   /// Whether all that came has left.
@@ -177,7 +182,7 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       // At one instant requests come before a run ends.
       let now = min(arrivalNs, runEndNs)
       guard now < endNs else { break }
-      guard now <= simulationHorizonNs else {
+      guard now <= timeLimitNs else {
         reachedHorizon = true
         break
       }

@@ -267,8 +267,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     clearGivenUp()
   }
 
-  /// All that is in the memory is lost, and the step under way with it; the requests that were here,
-  /// in the order of their numbers, as they are without it.
+  /// All that is in the memory is lost, and the step under way with it; the requests that were
+  /// here, in the order of their numbers, as they are without it.
   mutating func fail(
     now: Int64, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
   ) -> [Sequence] {

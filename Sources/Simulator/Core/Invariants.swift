@@ -75,9 +75,9 @@ extension Replica {
     var places: Set<Int> = []
     for turn in sequences where turn.sessionPlace >= 0 && turn.state != .vacant {
       precondition(places.insert(turn.sessionPlace).inserted, "one turn at a time")
-      let isNew = turn.state == .waiting && turn.scheduledNs < 0
+      let isToBegin = turn.state == .waiting && turn.isKeptBySession
       let kept = pool.blocks(of: .session(turn.sessionPlace))
-      precondition(isNew || kept == 0, "a turn that has begun has what its session left")
+      precondition(isToBegin || kept == 0, "a turn that has begun has what its session left")
     }
   }
 

@@ -109,15 +109,20 @@ public struct Workload: Hashable, Sendable {
   public let requests: Int
   /// What sends them.
   public let client: Client
+  /// When a run that has not ended is given up, in nanoseconds.
+  public let timeLimitNs: Int64
 
   /// - Precondition: `requests` is positive; `fromTrace` stands with a replay that has as many;
   ///   clients do not think beyond ``simulationHorizonNs``, or less than no time; streams name
   ///   classes that are there; names of classes and of streams differ; no class has a system prompt
-  ///   before prompts whose blocks its trace names; no sessions stand with a replay.
+  ///   before prompts whose blocks its trace names; no sessions stand with a replay; the time limit
+  ///   is positive and at most ``simulationHorizonNs``.
   public init(
-    arrivals: Arrivals, classes: [RequestClass], requests: Int, client: Client = .instant
+    arrivals: Arrivals, classes: [RequestClass], requests: Int, client: Client = .instant,
+    timeLimitNs: Int64 = simulationHorizonNs
   ) {
     precondition(requests > 0)
+    precondition((1...simulationHorizonNs).contains(timeLimitNs))
     precondition(!classes.isEmpty && Set(classes.map(\.name)).count == classes.count)
     let hasBlocks: Bool
     switch arrivals {
@@ -145,18 +150,19 @@ public struct Workload: Hashable, Sendable {
     self.classes = classes
     self.requests = requests
     self.client = client
+    self.timeLimitNs = timeLimitNs
   }
 
   /// Requests of one class, of which nothing is known but their lengths.
   /// - Precondition: as above.
   public init(
     arrivals: Arrivals, promptTokens: Lengths, outputTokens: Lengths, requests: Int,
-    client: Client = .instant
+    client: Client = .instant, timeLimitNs: Int64 = simulationHorizonNs
   ) {
     self.init(
       arrivals: arrivals,
       classes: [RequestClass(promptTokens: promptTokens, outputTokens: outputTokens)],
-      requests: requests, client: client)
+      requests: requests, client: client, timeLimitNs: timeLimitNs)
   }
 
   /// Tokens of each prompt of the first class, which is all where there is one.
