@@ -97,7 +97,7 @@ enum TraceSchema {
       seq INTEGER PRIMARY KEY,          -- place among all records of the file, from 1
       run_id INTEGER NOT NULL REFERENCES run(id),
       format TEXT NOT NULL,             -- the run's format, repeated
-      id INTEGER NOT NULL,              -- place in the workload, from 0; the same in every run
+      id INTEGER NOT NULL,              -- number in the order in which requests fall due
       arrival_ns INTEGER NOT NULL,      -- when it arrived
       scheduled_ns INTEGER,             -- start of the first step on it; NULL if there was none
       first_token_ns INTEGER,           -- when its first token was ready; NULL if none was

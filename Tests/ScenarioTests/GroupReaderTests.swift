@@ -117,6 +117,9 @@ import Testing
       "min_replicas"),
     BadInput("no start", ", start_up: 30 s", "", "25:20", "missing"),
     BadInput("a group's mistake", "max_num_seqs: 128", "max_num_seqs: 0", "29:30", "from 1"),
+    BadInput(
+      "a format among the options", "{max_num_batched_tokens: 1024}", "{kv_cache_dtype: int4}",
+      "24:16", "kv_cache: {format: …}"),
     BadInput("a format that is none", "{format: int4}", "{format: int5}", "31:26", "int5"),
     BadInput(
       "a profile that is none", "      device: {profile: profile.json}",

@@ -49,7 +49,8 @@ import Testing
     "threshold of whole prompts", "few turns", "one name", "system prompt too long",
     "too many ranks",
     "one name of two groups", "prompts without decodes", "no way to hand over",
-    "two formats to hand over", "two schedulers", "no such replica", "endless failure",
+    "two formats to hand over",
+    "a format among the options", "two schedulers", "no such replica", "endless failure",
     "fewer than at the start", "a profile that is none", "ranks that come and go",
   ]
 
