@@ -53,6 +53,9 @@ import Testing
     BadInput("an unknown key", "router:", "routing:", "17:3", "routing", "router"),
     BadInput(
       "too many ranks", "size: 2\n", "size: 2000\n", "13:23", "6000 replicas", "up to 4096"),
+    BadInput(
+      "a way that nobody takes", "router: least-kv",
+      "router: least-kv\n  kv_transfer: {bandwidth: 1 GB/s}", "18:3", "there are none"),
     BadInput("no rank", "size: 2\n", "size: 0\n", "13:23", "from 1 to 4096"),
   ]
 }

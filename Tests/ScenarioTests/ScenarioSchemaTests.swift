@@ -48,7 +48,7 @@ import Testing
     "seldom on", "empty bounds", "far bounds", "too long at the least",
     "threshold of whole prompts", "few turns", "one name", "system prompt too long",
     "too many ranks",
-    "one name of two groups", "prompts without decodes", "no way to hand over",
+    "one name of two groups",
     "two formats to hand over",
     "a format among the options", "two schedulers", "no such replica", "endless failure",
     "fewer than at the start", "a profile that is none", "ranks that come and go",

@@ -30,11 +30,15 @@ enum ClusterKeys {
     conflicts: [
       (.present(groups.name), .present(replicas.name)),
       (.present(groups.name), .present(autoscaling.name)),
-      (
-        .present(kvTransfer.name),
-        .each(of: groups.name, .value(of: GroupKeys.role.name, is: ReplicaRole.whole.rawValue))
-      ),
+      (.present(kvTransfer.name), .not(someGroup(.prefill))),
+      (someGroup(.prefill), .not(.present(kvTransfer.name))),
+      (someGroup(.prefill), .not(someGroup(.decode))),
+      (someGroup(.decode), .not(someGroup(.prefill))),
     ])
+
+  private static func someGroup(_ role: ReplicaRole) -> KeyCondition {
+    .some(of: groups.name, .value(of: GroupKeys.role.name, is: role.rawValue))
+  }
 }
 
 /// A group of `groups`.

@@ -12,6 +12,8 @@ indirect enum KeyCondition: Sendable {
   case some(of: String, KeyCondition)
   /// One of these holds at least.
   case either(KeyCondition, KeyCondition)
+  /// This does not hold.
+  case not(KeyCondition)
 
   /// The condition in JSON Schema.
   var schema: JSONValue {
@@ -22,6 +24,7 @@ indirect enum KeyCondition: Sendable {
     case .each(let key, let condition): member(key, .object([("items", condition.schema)]))
     case .some(let key, let condition): member(key, .object([("contains", condition.schema)]))
     case .either(let one, let other): .object([("anyOf", .list([one.schema, other.schema]))])
+    case .not(let condition): .object([("not", condition.schema)])
     }
   }
 
