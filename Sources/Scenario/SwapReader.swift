@@ -35,6 +35,6 @@ struct SwapReader {
     let bandwidth = link?.value(HostLinkKeys.bandwidth)
     let latency = link?.value(HostLinkKeys.latency)
     guard let size, let bandwidth, let latency else { return nil }
-    return SwapSpace(bytes: size, bytesPerSecond: bandwidth, latencyNs: latency)
+    return SwapSpace(bytes: size, link: CopyLink(bytesPerSecond: bandwidth, latencyNs: latency))
   }
 }

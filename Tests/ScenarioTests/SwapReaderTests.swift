@@ -22,7 +22,9 @@ struct SwapReaderTests {
   @Test("Swapping has vLLM's 4 GiB unless told otherwise, and the host link's bandwidth")
   func swap() throws {
     let short = try load("  preemption_mode: swap\n  host_link: {bandwidth: 50 GB/s}\n")
-    #expect(short == SwapSpace(bytes: 4 << 30, bytesPerSecond: 50_000_000_000, latencyNs: 0))
+    #expect(
+      short
+        == SwapSpace(bytes: 4 << 30, link: CopyLink(bytesPerSecond: 50_000_000_000, latencyNs: 0)))
     let long = try load(
       """
         preemption_mode: swap
@@ -30,7 +32,8 @@ struct SwapReaderTests {
         host_link: {latency: 10 us, bandwidth: 2 GiB/s}
 
       """)
-    #expect(long == SwapSpace(bytes: 3 << 29, bytesPerSecond: 2 << 30, latencyNs: 10_000))
+    #expect(
+      long == SwapSpace(bytes: 3 << 29, link: CopyLink(bytesPerSecond: 2 << 30, latencyNs: 10_000)))
   }
 
   @Test("one mistake gives one error at its place", arguments: mistakes)

@@ -108,6 +108,7 @@ func replay(
 func hostMemory(blocks: Int, blockNs: Int, latencyNs: Int64 = 0) -> HostMemory {
   guard blocks > 0 else { return .none }
   return HostMemory(
-    SwapSpace(bytes: blocks * blockNs, bytesPerSecond: 1_000_000_000, latencyNs: latencyNs),
+    SwapSpace(
+      bytes: blocks * blockNs, link: CopyLink(bytesPerSecond: 1_000_000_000, latencyNs: latencyNs)),
     blockBytes: blockNs)
 }

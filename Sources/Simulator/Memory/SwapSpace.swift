@@ -3,18 +3,15 @@
 public struct SwapSpace: Hashable, Sendable {
   /// `swap_space`: bytes of host memory.
   public let bytes: Int
-  /// `host_link.bandwidth`: bytes a second that are copied, in either direction.
-  public let bytesPerSecond: Int
-  /// `host_link.latency`: nanoseconds that a copy takes however little it moves.
-  public let latencyNs: Int64
+  /// `host_link`.
+  public let link: CopyLink
 
   /// A swap space, complete.
-  /// - Precondition: sizes are positive, the latency not negative.
-  public init(bytes: Int, bytesPerSecond: Int, latencyNs: Int64) {
-    precondition(bytes > 0 && bytesPerSecond > 0 && latencyNs >= 0)
+  /// - Precondition: it holds something.
+  public init(bytes: Int, link: CopyLink) {
+    precondition(bytes > 0)
     self.bytes = bytes
-    self.bytesPerSecond = bytesPerSecond
-    self.latencyNs = latencyNs
+    self.link = link
   }
 }
 
@@ -24,7 +21,7 @@ public struct HostMemory: Hashable, Sendable {
   public let blocks: Int
   /// Bytes of a block, all layers.
   public let blockBytes: Int
-  private let link: CopyLink
+  private let link: CopyLink?
 
   /// No memory for blocks.
   public static let none = HostMemory(nil, blockBytes: 1)
@@ -35,14 +32,13 @@ public struct HostMemory: Hashable, Sendable {
     precondition(blockBytes > 0)
     blocks = (space?.bytes ?? 0) / blockBytes
     self.blockBytes = blockBytes
-    link = CopyLink(
-      bytesPerSecond: space?.bytesPerSecond ?? 1, latencyNs: space?.latencyNs ?? 0)
+    link = space?.link
   }
 
   /// Nanoseconds that the copies of a step take: one in each direction in which blocks go, one
   /// after the other; a hundred years at most, so that clocks stay within 64 bits.
   func ns(of copies: BlockCopies) -> Int64 {
-    guard copies.blocksOut + copies.blocksIn > 0 else { return 0 }
+    guard let link, copies.blocksOut + copies.blocksIn > 0 else { return 0 }
     let sum = [copies.blocksOut, copies.blocksIn].reduce(Int64(0)) {
       $1 > 0 ? $0 + link.ns(bytes: $1 * blockBytes) : $0
     }

@@ -89,7 +89,8 @@ struct SwapTests {
   @Test("Copies take their bytes over the bandwidth, rounded up, in each direction by itself")
   func times() {
     let memory = HostMemory(
-      SwapSpace(bytes: 100, bytesPerSecond: 3_000_000_000, latencyNs: 7), blockBytes: 10)
+      SwapSpace(bytes: 100, link: CopyLink(bytesPerSecond: 3_000_000_000, latencyNs: 7)),
+      blockBytes: 10)
     func ns(_ out: Int, _ back: Int) -> Int64 {
       memory.ns(of: BlockCopies(requestsOut: 0, blocksOut: out, blocksIn: back))
     }
@@ -98,7 +99,8 @@ struct SwapTests {
     #expect([ns(0, 0), ns(1, 0), ns(0, 3), ns(1, 3)] == [0, 11, 17, 28])
     // An EiB at a byte a second is beyond all clocks.
     let slow = HostMemory(
-      SwapSpace(bytes: 1 << 60, bytesPerSecond: 1, latencyNs: 0), blockBytes: 1 << 30)
+      SwapSpace(bytes: 1 << 60, link: CopyLink(bytesPerSecond: 1, latencyNs: 0)),
+      blockBytes: 1 << 30)
     let most = BlockCopies(requestsOut: 1, blocksOut: slow.blocks, blocksIn: slow.blocks)
     #expect(slow.ns(of: most) == simulationHorizonNs)
     let one = BlockCopies(requestsOut: 1, blocksOut: 1, blocksIn: 0)
@@ -119,7 +121,7 @@ struct SwapTests {
     let options = EngineOptions(
       maxNumSeqs: 64, maxNumBatchedTokens: 512, blockSize: 16, enablePrefixCaching: true,
       kvCacheMemory: .utilization(0.5),
-      swapSpace: SwapSpace(bytes: 1 << 30, bytesPerSecond: 1, latencyNs: 0))
+      swapSpace: SwapSpace(bytes: 1 << 30, link: CopyLink(bytesPerSecond: 1, latencyNs: 0)))
     let memories = KVFormat.named.map {
       PoolPlan(model: model, device: device, format: $0, options: options).hostMemory
     }
@@ -141,7 +143,8 @@ struct SwapLawTests {
       world.longPrefillTokenThreshold = 0
       let apart = world.play(exact: false)
       let memory = HostMemory(
-        SwapSpace(bytes: 99, bytesPerSecond: 1, latencyNs: 1_000_000), blockBytes: 100)
+        SwapSpace(bytes: 99, link: CopyLink(bytesPerSecond: 1, latencyNs: 1_000_000)),
+        blockBytes: 100)
       let played = Played(
         world.workload, seed: world.seed, maxNumSeqs: world.maxNumSeqs,
         maxNumBatchedTokens: world.maxNumBatchedTokens, blockSize: world.blockSize,
