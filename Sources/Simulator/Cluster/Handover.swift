@@ -69,10 +69,6 @@ extension Replica {
 
   /// A request that was computed elsewhere comes, and waits for blocks.
   mutating func expect(_ sequence: Sequence, from place: ParkingPlace) {
-    var sequence = sequence
-    // What it held, it holds where it is parked.
-    sequence.heldUnits = 0
-    sequence.sessionPlace = -1
     handovers.inbound.append(Handovers.Inbound(slot: seat(sequence, as: .inbound), from: place))
     handovers.inboundTokens += sequence.prefillTarget
   }
@@ -107,10 +103,7 @@ extension Replica {
     for slot in handovers.landed {
       handovers.incoming -= 1
       handovers.incomingTokens -= sequences[slot].prefillTarget
-      enter(slot)
-      shareUnits(of: slot, computed: sequences[slot].prefillTarget)
-      joinDecodes(slot)
-      resumedSlots.append(slot)
+      resumeDecoding(slot)
     }
     handovers.landed.removeAll(keepingCapacity: true)
   }
@@ -144,15 +137,8 @@ extension Replica {
     var displaced = sequence
     // One that is to come here loses what it has where it is parked.
     if sequence.state != .waiting { displaced.preemptions += 1 }
-    displaced.emitted = sequence.emittedTokens(step: decodes.step)
     displaced.lastTokenNs = lastTokenNs(of: sequence)
-    displaced.prefillTarget = sequence.promptTokens + displaced.emitted
-    displaced.state = .waiting
-    displaced.prefilled = 0
-    displaced.heldUnits = 0
-    displaced.retiredBlocks = 0
-    displaced.reservedTokens = 0
-    displaced.sessionPlace = -1
+    displaced.startOver(emitted: sequence.emittedTokens(step: decodes.step))
     return displaced
   }
 }

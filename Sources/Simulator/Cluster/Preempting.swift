@@ -19,12 +19,9 @@ extension Replica {
     let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
     pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     withdraw(slot)
-    sequences[slot].state = .waiting
+    sequences[slot].startOver(emitted: emitted)
     sequences[slot].retiredBlocks = keepsContent ? wholeBlocks : 0
     sequences[slot].isKeptBySession = false
-    sequences[slot].emitted = emitted
-    sequences[slot].prefillTarget = sequences[slot].promptTokens + emitted
-    sequences[slot].prefilled = 0
     waitingTokens += sequences[slot].prefillTarget
     waiting.putBack(slot, of: sequences[slot], at: end)
   }
@@ -70,11 +67,16 @@ extension Replica {
       beginPrompt(slot)
       return true
     }
-    enter(slot)
-    shareUnits(of: slot, computed: sequences[slot].prefilled)
-    joinDecodes(slot)
-    resumedSlots.append(slot)
+    resumeDecoding(slot)
     countDecodes()
     return true
+  }
+
+  /// A request whose tokens were computed before, and for which blocks were taken, decodes again.
+  mutating func resumeDecoding(_ slot: Int) {
+    enter(slot)
+    shareUnits(of: slot, computed: sequences[slot].prefillTarget)
+    joinDecodes(slot)
+    resumedSlots.append(slot)
   }
 }

@@ -107,12 +107,16 @@ struct Replica: Sendable {
     unplannedArrivals += 1
   }
 
-  /// A slot for a request that owns nothing here.
+  /// A slot for a request that owns nothing here, whatever it had on another replica.
   mutating func seat(_ sequence: Sequence, as state: Sequence.State) -> Int {
     let slot = vacantSlots.popLast() ?? sequences.count
     if slot == sequences.count { sequences.append(Sequence()) }
     sequences[slot] = sequence
     sequences[slot].state = state
+    sequences[slot].heldUnits = 0
+    sequences[slot].retiredBlocks = 0
+    sequences[slot].reservedTokens = 0
+    sequences[slot].sessionPlace = -1
     if let prefixes, sequence.promptRow >= 0 {
       sequences[slot].shareableUnits = prefixes.shareableUnits(
         ofPrompt: sequence.promptRow, tokens: sequence.promptTokens)

@@ -129,6 +129,15 @@ struct Sequence: Sendable {
       ttftObjectiveNs: deadlineNs == .max ? nil : deadlineNs - arrivalNs, session: session)
   }
 
+  /// It has lost what it had in the cache, and waits to compute its prompt and what it has produced
+  /// again.
+  mutating func startOver(emitted tokens: Int) {
+    state = .waiting
+    emitted = tokens
+    prefillTarget = promptTokens + tokens
+    prefilled = 0
+  }
+
   /// What is recorded of it when it has produced its last token at `now` on a replica.
   func record(now: Int64, replica: Int) -> RequestRecord {
     RequestRecord(
