@@ -111,9 +111,9 @@ public struct ComparisonPlan: Sendable {
     } catch {
       throw .trace(error)
     }
-    if let last = outcomes.last, last.summary.reachedHorizon {
-      writer.discard()
-      throw .timeLimit(TimeLimitReached(last.format.name, scenario.workload, last.summary))
+    if let last = outcomes.last {
+      if last.summary.reachedHorizon { writer.discard() }
+      try checkEnded(last.summary, in: last.format)
     }
     return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
@@ -129,13 +129,17 @@ public struct ComparisonPlan: Sendable {
         report(self.progress(of: index, done: $0))
       }
       let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
-      guard !summary.reachedHorizon else {
-        throw .timeLimit(TimeLimitReached(entry.format.name, scenario.workload, summary))
-      }
+      try checkEnded(summary, in: entry.format)
       outcomes.append(
         FormatOutcome(format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil))
     }
     return FormatComparison(scenario: scenario, outcomes: outcomes)
+  }
+
+  private func checkEnded(_ summary: RunSummary, in format: KVFormat) throws(PlanningError) {
+    guard !summary.reachedHorizon else {
+      throw .timeLimit(TimeLimitReached(format.name, scenario.workload, summary))
+    }
   }
 
   private func progress(of index: Int, done: Int) -> Progress {
@@ -202,9 +206,7 @@ public struct ComparisonPlan: Sendable {
   ) throws(PlanningError) -> RunSummary where Records.Failure == Never {
     let entry = entries[index]
     let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
-    guard !summary.reachedHorizon else {
-      throw .timeLimit(TimeLimitReached(entry.format.name, scenario.workload, summary))
-    }
+    try checkEnded(summary, in: entry.format)
     guard summary.rejectedRequests == 0 else {
       throw .rejectedRequests(summary.rejectedRequests)
     }

@@ -76,9 +76,7 @@ struct ClusterReader {
       checkCount(groups, file), checkRoles(groups, cluster, link)
     else { return nil }
     // vLLM spreads requests over its ranks by their loads.
-    let hasRanks =
-      file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
-      .map { $0.value(EngineKeys.dataParallelSize) ?? 1 > 1 } ?? false
+    let hasRanks = file.ranks ?? 1 > 1
     return ClusterOptions(
       groups: groups, routing: routing ?? (hasRanks ? .leastOutstanding : .roundRobin),
       transferLink: link, outages: outages)

@@ -26,9 +26,7 @@ struct GroupReader {
   func onlyGroup(
     _ cluster: MappingCursor, _ file: MappingCursor, _ setup: ReplicaSetup?
   ) -> ReplicaGroup? {
-    let ranks =
-      file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
-      .map { $0.value(EngineKeys.dataParallelSize) } ?? 1
+    let ranks = file.ranks
     let replicas = cluster.value(ClusterKeys.replicas)
     let scaling = cluster.given(ClusterKeys.autoscaling)
     guard let ranks, let replicas,
@@ -56,10 +54,7 @@ struct GroupReader {
     let setup =
       own.map { self.setup($0, isOwnDevice: group.optional(GroupKeys.device) != nil) }
       ?? setup
-    let ranks =
-      (own ?? file)
-      .mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
-      .map { $0.value(EngineKeys.dataParallelSize) } ?? 1
+    let ranks = (own ?? file).ranks
     guard let name, let replicas, let role, let format = format ?? .some(nil), let ranks,
       let autoscaling = autoscaling(scaling, of: group, replicas: replicas, ranks: ranks),
       let setup, checkFormats(format.map { [$0] } ?? formats ?? [], of: setup, group)
@@ -124,6 +119,14 @@ struct GroupReader {
 }
 
 extension MappingCursor {
+  /// `engine.data_parallel_size` of a scenario; nil with an error where it is refused.
+  var ranks: Int? {
+    guard let engine = mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names) else {
+      return 1
+    }
+    return engine.value(EngineKeys.dataParallelSize)
+  }
+
   /// Options of which one in a group stands for all of the scenario's.
   private static let replacing: [String: [String]] = [
     EngineKeys.gpuMemoryUtilization.name: [EngineKeys.kvCacheMemoryBytes.name],
