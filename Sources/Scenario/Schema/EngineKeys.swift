@@ -55,7 +55,7 @@ enum EngineKeys {
       + "not with `sglang`, `vllm-v0` and `static`.", option: "--long-prefill-token-threshold")
   static let watermark = SchemaKey(
     "watermark", .shareBelowOne, .otherwise("0.01 with `vllm-v0` and `sarathi`, else 0"),
-    "Share of all blocks that an admission leaves free, as the block manager of vLLM V0 has it.")
+    "Share of all blocks that an admission leaves free.", option: "--watermark")
   static let maxQueuedRequests = SchemaKey(
     "max_queued_requests", .wholeNumber(0...Limits.requests, of: "requests"),
     .otherwise("no limit"),

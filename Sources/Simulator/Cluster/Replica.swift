@@ -324,11 +324,12 @@ struct Replica: Sendable {
     batch.longestContext = longestContext() + batch.tokensPerDecode
   }
 
-  /// Tokens of a prompt under way that one step computes if nothing else limits it.
+  /// Tokens of a prompt under way that one step computes if nothing else limits it. A request that
+  /// is alone keeps tokens of a step from nobody.
   func chunkTokens(of slot: Int) -> Int {
     let left = sequences[slot].prefillTarget - sequences[slot].prefilled
     let threshold = options.longPrefillTokenThreshold
-    return threshold > 0 ? min(left, threshold) : left
+    return threshold > 0 && takenSeats + pendingCount > 1 ? min(left, threshold) : left
   }
 
   /// Puts a chunk of at most `limit` tokens of a prompt into the batch; how many it has.

@@ -90,6 +90,20 @@ struct ContinuousBatchingTests {
     #expect(played.runs.map(\.prefillTokens) == [16, 18, 6])
   }
 
+  @Test("long_prefill_token_threshold: a request that is alone gets the whole step")
+  func thresholdOfOne() {
+    let run = SmallRun(
+      scheduler: .vllm, maxNumBatchedTokens: 20, longPrefillTokenThreshold: 8)
+    // 0–120: 20 of A, alone. 120–236: 8 of A, 8 of B, there since 50. 236–340: 2 of A, 2 of B.
+    let played = run.play([(0, 30, 1), (50, 10, 1)])
+    #expect(
+      played.times == [
+        Times(start: 0, firstToken: 340, finish: 340),
+        Times(start: 120, firstToken: 340, finish: 340),
+      ])
+    #expect(played.runs.map(\.prefillTokens) == [20, 16, 4])
+  }
+
   @Test("shortest-prompt-first: who waits goes by the prompt, whenever it came")
   func shortestPromptFirst() {
     let run = SmallRun(scheduler: .shortestPromptFirst, maxNumSeqs: 2, poolBlocks: 8)
