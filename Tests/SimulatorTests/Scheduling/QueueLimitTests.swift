@@ -41,31 +41,4 @@ struct QueueLimitTests {
     #expect(played.requestsById.map(\.outcome) == [.finished, .finished, .rejected, .finished])
     #expect(played.times[3] == Times(start: 220, firstToken: 321, finish: 321))
   }
-
-  @Test("Erlang's formula B: seats and no queue, whatever the service", arguments: [2.0, 4])
-  func erlangB(load: Double) {
-    let seats = 4
-    // A token a microsecond, and 1 to 999 of them: 500 µs in the mean.
-    let workload = Workload(
-      arrivals: .poisson(requestsPerSecond: load / 500e-6), promptTokens: .fixed(1),
-      outputTokens: .uniform(1...999), requests: 30_000)
-    let played = Played(
-      workload, seed: 5, maxNumSeqs: seats, maxQueuedRequests: 0,
-      pricer: SyntheticPricer(perStepNs: 1000))
-    let lost = played.requestsById.map { $0.outcome == .rejected ? 1.0 : 0 }
-    let size = lost.count / 40
-    let means = (0..<40).map { lost[($0 * size)..<(($0 + 1) * size)].reduce(0, +) / Double(size) }
-    let mean = means.reduce(0, +) / 40
-    let variance = means.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 39
-    // Student's t with 39 degrees of freedom, 99 %: 2.708. A seat is also held for the rest of the
-    // step in which its request came, a thousandth of its time. So the load is so much larger, and
-    // the share that is lost by at most four times as much: it grows like the fourth power or less.
-    let halfWidth = 2.708 * (variance / 40).squareRoot()
-    // B(0) = 1, B(k) = ρB(k − 1)/(k + ρB(k − 1)).
-    let expected = (1...seats).reduce(1.0) { blocked, seat in
-      load * blocked / (Double(seat) + load * blocked)
-    }
-    #expect(abs(mean - expected) < halfWidth + 0.004 * expected)
-    #expect(halfWidth < 0.1 * expected, "the interval says something")
-  }
 }

@@ -67,35 +67,4 @@ struct ThinkTimeTests {
       workload(2, .fixed(ns: simulationHorizonNs), requests: 3), pricer: pricer)
     #expect(played.summary.reachedHorizon && played.summary.finishedRequests == 2)
   }
-
-  @Test("Machine repair with constant service: Takács's M/G/1//N", arguments: [1, 2, 4, 8])
-  func machineRepair(clients: Int) {
-    let (serviceNs, thinkNs) = (1_000_000.0, 4_000_000.0)
-    let played = Played(
-      workload(clients, .exponential(meanNs: Int64(thinkNs)), requests: 200_000, output: .fixed(1)),
-      maxNumSeqs: 1, pricer: SyntheticPricer(perStepNs: Int64(serviceNs)))
-    // The time between departures, by means of forty batches.
-    let finishes = played.requests.map { Double($0.finishNs) }
-    let (batches, size) = (40, 4900)
-    let means = (0..<batches).map { batch in
-      let first = 3000 + batch * size
-      return (finishes[first + size] - finishes[first]) / Double(size)
-    }
-    let mean = means.reduce(0, +) / Double(batches)
-    let variance = means.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(batches - 1)
-    // Student's t with 39 degrees of freedom, 99 %: 2.708.
-    let halfWidth = 2.708 * (variance / Double(batches)).squareRoot()
-    // Takács, "Introduction to the theory of queues", 1962, chapter 5: the server is idle with
-    // 1/(1 + N·ρ·Σ C(N−1, n)·B(n)), B(n) = Π (1/φ(i/think) − 1), φ(s) = exp(−s·service).
-    let ratio = serviceNs / thinkNs
-    var (sum, term) = (0.0, 1.0)
-    for n in 0..<clients {
-      sum += term
-      term *= Double(clients - 1 - n) / Double(n + 1) * (exp(Double(n + 1) * ratio) - 1)
-    }
-    let idle = 1 / (1 + Double(clients) * ratio * sum)
-    let expected = serviceNs / (1 - idle)
-    #expect(abs(mean - expected) < halfWidth, "\(mean) for \(expected) ± \(halfWidth)")
-    #expect(halfWidth < 0.01 * expected, "the interval says something")
-  }
 }
