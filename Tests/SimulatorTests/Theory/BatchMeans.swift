@@ -2,8 +2,8 @@ import Testing
 
 @testable import Simulator
 
-/// The mean of a long run's values, one after the other, and its 99 % interval by the means of forty
-/// batches, after a tenth of the values.
+/// The mean of a long run's values, one after the other, and its 99 % interval by the means of
+/// forty batches, after a tenth of the values.
 struct BatchMeans: CustomStringConvertible {
   let mean: Double
   let halfWidth: Double

@@ -29,7 +29,7 @@ struct TheoryOfSeveralServersTests {
   }
 
   @Test(
-    "M/M/c: c seats and one queue wait C(c, a)/(cμ − λ), and C(c, a)ρ/(1 − ρ) are waiting (Erlang C)",
+    "M/M/c: c seats and one queue wait C(c, a)/(cμ − λ), C(c, a)ρ/(1 − ρ) are waiting (Erlang C)",
     arguments: [1, 3, 8])
   func erlangWaits(servers: Int) {
     let (meanTokens, share) = (2000.0, 0.7)
@@ -64,8 +64,8 @@ struct TheoryOfSeveralServersTests {
       load * blocked / (Double(seat) + load * blocked)
     }
     // A seat is also held for the rest of the step in which its request came, a thousandth of its
-    // time. So the load is so much larger, and the share that is lost by at most four times as much:
-    // it grows like the fourth power or less.
+    // time. So the load is so much larger, and the share that is lost by at most four times as
+    // much: it grows like the fourth power or less.
     BatchMeans(played.requestsById.map { $0.outcome == .rejected ? 1 : 0 }).expect(
       "M/G/4/4 of \(load) Erlang, share lost", closedForm: expected, widest: 0.1, bias: 0.004)
   }
