@@ -36,8 +36,9 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
         """
     case .rejectedRequests(let count):
       return """
-        \(count) requests that the real engine served are too long for the pool or the model's \
-        context; check kv_cache_memory_bytes and the model
+        \(count) requests that the real engine served were rejected: too long for the pool or the \
+        model's context, or the queue was full; check kv_cache_memory_bytes, the model and \
+        max_queued_requests
         """
     case .timeLimit(let reached): return reached.description
     case .profile(let error): return error.description
