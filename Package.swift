@@ -58,7 +58,8 @@ let package = Package(
     // wherever pkg-config itself is missing.
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .target(
-      name: "Trace", dependencies: ["CostModel", "Simulator", "CSQLite"], swiftSettings: strict),
+      name: "Trace", dependencies: ["CostModel", "Simulator", "CSQLite"],
+      resources: [.embedInCode("Queries")], swiftSettings: strict),
     .target(
       name: "Planning",
       dependencies: ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
@@ -118,7 +119,7 @@ let package = Package(
       name: "PlanningTests", dependencies: ["Planning", "Scenario", "Simulator", "Trace"],
       swiftSettings: strict),
     .testTarget(
-      name: "ReportTests", dependencies: ["Report", "Planning", "CostModel", "Operators"],
+      name: "ReportTests", dependencies: ["Report", "Planning", "Trace", "CostModel", "Operators"],
       swiftSettings: strict),
     // What the whole house keeps to: imports, style, shipped scenarios, the command line.
     .testTarget(

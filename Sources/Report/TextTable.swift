@@ -1,7 +1,13 @@
-/// A table for terminals: the first column to the left, the others to the right.
+/// A table for terminals: the first column to the left, the others to the right, unless told else.
 struct TextTable {
+  private let leading: Set<Int>
   private var rows: [[String]] = []
   private var ruleBefore: Set<Int> = []
+
+  /// - Parameter leading: the columns that stand to the left.
+  init(leading: Set<Int> = [0]) {
+    self.leading = leading
+  }
 
   /// Adds a row; all rows have as many cells.
   mutating func add(_ cells: [String]) {
@@ -26,7 +32,8 @@ struct TextTable {
       var line = ""
       for (column, cell) in row.enumerated() {
         let padding = String(repeating: " ", count: widths[column] - cell.count)
-        line += column == 0 ? cell + padding : "  " + padding + cell
+        line += column == 0 ? "" : "  "
+        line += leading.contains(column) ? cell + padding : padding + cell
       }
       while line.hasSuffix(" ") { line.removeLast() }
       text += line + "\n"

@@ -16,6 +16,7 @@ final class Connection {
   /// The path that errors name, which may differ from the file that is open.
   let path: String
   private var handle: OpaquePointer?
+  private let deadline = Deadline()
 
   /// Opens a file, never through a link.
   /// - Parameters:
@@ -59,6 +60,43 @@ final class Connection {
     return Statement(owning: statement, of: self)
   }
 
+  /// Compiles one statement that somebody else wrote, which may only read, and has so long for it.
+  /// - Throws: `badQuery` where it is none, more than one, or wants more than to read.
+  func prepareQuery(_ sql: String, timeLimit: Duration?) throws(TraceError) -> Statement {
+    var statement: OpaquePointer?
+    var hasMore = false
+    var sql = sql
+    let code = sql.withUTF8 { bytes -> Int32 in
+      guard let base = bytes.baseAddress else { return SQLITE_OK }
+      return base.withMemoryRebound(to: CChar.self, capacity: bytes.count) { text in
+        var tail: UnsafePointer<CChar>?
+        let code = sqlite3_prepare_v3(handle, text, Int32(bytes.count), 0, &statement, &tail)
+        var next: OpaquePointer?
+        guard code == SQLITE_OK else { return code }
+        let rest = tail.map { Int32(bytes.count - (UnsafePointer(text).distance(to: $0))) } ?? 0
+        // Comments and spaces behind a statement compile to none.
+        let more = sqlite3_prepare_v3(handle, tail, rest, 0, &next, nil)
+        hasMore = statement != nil && (next != nil || more != SQLITE_OK)
+        sqlite3_finalize(next)
+        return code
+      }
+    }
+    let prepared = Statement(owning: statement, of: self)
+    guard code == SQLITE_OK else {
+      let isDenied = code & 0xff == SQLITE_AUTH
+      throw .badQuery(
+        path: path, reason: isDenied ? "it wants more than to read" : message(code))
+    }
+    guard !hasMore else { throw .badQuery(path: path, reason: "it is more than one statement") }
+    guard statement != nil else { throw .badQuery(path: path, reason: "it is empty") }
+    // Some statements, such as VACUUM, do not ask before they are run.
+    guard sqlite3_stmt_readonly(statement) != 0 else {
+      throw .badQuery(path: path, reason: "it wants more than to read")
+    }
+    deadline.begin(timeLimit)
+    return prepared
+  }
+
   /// The rowid of the row inserted last.
   var lastRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
@@ -76,14 +114,33 @@ final class Connection {
   }
 
   private func error(_ code: Int32) -> TraceError {
-    let reason = String(cString: handle == nil ? sqlite3_errstr(code) : sqlite3_errmsg(handle))
+    let reason = message(code)
     switch code & 0xff {
     case SQLITE_FULL: return .diskFull(path: path)
     case SQLITE_NOTADB: return .notATrace(path: path)
     case SQLITE_CORRUPT: return .damaged(path: path, reason: reason)
+    case SQLITE_INTERRUPT: return .queryTimeLimit(path: path)
     case SQLITE_IOERR where sqlite3_system_errno(handle) == noRoom: return .diskFull(path: path)
     default: return .sqlite(path: path, code: code, reason: reason)
     }
+  }
+
+  private func message(_ code: Int32) -> String {
+    String(cString: handle == nil ? sqlite3_errstr(code) : sqlite3_errmsg(handle))
+  }
+
+  /// Lets queries of the user's own in, which read and do nothing else. They may name the file's
+  /// views, and be as long as people write them.
+  /// - Precondition: the file's schema is a trace's, word for word.
+  func allowQueries() throws(TraceError) {
+    try check(csqlite_configure(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 1))
+    let limits: [(limit: Int32, value: Int32)] = [
+      (SQLITE_LIMIT_COLUMN, 200), (SQLITE_LIMIT_EXPR_DEPTH, 100),
+      (SQLITE_LIMIT_COMPOUND_SELECT, 50),
+    ]
+    for (limit, value) in limits { sqlite3_limit(handle, limit, value) }
+    QueryGuard.allowReadsAlone(on: handle)
+    QueryGuard.interrupt(handle, at: deadline)
   }
 
   /// Gives a file from outside as little to work with as SQLite allows.
@@ -157,6 +214,43 @@ final class Statement {
       }
     }
     try connection.check(code)
+  }
+
+  /// Binds a parameter by its name, colon included; false where the statement has none of it.
+  func bind(_ name: String, _ value: QueryValue) throws(TraceError) -> Bool {
+    let parameter = sqlite3_bind_parameter_index(handle, name)
+    guard parameter > 0 else { return false }
+    switch value {
+    case .null: try bind(parameter, String?.none)
+    case .integer(let integer): try bind(parameter, integer)
+    case .real(let real): try bind(parameter, real)
+    case .text(let text): try bind(parameter, text)
+    case .bytes: preconditionFailure("parameters are numbers and texts")
+    }
+    return true
+  }
+
+  /// Names of the parameters, in their order, colons included.
+  var parameterNames: [String] {
+    (0..<sqlite3_bind_parameter_count(handle)).compactMap {
+      sqlite3_bind_parameter_name(handle, $0 + 1).map { String(cString: $0) }
+    }
+  }
+
+  /// Names of the columns, as the statement gives them.
+  var columnNames: [String] {
+    (0..<sqlite3_column_count(handle)).map { String(cString: sqlite3_column_name(handle, $0)) }
+  }
+
+  /// A column of any type.
+  func value(_ column: Int32) -> QueryValue {
+    switch sqlite3_column_type(handle, column) {
+    case SQLITE_NULL: .null
+    case SQLITE_INTEGER: .integer(sqlite3_column_int64(handle, column))
+    case SQLITE_FLOAT: .real(sqlite3_column_double(handle, column))
+    case SQLITE_TEXT: .text(text(column))
+    default: .bytes(count: Int(sqlite3_column_bytes(handle, column)))
+    }
   }
 
   /// Moves to the next row; false when there is none.

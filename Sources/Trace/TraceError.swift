@@ -25,6 +25,10 @@ public enum TraceError: Error, Hashable, Sendable {
   case sqlite(path: String, code: Int32, reason: String)
   /// The trace holds no run of that number.
   case noSuchRun(path: String, run: Int64)
+  /// A query that SQLite cannot compile, or that may not be run on a trace.
+  case badQuery(path: String, reason: String)
+  /// A query was still running when its time was over.
+  case queryTimeLimit(path: String)
 }
 
 extension TraceError: CustomStringConvertible {
@@ -58,6 +62,12 @@ extension TraceError: CustomStringConvertible {
       "\(path): SQLite refused: \(reason) (code \(code))."
     case .noSuchRun(let path, let run):
       "\(path) holds no run \(run). List its runs to see which there are."
+    case .badQuery(let path, let reason):
+      "\(path): the query was refused: \(reason). "
+        + "A query is one SELECT of what docs/trace.md lists."
+    case .queryTimeLimit(let path):
+      "\(path): the query was still running when its time was over. Raise --time-limit, or ask for "
+        + "less."
     }
   }
 }

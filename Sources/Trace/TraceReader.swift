@@ -5,18 +5,46 @@ import Simulator
 ///
 /// One reader belongs to one thread at a time.
 public final class TraceReader {
+  private let location: TracePath
   private let connection: Connection
   private var path: String { connection.path }
 
   /// Opens a trace.
   /// - Throws: `noSuchFile`, `notARegularFile` (links included), `notATrace`, `wrongVersion`,
-  ///   `damaged` where SQLite or the schema contradicts the header.
+  ///   `damaged` where SQLite or the schema contradicts the header: tables and views are those of
+  ///   this version, word for word.
   public init(path: String) throws(TraceError) {
-    let location = try TracePath(path)
+    location = try TracePath(path)
     try TraceHeader(reading: location).check(path: path)
     connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
-    // Reads the schema, so that a damaged one is found now.
-    _ = try connection.integer("SELECT count(*) FROM sqlite_schema")
+    guard try TraceSchema.isSchema(of: connection) else {
+      throw .damaged(path: path, reason: "its tables are not those of a trace")
+    }
+  }
+
+  /// Compiles a query of the user's own: one `SELECT`, which may name tables and views.
+  ///
+  /// - Parameters:
+  ///   - parameters: values by name, without the colon.
+  ///   - timeLimit: how long it may run; nil for as long as it takes.
+  /// - Throws: `badQuery` where SQLite refuses it, or it has no such parameter.
+  public func query(
+    _ sql: String, parameters: [(name: String, value: QueryValue)] = [],
+    timeLimit: Duration? = nil
+  ) throws(TraceError) -> TraceQuery {
+    let connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
+    try connection.allowQueries()
+    let statement = try connection.prepareQuery(sql, timeLimit: timeLimit)
+    for (name, value) in parameters {
+      guard try statement.bind(":" + name, value) else {
+        let names = statement.parameterNames.map { String($0.dropFirst()) }
+        throw .badQuery(
+          path: path,
+          reason: "it has no parameter `\(name)`; accepted: "
+            + (names.isEmpty ? "none" : names.joined(separator: ", ")))
+      }
+    }
+    return TraceQuery(statement)
   }
 
   /// Goes through every page of the file; takes time in proportion to its size.

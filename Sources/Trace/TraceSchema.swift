@@ -15,6 +15,20 @@ enum TraceSchema {
   /// Creates every table and view in an empty database.
   static let statements = inputs + runs + records + views
 
+  /// Whether a database has these tables and views and nothing else, word for word.
+  static func isSchema(of connection: Connection) throws(TraceError) -> Bool {
+    let own = try Connection(file: ":memory:", path: ":memory:", mode: .create)
+    try own.execute(statements)
+    let list = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid"
+    let (expected, found) = (try own.prepare(list), try connection.prepare(list))
+    while try expected.step() {
+      guard try found.step(), (0..<4).allSatisfy({ expected.text($0) == found.text($0) }) else {
+        return false
+      }
+    }
+    return try !found.step()
+  }
+
   private static let inputs = """
     CREATE TABLE scenario (
       id INTEGER PRIMARY KEY,

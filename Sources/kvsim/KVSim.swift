@@ -15,8 +15,8 @@ struct KVSim: ParsableCommand {
     subcommands: [
       RunCommand.self, CheckCommand.self, SchemaCommand.self, ValidateCommand.self,
       CostCommand.self,
-      CalibrateCommand.self, ProfileCommand.self, TraceCommand.self, KernelsCommand.self,
-      AccuracyCommand.self, DevicesCommand.self,
+      QueryCommand.self, CalibrateCommand.self, ProfileCommand.self, TraceCommand.self,
+      KernelsCommand.self, AccuracyCommand.self, DevicesCommand.self,
     ])
 
   static let version = "0.1.0"

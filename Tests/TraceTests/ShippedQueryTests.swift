@@ -1,0 +1,173 @@
+import Foundation
+import Simulator
+import Testing
+
+@testable import Trace
+
+/// The queries that come with kvsim, on a trace of two formats.
+@Suite struct ShippedQueryTests {
+  let folder: TemporaryFolder
+  let reader: TraceReader
+  let requests: [RequestRecord]
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let records = sampleRecords(900, seed: 5)
+    try writeTrace(
+      folder.path(), records: records, formats: ["fp16", "int4"],
+      metrics: [Metric(name: "ttft_p99_ns", unit: "ns", value: 12.5)])
+    reader = try TraceReader(path: folder.path())
+    requests = records.compactMap {
+      if case .request(let request) = $0 { request } else { nil }
+    }
+  }
+
+  /// The rows of a query, by column.
+  private func answer(
+    _ name: String, _ parameters: [(name: String, value: QueryValue)] = []
+  ) throws -> [[String: QueryValue]] {
+    let shipped = try #require(ShippedQuery.all.first { $0.name == name })
+    let query = try reader.query(shipped.sql, parameters: parameters)
+    var rows: [[String: QueryValue]] = []
+    while let row = try query.next() {
+      rows.append(Dictionary(uniqueKeysWithValues: zip(query.columns, row)))
+    }
+    return rows
+  }
+
+  private func number(_ value: QueryValue?) -> Double {
+    switch value {
+    case .integer(let integer): Double(integer)
+    case .real(let real): real
+    default: .nan
+    }
+  }
+
+  /// The file's folder in the project.
+  private var files: URL {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Sources/Trace/Queries")
+  }
+
+  @Test("Every file is shipped under its name, with a line that says what it answers")
+  func everyFile() throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: files.path)
+    #expect(Set(names) == Set(ShippedQuery.all.map { $0.name + ".sql" }))
+    for query in ShippedQuery.all {
+      let file = try String(
+        contentsOf: files.appending(path: query.name + ".sql"), encoding: .utf8)
+      #expect(query.sql == file)
+      #expect(!query.summary.isEmpty && query.summary.count <= 100, "\(query.name)")
+    }
+  }
+
+  @Test("Every query runs in a plain SQLite too, and its parameters are those it declares")
+  func plain() throws {
+    let connection = try connect(folder.path())
+    for query in ShippedQuery.all {
+      let statement = try connection.prepare(query.sql)
+      #expect(
+        Set(statement.parameterNames) == Set(query.parameters.map { ":" + $0.name }),
+        "\(query.name)")
+      // The records are drawn at random: no two of one replica need to be in each other's way.
+      #expect(try statement.step() || query.name == "blocking", "\(query.name)")
+    }
+  }
+
+  @Test("Percentiles are by the nearest rank")
+  func latency() throws {
+    let rows = try answer("latency")
+    let values = requests.filter { $0.requestClass == 1 }.compactMap(\.ttftNs).sorted()
+    let row = try #require(
+      rows.first {
+        $0["run"] == .integer(2) && $0["class"] == .text("batch") && $0["time"] == .text("ttft")
+      })
+    #expect(row["requests"] == .integer(Int64(values.count)))
+    for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)] {
+      let rank = Int((share * Double(values.count)).rounded(.up))
+      #expect(abs(number(row[name]) - Double(values[rank - 1]) / 1e6) < 1e-9, "\(name)")
+    }
+    #expect(number(row["max"]) == Double(values.last!) / 1e6)
+  }
+
+  @Test("Goodput goes by the objectives of the class, or by those given")
+  func goodput() throws {
+    // The class `chat` wants what no sample reaches; `batch` wants nothing.
+    let rows = try answer("goodput").filter { $0["run"] == .integer(1) }
+    #expect(rows.map { $0["class"] } == [.text("chat"), .text("batch")])
+    #expect(number(rows[0]["good_share"]) == 0)
+    let batch = requests.filter { $0.requestClass == 1 }
+    let finished = batch.filter { $0.outcome == .finished }
+    #expect(
+      abs(number(rows[1]["good_share"]) - Double(finished.count) / Double(batch.count)) < 1e-12)
+    let limit = 500.0
+    let given = try answer("goodput", [("ttft_ms", .real(limit))])
+    let good = finished.count { Double($0.ttftNs!) <= limit * 1e6 }
+    #expect(
+      abs(number(given[1]["good_share"]) - Double(good) / Double(batch.count)) < 1e-12)
+    #expect(number(given[1]["missed_ttft"]) == Double(finished.count - good))
+  }
+
+  @Test("The slowest come first, and their parts add up to the whole")
+  func slowest() throws {
+    let rows = try answer("slowest", [("top", .integer(4))])
+    #expect(rows.count == 8)
+    let expected = requests.compactMap(\.e2eNs).sorted(by: >).prefix(4)
+    #expect(rows.prefix(4).map { number($0["e2e_ms"]) } == expected.map { Double($0) / 1e6 })
+    for row in rows {
+      let parts = ["queue_ms", "prefill_ms", "decode_ms"].map { number(row[$0]) }.reduce(0, +)
+      #expect(abs(parts - number(row["e2e_ms"])) < 1e-6)
+    }
+  }
+
+  @Test("Equal runs compare as equal")
+  func compare() throws {
+    let rows = try answer("compare")
+    #expect(rows.count == 1)
+    #expect(number(rows[0]["e2e_ratio_p50"]) == 1 && number(rows[0]["faster_share"]) == 0)
+    #expect(number(rows[0]["requests"]) == Double(requests.compactMap(\.e2eNs).count))
+  }
+
+  @Test("A run is cut into as many slices as asked for")
+  func slices() throws {
+    for name in ["concurrency", "occupancy"] {
+      let rows = try answer(name, [("slices", .integer(4))])
+      let starts = Set(rows.filter { $0["run"] == .integer(1) }.map { number($0["from_s"]) })
+      #expect(starts.count <= 4 && starts.contains(0), "\(name)")
+    }
+  }
+
+  @Test("The head of the line: who waits, and whose prompt was computed meanwhile")
+  func blocking() throws {
+    // A's prompt is computed from 0 to 100, B's from 100 to 130, C's from 130 to 150; D is on
+    // another replica.
+    func request(_ id: Int64, _ arrival: Int64, _ start: Int64, _ first: Int64, on replica: Int64)
+      -> AnyRecord
+    {
+      .request(
+        RequestRecord(
+          id: id, arrivalNs: arrival, scheduledNs: start, firstTokenNs: first, finishNs: first,
+          promptTokens: 10 * id + 5, cachedTokens: 0, outputTokens: 1, preemptions: 0,
+          outcome: .finished, replica: replica))
+    }
+    let path = folder.path("line.db")
+    try writeTrace(
+      path,
+      records: [
+        request(0, 0, 0, 100, on: 0), request(1, 20, 100, 130, on: 0),
+        request(2, 40, 130, 150, on: 0), request(3, 0, 0, 500, on: 1),
+      ])
+    let shipped = try #require(ShippedQuery.all.first { $0.name == "blocking" })
+    let query = try TraceReader(path: path).query(shipped.sql)
+    var rows: [[Double]] = []
+    while let row = try query.next() {
+      rows.append(row[2...].map { (number($0) * 1e6).rounded() / 1e6 })
+    }
+    // C waited 90 ns: 60 for A, then 30 for B. B waited 80, all of it for A.
+    #expect(
+      rows
+        == [
+          [2, 90e-6, 25, 0, 5, 60e-6], [2, 90e-6, 25, 1, 15, 30e-6], [1, 80e-6, 15, 0, 5, 80e-6],
+        ].map { $0.map { ($0 * 1e6).rounded() / 1e6 } })
+  }
+}
