@@ -11,6 +11,8 @@ final class Connection {
     case create
     /// A file that somebody else may have made: read only, and trusted as little as can be.
     case readUntrusted
+    /// The same, but that SQLite may take back what was not committed.
+    case recoverUntrusted
   }
 
   /// The path that errors name, which may differ from the file that is open.
@@ -28,11 +30,12 @@ final class Connection {
       switch mode {
       case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
       case .readUntrusted: SQLITE_OPEN_READONLY
+      case .recoverUntrusted: SQLITE_OPEN_READWRITE
       }
     let flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE
     try check(sqlite3_open_v2(file, &handle, flags, nil))
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, TraceLimits.textBytes)
-    if mode == .readUntrusted { try harden() }
+    if mode != .create { try harden() }
   }
 
   deinit {
@@ -119,6 +122,7 @@ final class Connection {
     case SQLITE_FULL: return .diskFull(path: path)
     case SQLITE_NOTADB: return .notATrace(path: path)
     case SQLITE_CORRUPT: return .damaged(path: path, reason: reason)
+    case SQLITE_BUSY: return .busy(path: path)
     case SQLITE_INTERRUPT: return .queryTimeLimit(path: path)
     case SQLITE_IOERR where sqlite3_system_errno(handle) == noRoom: return .diskFull(path: path)
     default: return .sqlite(path: path, code: code, reason: reason)

@@ -14,10 +14,13 @@
 /// is a file of its own because SQLite locks the partial file itself, and over NFS the two kinds of
 /// lock are one and would shut SQLite out.
 final class PartialFile {
+  /// What its name has behind the target's.
+  static let ending = ".partial"
+
   /// The target.
   let path: TracePath
   /// The file to write to.
-  var file: String { path.file + ".partial" }
+  var file: String { path.file + PartialFile.ending }
   /// The name that the target will get over an existing file, or only over none.
   let overwrites: Bool
 
@@ -110,7 +113,7 @@ final class PartialFile {
     lock = -1
   }
 
-  private static func lockFile(_ path: TracePath) -> String { path.file + ".partial-lock" }
+  private static func lockFile(_ path: TracePath) -> String { path.file + ending + "-lock" }
 
   private static func takeLock(_ path: TracePath) throws(TraceError) -> Int32 {
     let name = lockFile(path)

@@ -34,9 +34,9 @@ struct TraceHeader {
     bytes.removeSubrange(read...)
   }
 
-  /// Refuses everything but a whole trace of this version in rollback mode.
-  /// - Throws: `notATrace`, `wrongVersion`, `damaged`.
-  func check(path: String) throws(TraceError) {
+  /// Refuses everything but a trace of this version in rollback mode.
+  /// - Throws: `notATrace`, `wrongVersion`.
+  func checkKind(path: String) throws(TraceError) {
     // A write-ahead log, mode 2, would have SQLite create files beside a trace that is only read.
     guard bytes.count == 100, bytes.starts(with: Array("SQLite format 3\0".utf8)),
       bytes[18] == 1, bytes[19] == 1, word(at: 68) == TraceSchema.applicationID
@@ -45,6 +45,12 @@ struct TraceHeader {
     guard version == TraceSchema.version else {
       throw .wrongVersion(path: path, found: version, expected: TraceSchema.version)
     }
+  }
+
+  /// The same, and that all of it is there.
+  /// - Throws: `notATrace`, `wrongVersion`, `damaged`.
+  func check(path: String) throws(TraceError) {
+    try checkKind(path: path)
     // SQLite would take a last page that is cut short for one that ends in zeros. A page size of
     // 64 KiB does not fit its two bytes and stands there as 1.
     let storedPageBytes = word(at: 16) >> 16 & 0xffff

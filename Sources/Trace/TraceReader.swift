@@ -9,12 +9,17 @@ public final class TraceReader {
   private let connection: Connection
   private var path: String { connection.path }
 
-  /// Opens a trace.
-  /// - Throws: `noSuchFile`, `notARegularFile` (links included), `notATrace`, `wrongVersion`,
-  ///   `damaged` where SQLite or the schema contradicts the header: tables and views are those of
-  ///   this version, word for word.
+  /// Opens a trace, or the partial file that a killed writer left: that loses the batch which was
+  /// under way, and keeps all before it.
+  /// - Throws: `busy` while a partial file is written; `noSuchFile`, `notARegularFile` (links
+  ///   included), `notATrace`, `wrongVersion`, `damaged` where SQLite or the schema contradicts the
+  ///   header: tables and views are those of this version, word for word.
   public init(path: String) throws(TraceError) {
     location = try TracePath(path)
+    if let left = LeftTrace(location) {
+      try TraceHeader(reading: location).checkKind(path: path)
+      try left.takeBackLastBatch()
+    }
     try TraceHeader(reading: location).check(path: path)
     connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
     guard try TraceSchema.isSchema(of: connection) else {

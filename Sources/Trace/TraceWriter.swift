@@ -137,6 +137,8 @@ public final class TraceWriter: Recorder {
     let id = try guarded { connection throws(TraceError) in
       let id = try self.insertRun(description, on: connection)
       try self.inserts?.begin(run: id, format: description.format)
+      // A kill leaves a trace from here on, be it of no row.
+      try self.beginBatch(on: connection)
       return id
     }
     run = OpenRun(id: id)

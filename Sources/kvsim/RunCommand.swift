@@ -51,6 +51,12 @@ struct RunCommand: ParsableCommand {
       let writer = try path.map { path throws(PlanningError) in
         try RunCommand.writer(path, overwrites: force)
       }
+      let interruption = path.map {
+        Interruption(
+          message: "kvsim: interrupted; what was simulated stands in \($0).partial, which "
+            + "`kvsim query` reads")
+      }
+      defer { withExtendedLifetime(interruption) {} }
       var bar = ProgressBar()
       defer { bar.clear() }
       let report: (ComparisonPlan.Progress) -> Void = {

@@ -23,7 +23,7 @@ struct ImportTests {
     ],
     "kvsim": [
       "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",
-      "Scenario", "Trace", "Planning", "Report", "ArgumentParser", "Foundation",
+      "Scenario", "Trace", "Planning", "Report", "ArgumentParser", "Foundation", "Dispatch",
     ],
   ]
 

@@ -130,6 +130,47 @@ import Testing
     #expect(try folder.bytes() == folder.bytes("clean.db"))
   }
 
+  @Test("What a killed process left is read: whole batches of a run that has not ended")
+  func left() throws {
+    var writer = try halfWritten()
+    let rows = 2 * TraceWriter.batchRows
+    for record in sampleRecords(rows, seed: 2) { try writer.record(record) }
+    // As a kill would leave it, rows of a third batch in the file and its journal not empty.
+    for ending in ["", "-journal"] {
+      try folder.write(
+        folder.bytes("trace.db.partial" + ending), to: "killed.db.partial" + ending)
+    }
+    #expect(try !folder.bytes("killed.db.partial-journal").isEmpty)
+    let reader = try TraceReader(path: folder.path("killed.db.partial"))
+    let run = try #require(try reader.runs().first)
+    #expect(run.end == nil)
+    var list = ListRecorder()
+    try reader.replay(run: run.id, into: &list)
+    let recorded = sampleRecords(100, seed: 1) + sampleRecords(rows, seed: 2)
+    #expect(list.records == Array(recorded.prefix(rows)))
+    try reader.checkIntegrity()
+    #expect(traceError { _ = try TraceReader(path: folder.path("trace.db.partial")) } != nil)
+    writer.discard()
+  }
+
+  @Test("A journal that names another file, and one beside a file of another name, are left alone")
+  func strangeJournal() throws {
+    try writeTrace(folder.path("a.db.partial"), records: [])
+    let precious = folder.path("precious")
+    try folder.write(Data("precious".utf8), to: "precious")
+    let mark = Data([0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7])
+    try folder.write(mark + Data(precious.utf8) + mark, to: "a.db.partial-journal")
+    #expect(
+      throws: TraceError.damaged(
+        path: folder.path("a.db.partial"), reason: "its journal names another file")
+    ) { try TraceReader(path: folder.path("a.db.partial")) }
+    #expect(try folder.bytes("precious") == Data("precious".utf8))
+    try writeTrace(path, records: [])
+    try folder.write(mark, to: "trace.db-journal")
+    _ = traceError { _ = try TraceReader(path: path) }
+    #expect(try folder.bytes("trace.db-journal") == mark)
+  }
+
   @Test("A name in a folder that is not there is refused")
   func missingFolder() throws {
     let missing = folder.path("no/trace.db")
