@@ -307,21 +307,25 @@ struct Replica: Sendable {
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
   /// running sequences to an end of the queue until there are enough.
   mutating func batchDecodes(preemptingTo end: WaitingQueue.End) {
-    if options.speculation != nil {
-      while lookaheadBlocks > pool.free { preempt(firstToYield, to: end) }
-      reserveLookahead()
-    } else {
-      while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
-      let isAllocated = pool.allocate(decodes.nextBlocks)
-      precondition(isAllocated)
-    }
-    countDecodes()
+    guard options.speculation == nil else { return batchDrafts(preemptingTo: end) }
+    while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
+    let isAllocated = pool.allocate(decodes.nextBlocks)
+    precondition(isAllocated)
+    countDecodes(longest: longestContext() + 1)
   }
 
-  mutating func countDecodes() {
+  /// Counts the decoding sequences into the batch, the longest of which has so many tokens with
+  /// those of the next step.
+  mutating func countDecodes(longest: Int) {
     batch.decodeSequences = decodes.count
     batch.contextTokens = decodes.contextTokens + batch.decodeTokens
-    batch.longestContext = longestContext() + batch.tokensPerDecode
+    batch.longestContext = longest
+  }
+
+  /// Blocks that the next step of all that decode needs beyond those that they have. O(running)
+  /// where tokens are drafted.
+  var decodeBlocks: Int {
+    options.speculation == nil ? decodes.nextBlocks : lookahead.blocks
   }
 
   /// Tokens of a prompt under way that one step computes if nothing else limits it.
@@ -371,7 +375,7 @@ struct Replica: Sendable {
 
   /// Tokens of the decoding sequence that has most of them in the cache; 0 where none decodes.
   mutating func longestContext() -> Int {
-    guard options.speculation == nil else { return longestUnevenContext }
+    guard options.speculation == nil else { return lookahead.longestContext }
     while let longest = contexts.first {
       if isCurrent(longest) { return Int(decodes.step - longest.time) }
       _ = contexts.pop()

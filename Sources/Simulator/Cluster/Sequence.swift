@@ -45,8 +45,8 @@ struct Sequence: Sendable {
   var prefillTarget = 0
   /// Of these, tokens in the cache, or in the host's memory.
   var prefilled = 0
-  /// Tokens for which it has blocks while tokens are drafted for it: all of its latest step's, of
-  /// which not every one is accepted. 0 where none are drafted.
+  /// Tokens for which it has blocks while tokens are drafted for it: all of the latest step that is
+  /// done, of which not every one was accepted. 0 where none are drafted.
   var reservedTokens = 0
   /// While it waits to be computed again, whole blocks of its own that it had filled, or where
   /// `isKeptBySession` those that its session has left.
