@@ -155,6 +155,7 @@ struct SpeculationTests {
     var workload: Workload
     var seed: UInt64
     var maxNumSeqs: Int
+    var maxNumBatchedTokens = 2048
     var blockSize: Int
     var poolBlocks: Int
     var caching: Bool
@@ -209,8 +210,9 @@ struct SpeculationTests {
 
     func play(exact: Bool = false, checks: Bool = false) -> Played {
       Played(
-        workload, seed: seed, maxNumSeqs: maxNumSeqs, blockSize: blockSize, poolBlocks: poolBlocks,
-        enablePrefixCaching: caching, scheduler: scheduler, exact: exact, checks: checks,
+        workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
+        blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: caching,
+        scheduler: scheduler, exact: exact, checks: checks,
         hostMemory: hostMemory(blocks: hostBlocks, blockNs: 7), speculation: speculation,
         pricer: pricer)
     }

@@ -51,19 +51,6 @@ struct DraftedSchedulingTests {
     #expect(summary.drafting == DraftSummary(drafts: 5, acceptedTokens: 10))
   }
 
-  @Test("What comes back decodes only where a step has tokens for its drafts")
-  func swapWithoutBudget() {
-    // Three tokens a step, one seat more than decodes: C's prompt of 4 takes two steps, beside
-    // which B, swapped, has no room for three tokens.
-    let played = play(
-      [(0, 3, 8), (0, 3, 5)], scheduler: .vllm, maxNumSeqs: 2, maxNumBatchedTokens: 6,
-      poolBlocks: 4, host: hostMemory(blocks: 4, blockNs: 10))
-    // 0–106: both. Until 226 each gets 3 and has 6 cached; 9 would be 3 blocks each. B goes, and A
-    // ends as above: 226 + 20 + 110 = 356, 466. B is back at 466 + 20 + 110.
-    #expect(played.times.map(\.finish) == [466, 596])
-    #expect(played.runs.allSatisfy { 3 * $0.decodeSequences + $0.prefillTokens <= 6 })
-  }
-
   @Test("A batch has room for its outputs and what is drafted behind them", arguments: [5, 6])
   func staticBatching(poolBlocks: Int) {
     // 8 tokens and two drafts: three blocks each, though two hold all that it writes.
@@ -148,5 +135,26 @@ struct DraftedSchedulingTests {
       preemptions += played.summary.preemptions
     }
     #expect(preemptions > 50)
+  }
+
+  @Test(
+    "Steps have tokens for all drafts, whoever comes and comes back",
+    arguments: EngineOptions.Scheduler.allCases.filter { $0 != .vllmV0 })
+  func budget(scheduler: EngineOptions.Scheduler) throws {
+    var (swaps, full) = (0, 0)
+    for number in 0..<(80 * testDepth) {
+      var world = SpeculationTests.World(number, scheduler)
+      let tokens = 1 + (try #require(world.speculation).draftTokens)
+      world.maxNumBatchedTokens = world.maxNumSeqs * tokens
+      let (played, walked) = (world.play(checks: true), world.play(exact: true))
+      #expect(played.requests == walked.requests && played.summary == walked.summary)
+      for run in played.runs {
+        let batched = run.decodeSequences * Int64(tokens) + run.prefillTokens
+        #expect(batched <= Int64(world.maxNumBatchedTokens), "world \(number)")
+        if batched == Int64(world.maxNumBatchedTokens) { full += 1 }
+      }
+      swaps += played.summary.swaps
+    }
+    #expect(full > 50 && (swaps > 10) == scheduler.swaps, "\(full), \(swaps)")
   }
 }
