@@ -25,8 +25,7 @@ struct EngineReader {
     let watermark = ofScheduler.watermark()
     let queueLimit = ofScheduler.maxQueuedRequests()
     let swapSpace = SwapReader(engine: engine).swapSpace(scheduler: scheduler ?? .vllm)
-    let speculation = SpeculationReader(engine: engine).speculation(
-      scheduler: scheduler ?? .vllm, swaps: swapSpace.flatMap { $0 } != nil)
+    let speculation = SpeculationReader(engine: engine).speculation()
     guard let scheduler, let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
       let caching, let tensorParallelSize, stages != nil, let threshold, let watermark,
       let queueLimit, let swapSpace, let speculation

@@ -12,28 +12,12 @@ struct SpeculationReader {
   let engine: MappingCursor
 
   /// `.some(nil)` where nothing is drafted; nil with an error where something is refused.
-  func speculation(
-    scheduler: EngineOptions.Scheduler, swaps: Bool
-  ) -> SpeculativeDecoding?? {
+  func speculation() -> SpeculativeDecoding?? {
     guard let given = engine.given(EngineKeys.speculativeConfig) else { return .some(nil) }
     guard let keys = given else { return nil }
     let tokens = keys.value(SpeculativeKeys.numSpeculativeTokens)
     let rate = keys.value(SpeculativeKeys.acceptanceRate)
     guard let tokens, let rate, agreesWithModel(keys) else { return nil }
-    guard scheduler.speculates else {
-      let others = EngineOptions.Scheduler.allCases.filter(\.speculates)
-        .map { "`\($0.rawValue)`" }.joined(separator: ", ")
-      engine.refuse(
-        key: EngineKeys.speculativeConfig.name,
-        "is not simulated with scheduler `\(scheduler.rawValue)`; accepted: one of \(others)")
-      return nil
-    }
-    guard !swaps else {
-      engine.refuse(
-        key: EngineKeys.speculativeConfig.name,
-        "does not go with `preemption_mode: swap`; accepted: `recompute`, as vLLM V1 has it")
-      return nil
-    }
     return SpeculativeDecoding(draftTokens: tokens, acceptanceRate: rate)
   }
 

@@ -23,15 +23,6 @@ public struct EngineOptions: Hashable, Sendable {
     /// preempt.
     public var swaps: Bool { self == .vllm }
 
-    /// Whether decodes can have drafted tokens: in orders that never evict for a seat, and steps
-    /// that hold all decodes.
-    public var speculates: Bool {
-      switch self {
-      case .vllm, .sarathi, .shortestPromptFirst: true
-      case .sglang, .vllmV0, .staticBatching, .priority, .edf: false
-      }
-    }
-
     /// Whether a step holds decodes and chunks of prompts together, so that
     /// `long_prefill_token_threshold` means something.
     public var mixesChunks: Bool {
@@ -94,9 +85,8 @@ public struct EngineOptions: Hashable, Sendable {
 
   /// A watermark that is not stated is the scheduler's usual one.
   /// - Precondition: all are positive, limits that may be left out at least 0, the watermark below
-  ///   1, and every sequence can decode in one step with all that is drafted for it; a threshold, a
-  ///   swap space and speculation stand with schedulers that have them, and not the last two
-  ///   together.
+  ///   1, and every sequence can decode in one step with all that is drafted for it; a threshold
+  ///   and a swap space stand with schedulers that have them.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
     enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory,
@@ -108,7 +98,6 @@ public struct EngineOptions: Hashable, Sendable {
     precondition(longPrefillTokenThreshold >= 0 && maxQueuedRequests ?? 0 >= 0)
     precondition(longPrefillTokenThreshold == 0 || scheduler.mixesChunks)
     precondition((0..<1).contains(watermark ?? 0))
-    precondition(speculation == nil || scheduler.speculates && swapSpace == nil)
     precondition(maxNumSeqs > 0 && blockSize > 0)
     precondition(maxNumBatchedTokens / maxNumSeqs >= 1 + (speculation?.draftTokens ?? 0))
     self.scheduler = scheduler
@@ -133,6 +122,12 @@ public struct EngineOptions: Hashable, Sendable {
 
   /// Tokens that a step must hold so that every sequence can decode in it.
   public var leastBatchedTokens: Int { maxNumSeqs * tokensPerDecode }
+
+  /// Tokens for which a request has blocks at the most: all but the last that it produces, and
+  /// where it decodes at all, those drafted behind its end.
+  func mostOwnedTokens(of sequence: Sequence) -> Int {
+    sequence.tokensAtEnd + (sequence.outputTokens > 1 ? draftTokens : 0)
+  }
 
   /// Blocks of a pool that an admission leaves free, unless nothing runs.
   func watermarkBlocks(of capacity: Int) -> Int { Int(watermark * Double(capacity)) }

@@ -48,6 +48,18 @@ struct SpeculationReaderTests {
     }
   }
 
+  @Test("Every scheduler has drafts, and so has one that swaps")
+  func schedulers() throws {
+    let drafts = "  speculative_config: {num_speculative_tokens: 1, acceptance_rate: 0.5}\n"
+    for scheduler in EngineOptions.Scheduler.allCases {
+      let scenario = try load(drafts + "  scheduler: \(scheduler.rawValue)\n")
+      #expect(scenario.engine.scheduler == scheduler && scenario.engine.draftTokens == 1)
+    }
+    let swapping = try load(
+      drafts + "  preemption_mode: swap\n  host_link: {bandwidth: 50 GB/s}\n")
+    #expect(swapping.engine.swapSpace != nil && swapping.engine.draftTokens == 1)
+  }
+
   @Test("one mistake gives one error at its place", arguments: mistakes)
   func mistake(_ input: BadInput) throws {
     let fixture = try Fixture()
@@ -101,13 +113,5 @@ struct SpeculationReaderTests {
       "a shorter context",
       "{num_speculative_tokens: 3, acceptance_rate: 0.5, model: short.json}", "15:80",
       "takes 1024 tokens"),
-    input(
-      "a scheduler without",
-      "{num_speculative_tokens: 3, acceptance_rate: 0.5}\n  scheduler: sglang", "15:3",
-      "scheduler `sglang`", "`vllm`, `sarathi`, `shortest-prompt-first`"),
-    input(
-      "swapping",
-      "{num_speculative_tokens: 3, acceptance_rate: 0.5}\n  preemption_mode: swap\n"
-        + "  host_link: {bandwidth: 50 GB/s}", "15:3", "does not go with `preemption_mode: swap`"),
   ]
 }

@@ -72,8 +72,7 @@ enum EngineKeys {
     "With `swap`: what leads to the host's memory.")
   static let speculativeConfig = SchemaKey(
     "speculative_config", .mapping(SpeculativeKeys.form), .otherwise("none"),
-    "Tokens are drafted for each decoding sequence, and a step verifies them all; with the "
-      + "schedulers `vllm`, `sarathi` and `shortest-prompt-first`, and not with `swap`.",
+    "Tokens are drafted for each decoding sequence, and a step verifies them all.",
     option: "--speculative-config")
 
   static let form = MappingForm(
@@ -86,7 +85,6 @@ enum EngineKeys {
       (.present(gpuMemoryUtilization.name), .present(kvCacheMemoryBytes.name)),
       (.present(swapSpace.name), .value(of: preemptionMode.name, is: "recompute")),
       (.present(hostLink.name), .value(of: preemptionMode.name, is: "recompute")),
-      (.present(speculativeConfig.name), .value(of: preemptionMode.name, is: "swap")),
     ])
 }
 

@@ -6,7 +6,7 @@ extension BlockTraceForm {
   static let bailian = BlockTraceForm(
     name: "Qwen-Bailian", blockTokens: 16,
     fields: [
-      Field("chat_id", .number), Field("parent_chat_id", .number),
+      Field("chat_id", .chat), Field("parent_chat_id", .parentChat),
       Field("timestamp", .time(.seconds)), Field("input_length", .promptTokens),
       Field("output_length", .outputTokens), Field("type", .text), Field("turn", .number),
       Field("hash_ids", .hashes),

@@ -9,7 +9,10 @@ struct BlockTraceForm: RequestTraceForm {
     case promptTokens, outputTokens
     /// A list of whole numbers, one for each block that the prompt fills or begins.
     case hashes
-    /// A whole number; -1 stands for none.
+    /// A whole number, -1 for none: the chat's, and that of the one whose prompt and output its
+    /// prompt begins with.
+    case chat, parentChat
+    /// The same, of no use here.
     case number
     case text
   }
@@ -36,6 +39,14 @@ struct BlockTraceForm: RequestTraceForm {
   /// The keys, at most 64.
   let fields: [Field]
 
+  /// Whether rows say of which they are the later turn.
+  let hasChats: Bool
+
+  init(name: String, blockTokens: Int, fields: [Field]) {
+    (self.name, self.blockTokens, self.fields) = (name, blockTokens, fields)
+    hasChats = fields.contains { if case .parentChat = $0.value { true } else { false } }
+  }
+
   private var requiredKeys: [String] { fields.filter { !$0.isOptional }.map(\.key) }
 
   var accepted: String {
@@ -61,10 +72,13 @@ private struct BlockTraceReader: RequestRowReader {
     var timestamp: Timestamp?
     var promptTokens: Int32?
     var outputTokens: Int32?
+    var chat: Int?
+    var parentChat: Int?
   }
 
   let form: BlockTraceForm
   private var blocks: PromptBlocksBuilder
+  private var chats = ChatParents()
   /// The fields of the first row: all have those.
   private var fieldsOfAll: UInt64?
 
@@ -83,6 +97,8 @@ private struct BlockTraceReader: RequestRowReader {
     }
     return hasHashes ? blocks.promptBlocks : nil
   }
+
+  var parents: [Int32] { chats.parents }
 
   mutating func readRow(_ line: Span<UInt8>, into rows: inout RequestTraceRows) {
     var row = Row()
@@ -151,20 +167,31 @@ private struct BlockTraceReader: RequestRowReader {
       return row.outputTokens != nil
     case .hashes:
       return readHashes(line, field.key, &row, &rows)
-    case .number:
-      let word = row.walker.word(of: line)
-      let digits = line.extracting(word)
-      if RequestTraceRows.wholeNumber(digits) != nil { return true }
-      if digits.count == 2, digits[0] == UInt8(ascii: "-"), digits[1] == UInt8(ascii: "1") {
-        return true
-      }
-      rows.refuse(line, word, of: field.key, "a whole number, or -1 for none")
-      return false
+    case .chat, .parentChat, .number:
+      return readNumber(of: field, line, &row, &rows)
     case .text:
       if row.walker.string(of: line) != nil { return true }
       rows.refuse(line, row.walker.word(of: line), of: field.key, "text in quotation marks")
       return false
     }
+  }
+
+  private func readNumber(
+    of field: BlockTraceForm.Field, _ line: Span<UInt8>, _ row: inout Row,
+    _ rows: inout RequestTraceRows
+  ) -> Bool {
+    let word = row.walker.word(of: line)
+    let digits = line.extracting(word)
+    let number = RequestTraceRows.wholeNumber(digits)
+    let isNone =
+      digits.count == 2 && digits[0] == UInt8(ascii: "-") && digits[1] == UInt8(ascii: "1")
+    guard number != nil || isNone else {
+      rows.refuse(line, word, of: field.key, "a whole number, or -1 for none")
+      return false
+    }
+    if case .chat = field.value { row.chat = number }
+    if case .parentChat = field.value { row.parentChat = number }
+    return true
   }
 
   private mutating func readHashes(
@@ -213,6 +240,7 @@ private struct BlockTraceReader: RequestRowReader {
     else { return }
     fieldsOfAll = row.fields
     blocks.endPrompt()
+    if form.hasChats { chats.append(chat: row.chat, parent: row.parentChat) }
     rows.append(arrivalNs: arrival, promptTokens: promptTokens, outputTokens: outputTokens)
   }
 

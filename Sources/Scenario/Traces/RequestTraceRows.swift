@@ -6,8 +6,15 @@ protocol RequestRowReader {
   var hasHeader: Bool { get }
   /// The blocks of the prompts of all rows read.
   var promptBlocks: PromptBlocks? { get }
+  /// For each of them the row of which it says to be the later turn, -1 for none; empty where the
+  /// form does not say.
+  var parents: [Int32] { get }
   /// Reads a row: appends it, passes over it as failed, or reports what is wrong with it.
   mutating func readRow(_ row: Span<UInt8>, into rows: inout RequestTraceRows)
+}
+
+extension RequestRowReader {
+  var parents: [Int32] { [] }
 }
 
 /// The rows of a request trace that were read so far, and the state between them.
@@ -33,10 +40,11 @@ struct RequestTraceRows {
     var rows = RequestTraceRows(log: log, byteCount: file.bytes.count)
     rows.read(file.bytes.span, by: &reader)
     try log.throwIfAny()
+    let blocks = reader.promptBlocks?.continued(
+      parents: reader.parents, promptTokens: rows.promptTokens, outputTokens: rows.outputTokens)
     return RequestTrace(
       arrivalNs: rows.arrivalNs, promptTokens: rows.promptTokens,
-      outputTokens: rows.outputTokens, promptBlocks: reader.promptBlocks,
-      failedRows: rows.failedRows)
+      outputTokens: rows.outputTokens, promptBlocks: blocks, failedRows: rows.failedRows)
   }
 
   private init(log: DiagnosticLog, byteCount: Int) {

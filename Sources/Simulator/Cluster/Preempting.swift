@@ -17,6 +17,10 @@ extension Replica {
     // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
     let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
     let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
+    // In the course of its prompt they are the beginning of a unit, found again with all units.
+    let hasWholePrompt = (sequences[slot].heldUnits + 1) * unitTokens > sequences[slot].promptTokens
+    sequences[slot].retiredUnits =
+      hasWholePrompt ? sequences[slot].heldUnits : sequences[slot].shareableUnits
     pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     withdraw(slot)
     sequences[slot].startOver(emitted: emitted)
@@ -43,33 +47,36 @@ extension Replica {
   }
 
   /// Brings the first swapped request back into the batch if blocks are free for it; how many
-  /// tokens of the step it takes, `limit` at most. Nil if there is none or no room.
+  /// tokens of the step it takes, `limit` at most. Nil if there is none, or no room in the pool, or
+  /// none in the step for all that is drafted.
   mutating func swapInFirst(limit: Int) -> Int? {
     guard let slot = swapped.first else { return nil }
+    if sequences[slot].isComputed, limit < options.tokensPerDecode { return nil }
     let hostBlocks = hostPool.blocks(forTokens: sequences[slot].prefilled)
-    guard admitComputed(slot) else { return nil }
+    guard let found = admitComputed(slot) else { return nil }
     swapped.removeFirst()
     hostPool.release(hostBlocks)
     // What it found in the pool again is not copied.
-    copies.blocksIn += hostBlocks - sequences[slot].heldUnits * unitBlocks
-    if sequences[slot].state == .decoding { return 1 }
+    copies.blocksIn += hostBlocks - found / pool.blockSize
+    if sequences[slot].state == .decoding { return options.tokensPerDecode }
     return batchChunk(of: slot, limit: limit)
   }
 
   /// Admits a request whose tokens were computed before and are kept elsewhere, as far as it had
-  /// come: in the decodes of the next step, or in its prompt. False where there is no room.
-  private mutating func admitComputed(_ slot: Int) -> Bool {
+  /// come: in the decodes of the next step, or in its prompt. How many of its tokens are still in
+  /// the pool; nil where there is no room.
+  private mutating func admitComputed(_ slot: Int) -> Int? {
     let isComputed = sequences[slot].isComputed
-    // With the step in which it comes back it writes a token.
-    let tokens = sequences[slot].prefillTarget + (isComputed ? 1 : 0)
-    guard takeBlocks(forTokens: tokens, of: slot) != nil else { return false }
+    // With the step in which it comes back it writes a token, and what is drafted.
+    let tokens = sequences[slot].prefillTarget + (isComputed ? options.tokensPerDecode : 0)
+    guard let found = takeBlocks(forTokens: tokens, of: slot) else { return nil }
     guard isComputed else {
       beginPrompt(slot)
-      return true
+      return found
     }
     resumeDecoding(slot)
-    countDecodes()
-    return true
+    countDecodes(longest: max(batch.longestContext, tokens))
+    return found
   }
 
   /// A request whose tokens were computed before, and for which blocks were taken, decodes again.

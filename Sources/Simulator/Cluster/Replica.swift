@@ -118,9 +118,9 @@ struct Replica: Sendable {
     sequences[slot].reservedTokens = 0
     sequences[slot].sessionPlace = -1
     if let prefixes, sequence.promptRow >= 0 {
-      sequences[slot].shareableUnits = prefixes.shareableUnits(
-        ofPrompt: sequence.promptRow, tokens: sequence.promptTokens)
+      sequences[slot].shareableUnits = prefixes.shareableUnits(of: sequence)
     }
+    sequences[slot].retiredUnits = sequences[slot].shareableUnits
     // What another replica has computed comes from there, whatever is left here.
     if state == .waiting, options.enablePrefixCaching, let turn = sequence.session {
       sequences[slot].sessionPlace = Int(turn.place)
@@ -130,9 +130,9 @@ struct Replica: Sendable {
     return slot
   }
 
-  /// How many units of a waiting request's prompt are in the cache, and how many of them nobody
-  /// holds. At least one token of it is computed: the next one comes of it. A swapped request has
-  /// use for those that it had computed.
+  /// How many units of what a waiting request has to compute are in the cache, and how many of them
+  /// nobody holds. At least one token is computed: the next one comes of it. A swapped one has use
+  /// for those that it had computed.
   @inline(__always)
   func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
     guard sequences[slot].shareableUnits > 0, let prefixes else { return (0, 0) }
@@ -150,7 +150,7 @@ struct Replica: Sendable {
   }
 
   /// Tokens and blocks of a shared unit.
-  private var unitTokens: Int { prefixes?.unitTokens ?? 0 }
+  var unitTokens: Int { prefixes?.unitTokens ?? 0 }
   var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
 
   // Small questions are inlined: a call would copy the whole replica to ask it.
@@ -206,7 +206,7 @@ struct Replica: Sendable {
       let isOfSession = sequences[slot].isKeptBySession
       reclaimed = pool.reclaim(
         for: isOfSession ? .session(sequences[slot].sessionPlace) : .sequence(slot),
-        limit: units == sequences[slot].shareableUnits ? limit : 0)
+        limit: units == sequences[slot].retiredUnits ? limit : 0)
       sequences[slot].retiredBlocks = 0
     }
     let isAllocated = pool.allocate(ownBlocks - reclaimed)
@@ -307,21 +307,25 @@ struct Replica: Sendable {
   /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
   /// running sequences to an end of the queue until there are enough.
   mutating func batchDecodes(preemptingTo end: WaitingQueue.End) {
-    if options.speculation != nil {
-      while lookaheadBlocks > pool.free { preempt(firstToYield, to: end) }
-      reserveLookahead()
-    } else {
-      while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
-      let isAllocated = pool.allocate(decodes.nextBlocks)
-      precondition(isAllocated)
-    }
-    countDecodes()
+    guard options.speculation == nil else { return batchDrafts(preemptingTo: end) }
+    while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
+    let isAllocated = pool.allocate(decodes.nextBlocks)
+    precondition(isAllocated)
+    countDecodes(longest: longestContext() + 1)
   }
 
-  mutating func countDecodes() {
+  /// Counts the decoding sequences into the batch, the longest of which has so many tokens with
+  /// those of the next step.
+  mutating func countDecodes(longest: Int) {
     batch.decodeSequences = decodes.count
     batch.contextTokens = decodes.contextTokens + batch.decodeTokens
-    batch.longestContext = longestContext() + batch.tokensPerDecode
+    batch.longestContext = longest
+  }
+
+  /// Blocks that the next step of all that decode needs beyond those that they have. O(running)
+  /// where tokens are drafted.
+  var decodeBlocks: Int {
+    options.speculation == nil ? decodes.nextBlocks : lookahead.blocks
   }
 
   /// Tokens of a prompt under way that one step computes if nothing else limits it. A request that
@@ -345,7 +349,8 @@ struct Replica: Sendable {
     return tokens
   }
 
-  /// What a step computes is there for all that it computes later, as in vLLM.
+  /// What a step computes is there for all that it computes later, as in vLLM; what was decoded,
+  /// when the request ends or computes it again.
   mutating func shareUnits(of slot: Int, computed tokens: Int) {
     let row = sequences[slot].promptRow
     while sequences[slot].heldUnits < sequences[slot].shareableUnits,
@@ -372,7 +377,7 @@ struct Replica: Sendable {
 
   /// Tokens of the decoding sequence that has most of them in the cache; 0 where none decodes.
   mutating func longestContext() -> Int {
-    guard options.speculation == nil else { return longestUnevenContext }
+    guard options.speculation == nil else { return lookahead.longestContext }
     while let longest = contexts.first {
       if isCurrent(longest) { return Int(decodes.step - longest.time) }
       _ = contexts.pop()
@@ -466,6 +471,8 @@ struct Replica: Sendable {
   }
 
   private mutating func remove(_ slot: Int) {
+    // Who continues it finds its output too, as far as that is known.
+    shareUnits(of: slot, computed: sequences[slot].tokensAtEnd)
     releaseAtEnd(of: slot, tokens: sequences[slot].tokensAtEnd)
     withdraw(slot)
     vacate(slot)

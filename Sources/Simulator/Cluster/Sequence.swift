@@ -45,21 +45,24 @@ struct Sequence: Sendable {
   var prefillTarget = 0
   /// Of these, tokens in the cache, or in the host's memory.
   var prefilled = 0
-  /// Tokens for which it has blocks while tokens are drafted for it: all of its latest step's, of
-  /// which not every one is accepted. 0 where none are drafted.
+  /// Tokens for which it has blocks while tokens are drafted for it: all of the latest step that is
+  /// done, of which not every one was accepted. 0 where none are drafted.
   var reservedTokens = 0
   /// While it waits to be computed again, whole blocks of its own that it had filled, or where
   /// `isKeptBySession` those that its session has left.
   var retiredBlocks = 0
   var isKeptBySession = false
+  /// Units that stand before those blocks: only behind all of them are they worth anything.
+  var retiredUnits = 0
   /// Which turn of a session it is; nil where it is by itself.
   var session: SessionTurn?
   /// The place of its session, whose next turn may want its blocks; -1 where nobody may.
   var sessionPlace = -1
   /// Which of the workload's known prompts it has; -1 where nothing is known of it.
   var promptRow = -1
-  /// Units of its prompt that it may share (``SharedPrefixes``); the first `heldUnits` of them it
-  /// holds, and owns no blocks of its own for them.
+  /// Units of its prompt, and of its output where that is known, that it may share
+  /// (``SharedPrefixes``). The first `heldUnits` of them it holds, and owns no blocks of its own
+  /// for them.
   var shareableUnits = 0
   var heldUnits = 0
   /// Tokens of its prompt that were in the cache when it was first admitted.

@@ -3,7 +3,10 @@ extension Replica {
   /// Tokens of the next step that neither decodes nor prompts under way will take; below 0 where
   /// prompts have to wait.
   var unplannedTokens: Int {
-    prefilling.reduce(options.maxNumBatchedTokens - decodes.count) { $0 - chunkTokens(of: $1) }
+    let decodeTokens = decodes.count * options.tokensPerDecode
+    return prefilling.reduce(options.maxNumBatchedTokens - decodeTokens) {
+      $0 - chunkTokens(of: $1)
+    }
   }
 
   /// The running sequence that is preempted first: the youngest, or in another order than that of
@@ -25,7 +28,8 @@ extension Replica {
   /// Running ones that are less urgent are preempted for it, the least urgent first and as few as
   /// it takes; none where all of them would not do. Whether it has what it needs.
   ///
-  /// O(running) where something lacks, and once more for each that is preempted.
+  /// O(running) where something lacks or tokens are drafted, and once more for each that is
+  /// preempted.
   /// - Precondition: nothing is in the batch yet.
   mutating func makeRoomForFirst() -> Bool {
     guard let slot = waiting.first else { return false }
@@ -38,7 +42,7 @@ extension Replica {
   private func rank(of slot: Int) -> RequestOrder.Rank { waiting.order.rank(of: sequences[slot]) }
 
   private func hasRoom(for slot: Int) -> Bool {
-    hasSeat && blocksToAdmit(slot) + decodes.nextBlocks <= pool.free
+    hasSeat && blocksToAdmit(slot) + decodeBlocks <= pool.free
   }
 
   /// Whether a waiting request would surely have room if all that are less urgent were preempted.
@@ -46,16 +50,15 @@ extension Replica {
   private func lessUrgentHaveRoom(for slot: Int) -> Bool {
     let rank = rank(of: slot)
     var yielding = 0
-    var blocks = pool.free - decodes.nextBlocks
+    var blocks = pool.free - decodeBlocks
     var other = youngest
     while other >= 0 {
       let sequence = sequences[other]
       if rank < self.rank(of: other) {
         yielding += 1
         blocks += ownBlocks(of: other)
-        // One more is what the next step would have taken for it.
-        let cached = sequence.cachedTokens(step: decodes.step)
-        if sequence.state == .decoding, cached % pool.blockSize == 0 { blocks += 1 }
+        // And what the next step would have taken for it.
+        if sequence.state == .decoding { blocks += decodeBlocks(of: other) }
       }
       other = sequence.older
     }

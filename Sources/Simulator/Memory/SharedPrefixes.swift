@@ -5,12 +5,18 @@
 /// sequence holds it, and from when the last one let go of it until its blocks are taken.
 ///
 /// A unit is named by its prompt's row (``KnownPrompts``) and its place there: a trace's prompts
-/// list their units, a system prompt's are a range of numbers behind them.
+/// list their units, a system prompt's are a range of numbers behind them. Where a request's prompt
+/// and output are the beginning of a later prompt, that one's units are theirs.
 struct SharedPrefixes: Sendable {
   /// Blocks of a unit.
   let unitBlocks: Int
   /// The trace's prompts in units; none without a trace.
   private let traced: PromptBlocks
+  /// By a trace's prompt, where the units of it and of its output begin in the list of all: its own
+  /// or, with the same names and more of them, those of the prompt that continues it.
+  private let firstUnits: [Int]
+  /// Of which classes the trace's outputs are played.
+  private let playsOutputs: [Bool]
   /// The units of each class's system prompt.
   private let systemUnits: [Range<Int>]
   /// How many running sequences hold each unit.
@@ -22,7 +28,10 @@ struct SharedPrefixes: Sendable {
     let unitTokens = SharedPrefixes.leastCommonMultiple(
       prompts.blocks?.blockTokens ?? blockSize, blockSize)
     let none = PromptBlocks(blockTokens: unitTokens, ids: [], starts: [0])
-    traced = prompts.blocks?.grouped(blockTokens: unitTokens) ?? none
+    let traced = prompts.blocks?.grouped(blockTokens: unitTokens) ?? none
+    self.traced = traced
+    firstUnits = (0..<traced.count).map { traced.starts[traced.continuation(of: $0) ?? $0] }
+    playsOutputs = prompts.playsOutputs
     var names = Int(traced.ids.max() ?? -1) + 1
     systemUnits = prompts.systemPromptTokens.map { tokens in
       defer { names += tokens / unitTokens }
@@ -46,10 +55,21 @@ struct SharedPrefixes: Sendable {
     row < traced.count ? tokens / unitTokens : systemUnits[row - traced.count].count
   }
 
-  /// The name of a prompt's unit.
+  /// The units of its prompt and output that a request may share: all whole ones that are known of
+  /// what it has in the cache before it ends.
+  func shareableUnits(of sequence: Sequence) -> Int {
+    let row = sequence.promptRow
+    let knowsOutput =
+      row < traced.count && traced.continuation(of: row) != nil && !playsOutputs.isEmpty
+      && playsOutputs[sequence.requestClass]
+    return shareableUnits(
+      ofPrompt: row, tokens: knowsOutput ? sequence.tokensAtEnd : sequence.promptTokens)
+  }
+
+  /// The name of a prompt's unit, or of one of its output.
   private func unit(_ index: Int, ofPrompt row: Int) -> Int {
     row < traced.count
-      ? Int(traced.ids[traced.starts[row] + index])
+      ? Int(traced.ids[firstUnits[row] + index])
       : systemUnits[row - traced.count].lowerBound + index
   }
 

@@ -19,11 +19,11 @@ struct PreemptiveBatching: Scheduler {
     replica.beginPlan()
     // Whoever is evicted must not be in the batch yet, so admission comes first and leaves the
     // decodes the blocks of this step.
-    if replica.decodes.nextBlocks <= replica.pool.free {
+    if replica.decodeBlocks <= replica.pool.free {
       while admitNext(&replica, now: now) {}
     }
     replica.batchDecodes(preemptingTo: .head)
-    var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeSequences
+    var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeTokens
     for slot in replica.prefilling {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }

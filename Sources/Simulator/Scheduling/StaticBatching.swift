@@ -4,7 +4,8 @@
 ///
 /// All prompts are computed, up to `max_num_batched_tokens` in a step; then all decode. A request
 /// leaves with its own last token, but its seat stays empty. Each is admitted with room for its
-/// whole output, as these engines allocate it, so that none is preempted.
+/// whole output, and all that is drafted behind its end, as these engines allocate it, so that none
+/// is preempted.
 struct StaticBatching: Scheduler {
   /// Members of the batch that are still to be admitted.
   private var toAdmit = 0
@@ -22,7 +23,8 @@ struct StaticBatching: Scheduler {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }
     while budget > 0, toAdmit > 0, let slot = replica.waiting.first {
-      let blocks = replica.pool.blocks(forTokens: replica.sequences[slot].tokensAtEnd)
+      let blocks = replica.pool.blocks(
+        forTokens: replica.options.mostOwnedTokens(of: replica.sequences[slot]))
       guard reserved + blocks <= replica.pool.capacity, replica.admitFirst(now: now) else {
         toAdmit = 0
         break

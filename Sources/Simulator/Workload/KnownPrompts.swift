@@ -8,11 +8,17 @@ public struct KnownPrompts: Hashable, Sendable {
   /// Tokens of each class's system prompt, 0 where it has none. No two classes have any of them in
   /// common.
   public let systemPromptTokens: [Int]
+  /// Whether the outputs of each class are the trace's, so that its blocks name them too where they
+  /// are continued. Empty where none are.
+  public let playsOutputs: [Bool]
 
   /// - Precondition: no number of tokens is negative.
-  public init(blocks: PromptBlocks?, systemPromptTokens: [Int] = []) {
+  public init(
+    blocks: PromptBlocks?, systemPromptTokens: [Int] = [], playsOutputs: [Bool] = []
+  ) {
     precondition(systemPromptTokens.allSatisfy { $0 >= 0 })
     self.blocks = blocks
+    self.playsOutputs = playsOutputs
     self.systemPromptTokens = systemPromptTokens
   }
 

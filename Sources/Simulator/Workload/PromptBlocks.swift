@@ -12,10 +12,14 @@ public struct PromptBlocks: Hashable, Sendable {
   /// Where each prompt's blocks start in ``ids``, and at last where they end: request i owns
   /// `ids[starts[i]..<starts[i + 1]]`.
   public let starts: [Int]
+  /// For each request the one whose prompt begins with its prompt and its output, so that it names
+  /// the blocks of both; -1 where none is known. Empty where none is known of any.
+  public let continuations: [Int32]
 
   /// - Precondition: blocks have tokens; `starts` begins with 0, does not fall and ends with the
-  ///   number of `ids`; each id is one that appeared before or the next number.
-  public init(blockTokens: Int, ids: [Int32], starts: [Int]) {
+  ///   number of `ids`; each id is one that appeared before or the next number; there are as many
+  ///   `continuations` as prompts, each a prompt or -1, or none.
+  public init(blockTokens: Int, ids: [Int32], starts: [Int], continuations: [Int32] = []) {
     precondition(blockTokens > 0)
     precondition(starts.first == 0 && starts.last == ids.count)
     precondition(zip(starts, starts.dropFirst()).allSatisfy { $0 <= $1 })
@@ -27,6 +31,9 @@ public struct PromptBlocks: Hashable, Sendable {
     self.blockTokens = blockTokens
     self.ids = ids
     self.starts = starts
+    precondition(continuations.isEmpty || continuations.count == starts.count - 1)
+    precondition(continuations.allSatisfy { (-1..<starts.count - 1).contains(Int($0)) })
+    self.continuations = continuations.contains { $0 >= 0 } ? continuations : []
   }
 
   /// How many requests have prompts here.
@@ -88,11 +95,13 @@ public struct PromptBlocks: Hashable, Sendable {
       }
       starts.append(grouped.count)
     }
-    return PromptBlocks(blockTokens: larger, ids: grouped, starts: starts)
+    return PromptBlocks(
+      blockTokens: larger, ids: grouped, starts: starts, continuations: continuations)
   }
 
-  /// The blocks of some of the requests in another order, numbered anew. Linear in the number of
-  /// blocks.
+  /// The blocks of some of the requests in another order, numbered anew. Those whose continuation
+  /// is not among them have none. Linear in the number of blocks.
+  /// - Precondition: none is picked twice.
   func picking(_ requests: [Int]) -> PromptBlocks {
     var numbering = Numbering()
     var picked: [Int32] = []
@@ -103,7 +112,20 @@ public struct PromptBlocks: Hashable, Sendable {
       for id in blocks(of: request) { picked.append(numbering.number(of: id)) }
       starts.append(picked.count)
     }
-    return PromptBlocks(blockTokens: blockTokens, ids: picked, starts: starts)
+    return PromptBlocks(
+      blockTokens: blockTokens, ids: picked, starts: starts,
+      continuations: continuations(picking: requests))
+  }
+}
+
+extension PromptBlocks {
+  fileprivate func continuations(picking requests: [Int]) -> [Int32] {
+    guard !continuations.isEmpty else { return [] }
+    var places: [Int32] = Array(repeating: -1, count: count)
+    for (place, request) in requests.enumerated() { places[request] = Int32(place) }
+    return requests.map { request in
+      continuations[request] < 0 ? -1 : places[Int(continuations[request])]
+    }
   }
 }
 

@@ -15,7 +15,8 @@ public struct RequestTrace: Hashable, Sendable {
   public let failedRows: Int
 
   /// - Precondition: the arrays are as long as one another, times are not negative and do not
-  ///   fall, and each prompt has as many blocks as its tokens fill or begin.
+  ///   fall, each prompt has as many blocks as its tokens fill or begin, and one that continues
+  ///   another request is as long as that one's prompt and output.
   public init(
     arrivalNs: [Int64], promptTokens: [Int32], outputTokens: [Int32],
     promptBlocks: PromptBlocks? = nil, urgencies: [RequestUrgency]? = nil, failedRows: Int = 0
@@ -30,6 +31,12 @@ public struct RequestTrace: Hashable, Sendable {
       precondition(
         promptTokens.indices.allSatisfy {
           promptBlocks.blocks(of: $0).count == promptBlocks.blocks(for: Int(promptTokens[$0]))
+        })
+      precondition(
+        promptTokens.indices.allSatisfy { request in
+          promptBlocks.continuation(of: request).map {
+            Int(promptTokens[$0]) >= Int(promptTokens[request]) + Int(outputTokens[request])
+          } ?? true
         })
     }
     self.arrivalNs = arrivalNs

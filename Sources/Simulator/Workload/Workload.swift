@@ -175,7 +175,8 @@ public struct Workload: Hashable, Sendable {
     let isPlayed = classes.contains { $0.promptTokens == .fromTrace }
     let prompts = KnownPrompts(
       blocks: isPlayed ? arrivals.trace?.promptBlocks : nil,
-      systemPromptTokens: classes.map(\.systemPromptTokens))
+      systemPromptTokens: classes.map(\.systemPromptTokens),
+      playsOutputs: classes.map { $0.outputTokens == .fromTrace })
     return prompts.isEmpty ? nil : prompts
   }
 

@@ -77,13 +77,13 @@ struct FleetLawTests {
         ], requests: workload.requests)
     }
 
-    /// The scheduler by the number, with drafted tokens where it has some.
+    /// The scheduler by the number, with drafted tokens in a part of the worlds of each.
     private static func options(_ number: Int, _ base: EngineOptions) -> EngineOptions {
       let schedulers: [EngineOptions.Scheduler] = [
         .vllm, .sglang, .priority, .edf, .shortestPromptFirst, .sarathi,
       ]
       let scheduler = schedulers[number % schedulers.count]
-      let drafts = scheduler.speculates && number % 4 == 1
+      let drafts = number / schedulers.count % 3 == 1
       return EngineOptions(
         scheduler: scheduler, maxNumSeqs: base.maxNumSeqs,
         maxNumBatchedTokens: max(base.maxNumBatchedTokens, 3 * base.maxNumSeqs),

@@ -66,6 +66,24 @@ struct SwapTests {
     #expect(played.runs.map(\.waitingRequests).max() == 2)
   }
 
+  @Test("A shared block that the pool has lost meanwhile is copied back")
+  func lostPrefix() {
+    // As in ``swap(hostBlocks:)``, with prompts of a block that a trace names. B leaves a block of
+    // its own, which A takes at 508, and its prompt's, which A takes four steps later.
+    let blocks = PromptBlocks(blockTokens: 4, ids: [0, 1], starts: [0, 1, 2])
+    for (output, copied) in [(8, 1), (12, 2)] as [(Int32, Int)] {
+      let workload = SharedPrefixTests.workload((lengths: [4, 4], blocks: blocks), gapNs: 0) {
+        $0 == 0 ? output : 8
+      }
+      let played = Played(
+        workload, maxNumSeqs: 8, maxNumBatchedTokens: 64, blockSize: 4, poolBlocks: 4,
+        enablePrefixCaching: true, checks: true,
+        hostMemory: hostMemory(blocks: 2, blockNs: 10, latencyNs: 5), pricer: pricer)
+      #expect(played.summary.blocksSwappedOut == 2)
+      #expect(played.summary.blocksSwappedIn == copied, "A's output \(output)")
+    }
+  }
+
   @Test("A prompt under way goes on where it stopped")
   func prompt() {
     // Blocks of 4 tokens, 5 blocks, 2 tokens a step. A: 4 + 12 tokens, two blocks from its second
