@@ -15,7 +15,9 @@ extension Replica {
       return
     }
     // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
-    let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
+    let wholeBlocks =
+      cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
+      - sequences[slot].sharedBlocks
     let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
     pool.release(ownBlocks(of: slot), of: keepsContent ? .sequence(slot) : .nobody)
     withdraw(slot)
@@ -26,7 +28,7 @@ extension Replica {
     waiting.putBack(slot, of: sequences[slot], at: end)
   }
 
-  /// All that it has in the cache is copied, shared units too: nobody else may keep them until it
+  /// All that it has in the cache is copied, what it shares too: nobody else may keep that until it
   /// comes back.
   private mutating func swapOut(_ slot: Int, cached: Int, emitted: Int) {
     let isDecoding = sequences[slot].state == .decoding
@@ -51,7 +53,8 @@ extension Replica {
     swapped.removeFirst()
     hostPool.release(hostBlocks)
     // What it found in the pool again is not copied.
-    copies.blocksIn += hostBlocks - sequences[slot].heldUnits * unitBlocks
+    copies.blocksIn +=
+      hostBlocks - sequences[slot].heldUnits * unitBlocks - sequences[slot].sharedBlocks
     if sequences[slot].state == .decoding { return 1 }
     return batchChunk(of: slot, limit: limit)
   }

@@ -19,7 +19,7 @@ struct PreemptiveBatching: Scheduler {
     replica.beginPlan()
     // Whoever is evicted must not be in the batch yet, so admission comes first and leaves the
     // decodes the blocks of this step.
-    if replica.decodes.nextBlocks <= replica.pool.free {
+    if replica.nextBlocks <= replica.pool.free {
       while admitNext(&replica, now: now) {}
     }
     replica.batchDecodes(preemptingTo: .head)
@@ -33,7 +33,7 @@ struct PreemptiveBatching: Scheduler {
   private func admitNext(_ replica: inout Replica, now: Int64) -> Bool {
     let budget = replica.unplannedTokens
     // Whoever gives up a seat gives back a token at least.
-    return (budget > 0 || budget == 0 && !replica.hasSeat)
+    return (budget > 0 || budget == 0 && !replica.hasSeats(for: replica.waiting.first))
       && replica.makeRoomForFirst() && replica.admitFirst(now: now)
   }
 
