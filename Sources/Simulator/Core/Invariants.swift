@@ -68,10 +68,14 @@ extension Replica {
     checkHandovers(counts)
     let batched = batch.decodeTokens + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
+    checkQueues()
+    checkSessions()
+  }
+
+  private func checkQueues() {
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
     precondition(swapped.allSatisfy { sequences[$0].state == .swapped })
-    checkSessions()
   }
 
   /// Blocks that siblings hold together, each once.
