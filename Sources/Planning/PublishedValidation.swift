@@ -80,7 +80,7 @@ struct FinishedRequests: Recorder {
     guard request.outcome == .finished else { return }
     count += 1
     decodeRates +=
-      Double(request.outputTokens - 1) / Double(request.finishNs - request.firstTokenNs)
+      Double(request.lastSampleTokens - 1) / Double(request.finishNs - request.firstTokenNs)
   }
 
   mutating func record(_ run: StepRecord) throws(Never) {}

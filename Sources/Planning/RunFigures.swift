@@ -44,7 +44,7 @@ struct RunFigures {
     ] {
       metrics += RunFigures.metrics(name, latency)
     }
-    metrics += draftingMetrics + RunFigures.metrics(summary.goodput)
+    metrics += draftingMetrics + samplingMetrics + RunFigures.metrics(summary.goodput)
     // Of an only class they are the run's.
     if classes.count > 1 {
       for (name, figures) in zip(classes, summary.classes) {
@@ -63,6 +63,14 @@ struct RunFigures {
       Metric(
         name: "accepted_draft_tokens", unit: "tokens", value: Double(drafting.acceptedTokens)),
       Metric(name: "mean_acceptance_length", unit: "tokens", value: drafting.meanAcceptanceLength),
+    ]
+  }
+
+  private var samplingMetrics: [Metric] {
+    guard let sampling = summary.sampling else { return [] }
+    return [
+      Metric(name: "samples", unit: "samples", value: Double(sampling.samples)),
+      Metric(name: "blocks_copied_on_write", unit: "blocks", value: Double(sampling.blocksCopied)),
     ]
   }
 

@@ -218,6 +218,16 @@ public struct ComparisonJSON: Encodable {
     }
   }
 
+  private struct SampleSection: Encodable {
+    let samples: Int
+    let blocksCopiedOnWrite: Int
+
+    init(_ sampling: SampleSummary) {
+      samples = sampling.samples
+      blocksCopiedOnWrite = sampling.blocksCopied
+    }
+  }
+
   private struct FormatSection: Encodable {
     let format: String
     let kvBytesPerToken: Int
@@ -248,6 +258,8 @@ public struct ComparisonJSON: Encodable {
     let steps: Int
     /// Absent where no drafted token was verified.
     let drafting: DraftSection?
+    /// Absent where no request has several samples.
+    let sampling: SampleSection?
     let ttft: Latency?
     let tpot: Latency?
     let itl: Latency?
@@ -300,6 +312,7 @@ public struct ComparisonJSON: Encodable {
       busyNs = summary.busyNs
       steps = summary.steps
       drafting = summary.drafting.map(DraftSection.init)
+      sampling = summary.sampling.map(SampleSection.init)
       ttft = Latency(summary.ttft)
       tpot = Latency(summary.tpot)
       itl = Latency(summary.itl)

@@ -55,6 +55,9 @@ public struct ComparisonTable {
     add("KV slots without a token: when fullest") {
       Figures.percent($0.summary.emptySlotShareWhenFullest)
     }
+    if comparison.scenario.workload.hasSamples {
+      add("blocks copied on write") { Figures.count($0.summary.sampling?.blocksCopied ?? 0) }
+    }
     add("preemptions") { Figures.count($0.summary.preemptions) }
     if comparison.outcomes.contains(where: { $0.summary.swaps > 0 }) {
       add("of these, swapped to host memory") { Figures.count($0.summary.swaps) }
@@ -79,6 +82,9 @@ public struct ComparisonTable {
 
   private mutating func addThroughput() {
     add("output tokens/s") { Figures.decimal($0.summary.outputTokensPerSecond) }
+    if comparison.scenario.workload.hasSamples {
+      add("samples of finished requests") { Figures.count($0.summary.sampling?.samples ?? 0) }
+    }
     add("requests/s") { Figures.decimal($0.summary.requestsPerSecond) }
     let unit = Figures.TimeUnit(
       largestNs: Double(comparison.outcomes.map(\.summary.durationNs).max() ?? 0))

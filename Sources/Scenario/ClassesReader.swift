@@ -5,7 +5,7 @@ import Simulator
 struct ClassesReader {
   private typealias Defaults = (
     prompt: Workload.Lengths?, output: Workload.Lengths?, objectives: RequestClass.Objectives,
-    sessions: Sessions?
+    sessions: Sessions?, samples: Int
   )
 
   /// The model's `max_position_embeddings`, if the model could be read.
@@ -35,7 +35,7 @@ struct ClassesReader {
   mutating func onlyClass(_ workload: MappingCursor) -> RequestClass? {
     requestClass(
       workload, name: RequestClass.onlyName, share: 1, priority: 0,
-      defaults: (prompt: nil, output: nil, objectives: .unstated, sessions: nil))
+      defaults: (prompt: nil, output: nil, objectives: .unstated, sessions: nil, samples: 1))
   }
 
   /// The classes; nil with at least one error where one of them is refused.
@@ -66,9 +66,11 @@ struct ClassesReader {
     let output = lengthsReader.optional(WorkloadKeys.outputTokens, workload)
     let objectives = objectives(workload) ?? RequestClass.Objectives.unstated
     let sessions = sessions(workload)
-    guard prompt != .some(nil), output != .some(nil), let objectives, sessions != .some(nil)
+    let samples = workload.value(WorkloadKeys.samples)
+    guard prompt != .some(nil), output != .some(nil), let objectives, sessions != .some(nil),
+      let samples
     else { return nil }
-    return (prompt ?? nil, output ?? nil, objectives, sessions ?? nil)
+    return (prompt ?? nil, output ?? nil, objectives, sessions ?? nil, samples)
   }
 
   private func name(_ mapping: MappingCursor, among names: inout Set<String>) -> String? {
@@ -101,8 +103,19 @@ struct ClassesReader {
     let objectives = objectives(mapping) ?? defaults.objectives
     let systemTokens = mapping.value(WorkloadKeys.systemPromptTokens)
     let sessions = sessions(mapping)
-    guard let prompt, let output, let objectives, let systemTokens, sessions != .some(nil)
+    let samples = mapping.given(WorkloadKeys.samples) ?? defaults.samples
+    guard let prompt, let output, let objectives, let systemTokens, sessions != .some(nil),
+      let samples
     else { return nil }
+    let ownSessions = sessions.flatMap { $0 } ?? defaults.sessions
+    guard samples == 1 || ownSessions == nil else {
+      let place = mapping.optional(WorkloadKeys.samples) ?? mapping.optional(WorkloadKeys.sessions)
+      mapping.log.report(
+        at: place?.node.position ?? mapping.position, key: place?.path ?? mapping.path,
+        "several samples, `n: \(samples)`, are not simulated with `sessions`, which go on behind "
+          + "one output; accepted: one of the two")
+      return nil
+    }
     // Those of a trace count as one token: it may hold requests that are too long, which the
     // simulator rejects one by one.
     let least = systemTokens + (prompt.shortest ?? 1) + (output.shortest ?? 1)
@@ -118,8 +131,8 @@ struct ClassesReader {
     }
     return RequestClass(
       name: name, share: share, promptTokens: prompt, outputTokens: output, priority: priority,
-      objectives: objectives, systemPromptTokens: systemTokens,
-      sessions: sessions.flatMap { $0 } ?? defaults.sessions)
+      objectives: objectives, systemPromptTokens: systemTokens, sessions: ownSessions,
+      samples: samples)
   }
 
   /// Nil where they are absent, and an inner nil with an error where they are refused.

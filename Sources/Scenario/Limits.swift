@@ -1,4 +1,5 @@
 import CostModel
+import Simulator
 
 /// What input may make large, and how large. Every limit on a file from outside stands here.
 ///
@@ -39,6 +40,8 @@ public enum Limits {
   public static let requests = 100_000_000
   /// Bytes of a file of lengths.
   public static let lengthsBytes = 16 << 20
+  /// `n`.
+  public static let samples = RequestClass.mostSamples
   /// Weight of a length in such a file: sums of all rows stay far from a double's ends.
   public static let lengthWeights = 1e-12...1e12
   /// Points of a curve of rates.

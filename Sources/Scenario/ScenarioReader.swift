@@ -59,6 +59,9 @@ struct ScenarioReader {
       formats: formats)
     let cluster = clusterReader.cluster(file, setup)
     diagnosticsOfOtherFiles += clusterReader.diagnosticsOfOtherFiles
+    if let workload, let cluster {
+      _ = SamplesReader(log: log).check(file, workload, cluster)
+    }
     var referenceReader = ReferenceReader(folder: folder)
     let reference = referenceReader.reference(
       file,

@@ -53,8 +53,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   /// A request for which no replica was there.
   private enum Stranded {
-    /// It waits for one that takes it from the start.
-    case displaced(Sequence)
+    /// It waits for one that takes it from the start; with the tokens of samples behind its first.
+    case displaced(Sequence, furtherOutputs: [Int32])
     /// It is computed, and waits for one that decodes it.
     case parked(ParkingPlace)
   }
@@ -234,20 +234,27 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
       decoders.members.isEmpty
       || decoders.members.contains { servers[$0].limits.allow(request) }
     if isPlayable, let index = entry.choose(for: request, among: servers, now: clock) {
-      send(Sequence(request, arrivalNs: arrivalNs), to: index)
+      send(
+        Sequence(request, arrivalNs: arrivalNs), furtherOutputs: request.furtherOutputs, to: index)
       return
     }
     let able = isPlayable ? entry.members.filter { servers[$0].limits.allow(request) } : []
     if able.isEmpty || able.contains(where: { servers[$0].isOpen }) {
       leave(RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
     } else {
-      stranded.append(.displaced(Sequence(request, arrivalNs: arrivalNs)))
+      stranded.append(
+        .displaced(
+          Sequence(request, arrivalNs: arrivalNs), furtherOutputs: request.furtherOutputs))
     }
   }
 
-  private mutating func send(_ sequence: Sequence, to index: Int) {
+  private mutating func send(
+    _ sequence: Sequence, furtherOutputs: [Int32], to index: Int
+  ) {
     touched.append(index)
-    scheduleRunEnd(of: index, servers[index].receive(sequence, now: clock))
+    scheduleRunEnd(
+      of: index,
+      servers[index].receive(sequence, furtherOutputs: furtherOutputs, now: clock))
   }
 
   /// The run under way ends at another time than was planned, if one is given.
@@ -314,7 +321,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     let sequence = servers[place.server].replica.sequences[place.slot]
     guard
       let index = decoders.choose(
-        for: sequence.request, isNew: false, among: servers, now: clock)
+        for: sequence.request(), isNew: false, among: servers, now: clock)
     else {
       stranded.append(.parked(place))
       return
@@ -360,28 +367,30 @@ extension Engine {
     stranded.removeAll()
     for request in waiting {
       switch request {
-      case .displaced(let sequence): resend(sequence)
+      case .displaced(let sequence, let outputs): resend(sequence, furtherOutputs: outputs)
       case .parked(let place): handOver(place)
       }
     }
   }
 
   /// A request that was accepted before is sent to a replica.
-  private mutating func resend(_ sequence: Sequence) {
+  private mutating func resend(_ sequence: Sequence, furtherOutputs: [Int32] = []) {
     if let index = entry.choose(
-      for: sequence.request, isNew: false, among: servers, now: clock)
+      for: sequence.request(furtherOutputs: furtherOutputs), isNew: false, among: servers,
+      now: clock)
     {
-      send(sequence, to: index)
+      send(sequence, furtherOutputs: furtherOutputs, to: index)
     } else {
-      stranded.append(.displaced(sequence))
+      stranded.append(.displaced(sequence, furtherOutputs: furtherOutputs))
     }
   }
 
   private mutating func rejectStranded(_ records: inout RecordBuffer) {
     while let request = stranded.popFirst() {
       let sequence: Sequence
+      var furtherOutputs: [Int32] = []
       switch request {
-      case .displaced(let displaced): sequence = displaced
+      case .displaced(let displaced, let outputs): (sequence, furtherOutputs) = (displaced, outputs)
       case .parked(let place):
         sequence = servers[place.server].replica.sequences[place.slot]
         entry.left(place.server)
@@ -389,7 +398,8 @@ extension Engine {
       }
       leave(
         RequestRecord(
-          rejected: sequence.request, arrivalNs: sequence.arrivalNs, now: clock), &records)
+          rejected: sequence.request(furtherOutputs: furtherOutputs),
+          arrivalNs: sequence.arrivalNs, now: clock), &records)
     }
   }
 

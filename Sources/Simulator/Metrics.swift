@@ -31,7 +31,7 @@ public struct RunSummary: Hashable, Sendable {
   public let cachedTokens: Int
   /// Output tokens of the finished requests.
   public let outputTokens: Int
-  /// How often a request lost its blocks, to be computed again or brought back.
+  /// How often a sequence lost its blocks, to be computed again or brought back.
   public let preemptions: Int
   /// Of these, how often its blocks went to the host's memory and came back.
   public let swaps: Int
@@ -56,7 +56,7 @@ public struct RunSummary: Hashable, Sendable {
   public let busyNs: Int64
   /// Engine steps.
   public let steps: Int
-  /// The most requests that held blocks at once on one replica.
+  /// The most sequences that held blocks at once on one replica: requests, or their samples.
   public let peakRunning: Int
   /// The most blocks owned at once on one replica.
   public let peakUsedBlocks: Int
@@ -69,9 +69,11 @@ public struct RunSummary: Hashable, Sendable {
   public let cost: StepCost
   /// What drafting came to; nil where no drafted token was verified.
   public let drafting: DraftSummary?
+  /// What several samples of a prompt came to; nil where no request has more than one.
+  public let sampling: SampleSummary?
   /// Time to first token.
   public let ttft: LatencyStatistics
-  /// Mean time per output token of each request, after its first.
+  /// Mean time per output token of each request, after its first; of its sample that ended last.
   public let tpot: LatencyStatistics
   /// Gaps between steps that gave a request tokens, to 0.1 %; where none are drafted, between its
   /// tokens.
@@ -95,6 +97,14 @@ public struct RunSummary: Hashable, Sendable {
   }
 }
 
+/// What several samples of a prompt came to in a run.
+public struct SampleSummary: Hashable, Sendable {
+  /// Samples of the finished requests.
+  public let samples: Int
+  /// Blocks that were copied because several samples were to write to them.
+  public let blocksCopied: Int
+}
+
 /// Gathers the figures of some replicas as they go; what those of other replicas gathered is added
 /// in the end.
 struct RunMetrics: Sendable {
@@ -110,6 +120,8 @@ struct RunMetrics: Sendable {
   private var outputTokens = 0
   private var preemptions = 0
   private var displaced = 0
+  private let hasSamples: Bool
+  private var samples = 0
   private var copies = BlockCopies()
   private var prefilledTokens = 0
   private var busyNs: Int64 = 0
@@ -129,6 +141,7 @@ struct RunMetrics: Sendable {
 
   init(classes: [RequestClass]) {
     self.classes = ClassMetrics(classes)
+    hasSamples = classes.contains { $0.samples > 1 }
   }
 
   mutating func arrived(at now: Int64) {
@@ -149,6 +162,7 @@ struct RunMetrics: Sendable {
     promptTokens += Int(record.promptTokens)
     cachedTokens += Int(record.cachedTokens)
     outputTokens += Int(record.outputTokens)
+    samples += Int(record.samples)
     if let ns = record.ttftNs { ttft.append(ns) }
     if let ns = record.tpotNs { tpot.append(ns) }
     if let ns = record.e2eNs { e2e.append(ns) }
@@ -250,6 +264,7 @@ struct RunMetrics: Sendable {
     sum.outputTokens += other.outputTokens
     sum.preemptions += other.preemptions
     sum.displaced += other.displaced
+    sum.samples += other.samples
     sum.prefilledTokens += other.prefilledTokens
     sum.busyNs += other.busyNs
     sum.steps += other.steps
@@ -281,7 +296,10 @@ struct RunMetrics: Sendable {
       durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
-      cost: cost, drafting: drafting.drafts > 0 ? drafting : nil, ttft: ttft.statistics,
+      cost: cost, drafting: drafting.drafts > 0 ? drafting : nil,
+      sampling: hasSamples
+        ? SampleSummary(samples: samples, blocksCopied: copies.blocksOnWrite) : nil,
+      ttft: ttft.statistics,
       tpot: tpot.statistics, itl: LatencyStatistics(gaps),
       e2e: e2e.statistics, queueing: queueing.statistics, replicas: replicas,
       classes: classes.summaries())

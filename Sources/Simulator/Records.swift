@@ -25,9 +25,9 @@ public struct RequestRecord: Hashable, Sendable {
   public var promptTokens: Int64
   /// Of these, tokens that were in the prefix cache when it was first admitted.
   public var cachedTokens: Int64
-  /// Tokens produced.
+  /// Tokens produced, of all samples.
   public var outputTokens: Int64
-  /// How often it lost its pages, to be computed again or brought back.
+  /// How often it lost its pages, to be computed again or brought back; of all samples.
   public var preemptions: Int64
   /// How it left.
   public var outcome: Outcome
@@ -37,12 +37,18 @@ public struct RequestRecord: Hashable, Sendable {
   public var priority: Int64
   /// The replica that it left, from 0; -1 if it was on none.
   public var replica: Int64
+  /// Samples of its prompt that were wanted.
+  public var samples: Int64
+  /// Tokens of the sample that ended last; of several that ended then, the fewest.
+  public var lastSampleTokens: Int64
 
-  /// A record of a request, complete.
+  /// A record of a request, complete. Where nothing is said of the sample that ended last it was
+  /// the only one.
   public init(
     id: Int64, arrivalNs: Int64, scheduledNs: Int64, firstTokenNs: Int64, finishNs: Int64,
     promptTokens: Int64, cachedTokens: Int64, outputTokens: Int64, preemptions: Int64,
-    outcome: Outcome, requestClass: Int64 = 0, priority: Int64 = 0, replica: Int64 = 0
+    outcome: Outcome, requestClass: Int64 = 0, priority: Int64 = 0, replica: Int64 = 0,
+    samples: Int64 = 1, lastSampleTokens: Int64? = nil
   ) {
     self.id = id
     self.arrivalNs = arrivalNs
@@ -57,6 +63,8 @@ public struct RequestRecord: Hashable, Sendable {
     self.requestClass = requestClass
     self.priority = priority
     self.replica = replica
+    self.samples = samples
+    self.lastSampleTokens = lastSampleTokens ?? outputTokens
   }
 
   /// Time to first token, from arrival; nil without a token.
@@ -65,10 +73,11 @@ public struct RequestRecord: Hashable, Sendable {
   public var queueNs: Int64? { scheduledNs < 0 ? nil : scheduledNs - arrivalNs }
   /// Time from arrival to the last token; nil unless finished.
   public var e2eNs: Int64? { outcome == .finished ? finishNs - arrivalNs : nil }
-  /// Mean time per output token after the first, rounded down; nil below two tokens.
+  /// Mean time per output token after the first, of the sample that ended last, rounded down; nil
+  /// below two tokens.
   public var tpotNs: Int64? {
-    guard outcome == .finished, outputTokens > 1 else { return nil }
-    return (finishNs - firstTokenNs) / (outputTokens - 1)
+    guard outcome == .finished, lastSampleTokens > 1 else { return nil }
+    return (finishNs - firstTokenNs) / (lastSampleTokens - 1)
   }
 }
 
@@ -90,7 +99,7 @@ public struct StepRecord: Hashable, Sendable {
   public var prefillTokens: Int64
   /// Requests waiting while the run went on, at its start.
   public var waitingRequests: Int64
-  /// Requests preempted to make room for the run.
+  /// Sequences preempted to make room for the run.
   public var preemptedRequests: Int64
   /// Blocks owned by sequences at the end of the last step, before finished ones leave.
   public var usedBlocks: Int64

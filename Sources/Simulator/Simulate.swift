@@ -16,6 +16,7 @@ public func simulate<Pricer: StepPricing, Records: Recorder>(
 ///
 /// Deterministic: the same workload, seed, cluster and prices give the same records.
 /// Between two events that can change a batch, decode steps are priced in closed form.
+/// - Precondition: requests of several samples stand with a cluster that plays them.
 /// - Throws: what the recorder throws.
 public func simulate<Pricer: StepPricing, Records: Recorder>(
   _ workload: Workload, seed: UInt64, cluster: Cluster<Pricer>, recorder: inout Records
@@ -49,6 +50,7 @@ private struct Play {
   init<Pricer: StepPricing>(
     _ workload: Workload, _ seed: UInt64, _ cluster: Cluster<Pricer>, _ kinds: RecordedKinds
   ) {
+    precondition(!workload.hasSamples || cluster.playsSamples)
     switch cluster.members[0].configuration.options.scheduler {
     case .vllm, .sarathi, .shortestPromptFirst:
       self.init(workload, seed, cluster, ContinuousBatching(), kinds)

@@ -8,8 +8,9 @@ import Simulator
 /// a fixed `w` one of `h`: records that differ in a single word always differ in their digest. The
 /// shift brings high bits down, where the multiplication alone would only carry them up and out.
 ///
-/// A request is the tag 1, then its fields as declared, the outcome as 0 (finished) or 1
-/// (rejected). A run of steps is the tag 2, then its fields as declared, the costs in the place of
+/// A request is the tag 1, then its fields as declared up to `replica`, the outcome as 0 (finished)
+/// or 1 (rejected). One of several samples, or whose last sample's tokens are not all of its
+/// tokens, is the tag 3, then all its fields. A run of steps is the tag 2, then its fields as declared, the costs in the place of
 /// `cost`. Integers enter as two's complement, a missing time as -1. It finds differences between
 /// runs and accidents to files; it is no defence against somebody who forges a file.
 public struct RowDigest: Hashable, Sendable, Recorder {
@@ -36,7 +37,9 @@ public struct RowDigest: Hashable, Sendable, Recorder {
 
   /// Takes a request in.
   public mutating func record(_ request: RequestRecord) throws(Never) {
-    mix(1)
+    // What one sample says twice does not enter, so that its digest is that of earlier versions.
+    let isOneSample = request.samples == 1 && request.lastSampleTokens == request.outputTokens
+    mix(isOneSample ? 1 : 3)
     mix(request.id)
     mix(request.arrivalNs)
     mix(request.scheduledNs)
@@ -50,6 +53,9 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(request.requestClass)
     mix(request.priority)
     mix(request.replica)
+    guard !isOneSample else { return }
+    mix(request.samples)
+    mix(request.lastSampleTokens)
   }
 
   /// Takes a run of steps in.

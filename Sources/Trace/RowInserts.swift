@@ -15,8 +15,8 @@ final class RowInserts {
       """
       INSERT INTO request (seq, run_id, format, id, arrival_ns, scheduled_ns, first_token_ns,
         finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, outcome,
-        class_id, priority, replica)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        class_id, priority, replica, samples, last_sample_tokens)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
       """)
     step = try connection.prepare(
       """
@@ -106,6 +106,8 @@ final class RowInserts {
     try request.bind(14, record.requestClass)
     try request.bind(15, record.priority)
     try request.bind(16, record.replica)
+    try request.bind(17, record.samples)
+    try request.bind(18, record.lastSampleTokens)
     try request.run()
   }
 

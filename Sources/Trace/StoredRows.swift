@@ -32,7 +32,8 @@ struct StoredRequests {
     row = try connection.prepare(
       """
       SELECT seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
-        cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica
+        cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica,
+        samples, last_sample_tokens
       FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -55,7 +56,8 @@ struct StoredRequests {
       firstTokenNs: row.optionalInteger(5) ?? -1, finishNs: row.integer(6),
       promptTokens: row.integer(7), cachedTokens: row.integer(8), outputTokens: row.integer(9),
       preemptions: row.integer(10), outcome: outcome, requestClass: row.integer(12),
-      priority: row.integer(13), replica: row.integer(14))
+      priority: row.integer(13), replica: row.integer(14), samples: row.integer(15),
+      lastSampleTokens: row.integer(16))
     current = (row.integer(0), record)
   }
 }

@@ -8,7 +8,7 @@
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 6
+  static let version: Int64 = 7
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -118,20 +118,23 @@ enum TraceSchema {
       finish_ns INTEGER NOT NULL,       -- when its last token was ready, or it was rejected
       prompt_tokens INTEGER NOT NULL,   -- tokens of the prompt
       cached_tokens INTEGER NOT NULL,   -- of these, found in the prefix cache at first
-      output_tokens INTEGER NOT NULL,   -- tokens produced
+      output_tokens INTEGER NOT NULL,   -- tokens produced, of all samples
       preemptions INTEGER NOT NULL,     -- times it lost its blocks of the pool
       outcome TEXT NOT NULL,            -- finished or rejected
       class_id INTEGER NOT NULL,        -- its class among the scenario's, request_class.id
       priority INTEGER NOT NULL,        -- its priority, lower first
       replica INTEGER NOT NULL,         -- the replica that it left, from 0; -1 for none
+      samples INTEGER NOT NULL,         -- outputs of its prompt that were wanted
+      last_sample_tokens INTEGER NOT NULL, -- tokens of the output that ended last
       -- Arrival to the first step on it; NULL if there was none.
       queue_ns INTEGER GENERATED ALWAYS AS (scheduled_ns - arrival_ns) VIRTUAL,
       -- Arrival to the first token; NULL if none was.
       ttft_ns INTEGER GENERATED ALWAYS AS (first_token_ns - arrival_ns) VIRTUAL,
-      -- Mean time per token after the first, rounded down; NULL below two tokens.
+      -- Mean time per token after the first, of the output that ended last, rounded down; NULL
+      -- below two tokens.
       tpot_ns INTEGER GENERATED ALWAYS AS (
-        CASE WHEN outcome = 'finished' AND output_tokens > 1
-        THEN (finish_ns - first_token_ns) / (output_tokens - 1) END) VIRTUAL,
+        CASE WHEN outcome = 'finished' AND last_sample_tokens > 1
+        THEN (finish_ns - first_token_ns) / (last_sample_tokens - 1) END) VIRTUAL,
       -- Arrival to the last token; NULL unless finished.
       e2e_ns INTEGER GENERATED ALWAYS AS (
         CASE WHEN outcome = 'finished' THEN finish_ns - arrival_ns END) VIRTUAL
@@ -149,7 +152,7 @@ enum TraceSchema {
       prefill_sequences INTEGER NOT NULL,    -- sequences whose prompt is worked on
       prefill_tokens INTEGER NOT NULL,       -- prompt tokens computed
       waiting_requests INTEGER NOT NULL,     -- requests waiting at the start
-      preempted_requests INTEGER NOT NULL,   -- requests preempted to make room
+      preempted_requests INTEGER NOT NULL,   -- sequences preempted to make room
       used_blocks INTEGER NOT NULL,          -- blocks owned at the end
       linear_ns INTEGER NOT NULL,            -- projections and the language-model head
       append_ns INTEGER NOT NULL,            -- writing new keys and values
@@ -180,7 +183,7 @@ enum TraceSchema {
     SELECT run_id, format, id, arrival_ns / 1e6 AS arrival_ms, queue_ns / 1e6 AS queue_ms,
       ttft_ns / 1e6 AS ttft_ms, tpot_ns / 1e6 AS tpot_ms, e2e_ns / 1e6 AS e2e_ms,
       prompt_tokens, cached_tokens, output_tokens, preemptions, outcome, class_id, priority,
-      replica
+      replica, samples, last_sample_tokens
     FROM request;
 
     CREATE VIEW step_ms AS -- steps, times in milliseconds for one step

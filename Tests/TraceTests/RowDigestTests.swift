@@ -31,6 +31,7 @@ import Testing
   func records() {
     #expect(digest([.request(finishedRequest)]) == "65b40c62b63adc6c")
     #expect(digest([.request(rejectedRequest)]) == "447a50a94b79a080")
+    #expect(digest([.request(sampledRequest)]) == "fee8200e1e808503")
     #expect(digest([.step(sampleStep)]) == "d0ac9f8c8c817c88")
     let all: [AnyRecord] = [
       .request(finishedRequest), .step(sampleStep), .request(rejectedRequest),
@@ -51,7 +52,7 @@ import Testing
     let fields: [WritableKeyPath<RequestRecord, Int64>] = [
       \.id, \.arrivalNs, \.scheduledNs, \.firstTokenNs, \.finishNs, \.promptTokens,
       \.cachedTokens, \.outputTokens, \.preemptions, \.requestClass, \.priority,
-      \.replica,
+      \.replica, \.samples, \.lastSampleTokens,
     ]
     #expect(Mirror(reflecting: finishedRequest).children.count == fields.count + 1)
     var records = sampleRecords(20, seed: UInt64(seed))

@@ -92,6 +92,12 @@ let rejectedRequest = RequestRecord(
   id: 1, arrivalNs: 15, scheduledNs: -1, firstTokenNs: -1, finishNs: 15, promptTokens: 9_000,
   cachedTokens: 0, outputTokens: 0, preemptions: 0, outcome: .rejected, replica: -1)
 
+/// Three samples of one prompt, the last of which had four tokens.
+let sampledRequest = RequestRecord(
+  id: 2, arrivalNs: 10, scheduledNs: 20, firstTokenNs: 30, finishNs: 60, promptTokens: 7,
+  cachedTokens: 4, outputTokens: 9, preemptions: 1, outcome: .finished, requestClass: 1,
+  priority: -5, replica: 2, samples: 3, lastSampleTokens: 4)
+
 let sampleStep = StepRecord(
   startNs: 20, endNs: 30, steps: 1, decodeSequences: 2, contextTokens: 100,
   prefillSequences: 1, prefillTokens: 64, waitingRequests: 3, preemptedRequests: 0,
@@ -120,7 +126,8 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           promptTokens: random(8_192), cachedTokens: random(512),
           outputTokens: isRejected ? 0 : 1 + random(4), preemptions: random(3),
           outcome: isRejected ? .rejected : .finished, requestClass: random(2),
-          priority: random(9) - 4, replica: random(5) - 1))
+          priority: random(9) - 4, replica: random(5) - 1, samples: 1 + random(3),
+          lastSampleTokens: random(4)))
     }
     return .step(
       StepRecord(

@@ -51,7 +51,7 @@ import Testing
       """
       SELECT request.seq, request.run_id, request.id, arrival_ns, scheduled_ns, first_token_ns,
         finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, class_id,
-        request.priority, request.replica, queue_ns, ttft_ns, tpot_ns, e2e_ns,
+        request.priority, request.replica, samples, last_sample_tokens, queue_ns, ttft_ns, tpot_ns, e2e_ns,
         step.seq, step.run_id, step.id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests, preempted_requests,
         used_blocks, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
@@ -61,13 +61,24 @@ import Testing
       """)
     #expect(try row.step())
     let values = (0..<Int32(row.columnCount) - 2).map { row.optionalInteger($0) }
-    #expect(values[..<18] == [1, 1, 0, 10, 20, 30, 50, 7, 4, 3, 1, 1, -5, 2, 10, 20, 10, 40])
     #expect(
-      values[18...] == [
+      values[..<20] == [1, 1, 0, 10, 20, 30, 50, 7, 4, 3, 1, 1, -5, 2, 1, 3, 10, 20, 10, 40])
+    #expect(
+      values[20...] == [
         2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 10, 6, 9, 3,
       ])
-    #expect(row.text(42) == "fp16")
-    #expect(row.text(43) == "finished")
+    #expect(row.text(44) == "fp16")
+    #expect(row.text(45) == "finished")
+  }
+
+  @Test("Of several samples the time per token is that of the one that ended last")
+  func samples() throws {
+    try writeTrace(folder.path(), records: [.request(sampledRequest)])
+    let row = try connect(folder.path()).prepare(
+      "SELECT samples, output_tokens, last_sample_tokens, tpot_ns, e2e_ns FROM request")
+    #expect(try row.step())
+    #expect((0..<5).map { row.optionalInteger($0) } == [3, 9, 4, 10, 50])
+    #expect(sampledRequest.tpotNs == 10)
   }
 
   @Test("A rejected request has NULL where it has no time")

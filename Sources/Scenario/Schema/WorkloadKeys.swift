@@ -22,6 +22,10 @@ enum WorkloadKeys {
   static let outputTokens = SchemaKey(
     "output_tokens", LengthKeys.lengths, absenceOfLengths("output_tokens"), "Tokens of an output.",
     option: "vllm bench serve --random-output-len")
+  static let samples = SchemaKey(
+    "n", .wholeNumber(1...Limits.samples, of: "samples"), .standard(1),
+    "Outputs that each request wants of its prompt, their lengths drawn by themselves.",
+    option: "vllm bench throughput --n")
   static let objectives = SchemaKey(
     "objectives", .mapping(ObjectiveKeys.form), .otherwise("none"),
     "What the senders of requests want; results then tell how many got it.",
@@ -45,8 +49,8 @@ enum WorkloadKeys {
     "When a run in which requests have not left is given up with an error, since its start.")
 
   static let form = MappingForm(
-    requests, arrivals, promptTokens, outputTokens, objectives, systemPromptTokens, sessions,
-    classes, client, timeLimit,
+    requests, arrivals, promptTokens, outputTokens, samples, objectives, systemPromptTokens,
+    sessions, classes, client, timeLimit,
     conflicts: [
       (.present(arrivals.name), .some(of: classes.name, .present(ClassKeys.arrivals.name))),
       (.present(systemPromptTokens.name), .present(classes.name)),
@@ -77,6 +81,9 @@ enum ClassKeys {
   static let outputTokens = SchemaKey(
     WorkloadKeys.outputTokens.name, WorkloadKeys.outputTokens.form, .otherwise("the workload's"),
     "Tokens of an output.")
+  static let samples = SchemaKey(
+    WorkloadKeys.samples.name, WorkloadKeys.samples.form, .otherwise("the workload's"),
+    "Outputs that each of its requests wants of its prompt.")
   static let priority = SchemaKey(
     "priority", .wholeNumber(Limits.priorities), .standard(0),
     "Lower is handled first, as in vLLM, by schedulers that go by it.")
@@ -91,8 +98,8 @@ enum ClassKeys {
     "That its requests are turns of sessions; `{turns: 1}` is a request by itself.")
 
   static let form = MappingForm(
-    name, share, arrivals, promptTokens, outputTokens, priority, objectives, systemPromptTokens,
-    sessions, variants: .byPresence([[share.name], [arrivals.name]]),
+    name, share, arrivals, promptTokens, outputTokens, samples, priority, objectives,
+    systemPromptTokens, sessions, variants: .byPresence([[share.name], [arrivals.name]]),
     example: "{name: …, share: …, …}")
 }
 

@@ -61,6 +61,15 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
     self.scaling = scaling
   }
 
+  /// Whether requests of several samples can be played: where replicas do all of a request, do not
+  /// fail, and draft nothing.
+  public var playsSamples: Bool {
+    outages.isEmpty
+      && members.allSatisfy {
+        $0.role == .whole && $0.configuration.options.speculation == nil
+      }
+  }
+
   /// Whether a workload's requests can be dealt out to the replicas without regard to what these
   /// do: those of an open loop without sessions, by turns, where no queue is ever full and every
   /// replica is there all the time and does all of a request.

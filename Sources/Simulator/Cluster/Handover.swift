@@ -82,7 +82,7 @@ extension Replica {
     else { return nil }
     let (slot, tokens) = (request.slot, sequences[request.slot].prefillTarget)
     let needed = blocksNeeded(
-      forTokens: tokens + options.tokensPerDecode, found: foundUnits(of: slot))
+      forTokens: tokens + options.tokensPerDecode, found: foundUnits(of: slot), siblings: 0)
     guard needed <= pool.free, takeBlocks(forTokens: tokens, of: slot) != nil else { return nil }
     handovers.inbound.removeFirst()
     handovers.inboundTokens -= tokens

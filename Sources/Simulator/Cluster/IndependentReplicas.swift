@@ -188,7 +188,9 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       }
       if arrivalNs <= runEndNs {
         metrics.arrived(at: now)
-        _ = server.receive(Sequence(arrivals[next].request, arrivalNs: now), now: now)
+        let request = arrivals[next].request
+        _ = server.receive(
+          Sequence(request, arrivalNs: now), furtherOutputs: request.furtherOutputs, now: now)
         next += 1
       } else {
         server.completeRun(now: now, &metrics, &records)

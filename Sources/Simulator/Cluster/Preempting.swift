@@ -15,7 +15,9 @@ extension Replica {
       return
     }
     // Only whole blocks are found again; where there is none, nothing is kept that nobody reclaims.
-    let wholeBlocks = cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
+    let wholeBlocks =
+      cached / pool.blockSize - sequences[slot].heldUnits * unitBlocks
+      - sequences[slot].sharedBlocks
     let keepsContent = options.enablePrefixCaching && wholeBlocks > 0
     // In the course of its prompt they are the beginning of a unit, found again with all units.
     let hasWholePrompt = (sequences[slot].heldUnits + 1) * unitTokens > sequences[slot].promptTokens
@@ -30,7 +32,7 @@ extension Replica {
     waiting.putBack(slot, of: sequences[slot], at: end)
   }
 
-  /// All that it has in the cache is copied, shared units too: nobody else may keep them until it
+  /// All that it has in the cache is copied, what it shares too: nobody else may keep that until it
   /// comes back.
   private mutating func swapOut(_ slot: Int, cached: Int, emitted: Int) {
     let isDecoding = sequences[slot].state == .decoding

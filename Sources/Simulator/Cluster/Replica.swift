@@ -15,6 +15,9 @@ struct Replica: Sendable {
   /// What prompts have in common; nil where nothing is known of it or the cache is off.
   private(set) var prefixes: SharedPrefixes?
   private var sessionContexts = SessionContexts()
+  /// Requests of several samples, and seats that their prompts keep beyond their own.
+  var samples: SampleGroups
+  var promisedSeats = 0
   var waiting: WaitingQueue
   /// Tokens that waiting requests have to compute, all together.
   var waitingTokens = 0
@@ -24,9 +27,9 @@ struct Replica: Sendable {
   var handovers = Handovers()
   var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
-  private(set) var prefilling = Deque<Int>()
+  var prefilling = Deque<Int>()
   /// Sequences that own blocks.
-  private(set) var runningCount = 0
+  var runningCount = 0
   /// The batch of the next step.
   private(set) var batch: BatchShape
   /// The slots of the batch's chunks, in the same order.
@@ -41,14 +44,14 @@ struct Replica: Sendable {
   var sequences: [Sequence] = []
   private var vacantSlots: [Int] = []
   /// The running sequence that was admitted last; -1 where none runs.
-  private(set) var youngest = -1
+  var youngest = -1
   var finishes = EventQueue()
   /// Decoding sequences by their tokens at decode step 0, most first: all grow alike, so that the
   /// order stays.
   private var contexts = EventQueue()
   private var nextTicket: UInt64 = 0
   /// Requests that have come since the latest step was planned.
-  private var unplannedArrivals = 0
+  private(set) var unplannedArrivals = 0
   /// When the latest decode step ended.
   private var latestDecodeNs: Int64 = 0
 
@@ -69,6 +72,7 @@ struct Replica: Sendable {
       prefixes = prompts.map { SharedPrefixes($0, blockSize: options.blockSize) }
     }
     decodes = DecodeSet(blockSize: options.blockSize)
+    samples = SampleGroups(blockSize: options.blockSize)
     batch = BatchShape(tokensPerDecode: options.tokensPerDecode)
     waiting = WaitingQueue(order: options.scheduler.order)
   }
@@ -82,26 +86,20 @@ struct Replica: Sendable {
   /// Requests that wait, new, preempted, or for blocks to be copied into.
   var pendingCount: Int { waiting.count + swapped.count + handovers.inbound.count }
 
-  /// Sequences that run, and those for which blocks are being copied.
-  var takenSeats: Int { runningCount + handovers.incoming }
+  /// Seats of sequences that run, or will at the end of a prompt under way, and of those for which
+  /// blocks are being copied.
+  var takenSeats: Int { runningCount + promisedSeats + handovers.incoming }
 
   /// Whether one more sequence can run.
   var hasSeat: Bool { takenSeats < options.maxNumSeqs }
 
-  /// Whether a request that comes now is one too many (`max_queued_requests`). Those that have come
-  /// since the latest step was planned may have seats as long as that step left nobody behind.
-  var isQueueFull: Bool {
-    guard let limit = options.maxQueuedRequests else { return false }
-    let isOpen = options.scheduler.refillsSeats || runningCount == 0
-    let leftNobody = pendingCount == unplannedArrivals
-    return waiting.count >= limit + (isOpen && leftNobody ? options.maxNumSeqs - runningCount : 0)
-  }
-
   // MARK: Moves of a request
 
   /// A request comes, and waits: a new one, or one that has lost what it had on another replica.
-  mutating func enqueue(_ sequence: Sequence) {
+  /// Of several samples the tokens of those behind the first are given.
+  mutating func enqueue(_ sequence: Sequence, furtherOutputs: [Int32] = []) {
     let slot = seat(sequence, as: .waiting)
+    if !furtherOutputs.isEmpty { openSamples(furtherOutputs, of: slot) }
     waiting.append(slot, of: sequences[slot])
     waitingTokens += sequence.prefillTarget
     unplannedArrivals += 1
@@ -109,10 +107,11 @@ struct Replica: Sendable {
 
   /// A slot for a request that owns nothing here, whatever it had on another replica.
   mutating func seat(_ sequence: Sequence, as state: Sequence.State) -> Int {
-    let slot = vacantSlots.popLast() ?? sequences.count
-    if slot == sequences.count { sequences.append(Sequence()) }
+    let slot = vacantSlot()
     sequences[slot] = sequence
     sequences[slot].state = state
+    sequences[slot].group = -1
+    sequences[slot].sharedBlocks = 0
     sequences[slot].heldUnits = 0
     sequences[slot].retiredBlocks = 0
     sequences[slot].reservedTokens = 0
@@ -130,88 +129,20 @@ struct Replica: Sendable {
     return slot
   }
 
-  /// How many units of what a waiting request has to compute are in the cache, and how many of them
-  /// nobody holds. At least one token is computed: the next one comes of it. A swapped one has use
-  /// for those that it had computed.
-  @inline(__always)
-  func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
-    guard sequences[slot].shareableUnits > 0, let prefixes else { return (0, 0) }
-    let sequence = sequences[slot]
-    let isKept = sequence.state == .swapped || sequence.state == .inbound
-    let useful = isKept ? sequence.prefilled : sequence.prefillTarget - 1
-    let limit = min(sequence.shareableUnits, useful / prefixes.unitTokens)
-    return prefixes.found(ofPrompt: sequence.promptRow, limit: limit, in: pool)
-  }
-
-  /// The same in tokens.
-  func foundTokens(of slot: Int) -> (tokens: Int, idle: Int) {
-    let found = foundUnits(of: slot)
-    return (found.units * unitTokens, found.idle * unitTokens)
+  /// A slot for what is written there next.
+  mutating func vacantSlot() -> Int {
+    if let slot = vacantSlots.popLast() { return slot }
+    sequences.append(Sequence())
+    return sequences.count - 1
   }
 
   /// Tokens and blocks of a shared unit.
   var unitTokens: Int { prefixes?.unitTokens ?? 0 }
   var unitBlocks: Int { prefixes?.unitBlocks ?? 0 }
 
-  // Small questions are inlined: a call would copy the whole replica to ask it.
-
-  /// Blocks that have to be free for a waiting request to be admitted: those of its whole prompt,
-  /// less what others hold of it, and beside others the watermark.
-  func blocksToAdmit(_ slot: Int) -> Int {
-    blocksNeeded(forTokens: sequences[slot].prefillTarget, found: foundUnits(of: slot))
-  }
-
-  @inline(__always)
-  func blocksNeeded(forTokens tokens: Int, found: (units: Int, idle: Int)) -> Int {
-    pool.blocks(forTokens: tokens) - (found.units - found.idle) * unitBlocks
-      + (runningCount > 0 ? options.watermarkBlocks(of: pool.capacity) : 0)
-  }
-
-  /// Admits the first waiting request if enough blocks are free; whether it did.
-  ///
-  /// It begins behind the units that are in the cache; a preempted one that finds all of its own
-  /// also behind the tokens whose blocks nobody has taken meanwhile, and a turn of a session behind
-  /// those of the turns before.
-  mutating func admitFirst(now: Int64) -> Bool {
-    guard let slot = waiting.first,
-      let found = takeBlocks(forTokens: sequences[slot].prefillTarget, of: slot)
-    else { return false }
-    waiting.removeFirst()
-    waitingTokens -= sequences[slot].prefillTarget
-    sequences[slot].prefilled = found
-    if sequences[slot].scheduledNs < 0 {
-      sequences[slot].scheduledNs = now
-      sequences[slot].foundTokens = found
-    }
-    beginPrompt(slot)
-    return true
-  }
-
-  /// Takes the blocks of so many tokens for a request that owns none, and holds the units of its
-  /// prompt that are in the cache; for how many tokens these and blocks of its own, or of its
-  /// session, that nobody has taken meanwhile stand. Nil where there is no room.
-  mutating func takeBlocks(forTokens target: Int, of slot: Int) -> Int? {
-    let found = foundUnits(of: slot)
-    guard blocksNeeded(forTokens: target, found: found) <= pool.free else { return nil }
-    let units = found.units
-    let ownBlocks = pool.blocks(forTokens: target) - units * unitBlocks
-    if units > 0 {
-      prefixes?.hold(units, ofPrompt: sequences[slot].promptRow, in: &pool)
-      sequences[slot].heldUnits = units
-    }
-    var reclaimed = 0
-    if sequences[slot].retiredBlocks > 0 {
-      let limit = min(
-        sequences[slot].retiredBlocks, (target - 1) / pool.blockSize - units * unitBlocks)
-      let isOfSession = sequences[slot].isKeptBySession
-      reclaimed = pool.reclaim(
-        for: isOfSession ? .session(sequences[slot].sessionPlace) : .sequence(slot),
-        limit: units == sequences[slot].retiredUnits ? limit : 0)
-      sequences[slot].retiredBlocks = 0
-    }
-    let isAllocated = pool.allocate(ownBlocks - reclaimed)
-    precondition(isAllocated)
-    return units * unitTokens + reclaimed * pool.blockSize
+  /// One sequence more holds a prompt's first units.
+  mutating func holdUnits(_ units: Int, ofPrompt row: Int) {
+    prefixes?.hold(units, ofPrompt: row, in: &pool)
   }
 
   mutating func beginPrompt(_ slot: Int) {
@@ -227,6 +158,17 @@ struct Replica: Sendable {
     if youngest >= 0 { sequences[youngest].younger = slot }
     youngest = slot
     runningCount += 1
+    promisedSeats += sequences[slot].seats - 1
+  }
+
+  /// The same for one whose place is behind another that runs.
+  mutating func enter(_ slot: Int, behind older: Int) {
+    let younger = sequences[older].younger
+    sequences[slot].older = older
+    sequences[slot].younger = younger
+    sequences[older].younger = slot
+    if younger >= 0 { sequences[younger].older = slot } else { youngest = slot }
+    runningCount += 1
   }
 
   /// When the latest token of a sequence was ready.
@@ -239,7 +181,7 @@ struct Replica: Sendable {
   @inline(__always)
   func ownBlocks(of slot: Int) -> Int {
     pool.blocks(forTokens: sequences[slot].ownedTokens(step: decodes.step))
-      - sequences[slot].heldUnits * unitBlocks
+      - sequences[slot].heldUnits * unitBlocks - commonBlocks(of: slot)
   }
 
   /// Takes a running sequence that has given back its own blocks out of every sum, and lets go of
@@ -249,8 +191,9 @@ struct Replica: Sendable {
     leaveRunning(slot)
   }
 
-  /// Lets go of what a sequence shares.
+  /// Lets go of what a sequence shares, the last of it first.
   mutating func letGoOfShared(_ slot: Int) {
+    if sequences[slot].group >= 0 { letGoOfPrompt(slot) }
     let sequence = sequences[slot]
     if sequence.heldUnits > 0 {
       prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
@@ -277,10 +220,11 @@ struct Replica: Sendable {
       youngest = sequence.older
     }
     runningCount -= 1
+    promisedSeats -= sequence.seats - 1
   }
 
   /// Nearly always the oldest prompt, which ends first.
-  private mutating func removeFromPrefilling(_ slot: Int) {
+  mutating func removeFromPrefilling(_ slot: Int) {
     if prefilling.first == slot {
       prefilling.removeFirst()
     } else if let index = prefilling.firstIndex(of: slot) {
@@ -304,13 +248,15 @@ struct Replica: Sendable {
     joinLanded()
   }
 
-  /// Puts every decoding sequence into the batch and takes the blocks that they need, preempting
-  /// running sequences to an end of the queue until there are enough.
+  /// Puts every decoding sequence into the batch and takes the blocks that they need, those for
+  /// copies of what several would write to among them, preempting running sequences to an end of
+  /// the queue until there are enough.
   mutating func batchDecodes(preemptingTo end: WaitingQueue.End) {
     guard options.speculation == nil else { return batchDrafts(preemptingTo: end) }
-    while decodes.nextBlocks > pool.free { preempt(firstToYield, to: end) }
-    let isAllocated = pool.allocate(decodes.nextBlocks)
+    while decodeBlocks > pool.free { preempt(firstToYield, to: end) }
+    let isAllocated = pool.allocate(decodeBlocks)
     precondition(isAllocated)
+    if samples.hasTails { copies.blocksOnWrite = samples.copyTails() }
     countDecodes(longest: longestContext() + 1)
   }
 
@@ -322,10 +268,12 @@ struct Replica: Sendable {
     batch.longestContext = longest
   }
 
-  /// Blocks that the next step of all that decode needs beyond those that they have. O(running)
-  /// where tokens are drafted.
+  /// Blocks that the next step of all that decode needs beyond those that they have, copies among
+  /// them. O(running) where tokens are drafted.
+  @inline(__always)
   var decodeBlocks: Int {
-    options.speculation == nil ? decodes.nextBlocks : lookahead.blocks
+    options.speculation == nil
+      ? decodes.nextBlocks + samples.pendingCopies : lookahead.blocks
   }
 
   /// Tokens of a prompt under way that one step computes if nothing else limits it. A request that
@@ -409,19 +357,21 @@ struct Replica: Sendable {
     latestDecodeNs = now
   }
 
-  /// A sequence whose last step is done, if any is left; it leaves the replica.
+  /// A sequence whose last step is done, if any is left, and with which its request ends; it leaves
+  /// the replica, and so have samples that did not end theirs.
   mutating func popFinished() -> Sequence? {
-    guard let step = nextFinishStep(), step <= decodes.step, let event = finishes.pop() else {
-      return nil
+    while let step = nextFinishStep(), step <= decodes.step, let event = finishes.pop() {
+      let slot = Int(event.payload)
+      let finished = sequences[slot]
+      remove(slot, now: latestDecodeNs)
+      if endsRequest(finished) { return finished }
     }
-    let slot = Int(event.payload)
-    let finished = sequences[slot]
-    remove(slot)
-    return finished
+    return nil
   }
 
   /// A chunk is done. At the end of a prompt the sequence produces a token and joins the decodes,
-  /// waits to be handed over, or, if that was all it had to produce, leaves: then it is returned.
+  /// all its samples with it, waits to be handed over, or, if that was all that its request had to
+  /// produce, leaves: then it is returned.
   ///
   /// `onToken` is told of the token: when the one before was ready, -1 for a first.
   mutating func completeChunk(
@@ -433,10 +383,11 @@ struct Replica: Sendable {
     sequences[slot].emitted += 1
     sequences[slot].lastTokenNs = now
     if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }
+    if sequences[slot].seats > 1 { return fork(slot, now: now) }
     guard sequences[slot].outputTokens > sequences[slot].emitted else {
       let finished = sequences[slot]
-      remove(slot)
-      return finished
+      remove(slot, now: now)
+      return endsRequest(finished) ? finished : nil
     }
     if handsOver {
       park(slot)
@@ -470,7 +421,9 @@ struct Replica: Sendable {
       toCome: stepsLeft)
   }
 
-  private mutating func remove(_ slot: Int) {
+  /// A sequence has produced all its tokens.
+  mutating func remove(_ slot: Int, now: Int64) {
+    if sequences[slot].group >= 0 { samples.ended(sequences[slot], now: now) }
     // Who continues it finds its output too, as far as that is known.
     shareUnits(of: slot, computed: sequences[slot].tokensAtEnd)
     releaseAtEnd(of: slot, tokens: sequences[slot].tokensAtEnd)

@@ -35,6 +35,16 @@ struct Sequence: Sendable {
   var outputTokens = 0
   /// Lower is more urgent.
   var priority = 0
+  /// Which of its request's samples it is, and where what is known of all of them stands in
+  /// ``SampleGroups``: -1 for the only one.
+  var sample = 0
+  var group = -1
+  /// Seats that it takes: more than one until its prompt is computed, if it stands for as many
+  /// samples.
+  var seats = 1
+  /// Whole blocks of its prompt that it holds with its siblings, behind those of `heldUnits`; while
+  /// it does not run, those that it held.
+  var sharedBlocks = 0
   /// When its first token is wanted; `.max` where nobody said.
   var deadlineNs = Int64.max
   /// Tokens produced; while decoding, as of ``joinedStep``, and all beyond one a step since.
@@ -86,6 +96,9 @@ struct Sequence: Sendable {
   /// comes back.
   var isComputed: Bool { prefilled == prefillTarget }
 
+  /// Whether it is in its prompt or decodes.
+  var isRunning: Bool { state == .prefilling || state == .decoding }
+
   /// Tokens whose blocks it owns: a prompt's are taken on admission.
   func ownedTokens(step: Int64) -> Int {
     switch state {
@@ -122,12 +135,15 @@ struct Sequence: Sendable {
     if let wanted = request.ttftObjectiveNs { deadlineNs = arrivalNs + wanted }
     promptRow = request.promptRow ?? -1
     session = request.session
+    seats = request.samples
   }
 
-  /// The request that it plays, as it came.
-  var request: ArrivingRequest {
+  /// The request that it plays, as it came; of several samples the tokens of those behind the first
+  /// are to be given.
+  func request(furtherOutputs: [Int32] = []) -> ArrivingRequest {
     ArrivingRequest(
-      id: id, promptTokens: promptTokens, outputTokens: outputTokens, requestClass: requestClass,
+      id: id, promptTokens: promptTokens, outputTokens: outputTokens,
+      furtherOutputs: furtherOutputs, requestClass: requestClass,
       promptRow: promptRow < 0 ? nil : promptRow, priority: priority,
       ttftObjectiveNs: deadlineNs == .max ? nil : deadlineNs - arrivalNs, session: session)
   }
@@ -141,7 +157,8 @@ struct Sequence: Sendable {
     prefilled = 0
   }
 
-  /// What is recorded of it when it has produced its last token at `now` on a replica.
+  /// What is recorded of it when it has produced its last token at `now` on a replica, as the only
+  /// sample of its request.
   func record(now: Int64, replica: Int) -> RequestRecord {
     RequestRecord(
       id: id, arrivalNs: arrivalNs, scheduledNs: scheduledNs, firstTokenNs: firstTokenNs,
@@ -158,6 +175,6 @@ extension RequestRecord {
       id: request.id, arrivalNs: arrivalNs, scheduledNs: -1, firstTokenNs: -1, finishNs: now,
       promptTokens: Int64(request.promptTokens), cachedTokens: 0, outputTokens: 0,
       preemptions: 0, outcome: .rejected, requestClass: Int64(request.requestClass),
-      priority: Int64(request.priority), replica: -1)
+      priority: Int64(request.priority), replica: -1, samples: Int64(request.samples))
   }
 }

@@ -81,7 +81,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     limits = RequestLimits(
       positions: min(configuration.maxPositions, configuration.options.mostPositions),
       poolTokens: replica.pool.capacity * replica.pool.blockSize,
-      draftTokens: configuration.options.draftTokens)
+      blockSize: replica.pool.blockSize, draftTokens: configuration.options.draftTokens,
+      seats: configuration.options.maxNumSeqs,
+      keepsRoomToTheEnd: !configuration.options.scheduler.refillsSeats)
   }
 
   /// Whether requests are there and no run is under way.
@@ -92,17 +94,20 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// Whether a request that comes now is played here: it is within the limits, and if it `isNew`
   /// the queue is not full.
   func accepts(_ request: ArrivingRequest, isNew: Bool = true) -> Bool {
-    isOpen && limits.allow(request) && !(isNew && replica.isQueueFull)
+    isOpen && limits.allow(request) && !(isNew && replica.isQueueFull(for: request))
   }
 
-  /// Takes a request. When it cuts the run under way: the time at which that ends now.
-  mutating func receive(_ sequence: Sequence, now: Int64) -> Int64? {
-    replica.enqueue(sequence)
+  /// Takes a request; of several samples the tokens of those behind the first are given. When it
+  /// cuts the run under way: the time at which that ends now.
+  mutating func receive(
+    _ sequence: Sequence, furtherOutputs: [Int32], now: Int64
+  ) -> Int64? {
+    replica.enqueue(sequence, furtherOutputs: furtherOutputs)
     return run.isCutByArrivals ? cutRun(now: now) : nil
   }
 
   /// A request that was computed elsewhere is to decode here. The time returned is that of
-  /// ``receive(_:now:)``, as in what follows.
+  /// ``receive(_:furtherOutputs:now:)``, as in what follows.
   mutating func expect(_ sequence: Sequence, from place: ParkingPlace, now: Int64) -> Int64? {
     // Behind others it is not looked at.
     let isFirst = replica.handovers.inbound.isEmpty
@@ -287,9 +292,11 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   }
 
   private mutating func leave(_ sequence: Sequence, now: Int64) {
+    var record = sequence.record(now: now, replica: index)
+    if sequence.group >= 0 { replica.close(sequence.group, into: &record) }
     summary.requests += 1
-    summary.outputTokens += sequence.outputTokens
-    departures.append(sequence.record(now: now, replica: index))
+    summary.outputTokens += Int(record.outputTokens)
+    departures.append(record)
   }
 }
 
@@ -299,14 +306,31 @@ struct RequestLimits: Sendable {
   let positions: Int
   /// The tokens that the whole pool holds.
   let poolTokens: Int
+  /// Tokens of a block.
+  let blockSize: Int
   /// Tokens that are drafted beside each that a decode step gives.
   let draftTokens: Int
+  /// Seats.
+  let seats: Int
+  /// Whether a request has its room from the start, so that none is preempted.
+  let keepsRoomToTheEnd: Bool
 
+  /// Whether a request can be played. Of several samples the longest must fit by itself: the others
+  /// can be preempted for it. Where nobody is, all of them must together.
   func allow(_ request: ArrivingRequest) -> Bool {
+    let outputTokens = request.longestOutput
     // The last token produced is never written to the cache.
-    let cached = request.promptTokens + request.outputTokens - 1
+    let cached = request.promptTokens + outputTokens - 1
     // A decode step has room for what it verifies, also behind the end.
-    let drafted = request.outputTokens > 1 ? draftTokens : 0
-    return cached < positions && cached + drafted <= poolTokens
+    let drafted = outputTokens > 1 ? draftTokens : 0
+    guard cached < positions, cached + drafted <= poolTokens else { return false }
+    return request.samples == 1
+      || request.samples <= seats && (!keepsRoomToTheEnd || fitTogether(request))
+  }
+
+  private func fitTogether(_ request: ArrivingRequest) -> Bool {
+    SampleGroups.mostBlocks(
+      promptTokens: request.promptTokens, outputTokens: request.outputTokens,
+      furtherOutputs: request.furtherOutputs, blockSize: blockSize) <= poolTokens / blockSize
   }
 }

@@ -42,20 +42,22 @@ extension Replica {
   private func rank(of slot: Int) -> RequestOrder.Rank { waiting.order.rank(of: sequences[slot]) }
 
   private func hasRoom(for slot: Int) -> Bool {
-    hasSeat && blocksToAdmit(slot) + decodeBlocks <= pool.free
+    hasSeats(for: slot) && blocksToAdmit(slot) + decodeBlocks <= pool.free
   }
 
   /// Whether a waiting request would surely have room if all that are less urgent were preempted.
-  /// Blocks that prefixes share count for nothing here: others may hold them.
+  /// Blocks that are shared count for nothing here: others may hold them.
   private func lessUrgentHaveRoom(for slot: Int) -> Bool {
     let rank = rank(of: slot)
     var yielding = 0
+    var seats = options.maxNumSeqs - takenSeats
     var blocks = pool.free - decodeBlocks
     var other = youngest
     while other >= 0 {
       let sequence = sequences[other]
       if rank < self.rank(of: other) {
         yielding += 1
+        seats += sequence.seats
         blocks += ownBlocks(of: other)
         // And what the next step would have taken for it.
         if sequence.state == .decoding { blocks += decodeBlocks(of: other) }
@@ -64,7 +66,7 @@ extension Replica {
     }
     // An empty replica holds whatever was not rejected.
     if yielding == runningCount, !handovers.ownBlocks { return yielding > 0 }
-    return yielding > 0
+    return yielding > 0 && sequences[slot].seats <= seats
       && pool.blocks(forTokens: sequences[slot].prefillTarget)
         + options.watermarkBlocks(of: pool.capacity) <= blocks
   }

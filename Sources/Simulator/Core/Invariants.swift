@@ -13,7 +13,7 @@ extension Replica {
     var hostBlocks = 0
     var phases = Array(repeating: 0, count: decodes.phases.count)
     var counts: [Sequence.State: Int] = [:]
-    for sequence in sequences {
+    for (slot, sequence) in sequences.enumerated() {
       counts[sequence.state, default: 0] += 1
       owned += pool.blocks(forTokens: sequence.ownedTokens(step: step))
       if let prefixes, sequence.heldUnits > 0 {
@@ -22,6 +22,7 @@ extension Replica {
           held[unit, default: 0] += 1
         }
       }
+      if sequence.isRunning { owned -= commonBlocks(of: slot) }
       if sequence.state == .waiting { waitingTokens += sequence.prefillTarget }
       if sequence.state == .swapped {
         hostBlocks += hostPool.blocks(forTokens: sequence.prefilled)
@@ -44,8 +45,11 @@ extension Replica {
       owned += held.count * prefixes.unitBlocks
       precondition(prefixes.repeatedUnits == held.values.reduce(0) { $0 + $1 - 1 })
     }
-    // Between a plan and its end the blocks of the planned steps are owned ahead of their tokens.
-    precondition(owned <= pool.used && pool.free >= 0 && pool.used <= pool.capacity)
+    owned += checkSamples()
+    // Between a plan and its end the blocks of the planned step are owned ahead of their tokens.
+    let planned = options.speculation == nil ? decodes.nextBlocks : lookahead.blocks
+    precondition(pool.used == owned || pool.used == owned + planned, "no block is lost")
+    precondition(pool.free >= 0 && pool.used <= pool.capacity)
     precondition(pool.queuedBlocks == pool.free, "each free block stands in the queue once")
     if runningCount == 0, !handovers.ownBlocks {
       precondition(pool.used == 0, "an empty replica owns no block")
@@ -65,10 +69,45 @@ extension Replica {
     checkHandovers(counts)
     let batched = batch.decodeTokens + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
+    checkQueues()
+    checkSessions()
+  }
+
+  private func checkQueues() {
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
     precondition(swapped.allSatisfy { sequences[$0].state == .swapped })
-    checkSessions()
+  }
+
+  /// Blocks that siblings hold together, each once.
+  private func checkSamples() -> Int {
+    let places = Set(sequences.filter { $0.state != .vacant && $0.group >= 0 }.map(\.group))
+    var blocks = 0
+    var (copies, repeated, promised) = (0, 0, 0)
+    for place in places {
+      let siblings = sequences.indices.filter {
+        sequences[$0].state != .vacant && sequences[$0].group == place
+      }
+      let running = siblings.filter { sequences[$0].isRunning }
+      let group = samples[place]
+      precondition(group.unfinished == siblings.reduce(0) { $0 + sequences[$1].seats })
+      precondition(Set(siblings.map { sequences[$0].sample }).count == siblings.count)
+      let holders = running.filter { sequences[$0].sharedBlocks > 0 }
+      precondition(group.holders == holders.count, "each block that siblings share is held by them")
+      precondition(holders.allSatisfy { sequences[$0].sharedBlocks == group.wholeBlocks })
+      precondition(holders.isEmpty || pool.blocks(of: .samples(place)) == 0, "and is not free")
+      let tailHolders = running.count { holdsTail($0) }
+      precondition(group.tailHolders == tailHolders, "and so is the partly filled one")
+      if !holders.isEmpty { blocks += group.wholeBlocks }
+      if tailHolders > 0 { blocks += 1 }
+      copies += max(0, tailHolders - 1)
+      repeated += max(0, holders.count - 1) * group.wholeBlocks * pool.blockSize
+      repeated += max(0, tailHolders - 1) * group.tailTokens
+      promised += running.reduce(0) { $0 + sequences[$1].seats - 1 }
+    }
+    precondition(samples.pendingCopies == copies && samples.repeatedTokens == repeated)
+    precondition(promisedSeats == promised)
+    return blocks
   }
 
   private func checkSessions() {

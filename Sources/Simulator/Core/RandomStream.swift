@@ -79,9 +79,11 @@ public struct RandomStream: Sendable {
   }
 
   /// A whole number of the range, each equally likely (to within 2⁻⁶⁴ times the range's size).
-  public func uniform(_ range: ClosedRange<Int>, _ purpose: Purpose, entity: Int64) -> Int {
+  public func uniform(
+    _ range: ClosedRange<Int>, _ purpose: Purpose, entity: Int64, draw: UInt32 = 0
+  ) -> Int {
     let size = UInt64(range.upperBound - range.lowerBound) + 1
-    let product = bits(purpose, entity: entity).multipliedFullWidth(by: size)
+    let product = bits(purpose, entity: entity, draw: draw).multipliedFullWidth(by: size)
     return range.lowerBound + Int(product.high)
   }
 

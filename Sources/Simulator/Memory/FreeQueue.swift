@@ -11,13 +11,16 @@ struct FreeQueue: Sendable {
     /// Nobody who would want it back.
     static let nobody = Owner(code: -1)
     /// A preempted request; its last blocks are taken first.
-    static func sequence(_ slot: Int) -> Owner { Owner(code: 3 * slot) }
+    static func sequence(_ slot: Int) -> Owner { Owner(code: 4 * slot) }
     /// A piece of a shared prefix, worth nothing without all its blocks.
-    static func prefix(_ unit: Int) -> Owner { Owner(code: 3 * unit + 1) }
+    static func prefix(_ unit: Int) -> Owner { Owner(code: 4 * unit + 1) }
     /// A session between two turns, by its place; its last blocks are taken first.
-    static func session(_ place: Int) -> Owner { Owner(code: 3 * place + 2) }
+    static func session(_ place: Int) -> Owner { Owner(code: 4 * place + 2) }
+    /// The samples of one prompt, by their place among ``SampleGroups``; its last blocks are taken
+    /// first.
+    static func samples(_ place: Int) -> Owner { Owner(code: 4 * place + 3) }
 
-    fileprivate var isPrefix: Bool { code >= 0 && code % 3 == 1 }
+    fileprivate var isPrefix: Bool { code >= 0 && code % 4 == 1 }
   }
 
   private struct Row {

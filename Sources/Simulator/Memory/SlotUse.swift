@@ -19,6 +19,7 @@ extension Replica {
       + handovers.incomingTokens
     for slot in prefilling { tokens += sequences[slot].prefilled }
     if let prefixes { tokens -= prefixes.repeatedUnits * prefixes.unitTokens }
+    tokens -= samples.repeatedTokens
     let owned = pool.used * pool.blockSize
     return SlotCount(blocks: pool.used, owned: owned, empty: owned - tokens)
   }

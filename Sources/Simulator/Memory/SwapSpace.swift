@@ -46,7 +46,7 @@ public struct HostMemory: Hashable, Sendable {
   }
 }
 
-/// What is copied between the pool and the host's memory before a step.
+/// What is copied before a step: between the pool and the host's memory, and within the pool.
 struct BlockCopies: Hashable, Sendable {
   /// Requests that went to the host's memory.
   var requestsOut = 0
@@ -54,11 +54,14 @@ struct BlockCopies: Hashable, Sendable {
   var blocksOut = 0
   /// Blocks that came back.
   var blocksIn = 0
+  /// Blocks that several sequences shared and one of them is the first to write to.
+  var blocksOnWrite = 0
 
   /// Adds up two steps' copies.
   static func += (sum: inout BlockCopies, copies: BlockCopies) {
     sum.requestsOut += copies.requestsOut
     sum.blocksOut += copies.blocksOut
     sum.blocksIn += copies.blocksIn
+    sum.blocksOnWrite += copies.blocksOnWrite
   }
 }

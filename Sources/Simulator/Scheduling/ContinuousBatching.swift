@@ -16,11 +16,13 @@ struct ContinuousBatching: Scheduler {
       budget -= replica.batchChunk(of: replica.prefilling[index], limit: budget)
     }
     guard replica.preemptedNow == 0 else { return }
-    while budget > 0, replica.hasSeat, let tokens = replica.swapInFirst(limit: budget) {
+    while budget > 0, replica.hasSeats(for: replica.swapped.first),
+      let tokens = replica.swapInFirst(limit: budget)
+    {
       budget -= tokens
     }
     guard replica.swapped.isEmpty else { return }
-    while budget > 0, replica.hasSeat, replica.admitFirst(now: now),
+    while budget > 0, replica.hasSeats(for: replica.waiting.first), replica.admitFirst(now: now),
       let slot = replica.prefilling.last
     {
       budget -= replica.batchChunk(of: slot, limit: budget)

@@ -33,7 +33,7 @@ struct PreemptiveBatching: Scheduler {
   private func admitNext(_ replica: inout Replica, now: Int64) -> Bool {
     let budget = replica.unplannedTokens
     // Whoever gives up a seat gives back a token at least.
-    return (budget > 0 || budget == 0 && !replica.hasSeat)
+    return (budget > 0 || budget == 0 && !replica.hasSeats(for: replica.waiting.first))
       && replica.makeRoomForFirst() && replica.admitFirst(now: now)
   }
 

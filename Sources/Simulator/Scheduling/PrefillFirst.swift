@@ -11,7 +11,7 @@
 /// noticed by the decode step behind it, so that the step after that one can admit.
 ///
 /// Whether a request is admitted is an estimate, in tokens: those free in the pool have to exceed
-/// its prompt and its output, the outputs of the other prompts in this step, and a share of what
+/// its prompt and its output, or those of all its samples, the outputs of the other prompts in this step, and a share of what
 /// the decoding sequences have still to produce, ``NewTokenRatio``. What the first request of an
 /// empty engine needs is not estimated: whatever fits the pool is played.
 ///
@@ -50,13 +50,14 @@ struct PrefillFirst: Scheduler {
     let departures = replica.decodes.departures - noticedDepartures
     func add(_ slot: Int) {
       budget -= replica.batchChunk(of: slot, limit: budget)
-      let outputs = PrefillFirst.outputs(of: replica.sequences[slot])
-      outputsOfPrompts += outputs
-      endsRequests = endsRequests || outputs == 1
+      let outputs = replica.outputsToCome(of: slot, atMost: PrefillFirst.mostOutputTokens)
+      outputsOfPrompts += outputs.tokens
+      endsRequests = endsRequests || outputs.endWithPrompt
     }
     for slot in replica.prefilling { add(slot) }
     while budget > 0, let slot = replica.waiting.first {
-      guard replica.takenSeats + departures < replica.options.maxNumSeqs,
+      let seats = replica.sequences[slot].seats
+      guard replica.takenSeats + departures + seats <= replica.options.maxNumSeqs,
         replica.runningCount == 0
           || hasRoom(for: slot, replica, outputsOfPrompts: outputsOfPrompts),
         replica.admitFirst(now: now)
@@ -70,21 +71,16 @@ struct PrefillFirst: Scheduler {
     if !replica.batch.chunks.isEmpty, endsRequests || replica.decodes.count == 0 { isFull = false }
   }
 
-  private static func outputs(of sequence: Sequence) -> Int {
-    min(sequence.outputTokens - sequence.emitted, mostOutputTokens)
-  }
-
   /// The estimate.
   private func hasRoom(
     for slot: Int, _ replica: Replica, outputsOfPrompts: Int
   ) -> Bool {
-    let sequence = replica.sequences[slot]
+    let outputs = replica.outputsToCome(of: slot, atMost: PrefillFirst.mostOutputTokens)
     // What is found is not computed; of it, what nobody holds is free no longer.
     let found = replica.foundTokens(of: slot)
     let kept = ratio.share(of: replica.decodes.outputsToCome, step: replica.decodes.step)
     let needed =
-      sequence.prefillTarget - found.tokens + PrefillFirst.outputs(of: sequence)
-      + outputsOfPrompts
+      replica.sequences[slot].prefillTarget - found.tokens + outputs.tokens + outputsOfPrompts
     return needed + kept < replica.pool.free * replica.pool.blockSize - found.idle
   }
 

@@ -7,15 +7,17 @@
 /// whole output, and all that is drafted behind its end, as these engines allocate it, so that none
 /// is preempted.
 struct StaticBatching: Scheduler {
-  /// Members of the batch that are still to be admitted.
+  /// Members of the batch that are still to be admitted, and seats for them.
   private var toAdmit = 0
+  private var seats = 0
   /// Blocks that its members own before they end.
   private var reserved = 0
 
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
     if replica.runningCount == 0 {
-      toAdmit = min(replica.waiting.count, replica.options.maxNumSeqs)
+      toAdmit = replica.waiting.count
+      seats = replica.options.maxNumSeqs
       reserved = 0
     }
     var budget = replica.options.maxNumBatchedTokens
@@ -23,13 +25,15 @@ struct StaticBatching: Scheduler {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }
     while budget > 0, toAdmit > 0, let slot = replica.waiting.first {
-      let blocks = replica.pool.blocks(
-        forTokens: replica.options.mostOwnedTokens(of: replica.sequences[slot]))
-      guard reserved + blocks <= replica.pool.capacity, replica.admitFirst(now: now) else {
+      let (blocks, ownSeats) = (replica.mostBlocks(of: slot), replica.sequences[slot].seats)
+      guard ownSeats <= seats, reserved + blocks <= replica.pool.capacity,
+        replica.admitFirst(now: now)
+      else {
         toAdmit = 0
         break
       }
       toAdmit -= 1
+      seats -= ownSeats
       reserved += blocks
       budget -= replica.batchChunk(of: slot, limit: budget)
     }

@@ -8,7 +8,7 @@ struct WholePrompts: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
     replica.beginPlan()
     var budget = replica.options.maxNumBatchedTokens
-    while replica.hasSeat, let slot = replica.waiting.first,
+    while let slot = replica.waiting.first, replica.hasSeats(for: slot),
       replica.sequences[slot].prefillTarget <= budget, replica.admitFirst(now: now)
     {
       budget -= replica.batchChunk(of: slot, limit: budget)

@@ -32,6 +32,9 @@ public struct RequestClass: Hashable, Sendable {
     }
   }
 
+  /// The most samples that a request can have.
+  public static let mostSamples = 128
+
   /// The name of the only class of a workload that names none.
   public static let onlyName = "all"
 
@@ -53,14 +56,19 @@ public struct RequestClass: Hashable, Sendable {
   /// Where its requests come in sessions, how. Then ``promptTokens`` are those that a turn adds to
   /// its session, and the system prompt stands once at its beginning.
   public let sessions: Sessions?
+  /// `n`: outputs that each request wants of its prompt, of lengths drawn by themselves.
+  public let samples: Int
 
-  /// - Precondition: `share` is positive and finite, `systemPromptTokens` is not negative.
+  /// - Precondition: `share` is positive and finite, `systemPromptTokens` is not negative;
+  ///   there is a sample, ``mostSamples`` at most, and only one of turns of sessions.
   public init(
     name: String = RequestClass.onlyName, share: Double = 1, promptTokens: Workload.Lengths,
     outputTokens: Workload.Lengths, priority: Int = 0, objectives: Objectives = .unstated,
-    systemPromptTokens: Int = 0, sessions: Sessions? = nil
+    systemPromptTokens: Int = 0, sessions: Sessions? = nil, samples: Int = 1
   ) {
     precondition(share > 0 && share.isFinite && systemPromptTokens >= 0)
+    precondition((1...RequestClass.mostSamples).contains(samples))
+    precondition(samples == 1 || sessions == nil)
     self.name = name
     self.share = share
     self.promptTokens = promptTokens
@@ -69,6 +77,7 @@ public struct RequestClass: Hashable, Sendable {
     self.objectives = objectives
     self.systemPromptTokens = systemPromptTokens
     self.sessions = sessions
+    self.samples = samples
   }
 
   /// Whether a trace says how long its requests are.

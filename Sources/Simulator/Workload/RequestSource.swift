@@ -5,6 +5,8 @@ struct ArrivingRequest: Hashable, Sendable {
   let id: Int64
   let promptTokens: Int
   let outputTokens: Int
+  /// Of several samples, the output tokens of those behind the first.
+  var furtherOutputs: [Int32] = []
   /// Which of the workload's classes it is of.
   var requestClass = 0
   /// Which of the workload's ``KnownPrompts`` it has; nil where nothing is known of it.
@@ -15,6 +17,11 @@ struct ArrivingRequest: Hashable, Sendable {
   var ttftObjectiveNs: Int64?
   /// Where it stands in its session; nil where requests of its class come by themselves.
   var session: SessionTurn?
+
+  /// Samples of its prompt that are wanted.
+  var samples: Int { 1 + furtherOutputs.count }
+  /// Output tokens of the sample that has most of them.
+  var longestOutput: Int { furtherOutputs.reduce(outputTokens) { max($0, Int($1)) } }
 
   /// Whether it was due because the turn before it had finished.
   var isLaterTurn: Bool { session.map { $0.turn > 0 } ?? false }
@@ -167,11 +174,16 @@ struct RequestSource: Sendable {
     if case .replay(let trace, _) = workload.arrivals, let urgencies = trace.urgencies {
       urgency = urgencies[id]
     }
+    let outputs = workload.classes[place].outputTokens
+    let samples = workload.classes[place].samples
     return ArrivingRequest(
       id: Int64(id),
       promptTokens: contextTokens
         + tokens(workload.classes[place].promptTokens, .promptTokens, draws, number),
-      outputTokens: tokens(workload.classes[place].outputTokens, .outputTokens, draws, number),
+      outputTokens: tokens(outputs, .outputTokens, draws, number),
+      furtherOutputs: (1..<samples).map {
+        Int32(tokens(outputs, .outputTokens, draws, number, sample: $0))
+      },
       requestClass: place,
       promptRow: prompts?.row(
         ofRequest: id, class: place,
@@ -179,19 +191,21 @@ struct RequestSource: Sendable {
       priority: urgency.priority, ttftObjectiveNs: urgency.ttftObjectiveNs, session: session)
   }
 
+  /// Each sample has a draw of its own, the first one that of a request with no other.
   private func tokens(
     _ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose, _ draws: RandomStream,
-    _ number: Int
+    _ number: Int, sample: Int = 0
   ) -> Int {
+    let (entity, draw) = (Int64(number), UInt32(sample))
     switch lengths {
     case .fixed(let tokens):
       return tokens
     case .uniform(let range):
-      return draws.uniform(range, purpose, entity: Int64(number))
+      return draws.uniform(range, purpose, entity: entity, draw: draw)
     case .logNormal(let lengths):
-      return lengths.tokens(draws.openUnit(purpose, entity: Int64(number)))
+      return lengths.tokens(draws.openUnit(purpose, entity: entity, draw: draw))
     case .empirical(let lengths):
-      return lengths.tokens(draws.openUnit(purpose, entity: Int64(number)))
+      return lengths.tokens(draws.openUnit(purpose, entity: entity, draw: draw))
     case .fromTrace:
       guard case .replay(let trace, _) = workload.arrivals else {
         preconditionFailure("lengths from a trace stand with its replay")

@@ -180,6 +180,9 @@ public struct Workload: Hashable, Sendable {
     return prompts.isEmpty ? nil : prompts
   }
 
+  /// Whether several samples are wanted of requests of any class.
+  public var hasSamples: Bool { classes.contains { $0.samples > 1 } }
+
   /// Tokens that the shortest request the workload can make puts into the cache: all but the last
   /// that it produces. O(requests) where a trace says.
   public var shortestCachedTokens: Int {
