@@ -28,8 +28,10 @@ struct EngineReader {
     let speculation = SpeculationReader(engine: engine).speculation(
       scheduler: scheduler ?? .vllm, swaps: swapSpace.flatMap { $0 } != nil)
     guard let scheduler, let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
-      let caching, let tensorParallelSize, stages != nil, let threshold, let watermark,
-      let queueLimit, let swapSpace, let speculation
+      let caching, let tensorParallelSize, let stages, let threshold, let watermark,
+      let queueLimit, let swapSpace, let speculation,
+      PipelineRules.allow(
+        stages, swaps: swapSpace != nil, speculates: speculation != nil, in: engine)
     else { return nil }
     let tokensPerDecode = 1 + (speculation?.draftTokens ?? 0)
     guard maxNumBatchedTokens >= maxNumSeqs * tokensPerDecode else {
@@ -39,7 +41,8 @@ struct EngineReader {
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: caching,
-      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory, swapSpace: swapSpace,
+      tensorParallelSize: tensorParallelSize, pipelineParallelSize: stages, kvCacheMemory: memory,
+      swapSpace: swapSpace,
       longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit,
       speculation: speculation)
   }

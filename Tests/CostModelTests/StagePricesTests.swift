@@ -92,7 +92,7 @@ struct StagePricesTests {
   @Test("A stage has its layers, and the first and the last what stands before and behind them")
   func stages() throws {
     let batch = BatchShape(
-      decodeSequences: 16, contextTokens: 16 * 500, longestContext: 500)
+      decodeSequences: 16, contextTokens: 16 * 128, longestContext: 128)
     func ns(_ layers: Int, devices: Int = 1) throws -> Int64 {
       try pricer(model(layers: layers), devices: devices).cost(of: batch).totalNs
     }

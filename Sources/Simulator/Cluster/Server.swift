@@ -1,7 +1,7 @@
 import CostModel
 
-/// A replica at work, or a lane of one: its requests and memory, what decides its steps, what they take, and the run
-/// of steps that is under way.
+/// A replica at work, or a lane of one: its requests and memory, what decides its steps, what they
+/// take, and the run of steps that is under way.
 ///
 /// A run is planned as if no request came; one that comes and is looked at cuts it at the end of
 /// the step that is under way then. So a server needs to know of no event but its own.
