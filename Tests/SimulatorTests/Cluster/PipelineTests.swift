@@ -166,7 +166,7 @@ struct PipelineTests {
   func horizon() {
     let year: Int64 = 31_557_600_000_000_000
     let played = Played(
-      replay((0..<8).map { _ in (0, 10, 500) }),
+      replay((0..<2).map { _ in (0, 10, 500) }),
       cluster: Cluster(
         members: [
           PipelineTests.member(
