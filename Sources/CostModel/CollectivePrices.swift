@@ -57,6 +57,22 @@ struct CollectivePrices: Sendable {
     return [part("gather logits", prices.allGather, bytes: bytes, count: 1)]
   }
 
+  /// Nanoseconds of the exchange behind the embedding, before the first layer.
+  func embeddingReductionNs(tokens: Int) -> Double {
+    guard tokens > 0, degree > 1, let prices else { return 0 }
+    return prices.allReduce.predict(bytes: 2 * tokens * model.hiddenSize).ns
+  }
+
+  /// Nanoseconds of one hop from stage to stage: of both sends, and of putting together what the
+  /// devices of a stage have got.
+  func hop(tokens: Int) -> (sendNs: Double, gatherNs: Double) {
+    guard tokens > 0, stages > 1, let prices else { return (0, 0) }
+    let bytes = 2 * tokens * model.hiddenSize
+    let sendNs = prices.send.predict(bytes: (bytes + degree - 1) / degree).ns
+    let gatherNs = degree > 1 ? prices.allGather.predict(bytes: bytes).ns : 0
+    return (2 * sendNs, 2 * gatherNs)
+  }
+
   private func part(
     _ name: String, _ exchange: ExchangeModel, bytes: Int, count: Int
   ) -> StepPart {

@@ -54,6 +54,11 @@ struct ElementwisePrices: Sendable {
   /// Sampling for so many sequences.
   func parts(outputs: Int) -> [StepPart] { parts(perOutput, rows: outputs) }
 
+  /// Nanoseconds of one operator of this kind, of those that have a row for each token.
+  func nsOfOne(_ kind: ElementwiseOperator, rows: Int) -> Double {
+    parts(perToken.filter { $0.kind == kind }, rows: rows).first?.prediction.ns ?? 0
+  }
+
   private func parts(_ parts: [Part], rows: Int) -> [StepPart] {
     guard rows > 0 else { return [] }
     return parts.map { part in

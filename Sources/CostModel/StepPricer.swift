@@ -31,6 +31,11 @@ public struct StepPricer: StepPricing {
 
   /// The times of decode steps in a row. O(log n) in the measured contexts.
   public func decodeSpan(of batch: BatchShape) -> DecodeSpan { tables.decodeSpan(of: batch) }
+
+  /// How the time of a step passes through the stages. O(stages).
+  public func spread(_ cost: StepCost, of batch: BatchShape, over times: inout StageTimes) {
+    tables.spread(cost, of: batch, over: &times)
+  }
 }
 
 /// The tables of a ``StepPricer``.
@@ -47,6 +52,8 @@ private final class PriceTables: Sendable {
   private let pieceStarts: [Int]
   /// What uneven contexts add to them.
   private let ragged: RaggedPieces?
+  /// Where a step passes several stages.
+  private let stages: StagePrices?
   /// Prices of the model that drafts; nil where none does.
   private let draft: StepPricer?
 
@@ -71,6 +78,9 @@ private final class PriceTables: Sendable {
     let elementwise = ElementwisePrices(
       model: model, vocabulary: whole.vocabSize, profile: profile, beside: linear)
     let collectives = CollectivePrices(model: whole, parallelism: parallelism)
+    stages = StagePrices(
+      model: whole, stages: parallelism.pipelineParallelSize, maxTokens: maxTokens,
+      elementwise: elementwise, collectives: collectives)
     byTokens = (0...maxTokens).map { tokens in
       var cost = StepCost()
       cost.add(linear.parts(tokens: tokens).time, to: \.linearNs)
@@ -103,8 +113,7 @@ private final class PriceTables: Sendable {
 
   private func cost(of batch: BatchShape, decodes line: DecodeLine?) -> StepCost {
     let sequences = batch.decodeSequences
-    var outputs = batch.decodeTokens
-    for chunk in batch.chunks where chunk.endsPrompt { outputs += 1 }
+    let outputs = PriceTables.outputs(of: batch)
     var cost = byTokens[batch.decodeTokens + batch.prefillTokens]
     cost += byOutputs[outputs]
     cost.hostNs = host.perStepNs + host.perSequenceNs * Int64(sequences + batch.chunks.count)
@@ -121,6 +130,26 @@ private final class PriceTables: Sendable {
     }
     if batch.tokensPerDecode > 1 { addSpeculation(batch, to: &cost) }
     return cost
+  }
+
+  /// Tokens that come of a step, or are verified in it.
+  private static func outputs(of batch: BatchShape) -> Int {
+    var outputs = batch.decodeTokens
+    for chunk in batch.chunks where chunk.endsPrompt { outputs += 1 }
+    return outputs
+  }
+
+  func spread(_ cost: StepCost, of batch: BatchShape, over times: inout StageTimes) {
+    guard let stages else {
+      precondition(times.stageNs.count == 1, "these prices are of one stage")
+      times.hostNs = cost.hostNs
+      times.stageNs[0] = cost.totalNs - cost.hostNs
+      return
+    }
+    precondition(draft == nil, "drafts are not priced by stages")
+    stages.spread(
+      cost, tokens: batch.decodeTokens + batch.prefillTokens,
+      outputNs: byOutputs[PriceTables.outputs(of: batch)].totalNs, over: &times)
   }
 
   private func addSpeculation(_ batch: BatchShape, to cost: inout StepCost) {

@@ -126,4 +126,15 @@ public protocol StepPricing: Sendable {
   /// The times of decode steps in a row, of which this batch, without chunks, is the first; that
   /// costs what ``cost(of:)`` says.
   func decodeSpan(of batch: BatchShape) -> DecodeSpan
+  /// Writes how the time of a step, whose batch costs what ``cost(of:)`` says, passes through the
+  /// stages of a pipeline, as many as `times` has: in all as long as the cost. Asked for of several
+  /// stages alone; whoever prices one has no need to answer.
+  func spread(_ cost: StepCost, of batch: BatchShape, over times: inout StageTimes)
+}
+
+extension StepPricing {
+  /// Of one stage.
+  public func spread(_ cost: StepCost, of batch: BatchShape, over times: inout StageTimes) {
+    preconditionFailure("these prices are of one stage")
+  }
 }

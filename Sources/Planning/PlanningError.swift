@@ -26,7 +26,7 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
       return PlanningError.doesNotFit(model, pool, remedies)
     case .poolTooSmall(let format, let pool, let requestTokens, let remedies):
       return """
-        the KV pool of \(Size(pool.poolBytes)) holds \(pool.tokens) tokens in format \(format), \
+        \(PlanningError.place(pool)) holds \(pool.laneTokens) tokens in format \(format), \
         and the shortest request needs \(requestTokens)\(PlanningError.advice(remedies))
         """
     case .noReference:
@@ -44,6 +44,12 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
     case .profile(let error): return error.description
     case .trace(let error): return error.description
     }
+  }
+
+  /// What has to hold a request: the pool, or one lane's part of it.
+  private static func place(_ pool: PoolPlan) -> String {
+    let whole = "the KV pool of \(Size(pool.poolBytes))"
+    return pool.stages > 1 ? "each of the \(pool.stages) lanes of \(whole)" : whole
   }
 
   private static func doesNotFit(_ model: String, _ pool: PoolPlan, _ remedies: [Remedy]) -> String

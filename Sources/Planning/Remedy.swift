@@ -70,7 +70,7 @@ struct RemedySearch {
 
   /// Whether all that has to be in the memory is.
   func suffices(_ pool: PoolPlan) -> Bool {
-    pool.shortfallBytes == 0 && pool.tokens >= requestTokens
+    pool.shortfallBytes == 0 && pool.laneTokens >= requestTokens
   }
 
   /// In the order in which they are cheapest to try.
@@ -94,7 +94,7 @@ struct RemedySearch {
   /// Bytes of a pool that holds the shortest request.
   private func neededBytes(_ pool: PoolPlan) -> Int {
     let blocks = (requestTokens + pool.blockSize - 1) / pool.blockSize
-    return max(1, blocks) * pool.blockSize * pool.kvBytesPerToken
+    return max(1, blocks) * pool.stages * pool.blockSize * pool.kvBytesPerToken
   }
 
   /// The option that says how much of the memory the cache gets.
@@ -102,7 +102,9 @@ struct RemedySearch {
     switch options.kvCacheMemory {
     case .bytes(let given):
       let (least, most) = (neededBytes(pool), deviceBytes - pool.weightBytes - pool.activationBytes)
-      guard least <= most else { return [] }
+      // Another stage than the one that the figures are of may need more.
+      let changed = EngineOptions.KVCacheMemory.bytes(min(max(given, least), most))
+      guard least <= most, suffices(options.with(kvCacheMemory: changed)) else { return [] }
       return [
         .poolBytes(atLeast: given < least ? least : nil, atMost: given > most ? most : nil)
       ]
@@ -161,6 +163,7 @@ struct RemedySearch {
       guard given >= neededBytes(pool), beside + given > deviceBytes else { return nil }
       return .deviceBytes(beside + given)
     case .utilization(let share):
+      guard pool.stages == 1 else { return nil }
       let bytes = (Double(beside + neededBytes(pool)) / share).rounded(.up)
       return bytes <= Double(Limits.memoryBytes) ? .deviceBytes(Int(bytes)) : nil
     }

@@ -44,7 +44,8 @@ struct RunFigures {
     ] {
       metrics += RunFigures.metrics(name, latency)
     }
-    metrics += draftingMetrics + samplingMetrics + RunFigures.metrics(summary.goodput)
+    metrics += stageMetrics + draftingMetrics + samplingMetrics
+    metrics += RunFigures.metrics(summary.goodput)
     // Of an only class they are the run's.
     if classes.count > 1 {
       for (name, figures) in zip(classes, summary.classes) {
@@ -54,6 +55,16 @@ struct RunFigures {
       }
     }
     return metrics
+  }
+
+  private var stageMetrics: [Metric] {
+    guard summary.replicas.contains(where: { !$0.stageBusyNs.isEmpty }) else { return [] }
+    let waitNs = summary.replicas.reduce(0) { $0 + $1.stageWaitNs }
+    let busyNs = summary.replicas.reduce(0) { $0 + $1.stageBusyNs.reduce(0, +) }
+    return [
+      Metric(name: "stage_wait_ns", unit: "ns", value: Double(waitNs)),
+      Metric(name: "stage_busy_ns", unit: "ns", value: Double(busyNs)),
+    ]
   }
 
   private var draftingMetrics: [Metric] {

@@ -75,12 +75,19 @@ struct ClusterRows {
     let each = isCluster ? " of one replica" : ""
     return cluster.groups.indices.flatMap { index in
       let name = hasGroups ? "\(cluster.groups[index].name): " : ""
+      let stages = cluster.groups[index].stages
       return [
         row("\(name)KV bytes per token") { Figures.count($0.groups[index].pool.kvBytesPerToken) },
         row("\(name)tokens the pool\(each) holds") {
           Figures.count($0.groups[index].pool.tokens)
         },
       ]
+        + (stages > 1
+          ? [
+            row("\(name)tokens of each of its \(stages) lanes") {
+              Figures.count($0.groups[index].pool.laneTokens)
+            }
+          ] : [])
     }
   }
 
@@ -120,8 +127,32 @@ struct ClusterRows {
       + pair("waiting to be copied:", \.waiting)
   }
 
-  /// How busy the replicas were.
-  var activity: [[String]] {
+  /// How busy the replicas and their stages were.
+  var activity: [[String]] { replicaActivity + stageActivity }
+
+  /// How busy the stages of pipelines were; none without any.
+  private var stageActivity: [[String]] {
+    guard cluster.groups.contains(where: { $0.stages > 1 }) else { return [] }
+    func stages(_ outcome: FormatOutcome) -> [Int64] {
+      outcome.summary.replicas.flatMap(\.stageBusyNs)
+    }
+    return [
+      row("time with a step in it: least busy stage") {
+        ClusterRows.busyShare($0, stages($0).min() ?? 0)
+      },
+      row("time with a step in it: busiest stage") {
+        ClusterRows.busyShare($0, stages($0).max() ?? 0)
+      },
+      row("of a step's time, waiting for a stage") {
+        let summary = $0.summary
+        let waitNs = summary.replicas.reduce(0) { $0 + $1.stageWaitNs }
+        let allNs = waitNs + summary.cost.totalNs
+        return allNs == 0 ? "–" : Figures.percent(Double(waitNs) / Double(allNs))
+      },
+    ]
+  }
+
+  private var replicaActivity: [[String]] {
     guard isCluster else { return [] }
     var rows = [
       row("time with a step under way: least busy replica") {

@@ -127,6 +127,9 @@ public struct ComparisonJSON: Encodable {
     let steps: Int
     let busyNs: Int64
     let peakUsedBlocks: Int
+    /// Absent where the layers are in one stage, as what follows.
+    let stageBusyNs: [Int64]?
+    let stageWaitNs: Int64?
     /// Absent where replicas neither fail nor are switched off.
     let presentNs: Int64?
     /// Absent where replicas are alike.
@@ -135,6 +138,9 @@ public struct ComparisonJSON: Encodable {
     init(_ replica: ReplicaSummary, group: String?) {
       presentNs = replica.presentNs
       self.group = group
+      let hasStages = !replica.stageBusyNs.isEmpty
+      stageBusyNs = hasStages ? replica.stageBusyNs : nil
+      stageWaitNs = hasStages ? replica.stageWaitNs : nil
       requests = replica.requests
       outputTokens = replica.outputTokens
       steps = replica.steps
@@ -233,6 +239,8 @@ public struct ComparisonJSON: Encodable {
     let kvBytesPerToken: Int
     let poolTokens: Int
     let poolBlocks: Int
+    /// Of each lane of a pipeline; absent without stages.
+    let laneTokens: Int?
     let poolBytes: Int
     let pageCodeBytes: Int
     let pageMetadataBytes: Int
@@ -270,7 +278,7 @@ public struct ComparisonJSON: Encodable {
     /// Absent of one class.
     let classes: [ClassJSON]?
     let stepTime: StepTime
-    /// Absent of one replica.
+    /// Absent of one replica without stages.
     let replicas: [ReplicaSection]?
     /// Absent where replicas are alike; what stands above of the pool is then the first group's.
     let groups: [GroupSection]?
@@ -288,6 +296,7 @@ public struct ComparisonJSON: Encodable {
       kvBytesPerToken = pool.kvBytesPerToken
       poolTokens = pool.tokens
       poolBlocks = pool.blocks
+      laneTokens = pool.stages > 1 ? pool.laneTokens : nil
       poolBytes = pool.poolBytes
       pageCodeBytes = pool.pageCodeBytes
       pageMetadataBytes = pool.pageMetadataBytes
@@ -323,7 +332,7 @@ public struct ComparisonJSON: Encodable {
       stepTime = StepTime(summary.cost)
       let hasGroups = outcome.groups.count > 1
       replicas =
-        summary.replicas.count > 1
+        summary.replicas.count > 1 || outcome.groups.contains { $0.group.stages > 1 }
         ? summary.replicas.enumerated().map { index, replica in
           let own = outcome.groups.first { $0.replicas.contains(index) }
           return ReplicaSection(replica, group: hasGroups ? own?.group.name : nil)

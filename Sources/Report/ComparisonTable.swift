@@ -165,7 +165,8 @@ public struct ComparisonTable {
     let isDerived = profiles.contains { $0.provenance == .derived }
     add("priced: between \(isDerived ? "the source's" : "measured") points") {
       ComparisonTable.share(
-        $0.summary.busyNs - $0.summary.cost.extrapolatedNs - $0.summary.cost.derivedNs, of: $0)
+        $0.summary.cost.totalNs - $0.summary.cost.extrapolatedNs - $0.summary.cost.derivedNs,
+        of: $0)
     }
     add("priced: beyond, in proportion to work") {
       ComparisonTable.share($0.summary.cost.extrapolatedNs, of: $0)
@@ -175,8 +176,9 @@ public struct ComparisonTable {
     }
   }
 
+  /// Of the time of all steps: what they wait for stages is no part of it.
   private static func share(_ ns: Int64, of outcome: FormatOutcome) -> String {
-    let busyNs = outcome.summary.busyNs
-    return busyNs == 0 ? "–" : Figures.percent(Double(ns) / Double(busyNs))
+    let stepNs = outcome.summary.cost.totalNs
+    return stepNs == 0 ? "–" : Figures.percent(Double(ns) / Double(stepNs))
   }
 }

@@ -41,6 +41,12 @@ extension ServingScenario {
 extension ReplicaSetup {
   /// The devices, and their link where there are several; ended.
   var devicesHeading: String {
-    "on \(parallelism.devicesHeading)\(profile.heading)\n\(parallelism.linkHeading)"
+    let stages = parallelism.pipelineParallelSize
+    let pipeline =
+      stages > 1
+      ? "pipeline of \(stages) stages, each of "
+        + "\(Figures.count(parallelism.tensorParallelSize, "device")), and as many lanes\n" : ""
+    return "on \(parallelism.devicesHeading)\(profile.heading)\n\(parallelism.linkHeading)"
+      + pipeline
   }
 }

@@ -40,6 +40,10 @@ public struct MemoryTable {
     add("KV pool") { "\(Size($0.poolBytes))" }
     add("unused") { "\(Size($0.unusedBytes))" }
     add("all") { "\(Size($0.deviceBytes))" }
+    let stages = setup.engine.pipelineParallelSize
+    if stages > 1 {
+      add("of the stage that holds the fewest blocks") { "\($0.stage + 1) of \(stages)" }
+    }
     table.addRule()
     add("bytes of a page: codes") { Figures.count($0.pageCodeBytes) }
     add("bytes of a page: scales and zeros") { Figures.count($0.pageMetadataBytes) }
@@ -52,6 +56,10 @@ public struct MemoryTable {
     add("KV bytes per token") { Figures.count($0.kvBytesPerToken) }
     add("blocks the pool holds") { Figures.count($0.blocks) }
     add("tokens the pool holds") { Figures.count($0.tokens) }
+    if stages > 1 {
+      add("blocks of each of \(stages) lanes") { Figures.count($0.laneBlocks) }
+      add("tokens of each lane") { Figures.count($0.laneTokens) }
+    }
     if setup.engine.swapSpace != nil {
       add("blocks the host memory holds") { Figures.count($0.hostMemory.blocks) }
     }

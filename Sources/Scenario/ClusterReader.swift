@@ -73,7 +73,8 @@ struct ClusterReader {
     }
     let outages = outages(cluster, groups)
     guard let groups, let routing = routing ?? .some(nil), let link, let outages,
-      checkCount(groups, file), checkRoles(groups, cluster, link)
+      checkCount(groups, file), checkRoles(groups, cluster, link),
+      PipelineRules.allow(groups, outages, in: cluster)
     else { return nil }
     // vLLM spreads requests over its ranks by their loads.
     let hasRanks = file.ranks ?? 1 > 1

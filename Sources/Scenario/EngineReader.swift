@@ -27,8 +27,10 @@ struct EngineReader {
     let swapSpace = SwapReader(engine: engine).swapSpace(scheduler: scheduler ?? .vllm)
     let speculation = SpeculationReader(engine: engine).speculation()
     guard let scheduler, let maxNumSeqs, let maxNumBatchedTokens, let blockSize, let memory,
-      let caching, let tensorParallelSize, stages != nil, let threshold, let watermark,
-      let queueLimit, let swapSpace, let speculation
+      let caching, let tensorParallelSize, let stages, let threshold, let watermark,
+      let queueLimit, let swapSpace, let speculation,
+      PipelineRules.allow(
+        stages, swaps: swapSpace != nil, speculates: speculation != nil, in: engine)
     else { return nil }
     let tokensPerDecode = 1 + (speculation?.draftTokens ?? 0)
     guard maxNumBatchedTokens >= maxNumSeqs * tokensPerDecode else {
@@ -38,7 +40,8 @@ struct EngineReader {
     return EngineOptions(
       scheduler: scheduler, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
       blockSize: blockSize, enablePrefixCaching: caching,
-      tensorParallelSize: tensorParallelSize, kvCacheMemory: memory, swapSpace: swapSpace,
+      tensorParallelSize: tensorParallelSize, pipelineParallelSize: stages, kvCacheMemory: memory,
+      swapSpace: swapSpace,
       longPrefillTokenThreshold: threshold, watermark: watermark, maxQueuedRequests: queueLimit,
       speculation: speculation)
   }

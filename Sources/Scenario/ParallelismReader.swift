@@ -1,7 +1,8 @@
 import CostModel
 import Simulator
 
-/// The devices of a replica: `engine.tensor_parallel_size` and `device.link`.
+/// The devices of a replica: `engine.tensor_parallel_size` and `engine.pipeline_parallel_size`, and
+/// `device.link`.
 struct ParallelismReader {
   /// The scenario's folder with a slash behind it; empty for the working directory.
   let folder: String
@@ -24,21 +25,30 @@ struct ParallelismReader {
       guard let given = stated.flatMap({ read($0) }) else { return nil }
       link = given
     }
-    guard let degree = engine?.tensorParallelSize, degree > 1 else { return Parallelism.none }
-    let key = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)?
-      .optional(EngineKeys.tensorParallelSize)
+    guard let engine, engine.tensorParallelSize * engine.pipelineParallelSize > 1 else {
+      return Parallelism.none
+    }
+    let (degree, stages) = (engine.tensorParallelSize, engine.pipelineParallelSize)
+    let keys = file.mapping(at: ScenarioKeys.engine.name, keys: EngineKeys.form.names)
+    let degreeKey = keys?.optional(EngineKeys.tensorParallelSize)
+    let stagesKey = keys?.optional(EngineKeys.pipelineParallelSize)
     if let obstacle = model?.obstacle(toDegree: degree) {
-      key?.refuse("\(obstacle); accepted: a degree that shares the layers evenly")
+      degreeKey?.refuse("\(obstacle); accepted: a degree that shares the layers evenly")
+      return nil
+    }
+    if let obstacle = model?.obstacle(toStages: stages) {
+      stagesKey?.refuse("\(obstacle); accepted: at most a stage for each layer")
       return nil
     }
     guard let link else {
-      key?.refuse(
-        "\(degree) devices need a link; give `device` a `link`, a file that was measured or a "
-          + "mapping with `bandwidth` and `latency`")
+      (degree > 1 ? degreeKey : stagesKey)?.refuse(
+        "\(degree * stages) devices need a link; give `device` a `link`, a file that was measured "
+          + "or a mapping with `bandwidth` and `latency`")
       return nil
     }
     linkText = link.text
-    return Parallelism(tensorParallelSize: degree, link: link.link)
+    return Parallelism(
+      tensorParallelSize: degree, pipelineParallelSize: stages, link: link.link)
   }
 
   /// A link, and the file where it was measured.

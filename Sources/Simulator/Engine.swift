@@ -67,7 +67,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private let limitNs: Int64
   private let outages: [Outage]
   private let rules: [Autoscaling]
-  /// By replica.
+  /// By server.
   private let decodesAlone: [Bool]
   private var source: RequestSource
   private var client: ClientThread
@@ -76,6 +76,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private var fleet: Fleet
   private var transfers: Transfers
   private(set) var servers: [Server<Pricer, Policy>]
+  private var pipelines: Pipelines
   private(set) var metrics: RunMetrics
   /// Requests that have not left, those that have not come included.
   private var toLeave: Int
@@ -95,23 +96,27 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     limitNs = workload.timeLimitNs
     outages = cluster.outages
     rules = cluster.scaling
-    decodesAlone = cluster.members.map { $0.role == .decode }
+    let lanes = Lanes(cluster.members.map(\.configuration.options.pipelineParallelSize))
+    pipelines = Pipelines(lanes)
+    decodesAlone = lanes.replica.map { cluster.members[$0].role == .decode }
     source = RequestSource(workload: workload, seed: seed)
     client = ClientThread(workload.client)
     toLeave = workload.requests
     metrics = RunMetrics(classes: workload.classes)
     let (numbers, prompts) = (cluster.members.indices, workload.prompts?.blocks)
     entry = Router(
-      cluster.routing, among: numbers.filter { cluster.members[$0].role != .decode }, seed: seed,
-      prompts: prompts)
+      cluster.routing, among: numbers.filter { cluster.members[$0].role != .decode },
+      lanes: lanes, seed: seed, prompts: prompts)
     decoders = Router(
-      cluster.routing, among: numbers.filter { cluster.members[$0].role == .decode }, seed: seed,
-      firstDraw: 2, prompts: prompts)
-    fleet = Fleet(replicas: cluster.members.count, rules: cluster.scaling)
-    transfers = Transfers(cluster.transfer, replicas: cluster.members.count)
-    servers = cluster.members.enumerated().map { index, member in
+      cluster.routing, among: numbers.filter { cluster.members[$0].role == .decode },
+      lanes: lanes, seed: seed, firstDraw: 2, prompts: prompts)
+    // Where servers are lanes, none comes or goes.
+    fleet = Fleet(replicas: lanes.replica.count, rules: cluster.scaling)
+    transfers = Transfers(cluster.transfer, replicas: lanes.replica.count)
+    servers = lanes.replica.map { index in
       Server(
-        index: index, member: member, scheduler: scheduler, prompts: workload.prompts, seed: seed)
+        index: index, member: cluster.members[index], scheduler: scheduler,
+        prompts: workload.prompts, seed: seed)
     }
     for index in servers.indices { servers[index].isOpen = fleet.phases[index] == .on }
     for _ in 0..<source.initialRequests { scheduleNextRequest() }
@@ -175,10 +180,11 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
       metrics.checkLittlesLaw()
     }
     let changes = !outages.isEmpty || !rules.isEmpty
-    let replicas = servers.enumerated().map { index, server in
-      var summary = server.summary
-      if changes { summary.presentNs = fleet.presentNs(index, now: clock) }
-      return summary
+    var replicas = pipelines.summaries(of: servers)
+    if changes {
+      for index in replicas.indices {
+        replicas[index].presentNs = fleet.presentNs(index, now: clock)
+      }
     }
     return metrics.summary(
       replicas: replicas, slots: servers.reduce(into: SlotUse()) { $0 += $1.slots },
@@ -285,7 +291,12 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private mutating func startRuns() {
     for index in touched where servers[index].isIdleWithWork {
       switch servers[index].startRun(now: clock, &metrics) {
-      case .until(let endNs): schedule(.runEnd, at: endNs, for: index)
+      case .until(var endNs):
+        if servers[index].isLane {
+          endNs = pipelines.begin(stepOf: index, on: &servers, now: clock, &metrics)
+          if endNs > simulationHorizonNs { reachedHorizon = true }
+        }
+        schedule(.runEnd, at: endNs, for: index)
       case .noRun: break
       case .beyondHorizon: reachedHorizon = true
       }
@@ -297,7 +308,9 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   }
 
   private mutating func completeRun(of index: Int, _ records: inout RecordBuffer) {
-    servers[index].completeRun(now: clock, &metrics, &records)
+    let besides =
+      servers[index].isLane ? pipelines.end(stepOf: index, on: servers, now: clock) : 0
+    servers[index].completeRun(now: clock, besides: besides, &metrics, &records)
     touched.append(index)
     for record in servers[index].departures {
       hasLeft(index)

@@ -67,6 +67,8 @@ public struct EngineOptions: Hashable, Sendable {
   public let enablePrefixCaching: Bool
   /// `tensor_parallel_size`: devices that share the layers of one replica.
   public let tensorParallelSize: Int
+  /// `pipeline_parallel_size`: stages over which the layers are spread, each of as many devices.
+  public let pipelineParallelSize: Int
   /// Where the size of the KV pool comes from; on each device.
   public let kvCacheMemory: KVCacheMemory
   /// `preemption_mode`: the host memory to which preempted requests are swapped; nil where they are
@@ -86,14 +88,16 @@ public struct EngineOptions: Hashable, Sendable {
   /// A watermark that is not stated is the scheduler's usual one.
   /// - Precondition: all are positive, limits that may be left out at least 0, the watermark below
   ///   1, and every sequence can decode in one step with all that is drafted for it; a threshold
-  ///   and a swap space stand with schedulers that have them.
+  ///   and a swap space stand with schedulers that have them, and neither a swap space nor
+  ///   speculation with several stages.
   public init(
     scheduler: Scheduler = .vllm, maxNumSeqs: Int, maxNumBatchedTokens: Int, blockSize: Int,
-    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, kvCacheMemory: KVCacheMemory,
-    swapSpace: SwapSpace? = nil, longPrefillTokenThreshold: Int = 0, watermark: Double? = nil,
-    maxQueuedRequests: Int? = nil, speculation: SpeculativeDecoding? = nil
+    enablePrefixCaching: Bool, tensorParallelSize: Int = 1, pipelineParallelSize: Int = 1,
+    kvCacheMemory: KVCacheMemory, swapSpace: SwapSpace? = nil, longPrefillTokenThreshold: Int = 0,
+    watermark: Double? = nil, maxQueuedRequests: Int? = nil, speculation: SpeculativeDecoding? = nil
   ) {
-    precondition(tensorParallelSize > 0)
+    precondition(tensorParallelSize > 0 && pipelineParallelSize > 0)
+    precondition(pipelineParallelSize == 1 || swapSpace == nil && speculation == nil)
     precondition(swapSpace == nil || scheduler.swaps)
     precondition(longPrefillTokenThreshold >= 0 && maxQueuedRequests ?? 0 >= 0)
     precondition(longPrefillTokenThreshold == 0 || scheduler.mixesChunks)
@@ -106,6 +110,7 @@ public struct EngineOptions: Hashable, Sendable {
     self.blockSize = blockSize
     self.enablePrefixCaching = enablePrefixCaching
     self.tensorParallelSize = tensorParallelSize
+    self.pipelineParallelSize = pipelineParallelSize
     self.kvCacheMemory = kvCacheMemory
     self.longPrefillTokenThreshold = longPrefillTokenThreshold
     self.watermark = watermark ?? scheduler.usualWatermark
@@ -147,6 +152,7 @@ public struct EngineOptions: Hashable, Sendable {
       maxNumBatchedTokens: maxNumBatchedTokens ?? self.maxNumBatchedTokens, blockSize: blockSize,
       enablePrefixCaching: enablePrefixCaching,
       tensorParallelSize: tensorParallelSize ?? self.tensorParallelSize,
+      pipelineParallelSize: pipelineParallelSize,
       kvCacheMemory: kvCacheMemory ?? self.kvCacheMemory, swapSpace: swapSpace,
       longPrefillTokenThreshold: longPrefillTokenThreshold, watermark: watermark,
       maxQueuedRequests: maxQueuedRequests, speculation: speculation)

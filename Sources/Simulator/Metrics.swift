@@ -14,6 +14,11 @@ public struct ReplicaSummary: Hashable, Sendable {
   public internal(set) var peakUsedBlocks = 0
   /// The most blocks in the host's memory at once.
   public internal(set) var peakHostBlocks = 0
+  /// Time for which each stage of its pipeline had a step; none without stages.
+  public internal(set) var stageBusyNs: [Int64] = []
+  /// Time for which steps waited for stages, or for the host, that had those of other lanes; all
+  /// steps together.
+  public internal(set) var stageWaitNs: Int64 = 0
   /// Time for which it was there, from the decision to start it to its end, failures included; nil
   /// where replicas neither fail nor are switched off.
   public internal(set) var presentNs: Int64?
@@ -61,11 +66,11 @@ public struct RunSummary: Hashable, Sendable {
   /// The most blocks owned at once on one replica.
   public let peakUsedBlocks: Int
   /// The share of slots in owned blocks without a token, shared blocks counted once: over the time
-  /// of all steps.
+  /// of all steps. Of a pipeline's lanes each counts by itself, as in what follows.
   public let emptySlotShare: Double
   /// The same at the end of the last step with the most owned blocks.
   public let emptySlotShareWhenFullest: Double
-  /// Where the time of all steps went.
+  /// Where the time of all steps went, but for what they waited for stages.
   public let cost: StepCost
   /// What drafting came to; nil where no drafted token was verified.
   public let drafting: DraftSummary?
@@ -124,7 +129,6 @@ struct RunMetrics: Sendable {
   private var samples = 0
   private var copies = BlockCopies()
   private var prefilledTokens = 0
-  private var busyNs: Int64 = 0
   private var steps = 0
   private var peakRunning = 0
   private var cost = StepCost()
@@ -181,6 +185,11 @@ struct RunMetrics: Sendable {
     preemptions += preempted
   }
 
+  /// The lanes of a pipeline have so many requests with blocks, all together.
+  mutating func ran(together running: Int) {
+    peakRunning = max(peakRunning, running)
+  }
+
   /// A run of steps is done: each gave every sequence that decodes in it a token, or several at
   /// once, after a gap of its length, but `resumed` ones that came back with it, of which
   /// ``produced(previousNs:now:)`` is told. In a run that gave none, `decoding` sequences had to
@@ -191,7 +200,6 @@ struct RunMetrics: Sendable {
     stalled: inout [Stall]
   ) {
     cost += runCost
-    busyNs += runCost.totalNs
     steps += runSteps
     prefilledTokens += prefillTokens
     guard decodeSequences > 0 else {
@@ -266,7 +274,6 @@ struct RunMetrics: Sendable {
     sum.displaced += other.displaced
     sum.samples += other.samples
     sum.prefilledTokens += other.prefilledTokens
-    sum.busyNs += other.busyNs
     sum.steps += other.steps
     sum.peakRunning = max(sum.peakRunning, other.peakRunning)
     sum.cost += other.cost
@@ -293,7 +300,8 @@ struct RunMetrics: Sendable {
       displacedRequests: displaced, transfers: transfers,
       recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
       reachedHorizon: reachedHorizon,
-      durationNs: lastEventNs - max(0, firstArrivalNs), busyNs: busyNs, steps: steps,
+      durationNs: lastEventNs - max(0, firstArrivalNs),
+      busyNs: replicas.reduce(0) { $0 + $1.busyNs }, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
       cost: cost, drafting: drafting.drafts > 0 ? drafting : nil,

@@ -163,11 +163,6 @@ import Testing
     BadInput(
       "no link", "block_size: 16", "tensor_parallel_size: 2", "13:25", "2 devices need a link"),
     BadInput(
-      "stages", "block_size: 16", "pipeline_parallel_size: 4", "13:27", "4 stages work on",
-      "accepted: 1; `kvsim cost --pipeline-parallel-size 4`"),
-    BadInput(
-      "no stage", "block_size: 16", "pipeline_parallel_size: 0", "13:27", "out of range"),
-    BadInput(
       "uneven devices", "block_size: 16", "tensor_parallel_size: 3", "13:25",
       "3 does not divide the model's 4 query heads"),
     BadInput(

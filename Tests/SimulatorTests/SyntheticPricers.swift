@@ -14,13 +14,34 @@ struct SyntheticPricer: StepPricing {
   var perUnevenTokenNs: Int64 = 0
   /// Steps after which the line of a span is to be asked for again.
   var spanSteps = Int.max
+  /// Of several stages, the share of each of what is neither sent nor the host's.
+  var stageShares: [Int64] = []
+  /// Between a stage and the next.
+  var sendNs: Int64 = 0
+  var hostNs: Int64 = 0
 
   func cost(of batch: BatchShape) -> StepCost {
     StepCost(
       linearNs: perStepNs + perDecodeNs * Int64(batch.decodeSequences)
         + perDraftNs * Int64(batch.decodeTokens - batch.decodeSequences),
       decodeAttentionNs: attention(batch),
-      prefillAttentionNs: batch.chunks.reduce(0) { $0 + perPromptTokenNs * Int64($1.tokens) })
+      prefillAttentionNs: batch.chunks.reduce(0) { $0 + perPromptTokenNs * Int64($1.tokens) },
+      collectiveNs: hops * sendNs, hostNs: hostNs)
+  }
+
+  private var hops: Int64 { Int64(max(0, stageShares.count - 1)) }
+
+  func spread(_ cost: StepCost, of batch: BatchShape, over times: inout StageTimes) {
+    precondition(times.stageNs.count == stageShares.count)
+    times.hostNs = hostNs
+    times.sendNs = sendNs
+    let (work, all) = (cost.totalNs - hostNs - hops * sendNs, stageShares.reduce(0, +))
+    var (shares, doneNs): (Int64, Int64) = (0, 0)
+    for stage in stageShares.indices {
+      shares += stageShares[stage]
+      times.stageNs[stage] = work * shares / all - doneNs
+      doneNs = work * shares / all
+    }
   }
 
   func decodeSpan(of batch: BatchShape) -> DecodeSpan {

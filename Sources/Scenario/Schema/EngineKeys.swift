@@ -27,8 +27,10 @@ enum EngineKeys {
     "Devices that share the layers of one replica; above 1, `device` needs a `link`.",
     option: "--tensor-parallel-size")
   static let pipelineParallelSize = SchemaKey(
-    "pipeline_parallel_size", .oneStage, .standard(1),
-    "Stages over which the layers are spread; only 1 is simulated.",
+    "pipeline_parallel_size", .wholeNumber(1...Limits.layers, of: "stages"), .standard(1),
+    "Stages of `tensor_parallel_size` devices over which the layers are spread, with as many "
+      + "batches in them; above 1, `device` needs a `link`, and none of `speculative_config`, "
+      + "`preemption_mode: swap`, failures, autoscaling and roles is simulated.",
     option: "--pipeline-parallel-size")
   static let dataParallelSize = SchemaKey(
     "data_parallel_size", .wholeNumber(1...Limits.replicas), .standard(1),
@@ -129,22 +131,4 @@ enum HostOverheadKeys {
     "Of each of a step's sequences, decoding or in their prompt.")
 
   static let form = MappingForm(perStep, perSequence)
-}
-
-extension ValueForm where Value == Int {
-  /// One stage; more are refused with the reason.
-  fileprivate static var oneStage: ValueForm {
-    ValueForm(
-      accepted: "1", schema: [("const", 1)],
-      read: { cursor in
-        guard let stages = cursor.integer(in: 1...Limits.layers) else { return nil }
-        guard stages == 1 else {
-          cursor.refuse(
-            "\(stages) stages work on as many batches at once, which the simulated engine does "
-              + "not; accepted: 1; `kvsim cost --pipeline-parallel-size \(stages)` prices one step")
-          return nil
-        }
-        return stages
-      })
-  }
 }

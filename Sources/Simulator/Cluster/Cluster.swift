@@ -35,7 +35,7 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
   /// - Precondition: there is a member, and all have the same scheduler; there are replicas that
   ///   compute prompts alone and others that decode alone, or neither, and with them a transfer and
   ///   a scheduler that admits while others run; outages and rules name members, each of which is
-  ///   of one rule at most, and all of one rule have one role.
+  ///   of one rule at most, and all of one rule have one role; nothing of this beside pipelines.
   public init(
     members: [Member], routing: RoutingPolicy = .roundRobin, transfer: KVTransfer? = nil,
     outages: [Outage] = [], scaling: [Autoscaling] = []
@@ -48,6 +48,9 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
     precondition(
       !roles.contains(.prefill) || transfer != nil && scheduler.refillsSeats)
     precondition(outages.allSatisfy { members.indices.contains($0.replica) })
+    let hasPipelines = members.contains { $0.configuration.options.pipelineParallelSize > 1 }
+    precondition(
+      !hasPipelines || outages.isEmpty && scaling.isEmpty && !roles.contains(.prefill))
     var scaled = Set<Int>()
     for rule in scaling {
       precondition(rule.members.clamped(to: members.indices) == rule.members)
@@ -80,7 +83,10 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
     let goesByTurns = routing == .roundRobin || members.count == 1
     let isConstant = outages.isEmpty && scaling.isEmpty
     let isWhole = members.allSatisfy { $0.role == .whole }
-    return goesByTurns && !hasLimit && isConstant && isWhole && workload.client == .instant
+    // Which lane of a pipeline gets a request depends on what its lanes have.
+    let hasLanes = members.contains { $0.configuration.options.pipelineParallelSize > 1 }
+    return goesByTurns && !hasLimit && isConstant && isWhole && !hasLanes
+      && workload.client == .instant
   }
 }
 

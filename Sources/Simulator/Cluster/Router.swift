@@ -32,10 +32,13 @@ struct Router: Sendable {
   private let stream: RandomStream
   /// The first of its draws for a request; another router's have other numbers.
   private let firstDraw: UInt32
-  /// The replicas that it chooses among, in their order.
+  /// The replicas that it chooses among, in their order; each by the first of its servers.
   let members: [Int]
-  /// Requests of each replica that have not left, by its number in the cluster.
+  private let lanes: Lanes
+  /// Requests of each replica that have not left, by its first server.
   private(set) var outstanding: [Int]
+  /// The same of each lane of a pipeline, by server.
+  private var outstandingOfLanes: [Int]
   /// A place among the members.
   private var turn = 0
   private let prompts: PromptBlocks?
@@ -44,26 +47,29 @@ struct Router: Sendable {
   /// By a session's place, the member that was last sent a turn of it.
   private var hosts: [Int32] = []
 
+  /// - Parameter replicas: their numbers in the cluster.
   init(
-    _ policy: RoutingPolicy, among members: [Int], seed: UInt64, firstDraw: UInt32 = 0,
-    prompts: PromptBlocks?
+    _ policy: RoutingPolicy, among replicas: [Int], lanes: Lanes, seed: UInt64,
+    firstDraw: UInt32 = 0, prompts: PromptBlocks?
   ) {
     self.policy = policy
-    self.members = members
+    self.lanes = lanes
+    members = replicas.map { lanes.ofReplica[$0].lowerBound }
     self.firstDraw = firstDraw
     stream = RandomStream(seed: seed)
-    outstanding = Array(repeating: 0, count: (members.max() ?? -1) + 1)
+    outstanding = Array(repeating: 0, count: lanes.replica.count)
+    outstandingOfLanes = outstanding
     self.prompts = policy == .prefixAware ? prompts : nil
     receivers = Array(repeating: -1, count: Int((self.prompts?.ids.max() ?? -1) + 1))
   }
 
-  /// The replica for a request, which counts as outstanding there; nil where none accepts it. One
+  /// The server for a request, which counts as outstanding there; nil where none accepts it. One
   /// that is not `isNew` was accepted before, and no queue is too full for it.
   mutating func choose<Pricer, Policy>(
     for request: ArrivingRequest, isNew: Bool = true, among servers: [Server<Pricer, Policy>],
     now: Int64
   ) -> Int? {
-    let choice = Choice(request: request, isNew: isNew, servers: servers)
+    let choice = Choice(request: request, isNew: isNew, servers: servers, lanes: lanes)
     let place: Int?
     switch policy {
     case .roundRobin: place = placesInTurn.first { choice.isOpen(members[$0]) }
@@ -75,11 +81,30 @@ struct Router: Sendable {
     guard let place else { return nil }
     outstanding[members[place]] += 1
     turn = place + 1
-    return members[place]
+    let own = lanes.beside(members[place])
+    return own.count > 1 ? lane(choice, among: own) : members[place]
   }
 
-  /// A request has left a replica.
-  mutating func left(_ replica: Int) { outstanding[replica] -= 1 }
+  /// The lane of a pipeline with the fewest requests that have not left, of equals the first, as
+  /// vLLM V0 chooses among its virtual engines (`add_request` of `llm_engine.py`).
+  private mutating func lane<Pricer, Policy>(
+    _ choice: Choice<Pricer, Policy>, among own: Range<Int>
+  ) -> Int? {
+    var best: Int?
+    for lane in own where choice.accepts(lane) {
+      if let best, outstandingOfLanes[lane] >= outstandingOfLanes[best] { continue }
+      best = lane
+    }
+    if let best { outstandingOfLanes[best] += 1 }
+    return best
+  }
+
+  /// A request has left a server.
+  mutating func left(_ server: Int) {
+    let own = lanes.beside(server)
+    outstanding[own.lowerBound] -= 1
+    if own.count > 1 { outstandingOfLanes[server] -= 1 }
+  }
 
   // MARK: Ways to choose: places among the members
 
@@ -88,8 +113,22 @@ struct Router: Sendable {
     let request: ArrivingRequest
     let isNew: Bool
     let servers: [Server<Pricer, Policy>]
+    let lanes: Lanes
 
-    func isOpen(_ replica: Int) -> Bool { servers[replica].accepts(request, isNew: isNew) }
+    func accepts(_ server: Int) -> Bool { servers[server].accepts(request, isNew: isNew) }
+
+    /// Whether any lane of a replica accepts the request.
+    func isOpen(_ member: Int) -> Bool {
+      let own = lanes.beside(member)
+      return own.count == 1 ? accepts(member) : own.contains { accepts($0) }
+    }
+
+    func demand(on member: Int, now: Int64) -> KVDemand {
+      let own = lanes.beside(member)
+      var demand = servers[member].kvDemand(now: now)
+      for lane in own.dropFirst() { demand += servers[lane].kvDemand(now: now) }
+      return demand
+    }
   }
 
   private var placesInTurn: some Collection<Int> {
@@ -110,7 +149,7 @@ struct Router: Sendable {
   private func leastKV<Pricer, Policy>(_ choice: Choice<Pricer, Policy>, now: Int64) -> Int? {
     var best: (place: Int, demand: KVDemand)?
     for place in placesInTurn where choice.isOpen(members[place]) {
-      let demand = choice.servers[members[place]].kvDemand(now: now)
+      let demand = choice.demand(on: members[place], now: now)
       if let best, !demand.isLess(than: best.demand) { continue }
       best = (place, demand)
     }
@@ -188,8 +227,19 @@ struct Router: Sendable {
 
 /// How much of a replica's KV pool is owned, or wanted by requests that wait.
 struct KVDemand: Sendable {
-  let blocks: Int
-  let capacity: Int
+  private(set) var blocks: Int
+  private(set) var capacity: Int
+
+  init(blocks: Int, capacity: Int) {
+    self.blocks = blocks
+    self.capacity = capacity
+  }
+
+  /// Adds that of another lane.
+  static func += (sum: inout KVDemand, other: KVDemand) {
+    sum.blocks += other.blocks
+    sum.capacity += other.capacity
+  }
 
   /// Compares shares of the pools, without division.
   func isLess(than other: KVDemand) -> Bool { blocks * other.capacity < other.blocks * capacity }

@@ -1,7 +1,7 @@
 import CostModel
 
-/// A replica at work: its requests and memory, what decides its steps, what they take, and the run
-/// of steps that is under way.
+/// A replica at work, or a lane of one: its requests and memory, what decides its steps, what they
+/// take, and the run of steps that is under way.
 ///
 /// A run is planned as if no request came; one that comes and is looked at cuts it at the end of
 /// the step that is under way then. So a server needs to know of no event but its own.
@@ -15,6 +15,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     var span = DecodeSpan(first: StepCost(), growthNs: 0, steps: 1)
     /// What copies to and from the host's memory take before the step: only a run of one has any.
     var swapNs: Int64 = 0
+    /// What the step waits for stages that have steps of other lanes: only a run of one does.
+    var stageWaitNs: Int64 = 0
     /// Whether it ends with the step under way when a request comes.
     var isCutByArrivals = false
 
@@ -24,7 +26,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       if swapNs > 0 { cost.addSwap(swapNs) }
       return cost
     }
-    var firstStepNs: Int64 { span.first.totalNs + swapNs }
+    var firstStepNs: Int64 { span.first.totalNs + swapNs + stageWaitNs }
   }
 
   /// What came of planning a run.
@@ -52,6 +54,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   private var run = Run()
   /// When the run under way ends; nil where none is.
   private(set) var runEndNs: Int64?
+  /// How the step under way passes through the stages of its pipeline; without stages where there
+  /// is one.
+  private(set) var stageTimes: StageTimes
   private var stalled: [RunMetrics.Stall] = []
   /// Slots of requests that will not be copied here.
   private var givenUp: [Int] = []
@@ -73,8 +78,10 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     pricer = member.pricer
     self.scheduler = scheduler
     draws = RandomStream(seed: seed)
+    let stages = configuration.options.pipelineParallelSize
+    stageTimes = StageTimes(stages: stages > 1 ? stages : 0)
     replica = Replica(
-      options: configuration.options, poolBlocks: configuration.poolBlocks,
+      options: configuration.options, poolBlocks: configuration.poolBlocks / stages,
       hostBlocks: configuration.hostMemory.blocks, prompts: prompts,
       handsOver: member.role == .prefill)
     initial = (replica, scheduler)
@@ -85,6 +92,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       seats: configuration.options.maxNumSeqs,
       keepsRoomToTheEnd: !configuration.options.scheduler.refillsSeats)
   }
+
+  /// Whether it is a lane of a pipeline, whose steps may wait for those of others.
+  var isLane: Bool { !stageTimes.stageNs.isEmpty }
 
   /// Whether requests are there and no run is under way.
   var isIdleWithWork: Bool { runEndNs == nil && replica.hasWork }
@@ -167,6 +177,12 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   // MARK: Runs
 
+  /// The step that was planned passes through stages and ends then.
+  mutating func endStep(at endNs: Int64) {
+    run.stageWaitNs = endNs - run.startNs - run.cost.totalNs
+    runEndNs = endNs
+  }
+
   /// Plans a step; where its batch would stay the same for several, starts them as one run.
   /// - Precondition: ``isIdleWithWork``.
   mutating func startRun(now: Int64, _ metrics: inout RunMetrics) -> Start {
@@ -180,8 +196,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
         running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
       return .noRun
     }
-    // A step with prompts or drafted tokens is one by itself.
-    let isSingle = hasChunks || configuration.options.speculation != nil
+    // A step with prompts or drafted tokens is one by itself, and so is each of a lane.
+    let isSingle = hasChunks || configuration.options.speculation != nil || isLane
     let span =
       isSingle
       ? DecodeSpan(first: pricer.cost(of: replica.batch), growthNs: 0, steps: 1)
@@ -199,6 +215,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     run = Run(
       startNs: now, waitingRequests: replica.pendingCount, span: span,
       swapNs: configuration.hostMemory.ns(of: replica.copies), isCutByArrivals: isCutByArrivals)
+    if isLane { pricer.spread(span.first, of: replica.batch, over: &stageTimes) }
     metrics.started(
       running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
     return .until(endRun(afterSteps: steps))
@@ -217,8 +234,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   }
 
   /// The run under way ends at `now`; those that leave with it are in ``departures``.
+  /// - Parameter besides: blocks that the other lanes of its pipeline own.
   mutating func completeRun(
-    now: Int64, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
+    now: Int64, besides: Int = 0, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
   ) {
     precondition(runEndNs == now, "a run ends once")
     runEndNs = nil
@@ -248,6 +266,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       firstStepNs: run.firstStepNs, growthNs: run.span.growthNs)
     summary.steps += run.steps
     summary.busyNs += cost.totalNs
+    summary.stageWaitNs += run.stageWaitNs
     summary.peakUsedBlocks = max(summary.peakUsedBlocks, replica.pool.peakUsed)
     summary.peakHostBlocks = max(summary.peakHostBlocks, replica.hostPool.peakUsed)
     if records.keepsSteps {
@@ -259,7 +278,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
           prefillSequences: Int64(replica.batch.chunks.count), prefillTokens: Int64(prefillTokens),
           waitingRequests: Int64(run.waitingRequests),
           preemptedRequests: Int64(replica.preemptedNow),
-          usedBlocks: Int64(replica.pool.used), cost: cost, replica: Int64(index)))
+          usedBlocks: Int64(replica.pool.used + besides), cost: cost, replica: Int64(index)))
     }
     while let finished = replica.popFinished() { leave(finished, now: now) }
     for index in replica.chunkSlots.indices {

@@ -7,7 +7,7 @@ public struct PoolPlan: Hashable, Sendable {
   public let deviceBytes: Int
   /// The share of it that the engine may use.
   public let usableBytes: Int
-  /// The model's weights, in their format, and those of a model that drafts for it.
+  /// The model's weights, or its stage's, in their format, and those of a model that drafts for it.
   public let weightBytes: Int
   /// Activations at their largest: see ``init(model:device:format:options:draft:)``.
   public let activationBytes: Int
@@ -15,8 +15,13 @@ public struct PoolPlan: Hashable, Sendable {
   public let poolBytes: Int
   /// A block's page in one layer: as many tokens.
   public let page: PageLayout
-  /// The layers, each with a page of every block.
+  /// The layers, each with a page of every block: of a model in stages, those of the stage.
   public let layers: Int
+  /// The stages of the replica.
+  public let stages: Int
+  /// Which of them this is the memory of, from 0: the one that holds the fewest blocks, and so
+  /// decides how many there are.
+  public let stage: Int
   /// What a model that drafts has of each; nil without one.
   public let draft: DraftMemory?
   /// Whole blocks in the pool.
@@ -45,6 +50,10 @@ public struct PoolPlan: Hashable, Sendable {
 
   /// Tokens that the pool holds.
   public var tokens: Int { blocks * blockSize }
+  /// Whole blocks of each of the lanes, as many as stages, that share the pool evenly.
+  public var laneBlocks: Int { blocks / stages }
+  /// Tokens that these hold: as many as one request can have.
+  public var laneTokens: Int { laneBlocks * blockSize }
 
   /// The division for one format.
   ///
@@ -57,22 +66,44 @@ public struct PoolPlan: Hashable, Sendable {
   /// A model that drafts has its weights beside, its layers in the same blocks, as in vLLM, and
   /// works before the other does, so that the larger activations are those of both.
   ///
-  /// Of several devices that share the layers, this is the memory of each.
+  /// Of several devices that share the layers, this is the memory of each. Where the layers are
+  /// spread over stages, it is that of the stage with the largest shortfall, or else with the
+  /// fewest blocks; of equals the first.
   public init(
     model whole: ModelArchitecture, device: Device, format: KVFormat, options: EngineOptions,
     draft wholeDraft: ModelArchitecture? = nil
   ) {
     let model = whole.rank(ofDegree: options.tensorParallelSize)
-    let draftModel = wholeDraft?.rank(ofDegree: options.tensorParallelSize)
+    let stages = model.stages(options.pipelineParallelSize)
+    let plans = stages.indices.map {
+      PoolPlan(
+        model, stages, $0, device: device, format: format, options: options,
+        draft: wholeDraft?.rank(ofDegree: options.tensorParallelSize))
+    }
+    self = plans.dropFirst().reduce(plans[0]) { least, plan in
+      let (own, other) = (plan.shortfallBytes, least.shortfallBytes)
+      return own > other || own == other && plan.blocks < least.blocks ? plan : least
+    }
+  }
+
+  /// The division on a device of one stage, for its share of the model.
+  private init(
+    _ model: ModelArchitecture, _ modelStages: [ModelStage], _ number: Int, device: Device,
+    format: KVFormat, options: EngineOptions, draft draftModel: ModelArchitecture?
+  ) {
+    let own = modelStages[number]
+    stages = modelStages.count
+    stage = number
     activationBytes = max(
-      PoolPlan.activationBytes(of: model, options, outputs: options.leastBatchedTokens),
+      PoolPlan.activationBytes(
+        of: model, options, outputs: own.hasHead ? options.leastBatchedTokens : 0),
       draftModel.map {
         PoolPlan.activationBytes(of: $0, options, outputs: options.maxNumSeqs)
       } ?? 0)
     deviceBytes = device.memoryBytes
-    weightBytes = model.weightBytes + (draftModel?.weightBytes ?? 0)
+    weightBytes = own.weightBytes + (draftModel?.weightBytes ?? 0)
     page = PoolPlan.page(of: model, format, options)
-    layers = model.layers
+    layers = own.layers
     draft = draftModel.map {
       DraftMemory(
         weightBytes: $0.weightBytes, page: PoolPlan.page(of: $0, format, options),

@@ -71,7 +71,8 @@ struct RouterTests {
     var busyOnes = 0
     let count = 4000
     for seed in 0..<UInt64(count) {
-      var router = Router(.powerOfTwoChoices, among: [0, 1], seed: seed, prompts: nil)
+      var router = Router(
+        .powerOfTwoChoices, among: [0, 1], lanes: Lanes([1, 1]), seed: seed, prompts: nil)
       let servers = RouterTests.idleServers(2)
       let request = ArrivingRequest(id: 0, promptTokens: 1, outputTokens: 1)
       let first = router.choose(for: request, among: servers, now: 0)!
@@ -107,7 +108,8 @@ struct RouterTests {
       blockTokens: 1,
       ids: [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 8, 9, 0, 10, 11, 12],
       starts: [0, 4, 8, 12, 16, 20, 24])
-    var router = Router(.prefixAware, among: [0, 1, 2], seed: 1, prompts: prompts)
+    var router = Router(
+      .prefixAware, among: [0, 1, 2], lanes: Lanes([1, 1, 1]), seed: 1, prompts: prompts)
     let servers = RouterTests.idleServers(3)
     func choose(_ row: Int) -> Int? {
       let request = ArrivingRequest(
