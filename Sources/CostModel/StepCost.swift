@@ -43,8 +43,9 @@ public struct StepCost: Hashable, Sendable {
 
   /// The whole step.
   public var totalNs: Int64 {
-    linearNs + appendNs + decodeAttentionNs + prefillAttentionNs + elementwiseNs
-      + collectiveNs + hostNs + swapNs
+    linearNs.capped(adding: appendNs).capped(adding: decodeAttentionNs)
+      .capped(adding: prefillAttentionNs).capped(adding: elementwiseNs)
+      .capped(adding: collectiveNs).capped(adding: hostNs).capped(adding: swapNs)
   }
 
   /// Adds the time of copies between the device's memory and the host's: derived, by their bytes.
@@ -55,15 +56,25 @@ public struct StepCost: Hashable, Sendable {
 
   /// Adds up two costs, operator by operator.
   public static func += (sum: inout StepCost, cost: StepCost) {
-    sum.linearNs += cost.linearNs
-    sum.appendNs += cost.appendNs
-    sum.decodeAttentionNs += cost.decodeAttentionNs
-    sum.prefillAttentionNs += cost.prefillAttentionNs
-    sum.elementwiseNs += cost.elementwiseNs
-    sum.collectiveNs += cost.collectiveNs
-    sum.hostNs += cost.hostNs
-    sum.swapNs += cost.swapNs
-    sum.extrapolatedNs += cost.extrapolatedNs
-    sum.derivedNs += cost.derivedNs
+    sum.linearNs = sum.linearNs.capped(adding: cost.linearNs)
+    sum.appendNs = sum.appendNs.capped(adding: cost.appendNs)
+    sum.decodeAttentionNs = sum.decodeAttentionNs.capped(adding: cost.decodeAttentionNs)
+    sum.prefillAttentionNs = sum.prefillAttentionNs.capped(adding: cost.prefillAttentionNs)
+    sum.elementwiseNs = sum.elementwiseNs.capped(adding: cost.elementwiseNs)
+    sum.collectiveNs = sum.collectiveNs.capped(adding: cost.collectiveNs)
+    sum.hostNs = sum.hostNs.capped(adding: cost.hostNs)
+    sum.swapNs = sum.swapNs.capped(adding: cost.swapNs)
+    sum.extrapolatedNs = sum.extrapolatedNs.capped(adding: cost.extrapolatedNs)
+    sum.derivedNs = sum.derivedNs.capped(adding: cost.derivedNs)
+  }
+}
+
+extension Int64 {
+  /// The sum of two numbers that are not negative, or the largest number: the times of many
+  /// replicas can add up to more than 292 years of nanoseconds.
+  @inline(__always)
+  public func capped(adding other: Int64) -> Int64 {
+    let (sum, overflows) = addingReportingOverflow(other)
+    return overflows ? .max : sum
   }
 }

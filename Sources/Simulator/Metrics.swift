@@ -301,7 +301,7 @@ struct RunMetrics: Sendable {
       recomputedTokens: prefilledTokens - (promptTokens - cachedTokens),
       reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs),
-      busyNs: replicas.reduce(0) { $0 + $1.busyNs }, steps: steps,
+      busyNs: replicas.reduce(0) { $0.capped(adding: $1.busyNs) }, steps: steps,
       peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
       cost: cost, drafting: drafting.drafts > 0 ? drafting : nil,

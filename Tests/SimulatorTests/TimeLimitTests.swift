@@ -43,4 +43,14 @@ struct TimeLimitTests {
       }
     }
   }
+  @Test("Replicas that are all at work for nearly a hundred years are no overflow")
+  func manyYears() {
+    let stepNs: Int64 = 3_000_000_000_000_000_000
+    let played = Played(
+      replay((0..<4).map { _ in (0, 4, 1) }), replicas: 4, checks: true,
+      pricer: SyntheticPricer(perStepNs: stepNs))
+    #expect(played.summary.finishedRequests == 4 && !played.summary.reachedHorizon)
+    #expect(played.summary.replicas.allSatisfy { $0.busyNs == stepNs })
+    #expect(played.summary.busyNs == .max && played.summary.cost.totalNs == .max)
+  }
 }
