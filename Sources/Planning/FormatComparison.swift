@@ -258,7 +258,7 @@ public struct ComparisonPlan: Sendable {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
     let digest = try recorder.base.endRun(
       metrics: RunFigures(
-        summary: summary, pool: entry.groups[0].pool,
+        summary: summary, groups: entry.groups,
         classes: scenario.workload.classes.map(\.name)
       ).metrics)
     return FormatOutcome(
@@ -314,9 +314,9 @@ extension GroupDescription {
     self.init(
       name: own.group.name, role: own.group.role.rawValue, profileID: profileID,
       format: own.format.name, firstReplica: Int64(own.firstReplica),
-      replicas: Int64(own.group.most), kvBytesPerToken: Int64(own.pool.kvBytesPerToken),
-      poolTokens: Int64(own.pool.tokens), poolBlocks: Int64(own.pool.blocks),
-      blockSize: Int64(own.pool.blockSize))
+      replicas: Int64(own.group.most), devices: Int64(own.group.setup.parallelism.devices),
+      kvBytesPerToken: Int64(own.pool.kvBytesPerToken), poolTokens: Int64(own.pool.tokens),
+      poolBlocks: Int64(own.pool.blocks), blockSize: Int64(own.pool.blockSize))
   }
 }
 

@@ -4,11 +4,13 @@ import Trace
 /// The figures of a run by name and unit, as traces keep them.
 struct RunFigures {
   let summary: RunSummary
-  let pool: PoolPlan
+  /// The groups of its replicas, of which there is one at least.
+  let groups: [GroupPool]
   /// What the workload's classes are called.
   let classes: [String]
 
   var metrics: [Metric] {
+    let pool = groups[0].pool
     var metrics = [
       Metric(name: "finished_requests", unit: "requests", value: Double(summary.finishedRequests)),
       Metric(name: "rejected_requests", unit: "requests", value: Double(summary.rejectedRequests)),
@@ -32,6 +34,7 @@ struct RunFigures {
       Metric(name: "steps", unit: "steps", value: Double(summary.steps)),
       Metric(name: "duration_ns", unit: "ns", value: Double(summary.durationNs)),
       Metric(name: "busy_ns", unit: "ns", value: Double(summary.busyNs)),
+      Metric(name: "device_ns", unit: "ns", value: deviceNs),
       Metric(name: "derived_ns", unit: "ns", value: Double(summary.cost.derivedNs)),
       Metric(name: "extrapolated_ns", unit: "ns", value: Double(summary.cost.extrapolatedNs)),
       Metric(name: "weight_bytes", unit: "bytes", value: Double(pool.weightBytes)),
@@ -55,6 +58,19 @@ struct RunFigures {
       }
     }
     return metrics
+  }
+
+  /// What all devices together were there for: those of replicas that come and go while these are
+  /// there, others from the first arrival to the last event.
+  private var deviceNs: Double {
+    var sum = 0.0
+    for group in groups {
+      let devices = Double(group.group.setup.parallelism.devices)
+      for replica in group.replicas {
+        sum += devices * Double(summary.replicas[replica].presentNs ?? summary.durationNs)
+      }
+    }
+    return sum
   }
 
   private var stageMetrics: [Metric] {

@@ -60,8 +60,8 @@ final class RowInserts {
     let row = try connection.prepare(
       """
       INSERT INTO replica_group (run_id, id, name, role, profile_id, format, first_replica,
-        replicas, kv_bytes_per_token, pool_tokens, pool_blocks, block_size)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        replicas, devices, kv_bytes_per_token, pool_tokens, pool_blocks, block_size)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
       """)
     for (id, group) in groups.enumerated() {
       try row.bind(1, run)
@@ -72,10 +72,11 @@ final class RowInserts {
       try row.bind(6, group.format)
       try row.bind(7, group.firstReplica)
       try row.bind(8, group.replicas)
-      try row.bind(9, group.kvBytesPerToken)
-      try row.bind(10, group.poolTokens)
-      try row.bind(11, group.poolBlocks)
-      try row.bind(12, group.blockSize)
+      try row.bind(9, group.devices)
+      try row.bind(10, group.kvBytesPerToken)
+      try row.bind(11, group.poolTokens)
+      try row.bind(12, group.poolBlocks)
+      try row.bind(13, group.blockSize)
       try row.run()
     }
   }

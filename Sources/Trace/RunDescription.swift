@@ -111,6 +111,8 @@ public struct GroupDescription: Hashable, Sendable {
   public var firstReplica: Int64
   /// How many there can be.
   public var replicas: Int64
+  /// Devices that each has.
+  public var devices: Int64
   /// Bytes of the cache that one token takes, over all layers, on each device.
   public var kvBytesPerToken: Int64
   /// Tokens that the pool of each holds.
@@ -123,8 +125,8 @@ public struct GroupDescription: Hashable, Sendable {
   /// A group, complete.
   public init(
     name: String, role: String, profileID: Int64, format: String, firstReplica: Int64,
-    replicas: Int64, kvBytesPerToken: Int64, poolTokens: Int64, poolBlocks: Int64,
-    blockSize: Int64
+    replicas: Int64, devices: Int64, kvBytesPerToken: Int64, poolTokens: Int64,
+    poolBlocks: Int64, blockSize: Int64
   ) {
     self.name = name
     self.role = role
@@ -132,6 +134,7 @@ public struct GroupDescription: Hashable, Sendable {
     self.format = format
     self.firstReplica = firstReplica
     self.replicas = replicas
+    self.devices = devices
     self.kvBytesPerToken = kvBytesPerToken
     self.poolTokens = poolTokens
     self.poolBlocks = poolBlocks

@@ -49,6 +49,7 @@ public struct ShippedQuery: Hashable, Sendable {
     ShippedQuery("latency", PackageResources.latency_sql),
     ShippedQuery("goodput", PackageResources.goodput_sql),
     ShippedQuery("throughput", PackageResources.throughput_sql),
+    ShippedQuery("cost", PackageResources.cost_sql),
     ShippedQuery("steps", PackageResources.steps_sql),
     ShippedQuery("slowest", PackageResources.slowest_sql),
     ShippedQuery("blocking", PackageResources.blocking_sql),

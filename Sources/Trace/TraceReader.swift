@@ -110,8 +110,8 @@ public final class TraceReader {
   private func groups(ofRun id: Int64) throws(TraceError) -> [GroupDescription] {
     let row = try connection.prepare(
       """
-      SELECT id, name, role, profile_id, format, first_replica, replicas, kv_bytes_per_token,
-        pool_tokens, pool_blocks, block_size
+      SELECT id, name, role, profile_id, format, first_replica, replicas, devices,
+        kv_bytes_per_token, pool_tokens, pool_blocks, block_size
       FROM replica_group WHERE run_id = ?1 ORDER BY id
       """)
     try row.bind(1, id)
@@ -123,8 +123,9 @@ public final class TraceReader {
       groups.append(
         GroupDescription(
           name: row.text(1), role: row.text(2), profileID: row.integer(3), format: row.text(4),
-          firstReplica: row.integer(5), replicas: row.integer(6), kvBytesPerToken: row.integer(7),
-          poolTokens: row.integer(8), poolBlocks: row.integer(9), blockSize: row.integer(10)))
+          firstReplica: row.integer(5), replicas: row.integer(6), devices: row.integer(7),
+          kvBytesPerToken: row.integer(8), poolTokens: row.integer(9), poolBlocks: row.integer(10),
+          blockSize: row.integer(11)))
     }
     return groups
   }

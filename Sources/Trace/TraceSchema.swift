@@ -89,6 +89,7 @@ enum TraceSchema {
       format TEXT NOT NULL,              -- KV format of its replicas
       first_replica INTEGER NOT NULL,    -- number of its first replica
       replicas INTEGER NOT NULL,         -- replicas that can be there
+      devices INTEGER NOT NULL,          -- devices that each has
       kv_bytes_per_token INTEGER NOT NULL, -- bytes that one token takes, all layers, each device
       pool_tokens INTEGER NOT NULL,      -- tokens that the pool of each replica holds
       pool_blocks INTEGER NOT NULL,      -- blocks that the pool of each replica holds

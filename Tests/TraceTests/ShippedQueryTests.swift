@@ -15,7 +15,10 @@ import Testing
     let records = sampleRecords(900, seed: 5)
     try writeTrace(
       folder.path(), records: records, formats: ["fp16", "int4"],
-      metrics: [Metric(name: "ttft_p99_ns", unit: "ns", value: 12.5)])
+      metrics: [
+        Metric(name: "ttft_p99_ns", unit: "ns", value: 12.5),
+        Metric(name: "device_ns", unit: "ns", value: 7.2e12),
+      ])
     reader = try TraceReader(path: folder.path())
     requests = records.compactMap {
       if case .request(let request) = $0 { request } else { nil }
@@ -118,6 +121,19 @@ import Testing
       let parts = ["queue_ms", "prefill_ms", "decode_ms"].map { number(row[$0]) }.reduce(0, +)
       #expect(abs(parts - number(row["e2e_ms"])) < 1e-6)
     }
+  }
+
+  @Test("Cost is hours of devices over tokens, at a price if one is given")
+  func cost() throws {
+    let outputs = requests.reduce(0) { $0 + Double($1.outputTokens) }
+    let bare = try answer("cost")
+    #expect(bare.count == 2 && bare[0]["cost_per_million_tokens"] == .null)
+    #expect(number(bare[0]["device_hours"]) == 2)
+    #expect(abs(number(bare[0]["hours_per_million_outputs"]) - 2e6 / outputs) < 1e-9)
+    let priced = try answer("cost", [("price", .real(2.5))])
+    #expect(abs(number(priced[1]["cost_per_million_outputs"]) - 5e6 / outputs) < 1e-9)
+    let throughput = try answer("throughput")
+    #expect(abs(number(throughput[0]["output_tokens_per_s_and_device"]) - outputs / 7200) < 1e-9)
   }
 
   @Test("Equal runs compare as equal")

@@ -74,7 +74,7 @@ func sampleRun(format: String = "fp16", scenario: Int64 = 1) -> RunDescription {
   func group(_ name: String, _ role: String, _ replicas: Range<Int64>) -> GroupDescription {
     GroupDescription(
       name: name, role: role, profileID: 1, format: format, firstReplica: replicas.lowerBound,
-      replicas: replicas.upperBound - replicas.lowerBound, kvBytesPerToken: 131_072,
+      replicas: replicas.upperBound - replicas.lowerBound, devices: 8, kvBytesPerToken: 131_072,
       poolTokens: 16_000, poolBlocks: 1_000, blockSize: 16)
   }
   return RunDescription(

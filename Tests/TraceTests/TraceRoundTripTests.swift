@@ -51,7 +51,8 @@ import Testing
       """
       SELECT request.seq, request.run_id, request.id, arrival_ns, scheduled_ns, first_token_ns,
         finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, class_id,
-        request.priority, request.replica, samples, last_sample_tokens, queue_ns, ttft_ns, tpot_ns, e2e_ns,
+        request.priority, request.replica, samples, last_sample_tokens, queue_ns, ttft_ns,
+        tpot_ns, e2e_ns,
         step.seq, step.run_id, step.id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests, preempted_requests,
         used_blocks, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,

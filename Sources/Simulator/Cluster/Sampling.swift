@@ -34,7 +34,7 @@ extension Replica {
   /// A request that comes wants further samples of these output tokens.
   mutating func openSamples(_ furtherOutputs: [Int32], of slot: Int) {
     sequences[slot].group = samples.open(furtherOutputs: furtherOutputs)
-    // Which of its outputs a later prompt continues nobody knows: the prompt's units alone are shared.
+    // Which output a later prompt continues nobody knows: the prompt's units alone are shared.
     guard let prefixes, sequences[slot].promptRow >= 0 else { return }
     sequences[slot].shareableUnits = prefixes.shareableUnits(
       ofPrompt: sequences[slot].promptRow, tokens: sequences[slot].promptTokens)

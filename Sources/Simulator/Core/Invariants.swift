@@ -60,20 +60,20 @@ extension Replica {
     precondition(copy.longestContext() == longest)
     precondition(decodes.outputTokens == outputTokens && decodes.outputsToCome == outputsToCome)
     precondition(decodes.count == counts[.decoding, default: 0])
-    precondition(prefilling.count == counts[.prefilling, default: 0])
-    precondition(waiting.count == counts[.waiting, default: 0])
     precondition(self.waitingTokens == waitingTokens)
-    precondition(swapped.count == counts[.swapped, default: 0])
     precondition(runningCount == decodes.count + prefilling.count)
     precondition(takenSeats <= options.maxNumSeqs, "max_num_seqs holds")
     checkHandovers(counts)
     let batched = batch.decodeTokens + batch.chunks.reduce(0) { $0 + $1.tokens }
     precondition(batched <= options.maxNumBatchedTokens, "max_num_batched_tokens holds")
-    checkQueues()
+    checkQueues(counts)
     checkSessions()
   }
 
-  private func checkQueues() {
+  private func checkQueues(_ counts: [Sequence.State: Int]) {
+    precondition(prefilling.count == counts[.prefilling, default: 0])
+    precondition(waiting.count == counts[.waiting, default: 0])
+    precondition(swapped.count == counts[.swapped, default: 0])
     precondition(waiting.slots.allSatisfy { sequences[$0].state == .waiting })
     precondition(prefilling.allSatisfy { sequences[$0].state == .prefilling })
     precondition(swapped.allSatisfy { sequences[$0].state == .swapped })

@@ -19,8 +19,8 @@ struct SampleGroups: Sendable {
     /// Tokens in the partly filled block, and the siblings that still hold it together.
     var tailTokens = 0
     var tailHolders = 0
-    /// Of the samples that have ended: tokens and preemptions, when the last one did, and the tokens
-    /// of that; of several that ended then, the fewest.
+    /// Of the samples that have ended: tokens and preemptions, when the last one did, and the
+    /// tokens of that; of several that ended then, the fewest.
     var outputTokens = 0
     var preemptions = 0
     var lastFinishNs: Int64 = -1

@@ -11,9 +11,9 @@
 /// noticed by the decode step behind it, so that the step after that one can admit.
 ///
 /// Whether a request is admitted is an estimate, in tokens: those free in the pool have to exceed
-/// its prompt and its output, or those of all its samples, the outputs of the other prompts in this step, and a share of what
-/// the decoding sequences have still to produce, ``NewTokenRatio``. What the first request of an
-/// empty engine needs is not estimated: whatever fits the pool is played.
+/// its prompt and its output, or those of all its samples, the outputs of the other prompts in this
+/// step, and a share of what the decoding sequences have still to produce, ``NewTokenRatio``. What
+/// the first request of an empty engine needs is not estimated: whatever fits the pool is played.
 ///
 /// SGLang counts 4096 tokens of an output at most. So does this for prompts; of decoding sequences
 /// only the sum is kept, which cannot be cut for each, so what they have to produce counts in full.

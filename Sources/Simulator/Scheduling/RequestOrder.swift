@@ -25,8 +25,8 @@ enum RequestOrder: Hashable, Sendable {
       key: key, id: sequence.id * Int64(RequestClass.mostSamples) + Int64(sequence.sample))
   }
 
-  /// A place in an order; no two sequences have the same. Of two with the same key the one that came
-  /// first has the lower number, and of one request's samples the first.
+  /// A place in an order; no two sequences have the same. Of two with the same key the one that
+  /// came first has the lower number, and of one request's samples the first.
   struct Rank: Comparable {
     let key: Int64
     let id: Int64

@@ -49,8 +49,8 @@ struct SamplesByHandTests {
     let played = play(poolBlocks: 7, caching: false)
     // 100–211: both prompts, two blocks each: one whole, and one of 2 tokens, or of 1.
     // 211: five samples write behind their prompts. One of A's and two of B's copy: all 7 blocks.
-    // 411: A's have 8 tokens each and need two blocks; B's third and second sample yield theirs, one
-    // each, and B's first stays with the block that all had and one of its own.
+    // 411: A's have 8 tokens each and need two blocks; B's third and second sample yield theirs,
+    // one each, and B's first stays with the block that all had and one of its own.
     // 511: A's fourth tokens, and it leaves. B's first needs a third block; the others compute
     // 5 + 3 tokens again, in two blocks each. 511–627: the last token of B's first.
     // 627: each of the two needs a third block, and ends at 727.
@@ -79,9 +79,9 @@ struct SamplesByHandTests {
   @Test("With the prefix cache, a preempted sample shares again what a sibling still holds")
   func sharingAgain() {
     let played = play(poolBlocks: 7, caching: true)
-    // As before up to 511. Then the two hold the whole block with B's first: one block each, and 4
-    // of 8 tokens to compute. 511–619. Each needs a third block, and ends at 719; the shared one has
-    // outlived B's first.
+    // As before up to 511. Then the two hold the whole block with B's first: one block each, and
+    // 4 of 8 tokens to compute. 511–619. Each needs a third block, and ends at 719; the shared one
+    // has outlived B's first.
     #expect(played.requestsById.map(\.finishNs) == [511, 719])
     #expect(played.runs.map(\.usedBlocks) == [4, 7, 7, 7, 5, 5])
     #expect(played.runs.map(\.prefillTokens) == [11, 0, 0, 0, 8, 0])
@@ -91,7 +91,8 @@ struct SamplesByHandTests {
   @Test("A sample is preempted for the copies of others; all of them find what nobody has taken")
   func copiesShortOfBlocks() {
     let played = play(poolBlocks: 6, caching: true)
-    // 211: three copies are needed and two blocks free: B's third sample yields, and with it a copy.
+    // 211: three copies are needed and two blocks free: B's third sample yields, and with it a
+    // copy.
     // 411: A needs two blocks. B's second gives back one, its first another and the shared one, in
     // which the prompt stays: A takes the other two.
     // 511: A has left. B's first takes the shared block back and one more; the others share it and
