@@ -81,13 +81,14 @@ extension Replica {
 
   /// Blocks that siblings hold together, each once.
   private func checkSamples() -> Int {
-    let places = Set(sequences.filter { $0.state != .vacant && $0.group >= 0 }.map(\.group))
+    var siblingsByPlace: [Int: [Int]] = [:]
+    for (slot, sequence) in sequences.enumerated()
+    where sequence.state != .vacant && sequence.group >= 0 {
+      siblingsByPlace[sequence.group, default: []].append(slot)
+    }
     var blocks = 0
     var (copies, repeated, promised) = (0, 0, 0)
-    for place in places {
-      let siblings = sequences.indices.filter {
-        sequences[$0].state != .vacant && sequences[$0].group == place
-      }
+    for (place, siblings) in siblingsByPlace {
       let running = siblings.filter { sequences[$0].isRunning }
       let group = samples[place]
       precondition(group.unfinished == siblings.reduce(0) { $0 + sequences[$1].seats })

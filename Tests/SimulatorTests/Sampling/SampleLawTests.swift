@@ -33,7 +33,7 @@ struct SampleLawTests {
     arguments: schedulers)
   func jumpsEqualSteps(scheduler: EngineOptions.Scheduler) {
     var (preemptions, swaps, jumps, copies) = (0, 0, 0, 0)
-    for number in 0..<(150 * testDepth) {
+    for number in 0..<(80 * testDepth) {
       let world = SampleLawTests.world(number, scheduler)
       let jumped = world.play(exact: false)
       let walked = world.play(exact: true)
@@ -44,14 +44,14 @@ struct SampleLawTests {
       jumps += walked.runs.count - jumped.runs.count
       copies += jumped.summary.sampling?.blocksCopied ?? 0
     }
-    #expect(scheduler == .staticBatching ? preemptions == 0 : preemptions > 50)
-    #expect(jumps > 300 && copies > 500)
-    #expect(!scheduler.swaps || swaps > 50 && preemptions - swaps > 50)
+    #expect(scheduler == .staticBatching ? preemptions == 0 : preemptions > 30)
+    #expect(jumps > 100 && copies > 250)
+    #expect(!scheduler.swaps || swaps > 20 && preemptions - swaps > 20)
   }
 
   @Test("Sums agree with a recount after every event", arguments: schedulers)
   func invariants(scheduler: EngineOptions.Scheduler) {
-    for number in 0..<(60 * testDepth) {
+    for number in 0..<(30 * testDepth) {
       _ = SampleLawTests.world(number, scheduler).play(exact: number % 2 == 0, checks: true)
     }
   }
@@ -61,7 +61,7 @@ struct SampleLawTests {
     arguments: schedulers)
   func conservation(scheduler: EngineOptions.Scheduler) {
     var undisturbed = 0
-    for number in 0..<(60 * testDepth) {
+    for number in 0..<(40 * testDepth) {
       let world = SampleLawTests.world(number, scheduler)
       let played = world.play(exact: false)
       let summary = played.summary
@@ -100,7 +100,7 @@ struct SampleLawTests {
       undisturbed += 1
       #expect(summary.recomputedTokens == 0, "n samples of a prompt compute it once")
     }
-    #expect(undisturbed > 10)
+    #expect(undisturbed > 3)
   }
 
   @Test("Samples of one request own its prompt once, and all of their own that they write")
@@ -187,7 +187,7 @@ struct SampleLawTests {
   func clusters() {
     var (rejected, copies) = (0, 0)
     for routing in RoutingPolicy.allCases {
-      for number in 0..<(60 * testDepth) {
+      for number in 0..<(40 * testDepth) {
         func play(exact: Bool, checks: Bool = false) -> Played {
           let world = ClusterLawTests.World(number, routing, exact: exact, checks: checks)
           return Played(
@@ -204,7 +204,7 @@ struct SampleLawTests {
         copies += jumped.summary.sampling?.blocksCopied ?? 0
       }
     }
-    #expect(rejected > 20 && copies > 500)
+    #expect(rejected > 10 && copies > 300)
   }
 
   @Test("Replicas that are played apart leave the same rows as on one clock")
