@@ -52,7 +52,7 @@ struct PipelineLawTests {
     arguments: EngineOptions.Scheduler.allCases)
   func conservation(scheduler: EngineOptions.Scheduler) {
     var (waitNs, preemptions): (Int64, Int) = (0, 0)
-    for number in 0..<(48 * testDepth) {
+    for number in 0..<(32 * testDepth) {
       let world = World(number, scheduler, stages: 2 + number % 3)
       let played = world.play()
       #expect(
@@ -107,7 +107,7 @@ struct PipelineLawTests {
 
   @Test("Steps walked one by one are the same", arguments: RoutingPolicy.allCases)
   func exactSteps(routing: RoutingPolicy) {
-    for number in 0..<(30 * testDepth) {
+    for number in 0..<(15 * testDepth) {
       let world = World(number, .vllm, stages: 1 + number % 4)
       let (walked, usual) = (
         world.play(replicas: 2, routing: routing, exact: true),

@@ -105,7 +105,7 @@ struct SampleLawTests {
 
   @Test("Samples of one request own its prompt once, and all of their own that they write")
   func promptBlocksOnce() {
-    for number in 0..<(100 * testDepth) {
+    for number in 0..<(60 * testDepth) {
       var random = SeededRandom(UInt64(40_000 + number))
       func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
       let (prompt, output, samples) = (draw(1...40), draw(1...30), draw(2...9))
@@ -210,7 +210,7 @@ struct SampleLawTests {
   @Test("Replicas that are played apart leave the same rows as on one clock")
   func independentReplicas() {
     var played = 0
-    for number in 0..<(150 * testDepth) {
+    for number in 0..<(80 * testDepth) {
       let world = ClusterLawTests.World(number, .roundRobin)
       let workload = world.workload.sampled(number, most: 4)
       guard workload.hasSamples, world.cluster.dealsOut(workload) else { continue }
@@ -226,13 +226,13 @@ struct SampleLawTests {
       #expect(replicas.summary() == engine.summary(), "world \(number)")
       #expect(apart == together)
     }
-    #expect(played > 40)
+    #expect(played > 20)
   }
 
   @Test("Where replicas come and go, jumps equal steps, and each request leaves once")
   func autoscaling() {
     var played = 0
-    for number in 0..<(60 * testDepth) {
+    for number in 0..<(40 * testDepth) {
       let world = FleetLawTests.World(number, .scales)
       guard world.cluster.playsSamples, !world.workload.hasSessions else { continue }
       played += 1
