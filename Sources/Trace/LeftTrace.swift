@@ -19,14 +19,14 @@ struct LeftTrace {
   ]
 
   private let path: TracePath
-  private var journal: String { path.file + "-journal" }
+  private var journal: String { path.file + PartialFile.journalEnding }
 
   /// What was left; nil where the file is none, or no journal stands beside it.
   init?(_ path: TracePath) {
     self.path = path
     guard path.file.hasSuffix(PartialFile.ending) else { return nil }
     var information = stat()
-    guard lstat(path.file + "-journal", &information) == 0,
+    guard lstat(journal, &information) == 0,
       information.st_mode & S_IFMT == S_IFREG, information.st_size > 0
     else { return nil }
   }
@@ -35,7 +35,7 @@ struct LeftTrace {
   /// - Throws: `busy` while the writer lives; `damaged` where the journal is not one of a trace's;
   ///   what SQLite finds wrong.
   func takeBackLastBatch() throws(TraceError) {
-    let lock = open(path.file + "-lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+    let lock = open(path.file + PartialFile.lockEnding, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
     defer { if lock >= 0 { close(lock) } }
     if lock >= 0, flock(lock, LOCK_EX | LOCK_NB) != 0 { throw .busy(path: path.given) }
     guard try !namesAnotherFile() else {

@@ -16,6 +16,10 @@
 final class PartialFile {
   /// What its name has behind the target's.
   static let ending = ".partial"
+  /// What SQLite adds to a file's name for that of its journal.
+  static let journalEnding = "-journal"
+  /// What the lock's name has behind the partial file's.
+  static let lockEnding = "-lock"
 
   /// The target.
   let path: TracePath
@@ -26,7 +30,7 @@ final class PartialFile {
 
   private var lock: Int32
   private var lockFile: String { PartialFile.lockFile(path) }
-  private var journal: String { file + "-journal" }
+  private var journal: String { file + PartialFile.journalEnding }
 
   /// Refuses a target that may not be written: an existing file unless `overwrites`, and what is
   /// no regular file in any case.
@@ -113,7 +117,7 @@ final class PartialFile {
     lock = -1
   }
 
-  private static func lockFile(_ path: TracePath) -> String { path.file + ending + "-lock" }
+  private static func lockFile(_ path: TracePath) -> String { path.file + ending + lockEnding }
 
   private static func takeLock(_ path: TracePath) throws(TraceError) -> Int32 {
     let name = lockFile(path)

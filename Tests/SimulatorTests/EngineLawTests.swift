@@ -166,21 +166,11 @@ struct EngineLawTests {
         #expect(request.scheduledNs < request.firstTokenNs)
         #expect(request.firstTokenNs <= request.finishNs)
       }
-      let finished = played.requests.filter { $0.outcome == .finished }
-      let prompt = finished.reduce(Int64(0)) { $0 + $1.promptTokens }
-      let output = finished.reduce(Int64(0)) { $0 + $1.outputTokens }
-      let prefilled = played.runs.reduce(Int64(0)) { $0 + $1.prefillTokens }
-      #expect(prefilled == prompt + Int64(played.summary.recomputedTokens))
-      // Each prompt's end, computed anew or not, gives a token; the rest come from decodes.
-      let decoded = played.runs.reduce(Int64(0)) { $0 + $1.steps * $1.decodeSequences }
-      #expect(
-        decoded + Int64(finished.count) <= output
-          && decoded + Int64(finished.count + played.summary.preemptions) >= output)
-      let gaps = Int64(played.summary.itl.count)
-      #expect(gaps == output - Int64(finished.count))
+      played.expectTokensConserved()
       // Stalls and preemptions included, a request's gaps reach from its first token to its last.
+      let finished = played.requests.filter { $0.outcome == .finished }
       let producing = finished.reduce(0.0) { $0 + Double($1.finishNs - $1.firstTokenNs) }
-      let gapSum = played.summary.itl.meanNs * Double(gaps)
+      let gapSum = played.summary.itl.meanNs * Double(played.summary.itl.count)
       #expect(abs(gapSum - producing) <= 1e-9 * producing, "world \(number)")
     }
   }

@@ -1,4 +1,5 @@
 import CostModel
+import Testing
 
 @testable import Simulator
 
@@ -104,6 +105,21 @@ struct Played {
   }
 
   var requestsById: [RequestRecord] { requests.sorted { $0.id < $1.id } }
+
+  /// Expects that steps computed what requests came to, each of which wanted one sample.
+  func expectTokensConserved() {
+    let finished = requests.filter { $0.outcome == .finished }
+    let prompt = finished.reduce(Int64(0)) { $0 + $1.promptTokens }
+    let output = finished.reduce(Int64(0)) { $0 + $1.outputTokens }
+    let prefilled = runs.reduce(Int64(0)) { $0 + $1.prefillTokens }
+    #expect(prefilled == prompt + Int64(summary.recomputedTokens))
+    // Each prompt's end, computed anew or not, gives a token; the rest come from decodes.
+    let decoded = runs.reduce(Int64(0)) { $0 + $1.steps * $1.decodeSequences }
+    #expect(
+      decoded + Int64(finished.count) <= output
+        && decoded + Int64(finished.count + summary.preemptions) >= output)
+    #expect(Int64(summary.itl.count) == output - Int64(finished.count))
+  }
 }
 
 /// A trace of requests from (arrival, prompt, output) triples.

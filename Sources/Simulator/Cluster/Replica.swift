@@ -27,9 +27,9 @@ struct Replica: Sendable {
   var handovers = Handovers()
   var decodes: DecodeSet
   /// Slots whose prompt is being computed, oldest first.
-  var prefilling = Deque<Int>()
+  private(set) var prefilling = Deque<Int>()
   /// Sequences that own blocks.
-  var runningCount = 0
+  private(set) var runningCount = 0
   /// The batch of the next step.
   private(set) var batch: BatchShape
   /// The slots of the batch's chunks, in the same order.
@@ -44,7 +44,7 @@ struct Replica: Sendable {
   var sequences: [Sequence] = []
   private var vacantSlots: [Int] = []
   /// The running sequence that was admitted last; -1 where none runs.
-  var youngest = -1
+  private(set) var youngest = -1
   var finishes = EventQueue()
   /// Decoding sequences by their tokens at decode step 0, most first: all grow alike, so that the
   /// order stays.
@@ -152,23 +152,17 @@ struct Replica: Sendable {
   }
 
   /// A sequence that owns blocks now is the youngest of those that run.
-  mutating func enter(_ slot: Int) {
-    sequences[slot].older = youngest
-    sequences[slot].younger = -1
-    if youngest >= 0 { sequences[youngest].younger = slot }
-    youngest = slot
-    runningCount += 1
-    promisedSeats += sequences[slot].seats - 1
-  }
+  mutating func enter(_ slot: Int) { enter(slot, behind: youngest) }
 
-  /// The same for one whose place is behind another that runs.
+  /// The same, but that its place is behind another that runs; -1 where none does.
   mutating func enter(_ slot: Int, behind older: Int) {
-    let younger = sequences[older].younger
+    let younger = older >= 0 ? sequences[older].younger : -1
     sequences[slot].older = older
     sequences[slot].younger = younger
-    sequences[older].younger = slot
+    if older >= 0 { sequences[older].younger = slot }
     if younger >= 0 { sequences[younger].older = slot } else { youngest = slot }
     runningCount += 1
+    promisedSeats += sequences[slot].seats - 1
   }
 
   /// When the latest token of a sequence was ready.

@@ -57,16 +57,7 @@ struct PipelineLawTests {
       let played = world.play()
       #expect(
         played.requests.map(\.id).sorted() == Array(0..<Int64(world.world.workload.requests)))
-      let finished = played.requests.filter { $0.outcome == .finished }
-      let prompt = finished.reduce(Int64(0)) { $0 + $1.promptTokens }
-      let output = finished.reduce(Int64(0)) { $0 + $1.outputTokens }
-      let prefilled = played.runs.reduce(Int64(0)) { $0 + $1.prefillTokens }
-      #expect(prefilled == prompt + Int64(played.summary.recomputedTokens))
-      let decoded = played.runs.reduce(Int64(0)) { $0 + $1.steps * $1.decodeSequences }
-      #expect(
-        decoded + Int64(finished.count) <= output
-          && decoded + Int64(finished.count + played.summary.preemptions) >= output)
-      #expect(played.summary.itl.count == Int(output) - finished.count)
+      played.expectTokensConserved()
       for run in played.runs {
         #expect(run.steps == 1 && run.endNs - run.startNs >= run.cost.totalNs)
         #expect(run.decodeSequences + run.prefillSequences <= Int64(world.world.maxNumSeqs))
