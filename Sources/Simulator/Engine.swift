@@ -20,8 +20,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   /// A request for which no replica was there.
   private enum Stranded {
-    /// It waits for one that takes it from the start; with the tokens of samples behind its first.
-    case displaced(Sequence, furtherOutputs: [Int32])
+    /// It waits for one that takes it from the start, as far as it has come.
+    case displaced(Sequence, of: ArrivingRequest)
     /// It is computed, and waits for one that decodes it.
     case parked(ParkingPlace)
   }
@@ -82,8 +82,8 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     transfers = Transfers(cluster.transfer, replicas: lanes.replica.count)
     servers = lanes.replica.map { index in
       Server(
-        index: index, member: cluster.members[index], scheduler: scheduler,
-        prompts: workload.prompts, seed: seed)
+        index: index, member: cluster.members[index], scheduler: scheduler, workload: workload,
+        seed: seed)
     }
     for index in servers.indices { servers[index].isOpen = fleet.phases[index] == .on }
     for _ in 0..<source.initialRequests { scheduleNextRequest() }
@@ -207,27 +207,22 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
       decoders.members.isEmpty
       || decoders.members.contains { servers[$0].limits.allow(request) }
     if isPlayable, let index = entry.choose(for: request, among: servers, now: clock) {
-      send(
-        Sequence(request, arrivalNs: arrivalNs), furtherOutputs: request.furtherOutputs, to: index)
+      send(Sequence(request, arrivalNs: arrivalNs), of: request, to: index)
       return
     }
     let able = isPlayable ? entry.members.filter { servers[$0].limits.allow(request) } : []
     if able.isEmpty || able.contains(where: { servers[$0].isOpen }) {
       leave(RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
     } else {
-      stranded.append(
-        .displaced(
-          Sequence(request, arrivalNs: arrivalNs), furtherOutputs: request.furtherOutputs))
+      stranded.append(.displaced(Sequence(request, arrivalNs: arrivalNs), of: request))
     }
   }
 
   private mutating func send(
-    _ sequence: Sequence, furtherOutputs: [Int32], to index: Int
+    _ sequence: Sequence, of request: ArrivingRequest, to index: Int
   ) {
     touched.append(index)
-    scheduleRunEnd(
-      of: index,
-      servers[index].receive(sequence, furtherOutputs: furtherOutputs, now: clock))
+    scheduleRunEnd(of: index, servers[index].receive(sequence, of: request, now: clock))
   }
 
   /// The run under way ends at another time than was planned, if one is given.
@@ -300,8 +295,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private mutating func handOver(_ place: ParkingPlace) {
     let sequence = servers[place.server].replica.sequences[place.slot]
     guard
-      let index = decoders.choose(
-        for: sequence.request(), isNew: false, among: servers, now: clock)
+      let index = decoders.choose(for: sequence.request, isNew: false, among: servers, now: clock)
     else {
       stranded.append(.parked(place))
       return
@@ -347,39 +341,35 @@ extension Engine {
     stranded.removeAll()
     for request in waiting {
       switch request {
-      case .displaced(let sequence, let outputs): resend(sequence, furtherOutputs: outputs)
+      case .displaced(let sequence, let request): resend(sequence, of: request)
       case .parked(let place): handOver(place)
       }
     }
   }
 
   /// A request that was accepted before is sent to a replica.
-  private mutating func resend(_ sequence: Sequence, furtherOutputs: [Int32] = []) {
-    if let index = entry.choose(
-      for: sequence.request(furtherOutputs: furtherOutputs), isNew: false, among: servers,
-      now: clock)
-    {
-      send(sequence, furtherOutputs: furtherOutputs, to: index)
+  private mutating func resend(_ sequence: Sequence, of request: ArrivingRequest) {
+    if let index = entry.choose(for: request, isNew: false, among: servers, now: clock) {
+      send(sequence, of: request, to: index)
     } else {
-      stranded.append(.displaced(sequence, furtherOutputs: furtherOutputs))
+      stranded.append(.displaced(sequence, of: request))
     }
   }
 
   private mutating func rejectStranded(_ records: inout RecordBuffer) {
-    while let request = stranded.popFirst() {
+    while let next = stranded.popFirst() {
       let sequence: Sequence
-      var furtherOutputs: [Int32] = []
-      switch request {
-      case .displaced(let displaced, let outputs): (sequence, furtherOutputs) = (displaced, outputs)
+      let request: ArrivingRequest
+      switch next {
+      case .displaced(let displaced, let itsRequest): (sequence, request) = (displaced, itsRequest)
       case .parked(let place):
         sequence = servers[place.server].replica.sequences[place.slot]
+        request = sequence.request
         entry.left(place.server)
         unpark(place)
       }
       leave(
-        RequestRecord(
-          rejected: sequence.request(furtherOutputs: furtherOutputs),
-          arrivalNs: sequence.arrivalNs, now: clock), &records)
+        RequestRecord(rejected: request, arrivalNs: sequence.arrivalNs, now: clock), &records)
     }
   }
 
@@ -395,7 +385,7 @@ extension Engine {
     if servers[index].runEndNs != nil { supersededEnds += 1 }
     let displaced = servers[index].fail(now: clock, &metrics, &records)
     for _ in handedOver..<displaced.count { hasLeft(index) }
-    for sequence in displaced { resend(sequence) }
+    for sequence in displaced { resend(sequence, of: sequence.request) }
   }
 
   /// Where requests that are to decode on a replica that has failed are parked.

@@ -6,11 +6,10 @@ extension Replica {
   @inline(__always)
   func foundUnits(of slot: Int) -> (units: Int, idle: Int) {
     guard sequences[slot].shareableUnits > 0, let prefixes else { return (0, 0) }
-    let sequence = sequences[slot]
-    let isKept = sequence.state == .swapped || sequence.state == .inbound
-    let useful = isKept ? sequence.prefilled : sequence.prefillTarget - 1
-    let limit = min(sequence.shareableUnits, useful / prefixes.unitTokens)
-    return prefixes.found(ofPrompt: sequence.promptRow, limit: limit, in: pool)
+    let isKept = sequences[slot].state == .swapped || sequences[slot].state == .inbound
+    let useful = isKept ? sequences[slot].prefilled : sequences[slot].prefillTarget - 1
+    let limit = min(sequences[slot].shareableUnits, useful / prefixes.unitTokens)
+    return prefixes.found(ofPrompt: sequences[slot].promptRow, limit: limit, in: pool)
   }
 
   /// The same in tokens, with those that it would share with siblings.

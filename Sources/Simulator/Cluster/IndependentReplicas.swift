@@ -33,8 +33,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     lanes = cluster.members.enumerated().map { index, member in
       ReplicaLane(
         Server(
-          index: index, member: member, scheduler: scheduler, prompts: workload.prompts,
-          seed: seed),
+          index: index, member: member, scheduler: scheduler, workload: workload, seed: seed),
         workload)
     }
     buffers = Array(repeating: RecordBuffer(kinds), count: lanes.count)
@@ -189,8 +188,7 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       if arrivalNs <= runEndNs {
         metrics.arrived(at: now)
         let request = arrivals[next].request
-        _ = server.receive(
-          Sequence(request, arrivalNs: now), furtherOutputs: request.furtherOutputs, now: now)
+        _ = server.receive(Sequence(request, arrivalNs: now), of: request, now: now)
         next += 1
       } else {
         server.completeRun(now: now, &metrics, &records)

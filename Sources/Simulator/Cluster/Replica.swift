@@ -100,7 +100,7 @@ struct Replica: Sendable {
   mutating func enqueue(_ sequence: Sequence, furtherOutputs: [Int32] = []) {
     let slot = seat(sequence, as: .waiting)
     if !furtherOutputs.isEmpty { openSamples(furtherOutputs, of: slot) }
-    waiting.append(slot, of: sequences[slot])
+    waiting.append(slot, of: sequence)
     waitingTokens += sequence.prefillTarget
     unplannedArrivals += 1
   }
@@ -188,33 +188,30 @@ struct Replica: Sendable {
   /// Lets go of what a sequence shares, the last of it first.
   mutating func letGoOfShared(_ slot: Int) {
     if sequences[slot].group >= 0 { letGoOfPrompt(slot) }
-    let sequence = sequences[slot]
-    if sequence.heldUnits > 0 {
-      prefixes?.letGo(sequence.heldUnits, ofPrompt: sequence.promptRow, in: &pool)
+    let held = sequences[slot].heldUnits
+    if held > 0 {
+      prefixes?.letGo(held, ofPrompt: sequences[slot].promptRow, in: &pool)
       sequences[slot].heldUnits = 0
     }
   }
 
   /// Takes a sequence out of those that run.
   mutating func leaveRunning(_ slot: Int) {
-    let sequence = sequences[slot]
     if !resumedSlots.isEmpty { resumedSlots.removeAll { $0 == slot } }
-    if sequence.state == .decoding {
+    if sequences[slot].state == .decoding {
       sequences[slot].reservedTokens = 0
       decodes.leave(
-        cached: sequence.cachedTokens(step: decodes.step), outputTokens: sequence.outputTokens,
-        toCome: sequence.outputsToCome(step: decodes.step))
+        cached: sequences[slot].cachedTokens(step: decodes.step),
+        outputTokens: sequences[slot].outputTokens,
+        toCome: sequences[slot].outputsToCome(step: decodes.step))
     } else {
       removeFromPrefilling(slot)
     }
-    if sequence.older >= 0 { sequences[sequence.older].younger = sequence.younger }
-    if sequence.younger >= 0 {
-      sequences[sequence.younger].older = sequence.older
-    } else {
-      youngest = sequence.older
-    }
+    let (older, younger) = (sequences[slot].older, sequences[slot].younger)
+    if older >= 0 { sequences[older].younger = younger }
+    if younger >= 0 { sequences[younger].older = older } else { youngest = older }
     runningCount -= 1
-    promisedSeats -= sequence.seats - 1
+    promisedSeats -= sequences[slot].seats - 1
   }
 
   /// Nearly always the oldest prompt, which ends first.
@@ -280,14 +277,13 @@ struct Replica: Sendable {
 
   /// Puts a chunk of at most `limit` tokens of a prompt into the batch; how many it has.
   mutating func batchChunk(of slot: Int, limit: Int) -> Int {
-    let sequence = sequences[slot]
-    let left = sequence.prefillTarget - sequence.prefilled
+    let prefix = sequences[slot].prefilled
+    let left = sequences[slot].prefillTarget - prefix
     let tokens = min(chunkTokens(of: slot), limit)
     guard tokens > 0 else { return 0 }
-    batch.chunks.append(
-      PrefillChunk(tokens: tokens, prefix: sequence.prefilled, endsPrompt: tokens == left))
+    batch.chunks.append(PrefillChunk(tokens: tokens, prefix: prefix, endsPrompt: tokens == left))
     chunkSlots.append(slot)
-    shareUnits(of: slot, computed: sequence.prefilled + tokens)
+    shareUnits(of: slot, computed: prefix + tokens)
     return tokens
   }
 
@@ -351,26 +347,27 @@ struct Replica: Sendable {
     latestDecodeNs = now
   }
 
-  /// A sequence whose last step is done, if any is left, and with which its request ends; it leaves
-  /// the replica, and so have samples that did not end theirs.
-  mutating func popFinished() -> Sequence? {
+  /// The slot of a sequence whose last step is done, if any is left, and with which its request
+  /// ends; it leaves the replica, and so have samples that did not end theirs.
+  ///
+  /// Of this and what follows: what the slot says is true until another request comes.
+  mutating func popFinished() -> Int? {
     while let step = nextFinishStep(), step <= decodes.step, let event = finishes.pop() {
       let slot = Int(event.payload)
-      let finished = sequences[slot]
       remove(slot, now: latestDecodeNs)
-      if endsRequest(finished) { return finished }
+      if endsRequest(slot) { return slot }
     }
     return nil
   }
 
   /// A chunk is done. At the end of a prompt the sequence produces a token and joins the decodes,
   /// all its samples with it, waits to be handed over, or, if that was all that its request had to
-  /// produce, leaves: then it is returned.
+  /// produce, leaves: then its slot is returned.
   ///
   /// `onToken` is told of the token: when the one before was ready, -1 for a first.
   mutating func completeChunk(
     _ chunk: PrefillChunk, of slot: Int, now: Int64, onToken: (_ previousNs: Int64) -> Void
-  ) -> Sequence? {
+  ) -> Int? {
     sequences[slot].prefilled += chunk.tokens
     guard chunk.endsPrompt else { return nil }
     onToken(sequences[slot].emitted > 0 ? sequences[slot].lastTokenNs : -1)
@@ -379,9 +376,8 @@ struct Replica: Sendable {
     if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }
     if sequences[slot].seats > 1 { return fork(slot, now: now) }
     guard sequences[slot].outputTokens > sequences[slot].emitted else {
-      let finished = sequences[slot]
       remove(slot, now: now)
-      return endsRequest(finished) ? finished : nil
+      return endsRequest(slot) ? slot : nil
     }
     if handsOver {
       park(slot)
@@ -432,7 +428,7 @@ struct Replica: Sendable {
   }
 
   private func isCurrent(_ entry: Event) -> Bool {
-    let sequence = sequences[Int(entry.payload)]
-    return sequence.state == .decoding && sequence.ticket == entry.order
+    let slot = Int(entry.payload)
+    return sequences[slot].ticket == entry.order && sequences[slot].state == .decoding
   }
 }

@@ -177,9 +177,8 @@ struct Router: Sendable {
   private mutating func prefixAware<Pricer, Policy>(_ choice: Choice<Pricer, Policy>) -> Int? {
     if let turn = choice.request.session { return whereSessionIs(turn, choice) }
     // A system prompt alone says nothing: every replica soon has it.
-    guard let prompts, let row = choice.request.promptRow, row < prompts.count else {
-      return leastOutstanding(choice)
-    }
+    let row = choice.request.promptRow
+    guard let prompts, row >= 0, row < prompts.count else { return leastOutstanding(choice) }
     let blocks = prompts.blocks(of: row)
     // Who was sent a block was sent all before it in the same prompt.
     let known = blocks.prefix { receivers[Int($0)] >= 0 }

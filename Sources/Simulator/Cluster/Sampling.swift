@@ -44,8 +44,8 @@ extension Replica {
   // MARK: The end of the prompt
 
   /// The prompt of a request of several samples is computed, and each of them has its first token.
-  /// The request, if that was all that they had to produce: then it has left.
-  mutating func fork(_ slot: Int, now: Int64) -> Sequence? {
+  /// The slot of the last of them, if that was all that they had to produce: then it has left.
+  mutating func fork(_ slot: Int, now: Int64) -> Int? {
     let (group, count) = (sequences[slot].group, sequences[slot].seats)
     promisedSeats -= count - 1
     sequences[slot].seats = 1
@@ -65,22 +65,22 @@ extension Replica {
       enter(sibling, behind: siblings[sample - 1])
       siblings.append(sibling)
     }
-    var last: Sequence?
+    var last: Int?
     for sibling in siblings {
       if sequences[sibling].outputTokens > 1 {
         removeFromPrefilling(sibling)
         joinDecodes(sibling)
       } else {
-        last = sequences[sibling]
         remove(sibling, now: now)
+        last = sibling
       }
     }
     return samples[group].unfinished == 0 ? last : nil
   }
 
   /// Whether a sequence that has ended was the last of its request's.
-  func endsRequest(_ sequence: Sequence) -> Bool {
-    sequence.group < 0 || samples[sequence.group].unfinished == 0
+  func endsRequest(_ slot: Int) -> Bool {
+    sequences[slot].group < 0 || samples[sequences[slot].group].unfinished == 0
   }
 
   /// What is recorded of a request whose last sample has ended.
@@ -105,6 +105,7 @@ extension Replica {
 
   /// Whether a running sequence holds the partly filled block of its prompt with siblings: no step
   /// has written behind the prompt since all of them joined the decodes.
+  @inline(__always)
   func holdsTail(_ slot: Int) -> Bool {
     samples[sequences[slot].group].tailHolders > 0
       && sequences[slot].cachedTokens(step: decodes.step) == sequences[slot].promptTokens

@@ -70,7 +70,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   private(set) var pulls: [(request: Handovers.Inbound, blocks: Int)] = []
 
   init(
-    index: Int, member: Cluster<Pricer>.Member, scheduler: Policy, prompts: KnownPrompts?,
+    index: Int, member: Cluster<Pricer>.Member, scheduler: Policy, workload: Workload,
     seed: UInt64
   ) {
     self.index = index
@@ -82,7 +82,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     stageTimes = StageTimes(stages: stages > 1 ? stages : 0)
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks / stages,
-      hostBlocks: configuration.hostMemory.blocks, prompts: prompts,
+      hostBlocks: configuration.hostMemory.blocks, prompts: workload.prompts,
       handsOver: member.role == .prefill)
     initial = (replica, scheduler)
     limits = RequestLimits(
@@ -90,7 +90,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       poolTokens: replica.pool.capacity * replica.pool.blockSize,
       blockSize: replica.pool.blockSize, draftTokens: configuration.options.draftTokens,
       seats: configuration.options.maxNumSeqs,
-      keepsRoomToTheEnd: !configuration.options.scheduler.refillsSeats)
+      keepsRoomToTheEnd: !configuration.options.scheduler.refillsSeats,
+      samples: SampleOutputs(workload.classes))
   }
 
   /// Whether it is a lane of a pipeline, whose steps may wait for those of others.
@@ -107,17 +108,17 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     isOpen && limits.allow(request) && !(isNew && replica.isQueueFull(for: request))
   }
 
-  /// Takes a request; of several samples the tokens of those behind the first are given. When it
-  /// cuts the run under way: the time at which that ends now.
+  /// Takes a request, as far as it has come. When it cuts the run under way: the time at which that
+  /// ends now.
   mutating func receive(
-    _ sequence: Sequence, furtherOutputs: [Int32], now: Int64
+    _ sequence: Sequence, of request: ArrivingRequest, now: Int64
   ) -> Int64? {
-    replica.enqueue(sequence, furtherOutputs: furtherOutputs)
+    replica.enqueue(sequence, furtherOutputs: limits.samples.furtherOutputs(of: request))
     return run.isCutByArrivals ? cutRun(now: now) : nil
   }
 
   /// A request that was computed elsewhere is to decode here. The time returned is that of
-  /// ``receive(_:furtherOutputs:now:)``, as in what follows.
+  /// ``receive(_:of:now:)``, as in what follows.
   mutating func expect(_ sequence: Sequence, from place: ParkingPlace, now: Int64) -> Int64? {
     // Behind others it is not looked at.
     let isFirst = replica.handovers.inbound.isEmpty
@@ -310,9 +311,11 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     return displaced
   }
 
-  private mutating func leave(_ sequence: Sequence, now: Int64) {
-    var record = sequence.record(now: now, replica: index)
-    if sequence.group >= 0 { replica.close(sequence.group, into: &record) }
+  /// The request whose last sequence was in a slot leaves.
+  private mutating func leave(_ slot: Int, now: Int64) {
+    var record = replica.sequences[slot].record(now: now, replica: index)
+    let group = replica.sequences[slot].group
+    if group >= 0 { replica.close(group, into: &record) }
     summary.requests += 1
     summary.outputTokens += Int(record.outputTokens)
     departures.append(record)
@@ -333,11 +336,13 @@ struct RequestLimits: Sendable {
   let seats: Int
   /// Whether a request has its room from the start, so that none is preempted.
   let keepsRoomToTheEnd: Bool
+  /// What samples behind the first have to produce.
+  let samples: SampleOutputs
 
   /// Whether a request can be played. Of several samples the longest must fit by itself: the others
   /// can be preempted for it. Where nobody is, all of them must together.
   func allow(_ request: ArrivingRequest) -> Bool {
-    let outputTokens = request.longestOutput
+    let outputTokens = samples.longest(of: request)
     // The last token produced is never written to the cache.
     let cached = request.promptTokens + outputTokens - 1
     // A decode step has room for what it verifies, also behind the end.
@@ -350,6 +355,6 @@ struct RequestLimits: Sendable {
   private func fitTogether(_ request: ArrivingRequest) -> Bool {
     SampleGroups.mostBlocks(
       promptTokens: request.promptTokens, outputTokens: request.outputTokens,
-      furtherOutputs: request.furtherOutputs, blockSize: blockSize) <= poolTokens / blockSize
+      furtherOutputs: samples.furtherOutputs(of: request), blockSize: blockSize) <= poolTokens / blockSize
   }
 }

@@ -14,17 +14,17 @@ extension Replica {
   }
 
   /// O(running).
+  @inline(__always)
   var lookahead: Lookahead {
     var ahead = Lookahead()
     var slot = youngest
     while slot >= 0 {
-      let sequence = sequences[slot]
-      if sequence.state == .decoding {
+      if sequences[slot].state == .decoding {
         ahead.blocks += decodeBlocks(of: slot)
         ahead.longestContext = max(
-          ahead.longestContext, sequence.cachedTokens(step: decodes.step))
+          ahead.longestContext, sequences[slot].cachedTokens(step: decodes.step))
       }
-      slot = sequence.older
+      slot = sequences[slot].older
     }
     return ahead
   }

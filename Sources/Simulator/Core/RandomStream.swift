@@ -24,7 +24,7 @@ enum Philox {
 
 /// The random draws of one run. Each purpose and each entity has draws of its own, so formats,
 /// schedulers and loads are compared on the same draws, and a new purpose changes no other.
-public struct RandomStream: Sendable {
+public struct RandomStream: Hashable, Sendable {
   /// What a draw is for.
   public enum Purpose: UInt32, Sendable, CaseIterable {
     /// The gap before a request arrives.

@@ -27,8 +27,8 @@ extension Replica {
   /// last ones first. A turn's session keeps the whole ones behind the system prompt; copies of
   /// blocks of that, which another sequence was the first to compute, nobody keeps.
   mutating func releaseAtEnd(of slot: Int, tokens: Int) {
+    guard sequences[slot].sessionPlace >= 0 else { return pool.release(ownBlocks(of: slot)) }
     let sequence = sequences[slot]
-    guard sequence.sessionPlace >= 0 else { return pool.release(ownBlocks(of: slot)) }
     let held = sequence.heldUnits * unitBlocks
     let whole = tokens / pool.blockSize - held
     let copies = systemBlocks(of: sequence) - held

@@ -2,14 +2,14 @@ import DequeModule
 
 /// Where a request stands in its session.
 struct SessionTurn: Hashable, Sendable {
+  /// Tokens with which its prompt begins: the system prompt's and those of the turns before.
+  let contextTokens: Int
   /// Names the session among those that are open; another's once it has ended.
   let place: Int32
   /// The session's number, from 0 in the order in which they were opened.
   let session: Int32
   /// How many turns came before.
   let turn: Int32
-  /// Tokens with which its prompt begins: the system prompt's and those of the turns before.
-  let contextTokens: Int
 }
 
 /// The sessions that are open: from when their first turn has its time until their last turn has
@@ -77,8 +77,8 @@ struct OpenSessions: Sendable {
   /// Where the next turn of the session at a place stands.
   func nextTurn(of place: Int) -> SessionTurn {
     SessionTurn(
-      place: Int32(place), session: sessions[place].number,
-      turn: Int32(sessions[place].turnsBegun), contextTokens: sessions[place].contextTokens)
+      contextTokens: sessions[place].contextTokens, place: Int32(place),
+      session: sessions[place].number, turn: Int32(sessions[place].turnsBegun))
   }
 
   /// That turn is a request now; requests come one after the other, by their numbers.

@@ -1,16 +1,17 @@
 import DequeModule
 
-/// A request as it comes, before anything has been done for it.
+/// A request as it comes, before anything has been done for it. Plain bytes: windows of them are
+/// copied.
 struct ArrivingRequest: Hashable, Sendable {
   let id: Int64
   let promptTokens: Int
   let outputTokens: Int
-  /// Of several samples, the output tokens of those behind the first.
-  var furtherOutputs: [Int32] = []
+  /// The samples behind the first; nil where there are none.
+  var furtherSamples: FurtherSamples?
   /// Which of the workload's classes it is of.
-  var requestClass = 0
-  /// Which of the workload's ``KnownPrompts`` it has; nil where nothing is known of it.
-  var promptRow: Int?
+  @Narrow var requestClass = 0
+  /// Which of the workload's ``KnownPrompts`` it has; -1 where nothing is known of it.
+  @Narrow var promptRow = -1
   /// For schedulers that go by it: lower is more urgent, as in vLLM.
   var priority = 0
   /// The time to first token that its sender wants, in nanoseconds; nil where none is stated.
@@ -19,9 +20,7 @@ struct ArrivingRequest: Hashable, Sendable {
   var session: SessionTurn?
 
   /// Samples of its prompt that are wanted.
-  var samples: Int { 1 + furtherOutputs.count }
-  /// Output tokens of the sample that has most of them.
-  var longestOutput: Int { furtherOutputs.reduce(outputTokens) { max($0, Int($1)) } }
+  var samples: Int { 1 + (furtherSamples?.count ?? 0) }
 
   /// Whether it was due because the turn before it had finished.
   var isLaterTurn: Bool { session.map { $0.turn > 0 } ?? false }
@@ -174,44 +173,31 @@ struct RequestSource: Sendable {
     if case .replay(let trace, _) = workload.arrivals, let urgencies = trace.urgencies {
       urgency = urgencies[id]
     }
-    let outputs = workload.classes[place].outputTokens
     let samples = workload.classes[place].samples
     return ArrivingRequest(
       id: Int64(id),
       promptTokens: contextTokens
         + tokens(workload.classes[place].promptTokens, .promptTokens, draws, number),
-      outputTokens: tokens(outputs, .outputTokens, draws, number),
-      furtherOutputs: (1..<samples).map {
-        Int32(tokens(outputs, .outputTokens, draws, number, sample: $0))
-      },
+      outputTokens: tokens(workload.classes[place].outputTokens, .outputTokens, draws, number),
+      furtherSamples: samples > 1
+        ? FurtherSamples(draws: draws, number: number, count: samples - 1) : nil,
       requestClass: place,
       promptRow: prompts?.row(
         ofRequest: id, class: place,
-        isFromTrace: workload.classes[place].promptTokens == .fromTrace),
+        isFromTrace: workload.classes[place].promptTokens == .fromTrace) ?? -1,
       priority: urgency.priority, ttftObjectiveNs: urgency.ttftObjectiveNs, session: session)
   }
 
-  /// Each sample has a draw of its own, the first one that of a request with no other.
+  @inline(__always)
   private func tokens(
     _ lengths: Workload.Lengths, _ purpose: RandomStream.Purpose, _ draws: RandomStream,
-    _ number: Int, sample: Int = 0
+    _ number: Int
   ) -> Int {
-    let (entity, draw) = (Int64(number), UInt32(sample))
-    switch lengths {
-    case .fixed(let tokens):
-      return tokens
-    case .uniform(let range):
-      return draws.uniform(range, purpose, entity: entity, draw: draw)
-    case .logNormal(let lengths):
-      return lengths.tokens(draws.openUnit(purpose, entity: entity, draw: draw))
-    case .empirical(let lengths):
-      return lengths.tokens(draws.openUnit(purpose, entity: entity, draw: draw))
-    case .fromTrace:
-      guard case .replay(let trace, _) = workload.arrivals else {
-        preconditionFailure("lengths from a trace stand with its replay")
-      }
-      return Int(purpose == .promptTokens ? trace.promptTokens[number] : trace.outputTokens[number])
+    if let tokens = lengths.drawn(purpose, from: draws, entity: Int64(number)) { return tokens }
+    guard case .replay(let trace, _) = workload.arrivals else {
+      preconditionFailure("lengths from a trace stand with its replay")
     }
+    return Int(purpose == .promptTokens ? trace.promptTokens[number] : trace.outputTokens[number])
   }
 
   // MARK: Sessions

@@ -96,7 +96,7 @@ struct RouterTests {
               kvCacheMemory: .bytes(0)),
             poolBlocks: 64, maxPositions: 1000),
           pricer: SyntheticPricer(perStepNs: 1)),
-        scheduler: ContinuousBatching(), prompts: nil, seed: 1)
+        scheduler: ContinuousBatching(), workload: replay([(0, 1, 1)]), seed: 1)
     }
   }
 

@@ -21,10 +21,11 @@ struct SampleLawTests {
   /// The outputs of each request's samples, by its number.
   private static func outputs(_ workload: Workload, seed: UInt64) -> [[Int]] {
     var source = RequestSource(workload: workload, seed: seed)
+    let samples = SampleOutputs(workload.classes)
     return (0..<workload.requests).map { _ in
       _ = source.nextDueNs(now: 0)
       let request = source.next()
-      return [request.outputTokens] + request.furtherOutputs.map(Int.init)
+      return [request.outputTokens] + samples.furtherOutputs(of: request).map(Int.init)
     }
   }
 
