@@ -266,7 +266,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
         beginTransfer(pull.request, blocks: pull.blocks, to: index)
       }
     }
-    touched.removeAll(keepingCapacity: true)
+    touched.clear()
   }
 
   private mutating func completeRun(of index: Int, _ records: inout RecordBuffer) {

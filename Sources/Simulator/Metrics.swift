@@ -243,7 +243,7 @@ struct RunMetrics: Sendable {
       left -= count
     }
     if left > 0 { gaps.record(stepNs, count: left) }
-    stalled.removeAll(keepingCapacity: true)
+    stalled.clear()
   }
 
   /// A prompt's end gave a token, or the decode step with which a request came back; after a

@@ -105,7 +105,7 @@ extension Replica {
       handovers.incomingTokens -= sequences[slot].prefillTarget
       resumeDecoding(slot)
     }
-    handovers.landed.removeAll(keepingCapacity: true)
+    handovers.landed.clear()
   }
 
   /// A request whose copy will not come gives up its place here.

@@ -112,7 +112,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// Records in the order of the event loop: by time, refusals first, then by replica.
   private mutating func passOn(_ records: inout RecordBuffer) {
     defer {
-      refusals.removeAll(keepingCapacity: true)
+      refusals.clear()
       for lane in buffers.indices { buffers[lane].removeAll() }
     }
     guard !isUnrecorded else { return }
@@ -166,7 +166,7 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       swap(&arrivals, &window)
     } else {
       arrivals += window
-      window.removeAll(keepingCapacity: true)
+      window.clear()
     }
   }
 

@@ -227,9 +227,9 @@ struct Replica: Sendable {
 
   /// Starts the plan of the next step with an empty batch.
   mutating func beginPlan() {
-    if batch.decodeSequences > 0 { resumedSlots.removeAll(keepingCapacity: true) }
-    batch.chunks.removeAll(keepingCapacity: true)
-    chunkSlots.removeAll(keepingCapacity: true)
+    if batch.decodeSequences > 0 { resumedSlots.clear() }
+    batch.chunks.clear()
+    chunkSlots.clear()
     batch.decodeSequences = 0
     batch.contextTokens = 0
     batch.longestContext = 0

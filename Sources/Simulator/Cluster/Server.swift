@@ -142,7 +142,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
 
   private mutating func clearGivenUp() {
     for slot in givenUp { replica.giveUp(slot) }
-    givenUp.removeAll(keepingCapacity: true)
+    givenUp.clear()
   }
 
   /// A request that was computed here is decoded elsewhere, or given up.
@@ -188,7 +188,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// - Precondition: ``isIdleWithWork``.
   mutating func startRun(now: Int64, _ metrics: inout RunMetrics) -> Start {
     scheduler.plan(&replica, now: now)
-    pulls.removeAll(keepingCapacity: true)
+    pulls.clear()
     while let pull = replica.takeInbound() { pulls.append(pull) }
     let hasChunks = !replica.batch.chunks.isEmpty
     guard hasChunks || replica.batch.decodeSequences > 0 else {
@@ -241,8 +241,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   ) {
     precondition(runEndNs == now, "a run ends once")
     runEndNs = nil
-    departures.removeAll(keepingCapacity: true)
-    replica.handovers.parkedNow.removeAll(keepingCapacity: true)
+    departures.clear()
+    replica.handovers.parkedNow.clear()
     let cost = run.cost
     let decodeSequences = replica.batch.decodeSequences
     let prefillTokens = replica.batch.prefillTokens
@@ -355,6 +355,7 @@ struct RequestLimits: Sendable {
   private func fitTogether(_ request: ArrivingRequest) -> Bool {
     SampleGroups.mostBlocks(
       promptTokens: request.promptTokens, outputTokens: request.outputTokens,
-      furtherOutputs: samples.furtherOutputs(of: request), blockSize: blockSize) <= poolTokens / blockSize
+      furtherOutputs: samples.furtherOutputs(of: request), blockSize: blockSize)
+      <= poolTokens / blockSize
   }
 }

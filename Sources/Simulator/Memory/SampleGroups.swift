@@ -82,7 +82,7 @@ struct SampleGroups: Sendable {
       repeatedTokens -= (groups[place].tailHolders - 1) * groups[place].tailTokens
       groups[place].tailHolders = 0
     }
-    tailed.removeAll(keepingCapacity: true)
+    tailed.clear()
     pendingCopies = 0
     return copies
   }
