@@ -342,4 +342,8 @@ private struct ReportingRecorder<Base: Recorder>: Recorder {
   mutating func record(_ run: StepRecord) throws(Base.Failure) {
     try base.record(run)
   }
+
+  mutating func record(_ event: EventRecord) throws(Base.Failure) {
+    try base.record(event)
+  }
 }

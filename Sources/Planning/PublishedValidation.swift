@@ -85,6 +85,8 @@ struct FinishedRequests: Recorder {
 
   mutating func record(_ run: StepRecord) throws(Never) {}
 
+  mutating func record(_ event: EventRecord) throws(Never) {}
+
   /// 1 over the mean rate at which a request got its tokens after the first, in nanoseconds.
   var tpotNs: Double { Double(count) / decodeRates }
 }

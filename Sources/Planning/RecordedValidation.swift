@@ -134,11 +134,12 @@ public struct RecordedValidation: Sendable {
   }
 }
 
-/// Keeps every record in memory.
+/// Keeps requests and steps in memory.
 private struct MemoryRecorder: Recorder {
   var requests: [RequestRecord] = []
   var steps: [StepRecord] = []
 
   mutating func record(_ request: RequestRecord) throws(Never) { requests.append(request) }
   mutating func record(_ run: StepRecord) throws(Never) { steps.append(run) }
+  mutating func record(_ event: EventRecord) throws(Never) {}
 }

@@ -100,7 +100,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
         // Nothing will happen any more, so nobody comes for those that wait.
         guard !stranded.isEmpty else { return false }
         rejectStranded(&records)
-        startRuns()
+        startRuns(&records)
         continue
       }
       if isSuperseded(event) {
@@ -114,7 +114,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
         handle(event, &records)
       }
       // A step is planned when all that happens at its start has happened.
-      if events.first?.time != clock { startRuns() }
+      if events.first?.time != clock { startRuns(&records) }
       if reachedHorizon { return false }
       if checksInvariants { servers.forEach { $0.replica.checkInvariants() } }
     }
@@ -132,11 +132,11 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     switch EventKind(rawValue: event.order >> Engine.kindShift)! {
     case .due: requestIsDue(&records)
     case .clientTaskEnd: endClientTask(&records)
-    case .transferEnd: endTransfer(index)
+    case .transferEnd: endTransfer(index, &records)
     case .outage: fail(outages[index], &records)
-    case .recovery: if fleet.recover(index) { open(index) }
-    case .startEnd: endStart(index)
-    case .look: look(at: index)
+    case .recovery: recover(index, &records)
+    case .startEnd: endStart(index, &records)
+    case .look: look(at: index, &records)
     case .runEnd: completeRun(of: index, &records)
     }
   }
@@ -250,7 +250,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
 
   // MARK: Steps
 
-  private mutating func startRuns() {
+  private mutating func startRuns(_ records: inout RecordBuffer) {
     for index in touched where servers[index].isIdleWithWork {
       switch servers[index].startRun(now: clock, &metrics) {
       case .until(var endNs):
@@ -266,12 +266,14 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
         beginTransfer(pull.request, blocks: pull.blocks, to: index)
       }
     }
+    if touched.count > 1 { touched.sort() }
+    for index in touched { servers[index].passOnEvents(to: &records) }
     touched.clear()
   }
 
   private mutating func completeRun(of index: Int, _ records: inout RecordBuffer) {
     let besides =
-      servers[index].isLane ? pipelines.end(stepOf: index, on: servers, now: clock) : 0
+      servers[index].isLane ? pipelines.end(stepOf: index, on: servers, now: clock) : .none
     servers[index].completeRun(now: clock, besides: besides, &metrics, &records)
     touched.append(index)
     for record in servers[index].departures {
@@ -281,7 +283,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     for slot in servers[index].replica.handovers.parkedNow {
       handOver(ParkingPlace(server: index, slot: slot))
     }
-    switchOffIfDrained(index)
+    switchOffIfDrained(index, &records)
   }
 
   /// A request has left a replica.
@@ -315,25 +317,46 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
     schedule(.transferEnd, at: transfer.endNs, for: transfer.number)
   }
 
-  private mutating func endTransfer(_ number: Int) {
+  private mutating func endTransfer(_ number: Int, _ records: inout RecordBuffer) {
     guard let transfer = transfers.end(number, now: clock) else { return }
     let (from, to) = (transfer.from, transfer.to)
-    unpark(from)
+    let sequence = servers[to.server].replica.sequences[to.slot]
+    records.record(
+      EventRecord(
+        kind: .handedOver, timeNs: clock, startNs: transfer.startNs, replica: Int64(from.server),
+        toReplica: Int64(to.server), request: sequence.id, tokens: Int64(sequence.prefillTarget),
+        blocks: Int64(transfer.blocks)))
+    unpark(from, &records)
     touched.append(to.server)
     scheduleRunEnd(of: to.server, servers[to.server].land(to.slot, now: clock))
   }
 
-  private mutating func unpark(_ place: ParkingPlace) {
+  private mutating func unpark(_ place: ParkingPlace, _ records: inout RecordBuffer) {
     servers[place.server].unpark(place.slot)
     // Its blocks may be another's now.
     touched.append(place.server)
-    switchOffIfDrained(place.server)
+    switchOffIfDrained(place.server, &records)
   }
 }
 
 // MARK: - Replicas that come and go
 
 extension Engine {
+  /// Something happens to a replica, or has since `startNs`.
+  private func note(
+    _ kind: EventRecord.Kind, _ index: Int, since startNs: Int64? = nil,
+    _ records: inout RecordBuffer
+  ) {
+    records.record(
+      EventRecord(kind: kind, timeNs: clock, startNs: startNs, replica: Int64(index)))
+  }
+
+  private mutating func recover(_ index: Int, _ records: inout RecordBuffer) {
+    guard fleet.recover(index) else { return }
+    note(.replicaRecovered, index, &records)
+    open(index)
+  }
+
   /// A replica serves from now on, and those that waited for one are sent again.
   private mutating func open(_ index: Int) {
     servers[index].isOpen = true
@@ -366,7 +389,7 @@ extension Engine {
         sequence = servers[place.server].replica.sequences[place.slot]
         request = sequence.request
         entry.left(place.server)
-        unpark(place)
+        unpark(place, &records)
       }
       leave(
         RequestRecord(rejected: request, arrivalNs: sequence.arrivalNs, now: clock), &records)
@@ -376,12 +399,13 @@ extension Engine {
   private mutating func fail(_ outage: Outage, _ records: inout RecordBuffer) {
     let index = outage.replica
     guard fleet.fail(index) else { return }
+    note(.replicaFailed, index, &records)
     if let ns = outage.recoversAfterNs { schedule(.recovery, at: clock + ns, for: index) }
     servers[index].isOpen = false
     if decodesAlone[index] {
-      for place in placesOfRequestsComing(to: index) { unpark(place) }
+      for place in placesOfRequestsComing(to: index) { unpark(place, &records) }
     }
-    let handedOver = decodesAlone[index] ? 0 : callBack(from: index)
+    let handedOver = decodesAlone[index] ? 0 : callBack(from: index, &records)
     if servers[index].runEndNs != nil { supersededEnds += 1 }
     let displaced = servers[index].fail(now: clock, &metrics, &records)
     for _ in handedOver..<displaced.count { hasLeft(index) }
@@ -396,7 +420,7 @@ extension Engine {
 
   /// Those to which a replica that has failed was to hand requests over give up their places; how
   /// many.
-  private mutating func callBack(from index: Int) -> Int {
+  private mutating func callBack(from index: Int, _ records: inout RecordBuffer) -> Int {
     stranded.removeAll {
       if case .parked(let place) = $0 { place.server == index } else { false }
     }
@@ -410,7 +434,7 @@ extension Engine {
       decoders.left(place.server)
       touched.append(place.server)
       scheduleRunEnd(of: place.server, servers[place.server].giveUp(place.slot, now: clock))
-      switchOffIfDrained(place.server)
+      switchOffIfDrained(place.server, &records)
     }
     return places.count
   }
@@ -422,7 +446,7 @@ extension Engine {
     schedule(.look, at: clock + rules[rule].intervalNs, for: rule)
   }
 
-  private mutating func look(at rule: Int) {
+  private mutating func look(at rule: Int, _ records: inout RecordBuffer) {
     looks -= 1
     let members = rules[rule].members
     let isOfDecoders = decodesAlone[members.lowerBound]
@@ -433,26 +457,34 @@ extension Engine {
     let outstanding = members.reduce(waiting) { $0 + router.outstanding[$1] }
     for change in fleet.look(at: rule, outstanding: outstanding, now: clock) {
       switch change {
-      case .reopen(let index): open(index)
+      case .reopen(let index):
+        note(.replicaReopened, index, &records)
+        open(index)
       case .start(let index):
+        note(.replicaStarting, index, &records)
         let number = fleet.starts[index] * servers.count + index
         schedule(.startEnd, at: clock + rules[rule].startUpNs, for: number)
+      case .callOff(let index): note(.replicaOff, index, &records)
       case .drain(let index):
+        note(.replicaDraining, index, &records)
         servers[index].isOpen = false
-        switchOffIfDrained(index)
+        switchOffIfDrained(index, &records)
       }
     }
     // Where nothing else will happen, no look changes anything.
     if events.count > looks + supersededEnds { scheduleLook(at: rule) }
   }
 
-  private mutating func endStart(_ number: Int) {
+  private mutating func endStart(_ number: Int, _ records: inout RecordBuffer) {
     let (starts, index) = number.quotientAndRemainder(dividingBy: servers.count)
-    if fleet.started(index, number: starts) { open(index) }
+    guard fleet.started(index, number: starts) else { return }
+    note(.replicaReady, index, since: fleet.switchedOnNs[index], &records)
+    open(index)
   }
 
-  private mutating func switchOffIfDrained(_ index: Int) {
+  private mutating func switchOffIfDrained(_ index: Int, _ records: inout RecordBuffer) {
     guard fleet.phases[index] == .draining, servers[index].replica.isDrained else { return }
     fleet.switchOff(index, now: clock)
+    note(.replicaOff, index, &records)
   }
 }

@@ -103,6 +103,9 @@ public struct StepRecord: Hashable, Sendable {
   public var preemptedRequests: Int64
   /// Blocks owned by sequences at the end of the last step, before finished ones leave.
   public var usedBlocks: Int64
+  /// Of the slots of these blocks, one a token, those that hold none at that time: taken ahead for
+  /// the rest of a prompt, or behind the last token of a sequence.
+  public var emptySlots: Int64
   /// Where the time went, over all steps of the run.
   public var cost: StepCost
   /// The replica, from 0.
@@ -112,7 +115,8 @@ public struct StepRecord: Hashable, Sendable {
   public init(
     startNs: Int64, endNs: Int64, steps: Int64, decodeSequences: Int64, contextTokens: Int64,
     prefillSequences: Int64, prefillTokens: Int64, waitingRequests: Int64,
-    preemptedRequests: Int64, usedBlocks: Int64, cost: StepCost, replica: Int64 = 0
+    preemptedRequests: Int64, usedBlocks: Int64, emptySlots: Int64, cost: StepCost,
+    replica: Int64 = 0
   ) {
     self.startNs = startNs
     self.endNs = endNs
@@ -124,6 +128,7 @@ public struct StepRecord: Hashable, Sendable {
     self.waitingRequests = waitingRequests
     self.preemptedRequests = preemptedRequests
     self.usedBlocks = usedBlocks
+    self.emptySlots = emptySlots
     self.cost = cost
     self.replica = replica
   }
@@ -131,7 +136,7 @@ public struct StepRecord: Hashable, Sendable {
 
 /// What a recorder makes use of; the rest need not be kept for it.
 public enum RecordedKinds: Sendable {
-  /// Requests and steps.
+  /// Requests, steps and events.
   case all
   /// Requests alone.
   case requests
@@ -139,7 +144,8 @@ public enum RecordedKinds: Sendable {
   case none
 }
 
-/// Takes the records of a run as they happen: requests when they leave, steps when they end.
+/// Takes the records of a run as they happen: requests when they leave, steps when they end, and
+/// events.
 public protocol Recorder {
   /// What recording can throw; `Never` where it cannot fail.
   associatedtype Failure: Error
@@ -149,6 +155,8 @@ public protocol Recorder {
   mutating func record(_ request: RequestRecord) throws(Failure)
   /// A run of steps ended.
   mutating func record(_ run: StepRecord) throws(Failure)
+  /// Something happened to a request or to a replica.
+  mutating func record(_ event: EventRecord) throws(Failure)
 }
 
 extension Recorder {
@@ -166,4 +174,6 @@ public struct NullRecorder: Recorder {
   public mutating func record(_ request: RequestRecord) throws(Never) {}
   /// Drops the record.
   public mutating func record(_ run: StepRecord) throws(Never) {}
+  /// Drops the record.
+  public mutating func record(_ event: EventRecord) throws(Never) {}
 }

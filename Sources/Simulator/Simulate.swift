@@ -88,7 +88,7 @@ private struct Play {
     var isOver = false
     while !isOver {
       isOver = !playOn(&records)
-      while records.headNs != nil { try records.passHead(to: &recorder) }
+      while records.head != nil { try records.passHead(to: &recorder) }
       records.removeAll()
     }
     return summary()

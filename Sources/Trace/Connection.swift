@@ -189,8 +189,8 @@ final class Statement {
 
   /// Binds a time, with -1 standing for NULL.
   @inline(__always)
-  func bind(_ parameter: Int32, timeNs: Int64) throws(TraceError) {
-    if timeNs >= 0 { return try bind(parameter, timeNs) }
+  func bind(_ parameter: Int32, unlessNegative value: Int64) throws(TraceError) {
+    if value >= 0 { return try bind(parameter, value) }
     try connection.check(sqlite3_bind_null(handle, parameter))
   }
 

@@ -7,6 +7,7 @@ struct OpenRun {
   var lastEventNs: Int64 = 0
   var requests: Int64 = 0
   var stepRows: Int64 = 0
+  var events: Int64 = 0
 
   mutating func add(_ request: RequestRecord) {
     digest.record(request)
@@ -18,5 +19,11 @@ struct OpenRun {
     digest.record(steps)
     stepRows += 1
     lastEventNs = max(lastEventNs, steps.endNs)
+  }
+
+  mutating func add(_ event: EventRecord) {
+    digest.record(event)
+    events += 1
+    lastEventNs = max(lastEventNs, event.timeNs)
   }
 }

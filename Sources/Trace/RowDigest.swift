@@ -12,7 +12,8 @@ import Simulator
 /// or 1 (rejected). One of several samples, or whose last sample's tokens are not all of its
 /// tokens, is the tag 3, then all its fields. A run of steps is the tag 2, then its fields as
 /// declared, the costs in the place of `cost`. Integers enter as two's complement, a missing time
-/// as -1. It finds differences between runs and accidents to files; it is no defence against
+/// as -1. An event is the tag 4, then its fields as declared, kind and cause as the numbers of their
+/// cases, from 0. It finds differences between runs and accidents to files; it is no defence against
 /// somebody who forges a file.
 public struct RowDigest: Hashable, Sendable, Recorder {
   private var state: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -72,6 +73,7 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(run.waitingRequests)
     mix(run.preemptedRequests)
     mix(run.usedBlocks)
+    mix(run.emptySlots)
     mix(run.cost.linearNs)
     mix(run.cost.appendNs)
     mix(run.cost.decodeAttentionNs)
@@ -83,5 +85,21 @@ public struct RowDigest: Hashable, Sendable, Recorder {
     mix(run.cost.extrapolatedNs)
     mix(run.cost.derivedNs)
     mix(run.replica)
+  }
+
+  /// Takes an event in.
+  public mutating func record(_ event: EventRecord) throws(Never) {
+    mix(4)
+    mix(Int64(event.kind.rawValue))
+    mix(event.timeNs)
+    mix(event.startNs)
+    mix(event.replica)
+    mix(event.toReplica)
+    mix(event.request)
+    mix(event.sample)
+    mix(Int64(event.cause.rawValue))
+    mix(event.yieldedTo)
+    mix(event.tokens)
+    mix(event.blocks)
   }
 }

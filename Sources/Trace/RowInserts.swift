@@ -1,11 +1,12 @@
 import Simulator
 
-/// The two statements that take nearly all of a trace's rows, with what is the same for every row
+/// The statements that take nearly all of a trace's rows, with what is the same for every row
 /// of a run bound once. SQLite keeps bound values from row to row, so that a row costs its integers
 /// and nothing else: no text is made or copied for it.
 final class RowInserts {
   private let request: Statement
   private let step: Statement
+  private let event: Statement
   /// The outcome that is bound now: it rarely changes from one request to the next.
   private var outcome: RequestRecord.Outcome?
 
@@ -22,11 +23,17 @@ final class RowInserts {
       """
       INSERT INTO step (seq, run_id, id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests,
-        preempted_requests, used_blocks, linear_ns, append_ns, decode_attention_ns,
-        prefill_attention_ns, elementwise_ns, collective_ns, host_ns, swap_ns,
-        extrapolated_ns, derived_ns, replica)
+        preempted_requests, used_blocks, empty_slots, linear_ns, append_ns,
+        decode_attention_ns, prefill_attention_ns, elementwise_ns, collective_ns, host_ns,
+        swap_ns, extrapolated_ns, derived_ns, replica)
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-        ?19, ?20, ?21, ?22, ?23, ?24)
+        ?19, ?20, ?21, ?22, ?23, ?24, ?25)
+      """)
+    event = try connection.prepare(
+      """
+      INSERT INTO event (seq, run_id, kind, time_ns, start_ns, replica, to_replica, request_id,
+        sample, cause, yielded_to, tokens, blocks)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
       """)
   }
 
@@ -46,9 +53,9 @@ final class RowInserts {
       try row.bind(3, requestClass.name)
       try row.bind(4, requestClass.priority)
       try row.bind(5, requestClass.systemPromptTokens)
-      try row.bind(6, timeNs: requestClass.ttftObjectiveNs ?? -1)
-      try row.bind(7, timeNs: requestClass.tpotObjectiveNs ?? -1)
-      try row.bind(8, timeNs: requestClass.e2eObjectiveNs ?? -1)
+      try row.bind(6, unlessNegative: requestClass.ttftObjectiveNs ?? -1)
+      try row.bind(7, unlessNegative: requestClass.tpotObjectiveNs ?? -1)
+      try row.bind(8, unlessNegative: requestClass.e2eObjectiveNs ?? -1)
       try row.run()
     }
   }
@@ -86,6 +93,7 @@ final class RowInserts {
     try request.bind(2, run)
     try request.bind(3, format)
     try step.bind(2, run)
+    try event.bind(2, run)
   }
 
   /// Appends a request.
@@ -93,8 +101,8 @@ final class RowInserts {
     try request.bind(1, seq)
     try request.bind(4, record.id)
     try request.bind(5, record.arrivalNs)
-    try request.bind(6, timeNs: record.scheduledNs)
-    try request.bind(7, timeNs: record.firstTokenNs)
+    try request.bind(6, unlessNegative: record.scheduledNs)
+    try request.bind(7, unlessNegative: record.firstTokenNs)
     try request.bind(8, record.finishNs)
     try request.bind(9, record.promptTokens)
     try request.bind(10, record.cachedTokens)
@@ -126,33 +134,35 @@ final class RowInserts {
     try step.bind(11, record.waitingRequests)
     try step.bind(12, record.preemptedRequests)
     try step.bind(13, record.usedBlocks)
-    try step.bind(14, record.cost.linearNs)
-    try step.bind(15, record.cost.appendNs)
-    try step.bind(16, record.cost.decodeAttentionNs)
-    try step.bind(17, record.cost.prefillAttentionNs)
-    try step.bind(18, record.cost.elementwiseNs)
-    try step.bind(19, record.cost.collectiveNs)
-    try step.bind(20, record.cost.hostNs)
-    try step.bind(21, record.cost.swapNs)
-    try step.bind(22, record.cost.extrapolatedNs)
-    try step.bind(23, record.cost.derivedNs)
-    try step.bind(24, record.replica)
+    try step.bind(14, record.emptySlots)
+    try step.bind(15, record.cost.linearNs)
+    try step.bind(16, record.cost.appendNs)
+    try step.bind(17, record.cost.decodeAttentionNs)
+    try step.bind(18, record.cost.prefillAttentionNs)
+    try step.bind(19, record.cost.elementwiseNs)
+    try step.bind(20, record.cost.collectiveNs)
+    try step.bind(21, record.cost.hostNs)
+    try step.bind(22, record.cost.swapNs)
+    try step.bind(23, record.cost.extrapolatedNs)
+    try step.bind(24, record.cost.derivedNs)
+    try step.bind(25, record.replica)
     try step.run()
   }
-}
 
-extension RequestRecord.Outcome {
-  /// The word that stands in the file.
-  var stored: String {
-    switch self {
-    case .finished: "finished"
-    case .rejected: "rejected"
-    }
-  }
-
-  /// The outcome that a word of the file stands for; nil for any other word.
-  init?(stored: String) {
-    guard let outcome = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
-    self = outcome
+  /// Appends an event.
+  func insert(_ record: EventRecord, seq: Int64) throws(TraceError) {
+    try event.bind(1, seq)
+    try event.bind(3, record.kind.stored)
+    try event.bind(4, record.timeNs)
+    try event.bind(5, record.startNs)
+    try event.bind(6, record.replica)
+    try event.bind(7, unlessNegative: record.toReplica)
+    try event.bind(8, unlessNegative: record.request)
+    try event.bind(9, record.sample)
+    try event.bind(10, record.cause.stored)
+    try event.bind(11, unlessNegative: record.yieldedTo)
+    try event.bind(12, record.tokens)
+    try event.bind(13, record.blocks)
+    try event.run()
   }
 }

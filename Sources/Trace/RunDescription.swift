@@ -200,6 +200,8 @@ public struct StoredRun: Hashable, Sendable {
     public var requests: Int64
     /// How many rows of steps it recorded.
     public var stepRows: Int64
+    /// How many events it recorded.
+    public var events: Int64
   }
 
   /// Its number in the file, from 1.

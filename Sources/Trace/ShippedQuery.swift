@@ -52,7 +52,9 @@ public struct ShippedQuery: Hashable, Sendable {
     ShippedQuery("cost", PackageResources.cost_sql),
     ShippedQuery("steps", PackageResources.steps_sql),
     ShippedQuery("slowest", PackageResources.slowest_sql),
+    ShippedQuery("preemptions", PackageResources.preemptions_sql),
     ShippedQuery("blocking", PackageResources.blocking_sql),
     ShippedQuery("compare", PackageResources.compare_sql),
+    ShippedQuery("events", PackageResources.events_sql),
   ]
 }

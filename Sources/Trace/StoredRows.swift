@@ -80,8 +80,8 @@ struct StoredSteps {
       """
       SELECT seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens,
         prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
-        linear_ns, append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns,
-        collective_ns, host_ns, swap_ns, extrapolated_ns, derived_ns, replica
+        empty_slots, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
+        elementwise_ns, collective_ns, host_ns, swap_ns, extrapolated_ns, derived_ns, replica
       FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -101,13 +101,60 @@ struct StoredSteps {
       decodeSequences: row.integer(5), contextTokens: row.integer(6),
       prefillSequences: row.integer(7), prefillTokens: row.integer(8),
       waitingRequests: row.integer(9), preemptedRequests: row.integer(10),
-      usedBlocks: row.integer(11),
+      usedBlocks: row.integer(11), emptySlots: row.integer(12),
       cost: .init(
-        linearNs: row.integer(12), appendNs: row.integer(13), decodeAttentionNs: row.integer(14),
-        prefillAttentionNs: row.integer(15), elementwiseNs: row.integer(16),
-        collectiveNs: row.integer(17), hostNs: row.integer(18), swapNs: row.integer(19),
-        extrapolatedNs: row.integer(20), derivedNs: row.integer(21)),
-      replica: row.integer(22))
+        linearNs: row.integer(13), appendNs: row.integer(14), decodeAttentionNs: row.integer(15),
+        prefillAttentionNs: row.integer(16), elementwiseNs: row.integer(17),
+        collectiveNs: row.integer(18), hostNs: row.integer(19), swapNs: row.integer(20),
+        extrapolatedNs: row.integer(21), derivedNs: row.integer(22)),
+      replica: row.integer(23))
+    current = (row.integer(0), record)
+  }
+}
+
+/// The rows of `event` that belong to a run, one at a time, turned back into records.
+struct StoredEvents {
+  /// The row that the reader stands on; nil past the last.
+  private(set) var current: (seq: Int64, record: EventRecord)?
+  private let row: Statement
+  private let run: Int64
+  private let path: String
+
+  /// Stands on the first row.
+  init(
+    of run: Int64, in range: Range<Int64>, on connection: Connection
+  ) throws(TraceError) {
+    self.run = run
+    path = connection.path
+    row = try connection.prepare(
+      """
+      SELECT seq, run_id, kind, time_ns, start_ns, replica, to_replica, request_id, sample, cause,
+        yielded_to, tokens, blocks
+      FROM event WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
+      """)
+    try row.bind(1, range.lowerBound)
+    try row.bind(2, range.upperBound)
+    try advance()
+  }
+
+  /// Moves on.
+  mutating func advance() throws(TraceError) {
+    guard try row.step() else {
+      current = nil
+      return
+    }
+    try checkPlace(of: row, after: current?.seq, run: run, table: "event", path: path)
+    guard let kind = EventRecord.Kind(stored: row.text(2)),
+      let cause = EventRecord.Cause(stored: row.optionalText(9))
+    else {
+      throw .damaged(
+        path: path, reason: "event row \(row.integer(0)) has an unknown kind or cause")
+    }
+    let record = EventRecord(
+      kind: kind, timeNs: row.integer(3), startNs: row.integer(4), replica: row.integer(5),
+      toReplica: row.optionalInteger(6) ?? -1, request: row.optionalInteger(7) ?? -1,
+      sample: row.integer(8), cause: cause, yieldedTo: row.optionalInteger(10) ?? -1,
+      tokens: row.integer(11), blocks: row.integer(12))
     current = (row.integer(0), record)
   }
 }

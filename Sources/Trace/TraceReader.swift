@@ -79,7 +79,7 @@ public final class TraceReader {
     let row = try connection.prepare(
       """
       SELECT id, scenario_id, format, seed, kvsim_version, started_utc, completed, row_digest,
-        last_event_ns, requests, step_rows, first_seq, last_seq
+        last_event_ns, requests, step_rows, events, first_seq, last_seq
       FROM run WHERE \(condition) ORDER BY id
       """)
     var summaries: [StoredRun] = []
@@ -93,9 +93,9 @@ public final class TraceReader {
         startedUTC: row.text(5), groups: try groups(ofRun: row.integer(0)))
       let end = StoredRun.End(
         rowDigest: row.text(7), lastEventNs: row.integer(8), requests: row.integer(9),
-        stepRows: row.integer(10))
-      let first = row.integer(11)
-      let last = row.optionalInteger(12) ?? Int64.max - 1
+        stepRows: row.integer(10), events: row.integer(11))
+      let first = row.integer(12)
+      let last = row.optionalInteger(13) ?? Int64.max - 1
       guard first > 0, last >= first - 1, last < Int64.max else {
         throw .damaged(path: path, reason: "run \(row.integer(0)) has an impossible range of rows")
       }
@@ -199,18 +199,20 @@ public final class TraceReader {
     let range = try run(id).sequence
     var requests = try StoredRequests(of: id, in: range, on: connection)
     var steps = try StoredSteps(of: id, in: range, on: connection)
+    var events = try StoredEvents(of: id, in: range, on: connection)
     while true {
-      switch (requests.current, steps.current) {
-      case (let request?, let step?) where request.seq < step.seq:
+      let next = min(
+        requests.current?.seq ?? .max, steps.current?.seq ?? .max, events.current?.seq ?? .max)
+      if let request = requests.current, request.seq == next {
         recorder.record(request.record)
         try requests.advance()
-      case (_, let step?):
+      } else if let step = steps.current, step.seq == next {
         recorder.record(step.record)
         try steps.advance()
-      case (let request?, nil):
-        recorder.record(request.record)
-        try requests.advance()
-      case (nil, nil):
+      } else if let event = events.current, event.seq == next {
+        recorder.record(event.record)
+        try events.advance()
+      } else {
         return
       }
     }

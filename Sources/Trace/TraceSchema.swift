@@ -1,14 +1,14 @@
 /// The tables of a trace. `docs/trace.md` explains every column at length; the comments
 /// in the statements stay in the file, so that `sqlite3 trace.db .schema` explains it too.
 ///
-/// The rows of `request` and `step` share one counter, `seq`, as their rowid. Rows are so appended
+/// The rows of `request`, `step` and `event` share one counter, `seq`, as their rowid. Rows are so appended
 /// at the end of a b-tree, the cheapest insert that SQLite has; the order in which a run's records
 /// were made is kept without a column more; and a run's rows are one range of rowids, so that no
 /// index is needed to find them. Times that follow from others are generated columns: they take no
 /// room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 7
+  static let version: Int64 = 8
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
@@ -76,6 +76,7 @@ enum TraceSchema {
       last_event_ns INTEGER,             -- time of its last event; NULL till ended
       requests INTEGER,                  -- rows in request; NULL till ended
       step_rows INTEGER,                 -- rows in step; NULL till ended
+      events INTEGER,                    -- rows in event; NULL till ended
       first_seq INTEGER NOT NULL,        -- seq of its first record
       last_seq INTEGER                   -- seq of its last record, below first_seq if it has none
     ) STRICT;
@@ -155,6 +156,7 @@ enum TraceSchema {
       waiting_requests INTEGER NOT NULL,     -- requests waiting at the start
       preempted_requests INTEGER NOT NULL,   -- sequences preempted to make room
       used_blocks INTEGER NOT NULL,          -- blocks owned at the end
+      empty_slots INTEGER NOT NULL,          -- of their slots, one a token, those without a token
       linear_ns INTEGER NOT NULL,            -- projections and the language-model head
       append_ns INTEGER NOT NULL,            -- writing new keys and values
       decode_attention_ns INTEGER NOT NULL,  -- attention of decode tokens
@@ -168,12 +170,29 @@ enum TraceSchema {
       replica INTEGER NOT NULL               -- the replica, from 0
     ) STRICT;
 
+    CREATE TABLE event (
+      seq INTEGER PRIMARY KEY,   -- place among all records of the file, from 1
+      run_id INTEGER NOT NULL REFERENCES run(id),
+      kind TEXT NOT NULL,        -- what happened, such as preempted or replica_failed
+      time_ns INTEGER NOT NULL,  -- when
+      start_ns INTEGER NOT NULL, -- since when, of what takes time; else time_ns
+      replica INTEGER NOT NULL,  -- the replica, from 0
+      to_replica INTEGER,        -- where a request is handed over to; else NULL
+      request_id INTEGER,        -- the request, request.id; NULL of a replica
+      sample INTEGER NOT NULL,   -- which of its samples, from 0
+      cause TEXT,                -- why it lost its blocks; NULL if it did not
+      yielded_to INTEGER,        -- the request for which it did; NULL if for none in particular
+      tokens INTEGER NOT NULL,   -- tokens in the cache that it loses, finds, has or hands over
+      blocks INTEGER NOT NULL    -- blocks that become free, or are copied
+    ) STRICT;
+
     """
 
   private static let views = """
     CREATE VIEW pool_sample AS -- the pool at the end of each row of step
     SELECT step.run_id, run.format, step.replica, step.end_ns AS time_ns, step.used_blocks,
       CAST(step.used_blocks AS REAL) / nullif(replica_group.pool_blocks, 0) AS used_share,
+      CAST(step.empty_slots AS REAL) / nullif(step.used_blocks * block_size, 0) AS empty_share,
       step.waiting_requests,
       step.decode_sequences + step.prefill_sequences AS running_sequences
     FROM step JOIN run ON run.id = step.run_id

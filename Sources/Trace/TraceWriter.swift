@@ -192,6 +192,19 @@ public final class TraceWriter: Recorder {
     }
   }
 
+  /// Appends an event to the open run.
+  /// - Precondition: a run is open.
+  public func record(_ event: EventRecord) throws(TraceError) {
+    let inserts = try insertsOfOpenRun()
+    do throws(TraceError) {
+      try inserts.insert(event, seq: seq + 1)
+      run!.add(event)
+      try rowWasAdded()
+    } catch {
+      throw fail(error)
+    }
+  }
+
   /// Ends the open run.
   /// - Precondition: a run is open; the names of the metrics differ.
   /// - Returns: the digest of its records, 16 hexadecimal digits.
@@ -224,14 +237,15 @@ public final class TraceWriter: Recorder {
     let statement = try connection.prepare(
       """
       UPDATE run SET completed = 1, row_digest = ?2, last_event_ns = ?3, requests = ?4,
-        step_rows = ?5, last_seq = ?6 WHERE id = ?1
+        step_rows = ?5, events = ?6, last_seq = ?7 WHERE id = ?1
       """)
     try statement.bind(1, ended.id)
     try statement.bind(2, ended.digest.hex)
     try statement.bind(3, ended.lastEventNs)
     try statement.bind(4, ended.requests)
     try statement.bind(5, ended.stepRows)
-    try statement.bind(6, seq)
+    try statement.bind(6, ended.events)
+    try statement.bind(7, seq)
     try statement.run()
   }
 

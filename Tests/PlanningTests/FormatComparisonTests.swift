@@ -238,4 +238,5 @@ private struct ClassCounts: Recorder {
   }
 
   mutating func record(_ run: StepRecord) throws(Never) {}
+  mutating func record(_ event: EventRecord) throws(Never) {}
 }

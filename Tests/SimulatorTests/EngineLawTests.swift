@@ -115,6 +115,7 @@ struct EngineLawTests {
       let walked = world.play(exact: true)
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       #expect(walked.runs.allSatisfy { $0.steps == 1 })
       preemptions += jumped.summary.preemptions
       swaps += jumped.summary.swaps

@@ -62,8 +62,10 @@ struct SyntheticPricer: StepPricing {
 struct MemoryRecorder: Recorder {
   var requests: [RequestRecord] = []
   var runs: [StepRecord] = []
+  var events: [EventRecord] = []
   mutating func record(_ request: RequestRecord) throws(Never) { requests.append(request) }
   mutating func record(_ run: StepRecord) throws(Never) { runs.append(run) }
+  mutating func record(_ event: EventRecord) throws(Never) { events.append(event) }
 }
 
 /// One simulated run and all it left behind.
@@ -71,6 +73,7 @@ struct Played {
   var summary: RunSummary
   var requests: [RequestRecord]
   var runs: [StepRecord]
+  var events: [EventRecord]
 
   init(
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
@@ -102,6 +105,7 @@ struct Played {
     summary = simulate(workload, seed: seed, cluster: cluster, recorder: &recorder)
     requests = recorder.requests
     runs = recorder.runs
+    events = recorder.events
   }
 
   var requestsById: [RequestRecord] { requests.sorted { $0.id < $1.id } }

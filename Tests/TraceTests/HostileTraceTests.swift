@@ -115,6 +115,7 @@ import Testing
       "UPDATE step SET used_blocks = used_blocks + 1 WHERE seq = (SELECT max(seq) FROM step)",
       "UPDATE request SET first_token_ns = NULL WHERE seq = (SELECT min(seq) FROM request)",
       "DELETE FROM request WHERE seq = (SELECT max(seq) FROM request)",
+      "UPDATE event SET request_id = NULL WHERE seq = (SELECT max(seq) FROM event)",
     ]
     let intact = try folder.bytes()
     for change in changes {
@@ -123,10 +124,17 @@ import Testing
       #expect(try !readEverything(), "\(change)")
     }
     try folder.write(intact)
-    try connect(path).execute("UPDATE request SET outcome = 'lost'")
-    guard case .damaged = traceError({ _ = try readEverything() }) else {
-      Issue.record("an unknown outcome was read")
-      return
+    let unknown = [
+      "UPDATE request SET outcome = 'lost'", "UPDATE event SET kind = 'lost'",
+      "UPDATE event SET cause = 'none'",
+    ]
+    for change in unknown {
+      try folder.write(intact)
+      try connect(path).execute(change)
+      guard case .damaged = traceError({ _ = try readEverything() }) else {
+        Issue.record("an unknown word was read: \(change)")
+        continue
+      }
     }
   }
 
@@ -138,6 +146,7 @@ import Testing
     let changes = [
       "UPDATE request SET run_id = 2 WHERE seq = (SELECT min(seq) FROM request)",
       "UPDATE step SET run_id = 1 WHERE seq = (SELECT max(seq) FROM step)",
+      "UPDATE event SET run_id = 2 WHERE seq = (SELECT min(seq) FROM event)",
       "UPDATE run SET first_seq = 0", "UPDATE run SET last_seq = 9223372036854775807",
       "UPDATE run SET first_seq = 5, last_seq = 2",
       """

@@ -32,19 +32,28 @@ import Testing
     #expect(digest([.request(finishedRequest)]) == "65b40c62b63adc6c")
     #expect(digest([.request(rejectedRequest)]) == "447a50a94b79a080")
     #expect(digest([.request(sampledRequest)]) == "fee8200e1e808503")
-    #expect(digest([.step(sampleStep)]) == "d0ac9f8c8c817c88")
+    #expect(digest([.step(sampleStep)]) == "0fa308afc9c17e2d")
+    #expect(digest([.event(sampleEvent)]) == "a221ef7d0761b5db")
+    let handover = EventRecord(
+      kind: .handedOver, timeNs: 40, startNs: 30, replica: 0, toReplica: 1, request: 5, tokens: 8,
+      blocks: 2)
+    #expect(digest([.event(handover)]) == "68e8a834df0c494d")
     let all: [AnyRecord] = [
       .request(finishedRequest), .step(sampleStep), .request(rejectedRequest),
     ]
-    #expect(digest(all) == "33ca31dc2c2a3115")
+    #expect(digest(all) == "94d488133dd8b40e")
   }
 
-  @Test("The order of records matters, across the two kinds too")
+  @Test("The order of records matters, across the kinds too")
   func order() {
     let swapped: [AnyRecord] = [
       .step(sampleStep), .request(finishedRequest), .request(rejectedRequest),
     ]
-    #expect(digest(swapped) == "82a06f1f36885f5b")
+    #expect(digest(swapped) == "52bdbb68fbb2eb50")
+    let withEvent: [AnyRecord] = [
+      .event(sampleEvent), .step(sampleStep), .request(finishedRequest),
+    ]
+    #expect(digest(withEvent) == "fb8294d49851e20f")
   }
 
   @Test("A change of any one field of a request changes the digest", arguments: 0..<50)
@@ -81,7 +90,8 @@ import Testing
     ]
     let fields: [WritableKeyPath<StepRecord, Int64>] = [
       \.startNs, \.endNs, \.steps, \.decodeSequences, \.contextTokens, \.prefillSequences,
-      \.prefillTokens, \.waitingRequests, \.preemptedRequests, \.usedBlocks, \.replica,
+      \.prefillTokens, \.waitingRequests, \.preemptedRequests, \.usedBlocks, \.emptySlots,
+      \.replica,
     ]
     #expect(Mirror(reflecting: sampleStep).children.count == fields.count + 1)
     #expect(Mirror(reflecting: sampleStep.cost).children.count == costs.count)
@@ -95,6 +105,37 @@ import Testing
         records[7] = .step(changed)
         #expect(digest(records) != expected, "bit \(bit) of \(field)")
       }
+    }
+  }
+
+  @Test("A change of any one field of an event changes the digest", arguments: 0..<50)
+  func eventFields(seed: Int) {
+    let fields: [WritableKeyPath<EventRecord, Int64>] = [
+      \.timeNs, \.startNs, \.replica, \.toReplica, \.request, \.sample, \.yieldedTo, \.tokens,
+      \.blocks,
+    ]
+    #expect(Mirror(reflecting: sampleEvent).children.count == fields.count + 2)
+    var records = sampleRecords(20, seed: UInt64(seed))
+    records.insert(.event(sampleEvent), at: 7)
+    let expected = digest(records)
+    func expectChange(_ what: String, _ change: (inout EventRecord) -> Void) {
+      var changed = sampleEvent
+      change(&changed)
+      records[7] = .event(changed)
+      #expect(digest(records) != expected, "\(what)")
+    }
+    for field in fields {
+      for bit in 0..<64 {
+        expectChange("bit \(bit) of \(field)") {
+          $0[keyPath: field] ^= Int64(bitPattern: 1 << UInt64(bit))
+        }
+      }
+    }
+    for kind in EventRecord.Kind.allCases where kind != sampleEvent.kind {
+      expectChange("\(kind)") { $0.kind = kind }
+    }
+    for cause in EventRecord.Cause.allCases where cause != sampleEvent.cause {
+      expectChange("\(cause)") { $0.cause = cause }
     }
   }
 }

@@ -27,10 +27,11 @@ import Testing
 
   /// The rows of a query, by column.
   private func answer(
-    _ name: String, _ parameters: [(name: String, value: QueryValue)] = []
+    _ name: String, _ parameters: [(name: String, value: QueryValue)] = [],
+    in reader: TraceReader? = nil
   ) throws -> [[String: QueryValue]] {
     let shipped = try #require(ShippedQuery.all.first { $0.name == name })
-    let query = try reader.query(shipped.sql, parameters: parameters)
+    let query = try (reader ?? self.reader).query(shipped.sql, parameters: parameters)
     var rows: [[String: QueryValue]] = []
     while let row = try query.next() {
       rows.append(Dictionary(uniqueKeysWithValues: zip(query.columns, row)))
@@ -118,9 +119,88 @@ import Testing
     let expected = requests.compactMap(\.e2eNs).sorted(by: >).prefix(4)
     #expect(rows.prefix(4).map { number($0["e2e_ms"]) } == expected.map { Double($0) / 1e6 })
     for row in rows {
-      let parts = ["queue_ms", "prefill_ms", "decode_ms"].map { number(row[$0]) }.reduce(0, +)
+      let names = ["queue_ms", "prefill_ms", "decode_ms", "preempted_ms", "recompute_ms"]
+      let parts = names.map { number(row[$0]) }.reduce(0, +)
       #expect(abs(parts - number(row["e2e_ms"])) < 1e-6)
     }
+  }
+
+  /// A trace of one request that lost its blocks three times, and of one that went on meanwhile.
+  private func interrupted() throws -> TraceReader {
+    func loss(_ kind: EventRecord.Kind, _ ns: Int64, _ cause: EventRecord.Cause, _ tokens: Int64)
+      -> AnyRecord
+    {
+      .event(
+        EventRecord(
+          kind: kind, timeNs: ns, replica: 0, request: 0, cause: cause,
+          yieldedTo: cause == .urgency ? 1 : -1, tokens: tokens, blocks: 2))
+    }
+    func later(_ kind: EventRecord.Kind, _ start: Int64, _ ns: Int64) -> AnyRecord {
+      .event(EventRecord(kind: kind, timeNs: ns, startNs: start, replica: 0, request: 0))
+    }
+    let path = folder.path("interrupted.db")
+    // Arrives at 0 and starts at 10; in its prompt it loses what it has from 20 to 50, and has its
+    // first token at 70. It is swapped out from 100 to 130, and preempted at 200: from 260 it is
+    // computed again, which gives its next token at 280. It ends at 300.
+    try writeTrace(
+      path,
+      records: [
+        loss(.preempted, 20, .urgency, 8), later(.resumed, 20, 50),
+        loss(.swappedOut, 100, .decodes, 40), later(.swappedIn, 100, 130),
+        loss(.preempted, 200, .decodes, 50), later(.resumed, 200, 260),
+        later(.recomputed, 260, 280),
+        .request(
+          RequestRecord(
+            id: 0, arrivalNs: 0, scheduledNs: 10, firstTokenNs: 70, finishNs: 300,
+            promptTokens: 30, cachedTokens: 0, outputTokens: 25, preemptions: 3,
+            outcome: .finished)),
+        .event(EventRecord(kind: .replicaFailed, timeNs: 400, replica: 1)),
+      ])
+    return try TraceReader(path: path)
+  }
+
+  @Test("A request's time without its blocks, and to compute them again, is told apart")
+  func whereTimeWent() throws {
+    let rows = try answer("slowest", in: interrupted())
+    let names = ["queue_ms", "prefill_ms", "decode_ms", "preempted_ms", "recompute_ms", "e2e_ms"]
+    // The prompt took 10–20 and 50–70; decodes 70–100, 130–200 and 280–300.
+    #expect(
+      names.map { (number(rows[0][$0]) * 1e6).rounded() } == [10, 30, 120, 120, 20, 300])
+  }
+
+  @Test("Losses are told by cause and way, with what they cost")
+  func preemptions() throws {
+    let rows = try answer("preemptions", in: interrupted())
+    let names = ["losses", "requests", "tokens_lost", "blocks_freed"]
+    let times = ["mean_wait_ms", "longest_wait_ms", "mean_recompute_ms"]
+    let found = rows.map { row in
+      [row["cause"]!, row["way"]!] + names.map { row[$0]! }
+        + times.map { name in
+          row[name] == .null ? .null : .integer(Int64((number(row[name]) * 1e6).rounded()))
+        }
+    }
+    func line(_ cause: String, _ way: String, _ numbers: Int64?...) -> [QueryValue] {
+      [.text(cause), .text(way)] + numbers.map { $0.map { .integer($0) } ?? .null }
+    }
+    #expect(
+      found == [
+        line("decodes", "preempted", 1, 1, 50, 2, 60, 60, 20),
+        line("decodes", "swapped_out", 1, 1, 40, 2, 30, 30, nil),
+        line("urgency", "preempted", 1, 1, 8, 2, 30, 30, nil),
+      ])
+  }
+
+  @Test("Events are counted by kind, with what those took that take time")
+  func events() throws {
+    let rows = try answer("events", in: interrupted())
+    #expect(
+      rows.map { $0["kind"] }
+        == [
+          "preempted", "resumed", "swapped_out", "swapped_in", "recomputed", "replica_failed",
+        ].map { .text($0) })
+    #expect(rows.map { $0["events"] } == [2, 2, 1, 1, 1, 1].map { .integer($0) })
+    #expect(rows.last?["requests"] == .integer(0) && rows.last?["mean_ms"] == .null)
+    #expect((number(rows[1]["mean_ms"]) * 1e6).rounded() == 45)
   }
 
   @Test("Cost is hours of devices over tokens, at a price if one is given")

@@ -51,7 +51,7 @@ import Testing
     }
     #expect(
       found == [
-        "metric", "pool_sample", "profile", "replica_group", "request", "request_class",
+        "event", "metric", "pool_sample", "profile", "replica_group", "request", "request_class",
         "request_ms", "run", "scenario", "step", "step_ms",
       ])
   }

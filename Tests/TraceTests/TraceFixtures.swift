@@ -32,10 +32,11 @@ final class TemporaryFolder {
   }
 }
 
-/// A record of either kind, so that their common order can be compared.
+/// A record of any kind, so that their common order can be compared.
 enum AnyRecord: Hashable {
   case request(RequestRecord)
   case step(StepRecord)
+  case event(EventRecord)
 }
 
 /// Keeps every record.
@@ -43,6 +44,7 @@ struct ListRecorder: Recorder {
   var records: [AnyRecord] = []
   mutating func record(_ request: RequestRecord) { records.append(.request(request)) }
   mutating func record(_ run: StepRecord) { records.append(.step(run)) }
+  mutating func record(_ event: EventRecord) { records.append(.event(event)) }
 }
 
 extension Recorder {
@@ -50,6 +52,7 @@ extension Recorder {
     switch record {
     case .request(let request): try self.record(request)
     case .step(let step): try self.record(step)
+    case .event(let event): try self.record(event)
     }
   }
 }
@@ -101,10 +104,15 @@ let sampledRequest = RequestRecord(
 let sampleStep = StepRecord(
   startNs: 20, endNs: 30, steps: 1, decodeSequences: 2, contextTokens: 100,
   prefillSequences: 1, prefillTokens: 64, waitingRequests: 3, preemptedRequests: 0,
-  usedBlocks: 9,
+  usedBlocks: 9, emptySlots: 5,
   cost: .init(
     linearNs: 1, appendNs: 2, decodeAttentionNs: 3, prefillAttentionNs: 4, elementwiseNs: 5,
     collectiveNs: 7, hostNs: 8, swapNs: 10, extrapolatedNs: 6, derivedNs: 9), replica: 3)
+
+/// The third sample of a request goes to the host's memory for another request.
+let sampleEvent = EventRecord(
+  kind: .swappedOut, timeNs: 25, replica: 3, request: 0, sample: 2, cause: .urgency, yieldedTo: 1,
+  tokens: 7, blocks: 3)
 
 /// Records that look like a simulation's, the same for the same seed.
 func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
@@ -129,12 +137,22 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
           priority: random(9) - 4, replica: random(5) - 1, samples: 1 + random(3),
           lastSampleTokens: random(4)))
     }
+    if random(4) == 0 {
+      let time = random(1 << 40)
+      return .event(
+        EventRecord(
+          kind: EventRecord.Kind.allCases[Int(random(14))], timeNs: time,
+          startNs: time - random(1 << 20), replica: random(4), toReplica: random(3) - 1,
+          request: random(UInt64(count)) - 1, sample: random(3),
+          cause: EventRecord.Cause.allCases[Int(random(4))], yieldedTo: random(3) - 1,
+          tokens: random(4_096), blocks: random(300)))
+    }
     return .step(
       StepRecord(
         startNs: random(1 << 40), endNs: random(1 << 41), steps: 1 + random(40),
         decodeSequences: random(256), contextTokens: random(1 << 20),
         prefillSequences: random(8), prefillTokens: random(4_096), waitingRequests: random(100),
-        preemptedRequests: random(4), usedBlocks: random(1_000),
+        preemptedRequests: random(4), usedBlocks: random(1_000), emptySlots: random(5_000),
         cost: .init(
           linearNs: random(1 << 24), appendNs: random(1 << 20),
           decodeAttentionNs: random(1 << 24), prefillAttentionNs: random(1 << 24),

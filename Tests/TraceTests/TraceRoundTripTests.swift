@@ -37,7 +37,8 @@ import Testing
       #expect(try reader.verifyDigest(run: run.id))
       #expect(try reader.metrics(run: run.id) == metrics)
       #expect(run.end?.requests == Int64(records.count { $0.isRequest }))
-      #expect(run.end?.stepRows == Int64(records.count { !$0.isRequest }))
+      #expect(run.end?.stepRows == Int64(records.count { $0.isStep }))
+      #expect(run.end?.events == Int64(records.count { !$0.isRequest && !$0.isStep }))
       #expect(run.end?.lastEventNs == records.map(\.endNs).max())
     }
     #expect(Set(digests).count == 1, "equal records give equal digests, whatever the format")
@@ -55,7 +56,7 @@ import Testing
         tpot_ns, e2e_ns,
         step.seq, step.run_id, step.id, start_ns, end_ns, steps, decode_sequences,
         context_tokens, prefill_sequences, prefill_tokens, waiting_requests, preempted_requests,
-        used_blocks, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
+        used_blocks, empty_slots, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
         elementwise_ns, collective_ns, host_ns, swap_ns, extrapolated_ns, derived_ns,
         step.replica, format, outcome
       FROM request, step
@@ -66,10 +67,28 @@ import Testing
       values[..<20] == [1, 1, 0, 10, 20, 30, 50, 7, 4, 3, 1, 1, -5, 2, 1, 3, 10, 20, 10, 40])
     #expect(
       values[20...] == [
-        2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 1, 2, 3, 4, 5, 7, 8, 10, 6, 9, 3,
+        2, 1, 0, 20, 30, 1, 2, 100, 1, 64, 3, 0, 9, 5, 1, 2, 3, 4, 5, 7, 8, 10, 6, 9, 3,
       ])
-    #expect(row.text(44) == "fp16")
-    #expect(row.text(45) == "finished")
+    #expect(row.text(45) == "fp16")
+    #expect(row.text(46) == "finished")
+  }
+
+  @Test("Every column of an event holds its own field, NULL where there is none")
+  func eventColumns() throws {
+    let failure = EventRecord(kind: .replicaFailed, timeNs: 70, replica: 2)
+    try writeTrace(folder.path(), records: [.event(sampleEvent), .event(failure)])
+    let row = try connect(folder.path()).prepare(
+      """
+      SELECT seq, run_id, time_ns, start_ns, replica, to_replica, request_id, sample, yielded_to,
+        tokens, blocks, kind, cause
+      FROM event ORDER BY seq
+      """)
+    #expect(try row.step())
+    #expect((0..<11).map { row.optionalInteger($0) } == [1, 1, 25, 25, 3, nil, 0, 2, 1, 7, 3])
+    #expect(row.text(11) == "swapped_out" && row.text(12) == "urgency")
+    #expect(try row.step())
+    #expect((0..<11).map { row.optionalInteger($0) } == [2, 1, 70, 70, 2, nil, nil, 0, nil, 0, 0])
+    #expect(row.text(11) == "replica_failed" && row.optionalText(12) == nil)
   }
 
   @Test("Of several samples the time per token is that of the one that ended last")
@@ -175,10 +194,15 @@ extension AnyRecord {
     if case .request = self { true } else { false }
   }
 
+  fileprivate var isStep: Bool {
+    if case .step = self { true } else { false }
+  }
+
   fileprivate var endNs: Int64 {
     switch self {
     case .request(let request): request.finishNs
     case .step(let step): step.endNs
+    case .event(let event): event.timeNs
     }
   }
 }

@@ -43,7 +43,7 @@ extension Replica {
   /// It begins behind the units that are in the cache; a preempted one that finds all of its own
   /// also behind the tokens whose blocks nobody has taken meanwhile, and a turn of a session behind
   /// those of the turns before.
-  mutating func admitFirst(now: Int64) -> Bool {
+  mutating func admitFirst() -> Bool {
     guard let slot = waiting.first,
       let found = takeBlocks(forTokens: sequences[slot].prefillTarget, of: slot)
     else { return false }
@@ -51,8 +51,10 @@ extension Replica {
     waitingTokens -= sequences[slot].prefillTarget
     sequences[slot].prefilled = found
     if sequences[slot].scheduledNs < 0 {
-      sequences[slot].scheduledNs = now
+      sequences[slot].scheduledNs = planNs
       sequences[slot].foundTokens = found
+    } else {
+      noteReturn(.resumed, of: slot, tokens: found, blocks: 0)
     }
     beginPrompt(slot)
     return true

@@ -20,6 +20,8 @@ struct Fleet: Sendable {
     case reopen(Int)
     /// A replica begins to start.
     case start(Int)
+    /// A replica that was starting is switched off.
+    case callOff(Int)
     /// A replica gets no more requests.
     case drain(Int)
   }
@@ -28,7 +30,8 @@ struct Fleet: Sendable {
   private let rules: [Autoscaling]
   /// By rule, how many were wanted at the looks of the time in which that counts, oldest first.
   private var wanted: [[(ns: Int64, replicas: Int)]]
-  private var switchedOnNs: [Int64]
+  /// When the decision to start each fell.
+  private(set) var switchedOnNs: [Int64]
   private var pastNs: [Int64]
   /// How often each was started: tells the end of a start that was called off.
   private(set) var starts: [Int]
@@ -100,11 +103,12 @@ struct Fleet: Sendable {
   /// Those that do not serve yet go first, and of each kind the one with the highest number.
   private mutating func shrink(_ rule: Autoscaling, by count: Int, now: Int64) -> [Change] {
     var left = count
+    var changes: [Change] = []
     for replica in rule.members.reversed() where phases[replica] == .starting && left > 0 {
       switchOff(replica, now: now)
+      changes.append(.callOff(replica))
       left -= 1
     }
-    var changes: [Change] = []
     for replica in rule.members.reversed() where phases[replica] == .on && left > 0 {
       phases[replica] = .draining
       changes.append(.drain(replica))

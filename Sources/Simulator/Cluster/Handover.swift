@@ -126,17 +126,29 @@ extension Replica {
 
   // MARK: Failure
 
-  /// Its requests without what they own here, in the order of their numbers.
-  func displacedSequences() -> [Sequence] {
-    sequences.filter { $0.state != .vacant }.map { displaced($0) }.sorted { $0.id < $1.id }
+  /// Its requests without what they own here, in the order of their numbers, and what each loses.
+  func displacedSequences(
+    now: Int64
+  ) -> [(sequence: Sequence, lost: (tokens: Int, blocks: Int))] {
+    sequences.indices.filter { sequences[$0].state != .vacant }
+      .map { slot in
+        let isHeld = sequences[slot].ownedTokens(step: decodes.step) > 0
+        let lost = (
+          tokens: isHeld ? sequences[slot].cachedTokens(step: decodes.step) : 0,
+          blocks: isHeld ? ownBlocks(of: slot) : 0
+        )
+        return (displaced(sequences[slot], now: now), lost)
+      }
+      .sorted { $0.sequence.id < $1.sequence.id }
   }
 
   /// A request as it is when it has lost what it owned: it computes its prompt and what it has
   /// produced again, wherever it comes to.
-  private func displaced(_ sequence: Sequence) -> Sequence {
+  private func displaced(_ sequence: Sequence, now: Int64) -> Sequence {
     var displaced = sequence
     // One that is to come here loses what it has where it is parked.
     if sequence.state != .waiting { displaced.preemptions += 1 }
+    if sequence.state != .waiting, sequence.state != .swapped { displaced.interruptedNs = now }
     displaced.lastTokenNs = lastTokenNs(of: sequence)
     displaced.startOver(emitted: sequence.emittedTokens(step: decodes.step))
     return displaced

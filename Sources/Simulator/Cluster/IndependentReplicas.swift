@@ -121,13 +121,19 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
       return
     }
     var heads = EventQueue()
-    // A lane's head: its first record that was not passed on. Refusals are lane 0.
-    func push(_ lane: Int, _ time: Int64?) {
+    // A lane's head: its first record that was not passed on. Refusals are lane 0. What is planned
+    // at an instant comes behind all else of it.
+    func push(_ lane: Int, _ time: Int64?, isPlanned: Bool = false) {
       guard let time else { return }
-      heads.push(Event(time: time, order: UInt64(lane), payload: UInt64(lane)))
+      let rank = UInt64(lane) + (isPlanned ? 1 << 32 : 0)
+      heads.push(Event(time: time, order: rank, payload: UInt64(lane)))
+    }
+    func pushHead(of lane: Int) {
+      guard let head = buffers[lane].head else { return }
+      push(lane + 1, head.ns, isPlanned: head.isPlanned)
     }
     push(0, refusals.first?.finishNs)
-    for lane in buffers.indices { push(lane + 1, buffers[lane].headNs) }
+    for lane in buffers.indices { pushHead(of: lane) }
     var refusal = 0
     while let head = heads.pop() {
       let lane = Int(head.payload)
@@ -137,7 +143,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
         push(0, refusal < refusals.count ? refusals[refusal].finishNs : nil)
       } else {
         buffers[lane - 1].passHead(to: &records)
-        push(lane, buffers[lane - 1].headNs)
+        pushHead(of: lane - 1)
       }
     }
   }
@@ -198,8 +204,9 @@ struct ReplicaLane<Pricer: StepPricing, Policy: Scheduler>: Sendable {
         }
       }
       let isLast = (next == arrivals.count || arrivals[next].ns > now) && server.runEndNs != now
-      if isLast, server.isIdleWithWork, case .beyondHorizon = server.startRun(now: now, &metrics) {
-        reachedHorizon = true
+      if isLast, server.isIdleWithWork {
+        if case .beyondHorizon = server.startRun(now: now, &metrics) { reachedHorizon = true }
+        server.passOnEvents(to: &records)
       }
       if checksInvariants { server.replica.checkInvariants() }
     }

@@ -105,10 +105,11 @@ struct Pipelines: Sendable {
     return endNs
   }
 
-  /// A lane's step ends; how many blocks the other lanes of its pipeline own. O(stages).
+  /// A lane's step ends; the slots of the other lanes of its pipeline, with what their steps have
+  /// computed so far. O(stages and prompts under way).
   mutating func end<Pricer, Policy>(
     stepOf lane: Int, on servers: [Server<Pricer, Policy>], now: Int64
-  ) -> Int {
+  ) -> SlotCount {
     let replica = lanes.replica[lane]
     pipelines[replica].lanesAtWork -= 1
     pipelines[replica].busyNs += now - pipelines[replica].sinceNs
@@ -116,9 +117,9 @@ struct Pipelines: Sendable {
     for (stage, ns) in servers[lane].stageTimes.stageNs.enumerated() {
       pipelines[replica].stageBusyNs[stage] += ns
     }
-    var others = 0
+    var others = SlotCount.none
     for other in lanes.ofReplica[replica] where other != lane {
-      others += servers[other].replica.pool.used
+      others += servers[other].replica.slots()
     }
     return others
   }

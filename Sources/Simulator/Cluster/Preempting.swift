@@ -3,13 +3,18 @@ extension Replica {
   /// Takes the blocks of a running sequence that is not in the batch. What is in them goes to the
   /// host's memory if that has room; otherwise the sequence goes back into the queue, to be
   /// computed again: its prompt and what it has produced, as far as its blocks are lost.
-  mutating func preempt(_ slot: Int, to end: WaitingQueue.End) {
+  ///
+  /// It yields to a request that waits and is more `urgent`, or without one to those that decode.
+  mutating func preempt(_ slot: Int, to end: WaitingQueue.End, for urgent: Int? = nil) {
     let emitted = sequences[slot].emittedTokens(step: decodes.step)
     let cached = sequences[slot].cachedTokens(step: decodes.step)
     sequences[slot].lastTokenNs = lastTokenNs(of: sequences[slot])
     sequences[slot].preemptions += 1
     preemptedNow += 1
     let isSwapped = cached > 0 && hostPool.allocate(pool.blocks(forTokens: cached))
+    noteLoss(
+      isSwapped ? .swappedOut : .preempted, of: slot, for: urgent, tokens: cached,
+      blocks: ownBlocks(of: slot))
     if isSwapped {
       swapOut(slot, cached: cached, emitted: emitted)
       return
@@ -59,7 +64,9 @@ extension Replica {
     swapped.removeFirst()
     hostPool.release(hostBlocks)
     // What it found in the pool again is not copied.
-    copies.blocksIn += hostBlocks - found / pool.blockSize
+    let copied = hostBlocks - found / pool.blockSize
+    copies.blocksIn += copied
+    noteReturn(.swappedIn, of: slot, tokens: sequences[slot].prefilled, blocks: copied)
     if sequences[slot].state == .decoding { return options.tokensPerDecode }
     return batchChunk(of: slot, limit: limit)
   }

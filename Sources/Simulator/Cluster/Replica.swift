@@ -38,6 +38,9 @@ struct Replica: Sendable {
   var preemptedNow = 0
   /// What has to be copied before the next step.
   var copies = BlockCopies()
+  /// When the latest step was planned, and what has happened to requests since events were taken.
+  private(set) var planNs: Int64 = 0
+  var events: [EventRecord] = []
   /// Slots that join the decodes with the next step of these, computed before.
   var resumedSlots: [Int] = []
 
@@ -226,7 +229,8 @@ struct Replica: Sendable {
   // MARK: Planning a step
 
   /// Starts the plan of the next step with an empty batch.
-  mutating func beginPlan() {
+  mutating func beginPlan(now: Int64) {
+    planNs = now
     if batch.decodeSequences > 0 { resumedSlots.clear() }
     batch.chunks.clear()
     chunkSlots.clear()
@@ -371,6 +375,7 @@ struct Replica: Sendable {
     sequences[slot].prefilled += chunk.tokens
     guard chunk.endsPrompt else { return nil }
     onToken(sequences[slot].emitted > 0 ? sequences[slot].lastTokenNs : -1)
+    if sequences[slot].emitted > 0 { noteRecomputed(slot, now: now) }
     sequences[slot].emitted += 1
     sequences[slot].lastTokenNs = now
     if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }

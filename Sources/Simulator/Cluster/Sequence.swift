@@ -29,6 +29,8 @@ struct Sequence: Sendable {
   /// When its latest token was ready, to measure the gap across a preemption; while decoding, as of
   /// ``joinedStep``.
   var lastTokenNs: Int64 = -1
+  /// When it lost its blocks, or has had some again since.
+  var interruptedNs: Int64 = -1
   /// When its first token is wanted; `.max` where nobody said.
   var deadlineNs = Int64.max
   /// Lower is more urgent.

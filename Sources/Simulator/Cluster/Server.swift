@@ -235,9 +235,10 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   }
 
   /// The run under way ends at `now`; those that leave with it are in ``departures``.
-  /// - Parameter besides: blocks that the other lanes of its pipeline own.
+  /// - Parameter besides: the slots of the other lanes of its pipeline.
   mutating func completeRun(
-    now: Int64, besides: Int = 0, _ metrics: inout RunMetrics, _ records: inout RecordBuffer
+    now: Int64, besides: SlotCount = .none, _ metrics: inout RunMetrics,
+    _ records: inout RecordBuffer
   ) {
     precondition(runEndNs == now, "a run ends once")
     runEndNs = nil
@@ -262,15 +263,17 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       startNs: run.startNs, cost: cost, steps: run.steps, firstStepNs: run.firstStepNs,
       growthNs: run.span.growthNs, prefillTokens: prefillTokens, decodeSequences: decodeSequences,
       resumed: resumed, decoding: replica.decodes.count - resumed, stalled: &stalled)
+    var slotsAtEnd = replica.slotsOfBatch()
     slots.add(
-      replica.slotsOfBatch(), decodes: replica.decodes, steps: run.steps,
-      firstStepNs: run.firstStepNs, growthNs: run.span.growthNs)
+      slotsAtEnd, decodes: replica.decodes, steps: run.steps, firstStepNs: run.firstStepNs,
+      growthNs: run.span.growthNs)
     summary.steps += run.steps
     summary.busyNs += cost.totalNs
     summary.stageWaitNs += run.stageWaitNs
     summary.peakUsedBlocks = max(summary.peakUsedBlocks, replica.pool.peakUsed)
     summary.peakHostBlocks = max(summary.peakHostBlocks, replica.hostPool.peakUsed)
     if records.keepsSteps {
+      slotsAtEnd += besides
       records.record(
         StepRecord(
           startNs: run.startNs, endNs: now, steps: Int64(run.steps),
@@ -279,7 +282,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
           prefillSequences: Int64(replica.batch.chunks.count), prefillTokens: Int64(prefillTokens),
           waitingRequests: Int64(run.waitingRequests),
           preemptedRequests: Int64(replica.preemptedNow),
-          usedBlocks: Int64(replica.pool.used + besides), cost: cost, replica: Int64(index)))
+          usedBlocks: Int64(slotsAtEnd.blocks), emptySlots: Int64(slotsAtEnd.empty), cost: cost,
+          replica: Int64(index)))
     }
     while let finished = replica.popFinished() { leave(finished, now: now) }
     for index in replica.chunkSlots.indices {
@@ -290,6 +294,18 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       if let done { leave(done, now: now) }
     }
     clearGivenUp()
+    passOnEvents(to: &records)
+  }
+
+  /// Records what has happened to requests. To be called behind each plan, when those of other
+  /// replicas that were planned at the same instant have recorded theirs.
+  mutating func passOnEvents(to records: inout RecordBuffer) {
+    guard !replica.events.isEmpty else { return }
+    for var event in replica.events {
+      event.replica = Int64(index)
+      records.record(event)
+    }
+    replica.events.clear()
   }
 
   /// All that is in the memory is lost, and the step under way with it; the requests that were
@@ -304,11 +320,17 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     runEndNs = nil
     stalled.removeAll()
     clearGivenUp()
-    let displaced = replica.displacedSequences()
+    let displaced = replica.displacedSequences(now: now)
     metrics.displaced(
       requests: displaced.count, preempted: displaced.count - replica.waiting.count)
+    for (sequence, lost) in displaced {
+      records.record(
+        EventRecord(
+          kind: .displaced, timeNs: now, replica: Int64(index), request: sequence.id,
+          cause: .failure, tokens: Int64(lost.tokens), blocks: Int64(lost.blocks)))
+    }
     (replica, scheduler) = initial
-    return displaced
+    return displaced.map(\.sequence)
   }
 
   /// The request whose last sequence was in a slot leaves.

@@ -35,7 +35,7 @@ extension Replica {
     guard let slot = waiting.first else { return false }
     if hasRoom(for: slot) { return true }
     guard lessUrgentHaveRoom(for: slot) else { return false }
-    repeat { preempt(firstToYield, to: .head) } while !hasRoom(for: slot)
+    repeat { preempt(firstToYield, to: .head, for: slot) } while !hasRoom(for: slot)
     return true
   }
 

@@ -1,5 +1,7 @@
 /// How many slots of the pool's owned blocks hold a token.
 struct SlotCount: Hashable, Sendable {
+  static let none = SlotCount(blocks: 0, owned: 0, empty: 0)
+
   /// Owned blocks.
   var blocks: Int
   /// Their slots.
@@ -7,16 +9,24 @@ struct SlotCount: Hashable, Sendable {
   /// Of these, slots without a token: taken ahead for the rest of a prompt, or behind the last
   /// token of a sequence.
   var empty: Int
+
+  static func += (sum: inout SlotCount, other: SlotCount) {
+    sum.blocks += other.blocks
+    sum.owned += other.owned
+    sum.empty += other.empty
+  }
 }
 
 extension Replica {
   /// The slots as the step of the batch ends, after its decodes were completed and before its
-  /// chunks are: blocks that are shared count once, and those that are being copied are full.
-  /// O(prompts under way).
-  func slotsOfBatch() -> SlotCount {
+  /// chunks are. O(prompts under way).
+  func slotsOfBatch() -> SlotCount { slots(withChunks: batch.prefillTokens) }
+
+  /// The slots with what steps have computed, and so many tokens of prompts beside that: blocks that
+  /// are shared count once, and those that are being copied are full. O(prompts under way).
+  func slots(withChunks chunkTokens: Int = 0) -> SlotCount {
     var tokens =
-      decodes.contextTokens + batch.prefillTokens + handovers.parkedTokens
-      + handovers.incomingTokens
+      decodes.contextTokens + chunkTokens + handovers.parkedTokens + handovers.incomingTokens
     for slot in prefilling { tokens += sequences[slot].prefilled }
     if let prefixes { tokens -= prefixes.repeatedUnits * prefixes.unitTokens }
     tokens -= samples.repeatedTokens
@@ -35,7 +45,7 @@ struct SlotUse: Sendable {
   private var ownedNs: Int128 = 0
   private var emptyNs: Int128 = 0
   /// The last step with the most owned blocks.
-  private var fullest = SlotCount(blocks: 0, owned: 0, empty: 0)
+  private var fullest = SlotCount.none
 
   /// Adds a run of steps, each `growthNs` longer than the one before: several are of decodes alone,
   /// in which every sequence gets a token. `end` is what the last one left.

@@ -9,7 +9,7 @@
 /// before anybody else is admitted, as in vLLM V0.
 struct ContinuousBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
-    replica.beginPlan()
+    replica.beginPlan(now: now)
     replica.batchDecodes(preemptingTo: .head)
     var budget = replica.options.maxNumBatchedTokens - replica.batch.decodeTokens
     for index in replica.prefilling.indices {
@@ -22,7 +22,7 @@ struct ContinuousBatching: Scheduler {
       budget -= tokens
     }
     guard replica.swapped.isEmpty else { return }
-    while budget > 0, replica.hasSeats(for: replica.waiting.first), replica.admitFirst(now: now),
+    while budget > 0, replica.hasSeats(for: replica.waiting.first), replica.admitFirst(),
       let slot = replica.prefilling.last
     {
       budget -= replica.batchChunk(of: slot, limit: budget)

@@ -16,7 +16,7 @@
 /// ends, so that each further eviction of it comes behind an end.
 struct PreemptiveBatching: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
-    replica.beginPlan()
+    replica.beginPlan(now: now)
     // Whoever is evicted must not be in the batch yet, so admission comes first and leaves the
     // decodes the blocks of this step.
     if replica.decodeBlocks <= replica.pool.free {
@@ -34,7 +34,7 @@ struct PreemptiveBatching: Scheduler {
     let budget = replica.unplannedTokens
     // Whoever gives up a seat gives back a token at least.
     return (budget > 0 || budget == 0 && !replica.hasSeats(for: replica.waiting.first))
-      && replica.makeRoomForFirst() && replica.admitFirst(now: now)
+      && replica.makeRoomForFirst() && replica.admitFirst()
   }
 
   /// Whoever comes may be more urgent than one that runs. For those that wait decode steps make

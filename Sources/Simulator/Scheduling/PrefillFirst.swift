@@ -28,7 +28,7 @@ struct PrefillFirst: Scheduler {
   private var noticedDepartures = 0
 
   mutating func plan(_ replica: inout Replica, now: Int64) {
-    replica.beginPlan()
+    replica.beginPlan(now: now)
     if replica.runningCount == 0 {
       ratio = NewTokenRatio(step: replica.decodes.step)
       noticedDepartures = replica.decodes.departures
@@ -60,7 +60,7 @@ struct PrefillFirst: Scheduler {
       guard replica.takenSeats + departures + seats <= replica.options.maxNumSeqs,
         replica.runningCount == 0
           || hasRoom(for: slot, replica, outputsOfPrompts: outputsOfPrompts),
-        replica.admitFirst(now: now)
+        replica.admitFirst()
       else {
         isFull = true
         break

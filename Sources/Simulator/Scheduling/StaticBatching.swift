@@ -14,7 +14,7 @@ struct StaticBatching: Scheduler {
   private var reserved = 0
 
   mutating func plan(_ replica: inout Replica, now: Int64) {
-    replica.beginPlan()
+    replica.beginPlan(now: now)
     if replica.runningCount == 0 {
       toAdmit = replica.waiting.count
       seats = replica.options.maxNumSeqs
@@ -27,7 +27,7 @@ struct StaticBatching: Scheduler {
     while budget > 0, toAdmit > 0, let slot = replica.waiting.first {
       let (blocks, ownSeats) = (replica.mostBlocks(of: slot), replica.sequences[slot].seats)
       guard ownSeats <= seats, reserved + blocks <= replica.pool.capacity,
-        replica.admitFirst(now: now)
+        replica.admitFirst()
       else {
         toAdmit = 0
         break

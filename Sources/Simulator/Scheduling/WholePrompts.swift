@@ -6,10 +6,10 @@
 /// the youngest are preempted and wait before all others.
 struct WholePrompts: Scheduler {
   mutating func plan(_ replica: inout Replica, now: Int64) {
-    replica.beginPlan()
+    replica.beginPlan(now: now)
     var budget = replica.options.maxNumBatchedTokens
     while let slot = replica.waiting.first, replica.hasSeats(for: slot),
-      replica.sequences[slot].prefillTarget <= budget, replica.admitFirst(now: now)
+      replica.sequences[slot].prefillTarget <= budget, replica.admitFirst()
     {
       budget -= replica.batchChunk(of: slot, limit: budget)
     }

@@ -80,7 +80,7 @@ struct AutoscalingTests {
           startUpNs: 100, scaleDownDelayNs: 0)
       ])
     #expect(fleet.look(at: 0, outstanding: 2, now: 10) == [.start(1)])
-    #expect(fleet.look(at: 0, outstanding: 1, now: 20) == [])
+    #expect(fleet.look(at: 0, outstanding: 1, now: 20) == [.callOff(1)])
     #expect(fleet.phases == [.on, .off] && fleet.presentNs(1, now: 50) == 10)
     #expect(fleet.look(at: 0, outstanding: 2, now: 30) == [.start(1)])
     #expect(!fleet.started(1, number: 1) && fleet.started(1, number: 2))

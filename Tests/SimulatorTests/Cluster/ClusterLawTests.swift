@@ -95,6 +95,7 @@ struct ClusterLawTests {
       let walked = World(number, routing, exact: true).played
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       jumps += walked.runs.count - jumped.runs.count
       preemptions += jumped.summary.preemptions
       usedReplicas.formUnion(jumped.requests.map(\.replica))

@@ -105,6 +105,7 @@ struct FleetLawTests {
       let walked = World(number, kind, exact: true).played
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       jumps += walked.runs.count - jumped.runs.count
       displaced += jumped.summary.displacedRequests
       transfers += jumped.summary.transfers?.transfers ?? 0

@@ -183,6 +183,7 @@ struct KnownOutputTests {
       let (jumped, walked) = (play(known, checks: true), play(known, exact: true))
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       #expect(jumped.summary.recomputedTokens >= 0)
       #expect(jumped.summary.blocksSwappedIn <= jumped.summary.blocksSwappedOut)
       for request in jumped.requests where request.outcome == .finished {

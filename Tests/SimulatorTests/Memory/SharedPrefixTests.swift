@@ -139,6 +139,7 @@ struct SharedPrefixTests {
       let (jumped, walked) = (play(exact: false, checks: true), play(exact: true, checks: false))
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       #expect(jumped.summary.recomputedTokens >= 0)
       preemptions += jumped.summary.preemptions
       found += jumped.summary.cachedTokens

@@ -216,6 +216,7 @@ struct SwapLawTests {
       let (jumped, walked) = (play(exact: false, checks: true), play(exact: true, checks: false))
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       #expect(jumped.summary.blocksSwappedIn <= jumped.summary.blocksSwappedOut)
       swaps += jumped.summary.swaps
       spared += jumped.summary.blocksSwappedOut - jumped.summary.blocksSwappedIn

@@ -40,6 +40,7 @@ struct SampleLawTests {
       let walked = world.play(exact: true)
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       preemptions += jumped.summary.preemptions
       swaps += jumped.summary.swaps
       jumps += walked.runs.count - jumped.runs.count
@@ -197,6 +198,7 @@ struct SampleLawTests {
         let (jumped, walked) = (play(exact: false), play(exact: true, checks: number % 3 == 0))
         #expect(jumped.requests == walked.requests, "world \(number)")
         #expect(jumped.summary == walked.summary, "world \(number)")
+        #expect(jumped.events == walked.events, "world \(number)")
         let served = jumped.summary.replicas.reduce(0) { $0 + $1.requests }
         #expect(served + jumped.summary.rejectedRequests == jumped.requests.count)
         #expect(
@@ -269,7 +271,7 @@ struct SampleLawTests {
 extension Workload {
   /// The same requests, each of one of two classes by a draw; each class wants a number of samples,
   /// `most` at most, and in half the worlds has a system prompt.
-  fileprivate func sampled(_ number: Int, most: Int) -> Workload {
+  func sampled(_ number: Int, most: Int) -> Workload {
     var random = SeededRandom(UInt64(31_000 + number))
     func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
     let knowsPrompts = arrivals.trace?.promptBlocks != nil

@@ -44,6 +44,7 @@ struct SmallRun {
         pricer: SyntheticPricer(perStepNs: 100, perPromptTokenNs: 1))
     }
     #expect(runs[0].requests == runs[1].requests && runs[0].summary == runs[1].summary)
+    #expect(runs[0].events == runs[1].events)
     return runs[0]
   }
 }

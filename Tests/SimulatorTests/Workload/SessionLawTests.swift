@@ -92,6 +92,7 @@ struct SessionLawTests {
       let walked = world.play(exact: true)
       #expect(jumped.requests == walked.requests, "world \(number)")
       #expect(jumped.summary == walked.summary, "world \(number)")
+      #expect(jumped.events == walked.events, "world \(number)")
       #expect(jumped.requests.map(\.id).sorted() == Array(0..<Int64(world.workload.requests)))
       jumps += walked.runs.count - jumped.runs.count
       preemptions += jumped.summary.preemptions

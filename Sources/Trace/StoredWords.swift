@@ -1,0 +1,65 @@
+import Simulator
+
+// The words that stand in a trace's files for what records have as cases.
+
+extension RequestRecord.Outcome {
+  /// The word that stands in the file.
+  var stored: String {
+    switch self {
+    case .finished: "finished"
+    case .rejected: "rejected"
+    }
+  }
+
+  /// The outcome that a word of the file stands for; nil for any other word.
+  init?(stored: String) {
+    guard let outcome = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    self = outcome
+  }
+}
+
+extension EventRecord.Kind {
+  /// The word that stands in the file.
+  var stored: String {
+    switch self {
+    case .preempted: "preempted"
+    case .swappedOut: "swapped_out"
+    case .resumed: "resumed"
+    case .recomputed: "recomputed"
+    case .swappedIn: "swapped_in"
+    case .displaced: "displaced"
+    case .handedOver: "handed_over"
+    case .replicaFailed: "replica_failed"
+    case .replicaRecovered: "replica_recovered"
+    case .replicaStarting: "replica_starting"
+    case .replicaReady: "replica_ready"
+    case .replicaDraining: "replica_draining"
+    case .replicaReopened: "replica_reopened"
+    case .replicaOff: "replica_off"
+    }
+  }
+
+  /// The kind that a word of the file stands for; nil for any other word.
+  init?(stored: String) {
+    guard let kind = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    self = kind
+  }
+}
+
+extension EventRecord.Cause {
+  /// The word that stands in the file; nil for no cause.
+  var stored: String? {
+    switch self {
+    case .none: nil
+    case .decodes: "decodes"
+    case .urgency: "urgency"
+    case .failure: "failure"
+    }
+  }
+
+  /// The cause that a word of the file stands for, or its lack; nil for any other word.
+  init?(stored: String?) {
+    guard let cause = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    self = cause
+  }
+}
