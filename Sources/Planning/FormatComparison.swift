@@ -323,6 +323,7 @@ extension GroupDescription {
 /// Passes records on and says now and then how many requests have left.
 private struct ReportingRecorder<Base: Recorder>: Recorder {
   static var kinds: RecordedKinds { Base.kinds == .none ? .requests : Base.kinds }
+  static var takesTime: Bool { Base.takesTime }
 
   var base: Base
   let report: (Int) -> Void

@@ -146,11 +146,14 @@ public enum RecordedKinds: Sendable {
 
 /// Takes the records of a run as they happen: requests when they leave, steps when they end, and
 /// events.
-public protocol Recorder {
+public protocol Recorder: SendableMetatype {
   /// What recording can throw; `Never` where it cannot fail.
   associatedtype Failure: Error
   /// What it makes use of; all of them unless it says otherwise.
   static var kinds: RecordedKinds { get }
+  /// Whether recording is so much work that it is to be done while the run goes on: by one thread
+  /// at a time, but not by the one that runs it.
+  static var takesTime: Bool { get }
   /// A request left the system.
   mutating func record(_ request: RequestRecord) throws(Failure)
   /// A run of steps ended.
@@ -162,6 +165,8 @@ public protocol Recorder {
 extension Recorder {
   /// All of them.
   public static var kinds: RecordedKinds { .all }
+  /// It is not.
+  public static var takesTime: Bool { false }
 }
 
 /// Keeps nothing.

@@ -1,4 +1,5 @@
 import CostModel
+import Dispatch
 
 /// Plays a workload against one engine: every request, from its arrival to its last token.
 /// - Throws: what the recorder throws.
@@ -84,13 +85,61 @@ private struct Play {
   func finish<Records: Recorder>(
     recordingInto recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
+    guard !Records.takesTime else { return try finish(recordingBeside: &recorder) }
     var records = records
     var isOver = false
     while !isOver {
       isOver = !playOn(&records)
-      while records.head != nil { try records.passHead(to: &recorder) }
-      records.removeAll()
+      try records.passAll(to: &recorder)
     }
+    return summary()
+  }
+
+  /// Records of a stretch that is worth passing on.
+  private static var stretchRecords: Int { 1 << 14 }
+
+  /// Plays until so much has happened, or the run is over.
+  private func playStretch(_ records: inout RecordBuffer) -> Bool {
+    while records.count < Play.stretchRecords {
+      if !playOn(&records) { return false }
+    }
+    return true
+  }
+
+  /// Plays each stretch while the one before is recorded, on another core where one is free.
+  private func finish<Records: Recorder>(
+    recordingBeside recorder: inout Records
+  ) throws(Records.Failure) -> RunSummary {
+    var (next, last) = (records, records)
+    var isOver = false
+    var failure: Records.Failure?
+    while !isOver {
+      withUnsafeMutablePointer(to: &recorder) { recorder in
+        withUnsafeMutablePointer(to: &next) { next in
+          withUnsafeMutablePointer(to: &last) { last in
+            // The next stretch and the run are the first iteration's alone, the last one and the
+            // recorder the second one's.
+            nonisolated(unsafe) let (recorder, next, last, play) = (recorder, next, last, self)
+            nonisolated(unsafe) var (ends, failed) = (false, Records.Failure?.none)
+            DispatchQueue.concurrentPerform(iterations: 2) {
+              if $0 == 0 {
+                ends = !play.playStretch(&next.pointee)
+              } else {
+                do throws(Records.Failure) {
+                  try last.pointee.passAll(to: &recorder.pointee)
+                } catch {
+                  failed = error
+                }
+              }
+            }
+            (isOver, failure) = (ends, failed)
+          }
+        }
+      }
+      if let failure { throw failure }
+      swap(&next, &last)
+    }
+    try last.passAll(to: &recorder)
     return summary()
   }
 }

@@ -100,6 +100,14 @@ final class Connection {
     return prepared
   }
 
+  /// Adds a table that `module` makes of `client`, which is let go of when the connection closes.
+  func addTable(
+    _ name: String, _ module: UnsafePointer<sqlite3_module>, client: UnsafeMutableRawPointer,
+    letGo: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void
+  ) throws(TraceError) {
+    try check(sqlite3_create_module_v2(handle, name, module, client, letGo))
+  }
+
   /// The rowid of the row inserted last.
   var lastRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
@@ -107,6 +115,16 @@ final class Connection {
   func integer(_ sql: String) throws(TraceError) -> Int64? {
     let statement = try prepare(sql)
     return try statement.step() ? statement.optionalInteger(0) : nil
+  }
+
+  /// Throws what SQLite would where it checks foreign keys, unless a table has a row of this number.
+  func checkPresence(of id: Int64, in table: String) throws(TraceError) {
+    let row = try prepare("SELECT 1 FROM \(table) WHERE id = ?1")
+    try row.bind(1, id)
+    guard try row.step() else {
+      throw .sqlite(
+        path: path, code: SQLITE_CONSTRAINT | 3 << 8, reason: "there is no \(table) \(id)")
+    }
   }
 
   /// Throws what a result code means, unless it means success.

@@ -1,40 +1,83 @@
+import CSQLite
 import Simulator
 
-/// The statements that take nearly all of a trace's rows, with what is the same for every row
-/// of a run bound once. SQLite keeps bound values from row to row, so that a row costs its integers
-/// and nothing else: no text is made or copied for it.
+/// A record and its place in the file.
+struct PlacedRecord<Record> {
+  /// Its place among all records.
+  let seq: Int64
+  /// Its place among the run's records of its kind, from 0.
+  let id: Int64
+  let record: Record
+}
+
+/// Takes nearly all of a trace's rows, batch by batch: SQLite fetches the rows of each kind from
+/// memory (``RowFeed``), and what is the same for every row of a run is bound once.
 final class RowInserts {
-  private let request: Statement
-  private let step: Statement
-  private let event: Statement
-  /// The outcome that is bound now: it rarely changes from one request to the next.
-  private var outcome: RequestRecord.Outcome?
+  /// The rows of one kind.
+  private struct Kind<Record> {
+    let feed: RowFeed
+    let insert: Statement
+    var rows: [PlacedRecord<Record>] = []
+
+    /// - Parameters:
+    ///   - table: the table of the file.
+    ///   - columns: those that differ from row to row, in the order in which `column` counts them.
+    ///   - bound: those that are bound once for a run.
+    init(
+      _ table: String, columns: String, bound: String, on connection: Connection,
+      column: @escaping RowFeed.Column
+    ) throws(TraceError) {
+      feed = try RowFeed.add(
+        table: "fed_\(table)", columns: columns, to: connection, column: column)
+      let parameters = bound.split(separator: ",").indices.map { "?\($0 + 1)" }
+      insert = try connection.prepare(
+        """
+        INSERT INTO \(table) (\(columns), \(bound))
+        SELECT \(columns), \(parameters.joined(separator: ", ")) FROM fed_\(table)
+        """)
+      rows.reserveCapacity(RowInserts.batch)
+    }
+
+    mutating func insertAll() throws(TraceError) {
+      guard !rows.isEmpty else { return }
+      try feed.feed(rows) { () throws(TraceError) in try insert.run() }
+      rows.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Rows that are kept until they are inserted together: what fits a core's cache.
+  static let batch = 1024
+
+  private var requests: Kind<RequestRecord>
+  private var steps: Kind<StepRecord>
+  private var events: Kind<EventRecord>
 
   /// Compiles the statements, once for a file.
   init(on connection: Connection) throws(TraceError) {
-    request = try connection.prepare(
-      """
-      INSERT INTO request (seq, run_id, format, id, arrival_ns, scheduled_ns, first_token_ns,
-        finish_ns, prompt_tokens, cached_tokens, output_tokens, preemptions, outcome,
-        class_id, priority, replica, samples, last_sample_tokens)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-      """)
-    step = try connection.prepare(
-      """
-      INSERT INTO step (seq, run_id, id, start_ns, end_ns, steps, decode_sequences,
-        context_tokens, prefill_sequences, prefill_tokens, waiting_requests,
-        preempted_requests, used_blocks, empty_slots, linear_ns, append_ns,
-        decode_attention_ns, prefill_attention_ns, elementwise_ns, collective_ns, host_ns,
-        swap_ns, extrapolated_ns, derived_ns, replica)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-        ?19, ?20, ?21, ?22, ?23, ?24, ?25)
-      """)
-    event = try connection.prepare(
-      """
-      INSERT INTO event (seq, run_id, kind, time_ns, start_ns, replica, to_replica, request_id,
-        sample, cause, yielded_to, tokens, blocks)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-      """)
+    requests = try Kind(
+      "request",
+      columns: """
+        seq, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
+        cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica, samples,
+        last_sample_tokens
+        """, bound: "run_id, format", on: connection
+    ) { requestColumn($0, $1, $2) }
+    steps = try Kind(
+      "step",
+      columns: """
+        seq, id, start_ns, end_ns, steps, decode_sequences, context_tokens, prefill_sequences,
+        prefill_tokens, waiting_requests, preempted_requests, used_blocks, empty_slots, linear_ns,
+        append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns, collective_ns,
+        host_ns, swap_ns, extrapolated_ns, derived_ns, replica
+        """, bound: "run_id", on: connection
+    ) { stepColumn($0, $1, $2) }
+    events = try Kind(
+      "event",
+      columns: """
+        seq, kind, time_ns, start_ns, replica, to_replica, request_id, sample, cause, yielded_to,
+        tokens, blocks
+        """, bound: "run_id", on: connection
+    ) { eventColumn($0, $1, $2) }
   }
 
   /// Appends the classes of a scenario's requests.
@@ -90,79 +133,20 @@ final class RowInserts {
 
   /// Binds what all rows of a run share.
   func begin(run: Int64, format: String) throws(TraceError) {
-    try request.bind(2, run)
-    try request.bind(3, format)
-    try step.bind(2, run)
-    try event.bind(2, run)
+    try requests.insert.bind(1, run)
+    try requests.insert.bind(2, format)
+    try steps.insert.bind(1, run)
+    try events.insert.bind(1, run)
   }
 
-  /// Appends a request.
-  func insert(_ record: RequestRecord, seq: Int64) throws(TraceError) {
-    try request.bind(1, seq)
-    try request.bind(4, record.id)
-    try request.bind(5, record.arrivalNs)
-    try request.bind(6, unlessNegative: record.scheduledNs)
-    try request.bind(7, unlessNegative: record.firstTokenNs)
-    try request.bind(8, record.finishNs)
-    try request.bind(9, record.promptTokens)
-    try request.bind(10, record.cachedTokens)
-    try request.bind(11, record.outputTokens)
-    try request.bind(12, record.preemptions)
-    if outcome != record.outcome {
-      try request.bind(13, record.outcome.stored)
-      outcome = record.outcome
-    }
-    try request.bind(14, record.requestClass)
-    try request.bind(15, record.priority)
-    try request.bind(16, record.replica)
-    try request.bind(17, record.samples)
-    try request.bind(18, record.lastSampleTokens)
-    try request.run()
-  }
+  func append(_ request: PlacedRecord<RequestRecord>) { requests.rows.append(request) }
+  func append(_ steps: PlacedRecord<StepRecord>) { self.steps.rows.append(steps) }
+  func append(_ event: PlacedRecord<EventRecord>) { events.rows.append(event) }
 
-  /// Appends a run of steps, the `id`-th of its simulation.
-  func insert(_ record: StepRecord, seq: Int64, id: Int64) throws(TraceError) {
-    try step.bind(1, seq)
-    try step.bind(3, id)
-    try step.bind(4, record.startNs)
-    try step.bind(5, record.endNs)
-    try step.bind(6, record.steps)
-    try step.bind(7, record.decodeSequences)
-    try step.bind(8, record.contextTokens)
-    try step.bind(9, record.prefillSequences)
-    try step.bind(10, record.prefillTokens)
-    try step.bind(11, record.waitingRequests)
-    try step.bind(12, record.preemptedRequests)
-    try step.bind(13, record.usedBlocks)
-    try step.bind(14, record.emptySlots)
-    try step.bind(15, record.cost.linearNs)
-    try step.bind(16, record.cost.appendNs)
-    try step.bind(17, record.cost.decodeAttentionNs)
-    try step.bind(18, record.cost.prefillAttentionNs)
-    try step.bind(19, record.cost.elementwiseNs)
-    try step.bind(20, record.cost.collectiveNs)
-    try step.bind(21, record.cost.hostNs)
-    try step.bind(22, record.cost.swapNs)
-    try step.bind(23, record.cost.extrapolatedNs)
-    try step.bind(24, record.cost.derivedNs)
-    try step.bind(25, record.replica)
-    try step.run()
-  }
-
-  /// Appends an event.
-  func insert(_ record: EventRecord, seq: Int64) throws(TraceError) {
-    try event.bind(1, seq)
-    try event.bind(3, record.kind.stored)
-    try event.bind(4, record.timeNs)
-    try event.bind(5, record.startNs)
-    try event.bind(6, record.replica)
-    try event.bind(7, unlessNegative: record.toReplica)
-    try event.bind(8, unlessNegative: record.request)
-    try event.bind(9, record.sample)
-    try event.bind(10, record.cause.stored)
-    try event.bind(11, unlessNegative: record.yieldedTo)
-    try event.bind(12, record.tokens)
-    try event.bind(13, record.blocks)
-    try event.run()
+  /// Inserts all that was appended.
+  func insertAll() throws(TraceError) {
+    try requests.insertAll()
+    try steps.insertAll()
+    try events.insertAll()
   }
 }

@@ -4,7 +4,7 @@ import Simulator
 
 extension RequestRecord.Outcome {
   /// The word that stands in the file.
-  var stored: String {
+  var stored: StaticString {
     switch self {
     case .finished: "finished"
     case .rejected: "rejected"
@@ -13,14 +13,15 @@ extension RequestRecord.Outcome {
 
   /// The outcome that a word of the file stands for; nil for any other word.
   init?(stored: String) {
-    guard let outcome = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    let found = Self.allCases.first { $0.stored.description == stored }
+    guard let outcome = found else { return nil }
     self = outcome
   }
 }
 
 extension EventRecord.Kind {
   /// The word that stands in the file.
-  var stored: String {
+  var stored: StaticString {
     switch self {
     case .preempted: "preempted"
     case .swappedOut: "swapped_out"
@@ -41,14 +42,15 @@ extension EventRecord.Kind {
 
   /// The kind that a word of the file stands for; nil for any other word.
   init?(stored: String) {
-    guard let kind = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    let found = Self.allCases.first { $0.stored.description == stored }
+    guard let kind = found else { return nil }
     self = kind
   }
 }
 
 extension EventRecord.Cause {
   /// The word that stands in the file; nil for no cause.
-  var stored: String? {
+  var stored: StaticString? {
     switch self {
     case .none: nil
     case .decodes: "decodes"
@@ -59,7 +61,8 @@ extension EventRecord.Cause {
 
   /// The cause that a word of the file stands for, or its lack; nil for any other word.
   init?(stored: String?) {
-    guard let cause = Self.allCases.first(where: { $0.stored == stored }) else { return nil }
+    let found = Self.allCases.first { $0.stored?.description == stored }
+    guard let cause = found else { return nil }
     self = cause
   }
 }

@@ -9,6 +9,9 @@ import Simulator
 /// One writer belongs to one thread at a time. Each row is inserted in constant time; memory is
 /// bounded by SQLite's page cache.
 public final class TraceWriter: Recorder {
+  /// SQLite takes as long for the rows as the simulation that makes them.
+  public static var takesTime: Bool { true }
+
   /// Rows of one transaction. Fewer cost commits, and more would be lost to a kill.
   static let batchRows = 50_000
 
@@ -55,7 +58,8 @@ public final class TraceWriter: Recorder {
   /// - A rollback journal all the same: with it, a killed process leaves whole batches. Appended
   ///   pages need no journal, so it stays small; keeping its file saves creating it each time.
   /// - The exclusive lock keeps a curious `sqlite3` from rolling back a batch under way.
-  /// - Foreign keys are checked though that costs a tenth: a run without its scenario is worthless.
+  /// - Foreign keys are not checked, which takes as long as a row: those that callers name, of a
+  ///   run and its groups, are looked up when the run begins, and rows are of the open run.
   private static let settings = """
     PRAGMA page_size = 16384;
     PRAGMA synchronous = OFF;
@@ -63,7 +67,7 @@ public final class TraceWriter: Recorder {
     PRAGMA journal_mode = TRUNCATE;
     PRAGMA temp_store = MEMORY;
     PRAGMA secure_delete = OFF;
-    PRAGMA foreign_keys = ON;
+    PRAGMA foreign_keys = OFF;
     PRAGMA application_id = \(TraceSchema.applicationID);
     PRAGMA user_version = \(TraceSchema.version);
     """
@@ -149,6 +153,10 @@ public final class TraceWriter: Recorder {
   private func insertRun(
     _ description: RunDescription, on connection: Connection
   ) throws(TraceError) -> Int64 {
+    try connection.checkPresence(of: description.scenarioID, in: "scenario")
+    for group in description.groups {
+      try connection.checkPresence(of: group.profileID, in: "profile")
+    }
     let statement = try connection.prepare(
       """
       INSERT INTO run (scenario_id, format, seed, kvsim_version, started_utc, completed, first_seq)
@@ -170,39 +178,27 @@ public final class TraceWriter: Recorder {
   /// - Precondition: a run is open.
   public func record(_ request: RequestRecord) throws(TraceError) {
     let inserts = try insertsOfOpenRun()
-    do throws(TraceError) {
-      try inserts.insert(request, seq: seq + 1)
-      run!.add(request)
-      try rowWasAdded()
-    } catch {
-      throw fail(error)
-    }
+    inserts.append(PlacedRecord(seq: seq + 1, id: run!.requests, record: request))
+    run!.add(request)
+    try rowWasAdded()
   }
 
   /// Appends a row of steps to the open run.
   /// - Precondition: a run is open.
   public func record(_ steps: StepRecord) throws(TraceError) {
     let inserts = try insertsOfOpenRun()
-    do throws(TraceError) {
-      try inserts.insert(steps, seq: seq + 1, id: run!.stepRows)
-      run!.add(steps)
-      try rowWasAdded()
-    } catch {
-      throw fail(error)
-    }
+    inserts.append(PlacedRecord(seq: seq + 1, id: run!.stepRows, record: steps))
+    run!.add(steps)
+    try rowWasAdded()
   }
 
   /// Appends an event to the open run.
   /// - Precondition: a run is open.
   public func record(_ event: EventRecord) throws(TraceError) {
     let inserts = try insertsOfOpenRun()
-    do throws(TraceError) {
-      try inserts.insert(event, seq: seq + 1)
-      run!.add(event)
-      try rowWasAdded()
-    } catch {
-      throw fail(error)
-    }
+    inserts.append(PlacedRecord(seq: seq + 1, id: run!.events, record: event))
+    run!.add(event)
+    try rowWasAdded()
   }
 
   /// Ends the open run.
@@ -210,12 +206,13 @@ public final class TraceWriter: Recorder {
   /// - Returns: the digest of its records, 16 hexadecimal digits.
   @discardableResult
   public func endRun(metrics: [Metric]) throws(TraceError) -> String {
-    _ = try insertsOfOpenRun()
+    let inserts = try insertsOfOpenRun()
     precondition(
       metrics.count <= TraceLimits.metricsPerRun,
       "a run has at most \(TraceLimits.metricsPerRun) metrics")
     let ended = run!
     try guarded { connection throws(TraceError) in
+      try inserts.insertAll()
       try self.update(ended, on: connection)
       let statement = try connection.prepare(
         "INSERT INTO metric (run_id, name, unit, value) VALUES (?1, ?2, ?3, ?4)")
@@ -268,7 +265,12 @@ public final class TraceWriter: Recorder {
   private func rowWasAdded() throws(TraceError) {
     seq += 1
     rowsInBatch += 1
-    if rowsInBatch == TraceWriter.batchRows, let connection { try beginBatch(on: connection) }
+    let endsBatch = rowsInBatch == TraceWriter.batchRows
+    guard endsBatch || rowsInBatch % RowInserts.batch == 0 else { return }
+    try guarded { connection throws(TraceError) in
+      try self.inserts?.insertAll()
+      if endsBatch { try self.beginBatch(on: connection) }
+    }
   }
 
   private func beginBatch(on connection: Connection) throws(TraceError) {

@@ -134,7 +134,8 @@ import Testing
   func left() throws {
     var writer = try halfWritten()
     let rows = 2 * TraceWriter.batchRows
-    for record in sampleRecords(rows, seed: 2) { try writer.record(record) }
+    let further = sampleRecords(rows + 2 * RowInserts.batch, seed: 2)
+    for record in further { try writer.record(record) }
     // As a kill would leave it, rows of a third batch in the file and its journal not empty.
     for ending in ["", "-journal"] {
       try folder.write(
@@ -146,7 +147,7 @@ import Testing
     #expect(run.end == nil)
     var list = ListRecorder()
     try reader.replay(run: run.id, into: &list)
-    let recorded = sampleRecords(100, seed: 1) + sampleRecords(rows, seed: 2)
+    let recorded = sampleRecords(100, seed: 1) + further
     #expect(list.records == Array(recorded.prefix(rows)))
     try reader.checkIntegrity()
     #expect(traceError { _ = try TraceReader(path: folder.path("trace.db.partial")) } != nil)

@@ -70,6 +70,12 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     passed += 1
   }
 
+  /// Passes all on that were not, and forgets them.
+  mutating func passAll<Records: Recorder>(to recorder: inout Records) throws(Records.Failure) {
+    while passed < order.count { try passHead(to: &recorder) }
+    removeAll()
+  }
+
   /// Forgets all of them.
   mutating func removeAll() {
     requests.clear()
