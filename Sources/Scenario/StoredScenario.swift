@@ -19,6 +19,9 @@ public struct StoredScenario: Hashable, Sendable {
   ///   - text: the scenario.
   ///   - modelText: its model's `config.json`.
   public init(text: String, modelText: String) {
+    // Nothing longer was ever read as a scenario or a model.
+    let text = text.utf8.count > Limits.scenarioBytes ? "" : text
+    let modelText = modelText.utf8.count > Limits.modelBytes ? "" : modelText
     let log = DiagnosticLog(file: "", dialect: .yaml)
     let file = YAMLSource.parse(text, into: log).flatMap {
       Cursor(node: $0, path: "", log: log).anyMapping(keys: ScenarioKeys.form.names)

@@ -188,4 +188,90 @@ import Testing
         """)
     }
   }
+
+  @Test("Whatever is changed in a file, an export is whole or an error")
+  func mutations() throws {
+    try writeTrace(
+      path, records: plausibleRecords(120, seed: 15), formats: ["fp16", "int4"],
+      metrics: [Metric(name: "itl_p50_ns", unit: "ns", value: 5)])
+    let sound = try folder.bytes()
+    var state: UInt64 = 77
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % bound
+    }
+    var (whole, refused) = (0, 0)
+    for _ in 0..<40 {
+      var bytes = sound
+      for _ in 0..<1 + random(12) { bytes[100 + random(bytes.count - 100)] = UInt8(random(256)) }
+      try folder.write(bytes)
+      for form in ExportForm.allCases {
+        let error = traceError {
+          try export(form, to: .file(folder.path("out"))) { $0.timeLimit = .seconds(20) }
+        }
+        if error == nil {
+          whole += 1
+          try FileManager.default.removeItem(atPath: folder.path("out"))
+        } else {
+          refused += 1
+        }
+        #expect(try folder.names() == ["trace.db"])
+      }
+    }
+    #expect(whole > 20 && refused > 20, "\(whole) whole, \(refused) refused")
+  }
+
+  @Test("Numbers at the ends of their range are refused or written, and never overflow")
+  func extremes() throws {
+    for value in ["9223372036854775807", "-9223372036854775808"] {
+      for (table, columns) in [
+        (
+          "request",
+          [
+            "id", "arrival_ns", "scheduled_ns", "first_token_ns", "finish_ns", "prompt_tokens",
+            "cached_tokens", "output_tokens", "preemptions", "class_id", "priority", "replica",
+            "samples", "last_sample_tokens",
+          ]
+        ),
+        (
+          "step",
+          [
+            "start_ns", "end_ns", "steps", "decode_sequences", "context_tokens",
+            "prefill_sequences", "waiting_requests", "preempted_requests", "used_blocks",
+            "linear_ns", "replica",
+          ]
+        ),
+        ("replica_group", ["first_replica", "replicas", "pool_blocks", "profile_id"]),
+        ("run", ["seed", "last_event_ns", "requests", "first_seq", "last_seq", "scenario_id"]),
+        ("metric", ["value"]),
+      ] {
+        for column in columns {
+          try writeTrace(
+            path, records: smallRecords, overwrite: true,
+            metrics: [Metric(name: "duration_ns", unit: "", value: 1)])
+          try connect(path).execute(
+            "PRAGMA foreign_keys = OFF; UPDATE \(table) SET \(column) = \(value)")
+          for form in ExportForm.allCases {
+            _ = traceError {
+              try export(form, to: .file(folder.path("out"))) { $0.timeLimit = .seconds(20) }
+            }
+            try? FileManager.default.removeItem(atPath: folder.path("out"))
+            #expect(try folder.names() == ["trace.db"], "\(table).\(column) as \(form)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("Every form is documented")
+  func documentation() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    for file in ["docs/trace.md", "README.md"] {
+      let text = try String(contentsOf: root.appending(path: file), encoding: .utf8)
+      for form in ExportForm.allCases {
+        #expect(text.contains(form.rawValue), "\(form.rawValue) in \(file)")
+      }
+    }
+  }
 }

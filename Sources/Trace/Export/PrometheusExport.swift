@@ -47,11 +47,12 @@ struct PrometheusExport: TraceExporter {
     _ run: ExportedRun, of source: ExportSource, to file: ExportFile
   ) throws(TraceError) {
     var snapshot = Snapshot(run: run)
+    let known = snapshots.reduce(0) { $0 + $1.engines.count }
     func checkSize() throws(TraceError) {
-      guard snapshot.engines.count <= TraceLimits.replicasPerRun else {
+      guard known + snapshot.engines.count <= TraceLimits.replicasOfSnapshot else {
         throw .damaged(
           path: source.connection.path,
-          reason: "run \(run.id) has more than \(TraceLimits.replicasPerRun) replicas")
+          reason: "it has more than \(TraceLimits.replicasOfSnapshot) replicas")
       }
     }
     try source.forEachRequest(of: run.stored) { request throws(TraceError) in

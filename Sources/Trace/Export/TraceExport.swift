@@ -37,7 +37,8 @@ struct ExportedRun {
   /// The group of a replica; nil where no group has it.
   func group(of replica: Int64) -> GroupDescription? {
     stored.description.groups.first {
-      replica >= $0.firstReplica && replica - $0.firstReplica < $0.replicas
+      $0.firstReplica >= 0 && replica >= $0.firstReplica
+        && replica - $0.firstReplica < $0.replicas
     }
   }
 }
