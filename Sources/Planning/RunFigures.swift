@@ -130,7 +130,8 @@ struct RunFigures {
     let isDefined = latency.count > 0
     return [
       ("mean", latency.meanNs), ("p50", Double(latency.p50Ns)), ("p90", Double(latency.p90Ns)),
-      ("p99", Double(latency.p99Ns)), ("max", Double(latency.maxNs)),
+      ("p95", Double(latency.p95Ns)), ("p99", Double(latency.p99Ns)),
+      ("max", Double(latency.maxNs)),
     ].map { Metric(name: "\(name)_\($0.0)_ns", unit: "ns", value: isDefined ? $0.1 : nil) }
   }
 }

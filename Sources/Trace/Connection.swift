@@ -151,6 +151,12 @@ final class Connection {
     String(cString: handle == nil ? sqlite3_errstr(code) : sqlite3_errmsg(handle))
   }
 
+  /// Interrupts whatever runs once so much time has passed; nil sets no limit.
+  func limitTime(_ limit: Duration?) {
+    QueryGuard.interrupt(handle, at: deadline)
+    deadline.begin(limit)
+  }
+
   /// Lets queries of the user's own in, which read and do nothing else. They may name the file's
   /// views, and be as long as people write them.
   /// - Precondition: the file's schema is a trace's, word for word.

@@ -31,9 +31,7 @@ struct StoredRequests {
     path = connection.path
     row = try connection.prepare(
       """
-      SELECT seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
-        cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica,
-        samples, last_sample_tokens
+      SELECT \(StoredRequests.columns)
       FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -48,17 +46,28 @@ struct StoredRequests {
       return
     }
     try checkPlace(of: row, after: current?.seq, run: run, table: "request", path: path)
+    current = (row.integer(0), try StoredRequests.record(row, path: path))
+  }
+
+  /// The columns that ``record(_:path:)`` takes.
+  static let columns = """
+    seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
+    cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica, samples,
+    last_sample_tokens
+    """
+
+  /// The record of a row.
+  static func record(_ row: Statement, path: String) throws(TraceError) -> RequestRecord {
     guard let outcome = RequestRecord.Outcome(stored: row.text(11)) else {
       throw .damaged(path: path, reason: "request row \(row.integer(0)) has an unknown outcome")
     }
-    let record = RequestRecord(
+    return RequestRecord(
       id: row.integer(2), arrivalNs: row.integer(3), scheduledNs: row.optionalInteger(4) ?? -1,
       firstTokenNs: row.optionalInteger(5) ?? -1, finishNs: row.integer(6),
       promptTokens: row.integer(7), cachedTokens: row.integer(8), outputTokens: row.integer(9),
       preemptions: row.integer(10), outcome: outcome, requestClass: row.integer(12),
       priority: row.integer(13), replica: row.integer(14), samples: row.integer(15),
       lastSampleTokens: row.integer(16))
-    current = (row.integer(0), record)
   }
 }
 
@@ -78,10 +87,7 @@ struct StoredSteps {
     path = connection.path
     row = try connection.prepare(
       """
-      SELECT seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens,
-        prefill_sequences, prefill_tokens, waiting_requests, preempted_requests, used_blocks,
-        empty_slots, linear_ns, append_ns, decode_attention_ns, prefill_attention_ns,
-        elementwise_ns, collective_ns, host_ns, swap_ns, extrapolated_ns, derived_ns, replica
+      SELECT \(StoredSteps.columns)
       FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -96,7 +102,20 @@ struct StoredSteps {
       return
     }
     try checkPlace(of: row, after: current?.seq, run: run, table: "step", path: path)
-    let record = StepRecord(
+    current = (row.integer(0), StoredSteps.record(row))
+  }
+
+  /// The columns that ``record(_:)`` takes.
+  static let columns = """
+    seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens, prefill_sequences,
+    prefill_tokens, waiting_requests, preempted_requests, used_blocks, empty_slots, linear_ns,
+    append_ns, decode_attention_ns, prefill_attention_ns, elementwise_ns, collective_ns, host_ns,
+    swap_ns, extrapolated_ns, derived_ns, replica
+    """
+
+  /// The record of a row.
+  static func record(_ row: Statement) -> StepRecord {
+    StepRecord(
       startNs: row.integer(2), endNs: row.integer(3), steps: row.integer(4),
       decodeSequences: row.integer(5), contextTokens: row.integer(6),
       prefillSequences: row.integer(7), prefillTokens: row.integer(8),
@@ -108,7 +127,6 @@ struct StoredSteps {
         collectiveNs: row.integer(18), hostNs: row.integer(19), swapNs: row.integer(20),
         extrapolatedNs: row.integer(21), derivedNs: row.integer(22)),
       replica: row.integer(23))
-    current = (row.integer(0), record)
   }
 }
 
@@ -128,8 +146,7 @@ struct StoredEvents {
     path = connection.path
     row = try connection.prepare(
       """
-      SELECT seq, run_id, kind, time_ns, start_ns, replica, to_replica, request_id, sample, cause,
-        yielded_to, tokens, blocks
+      SELECT \(StoredEvents.columns)
       FROM event WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
@@ -144,17 +161,27 @@ struct StoredEvents {
       return
     }
     try checkPlace(of: row, after: current?.seq, run: run, table: "event", path: path)
+    current = (row.integer(0), try StoredEvents.record(row, path: path))
+  }
+
+  /// The columns that ``record(_:path:)`` takes.
+  static let columns = """
+    seq, run_id, kind, time_ns, start_ns, replica, to_replica, request_id, sample, cause,
+    yielded_to, tokens, blocks
+    """
+
+  /// The record of a row.
+  static func record(_ row: Statement, path: String) throws(TraceError) -> EventRecord {
     guard let kind = EventRecord.Kind(stored: row.text(2)),
       let cause = EventRecord.Cause(stored: row.optionalText(9))
     else {
       throw .damaged(
         path: path, reason: "event row \(row.integer(0)) has an unknown kind or cause")
     }
-    let record = EventRecord(
+    return EventRecord(
       kind: kind, timeNs: row.integer(3), startNs: row.integer(4), replica: row.integer(5),
       toReplica: row.optionalInteger(6) ?? -1, request: row.optionalInteger(7) ?? -1,
       sample: row.integer(8), cause: cause, yieldedTo: row.optionalInteger(10) ?? -1,
       tokens: row.integer(11), blocks: row.integer(12))
-    current = (row.integer(0), record)
   }
 }

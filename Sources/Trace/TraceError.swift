@@ -27,7 +27,11 @@ public enum TraceError: Error, Hashable, Sendable {
   case noSuchRun(path: String, run: Int64)
   /// A query that SQLite cannot compile, or that may not be run on a trace.
   case badQuery(path: String, reason: String)
-  /// A query was still running when its time was over.
+  /// The trace has not got what an export was asked for.
+  case exportRefused(path: String, reason: String)
+  /// Something else stands where an export is to have its folder.
+  case notAFolder(path: String)
+  /// A query or an export was still running when its time was over.
   case queryTimeLimit(path: String)
 }
 
@@ -38,7 +42,7 @@ extension TraceError: CustomStringConvertible {
     case .fileExists(let path):
       "\(path) exists already. Choose another name, or pass --force to overwrite it."
     case .notARegularFile(let path):
-      "\(path) is not a regular file. Name a file of your own for the trace; "
+      "\(path) is not a regular file. Name a file of your own; "
         + "links, folders and devices are refused."
     case .noSuchFile(let path):
       "\(path) does not exist. Check the name of the trace."
@@ -65,9 +69,13 @@ extension TraceError: CustomStringConvertible {
     case .badQuery(let path, let reason):
       "\(path): the query was refused: \(reason). "
         + "A query is one SELECT of what docs/trace.md lists."
+    case .exportRefused(let path, let reason):
+      "\(path): \(reason)."
+    case .notAFolder(let path):
+      "\(path) is not a folder. Name one that is there, or none, to have it made."
     case .queryTimeLimit(let path):
-      "\(path): the query was still running when its time was over. Raise --time-limit, or ask for "
-        + "less."
+      "\(path): what was asked of it was not done when its time was over. Raise --time-limit, or "
+        + "ask for less."
     }
   }
 }

@@ -12,4 +12,6 @@ enum TraceLimits {
   static let groupsPerRun = 1_000
   /// Metrics of one run.
   static let metricsPerRun = 10_000
+  /// Replicas, of all runs together, that a snapshot keeps apart.
+  static let replicasOfSnapshot = 1 << 16
 }

@@ -58,7 +58,8 @@ struct TracePath {
     TracePath.failure(given, operation, errno)
   }
 
-  private static func failure(_ path: String, _ operation: String, _ code: Int32) -> TraceError {
+  /// The error for a system call that failed with `code`, an `errno`.
+  static func failure(_ path: String, _ operation: String, _ code: Int32) -> TraceError {
     if code == ENOSPC || code == EDQUOT { return .diskFull(path: path) }
     return .io(
       path: path, operation: operation, code: code, reason: String(cString: strerror(code)))

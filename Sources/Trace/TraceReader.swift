@@ -7,7 +7,10 @@ import Simulator
 public final class TraceReader {
   private let location: TracePath
   private let connection: Connection
-  private var path: String { connection.path }
+  /// The path that errors name.
+  var path: String { connection.path }
+  /// The file itself.
+  var file: String { location.file }
 
   /// Opens a trace, or the partial file that a killed writer left: that loses the batch which was
   /// under way, and keeps all before it.
@@ -50,6 +53,14 @@ public final class TraceReader {
       }
     }
     return TraceQuery(statement)
+  }
+
+  /// What exports read the trace by.
+  /// - Parameter timeLimit: how long they may take; nil for as long as it takes.
+  func exportSource(timeLimit: Duration?) throws(TraceError) -> ExportSource {
+    let connection = try Connection(file: file, path: path, mode: .readUntrusted)
+    connection.limitTime(timeLimit)
+    return ExportSource(self, on: connection)
   }
 
   /// Goes through every page of the file; takes time in proportion to its size.

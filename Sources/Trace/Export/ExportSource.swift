@@ -1,0 +1,188 @@
+import Simulator
+
+/// What exports read of a trace: a connection of their own, on which time is limited.
+struct ExportSource {
+  let reader: TraceReader
+  let connection: Connection
+  private var path: String { connection.path }
+
+  init(_ reader: TraceReader, on connection: Connection) {
+    self.reader = reader
+    self.connection = connection
+  }
+
+  /// The tables, in the order of the schema.
+  func tables() throws(TraceError) -> [String] {
+    let row = try connection.prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+    var names: [String] = []
+    while try row.step() { names.append(row.text(0)) }
+    return names
+  }
+
+  /// Goes through the rows of a run once, so that what sorts and sums them by SQL comes to an end:
+  /// in a forged file, pages can lead back to themselves.
+  /// - Throws: `damaged` for a row that is out of place.
+  func checkRows(of run: StoredRun) throws(TraceError) {
+    for table in ["request", "step", "event"] {
+      let row = try connection.prepare(
+        "SELECT seq, run_id FROM \(table) WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")
+      try row.bind(1, run.sequence.lowerBound)
+      try row.bind(2, run.sequence.upperBound)
+      var last: Int64 = 0
+      while try row.step() {
+        guard row.integer(0) > last, row.integer(1) == run.id else {
+          throw damage("row \(row.integer(0)) of \(table) is out of place")
+        }
+        last = row.integer(0)
+      }
+    }
+  }
+
+  /// Goes through the requests of a run in the order in which they left.
+  func forEachRequest(
+    of run: StoredRun, _ body: (RequestRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    try forEachRequest(of: run, within: nil, order: "seq", body)
+  }
+
+  /// Goes through the requests of a run in the order in which their first steps began, those
+  /// without one in between by their arrival.
+  /// - Parameter window: takes those alone that were there meanwhile.
+  func forEachRequestByStart(
+    of run: StoredRun, within window: Range<Int64>?,
+    _ body: (RequestRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    try forEachRequest(
+      of: run, within: window, order: "ifnull(scheduled_ns, arrival_ns), seq", body)
+  }
+
+  private func forEachRequest(
+    of run: StoredRun, within window: Range<Int64>?, order: String,
+    _ body: (RequestRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    let condition = window == nil ? "" : "AND finish_ns >= ?3 AND arrival_ns < ?4"
+    let row = try connection.prepare(
+      """
+      SELECT \(StoredRequests.columns) FROM request
+      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY \(order)
+      """)
+    try bind(row, run, window)
+    while try row.step() {
+      let record = try StoredRequests.record(row, path: path)
+      guard record.isInOrder else {
+        throw damage("the times of request \(record.id) of run \(run.id) contradict one another")
+      }
+      try body(record)
+    }
+  }
+
+  /// Goes through the rows of steps of a run in the order in which they ended.
+  func forEachStep(
+    of run: StoredRun, _ body: (StepRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    try forEachStep(of: run, within: nil, order: "seq", body)
+  }
+
+  /// Goes through the rows of steps of a run in the order of their starts.
+  /// - Parameter window: takes those alone that were under way meanwhile.
+  func forEachStepByStart(
+    of run: StoredRun, within window: Range<Int64>?,
+    _ body: (StepRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    try forEachStep(of: run, within: window, order: "start_ns, seq", body)
+  }
+
+  private func forEachStep(
+    of run: StoredRun, within window: Range<Int64>?, order: String,
+    _ body: (StepRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    let condition = window == nil ? "" : "AND end_ns >= ?3 AND start_ns < ?4"
+    let row = try connection.prepare(
+      """
+      SELECT \(StoredSteps.columns) FROM step
+      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY \(order)
+      """)
+    try bind(row, run, window)
+    while try row.step() {
+      let record = StoredSteps.record(row)
+      guard record.isInOrder else {
+        throw damage("the times of a step of run \(run.id) contradict one another")
+      }
+      try body(record)
+    }
+  }
+
+  /// Goes through the events of a run in the order in which they happened.
+  /// - Parameter window: takes those alone that happened meanwhile.
+  func forEachEvent(
+    of run: StoredRun, within window: Range<Int64>?,
+    _ body: (EventRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    let condition = window == nil ? "" : "AND time_ns >= ?3 AND time_ns < ?4"
+    let row = try connection.prepare(
+      """
+      SELECT \(StoredEvents.columns) FROM event
+      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY time_ns, seq
+      """)
+    try bind(row, run, window)
+    while try row.step() {
+      let record = try StoredEvents.record(row, path: path)
+      guard record.isInOrder else {
+        throw damage("the times of an event of run \(run.id) contradict one another")
+      }
+      try body(record)
+    }
+  }
+
+  private func bind(
+    _ row: Statement, _ run: StoredRun, _ window: Range<Int64>?
+  ) throws(TraceError) {
+    try row.bind(1, run.sequence.lowerBound)
+    try row.bind(2, run.sequence.upperBound)
+    guard let window else { return }
+    try row.bind(3, window.lowerBound)
+    try row.bind(4, window.upperBound)
+  }
+
+  private func damage(_ reason: String) -> TraceError { .damaged(path: path, reason: reason) }
+}
+
+extension RequestRecord {
+  /// Whether what happened to it did so in the one order that makes sense, and no sum of its
+  /// numbers overflows.
+  fileprivate var isInOrder: Bool {
+    let start = scheduledNs < 0 ? arrivalNs : scheduledNs
+    let token = firstTokenNs < 0 ? start : firstTokenNs
+    let hasWhatItNeeds =
+      scheduledNs >= 0
+      ? firstTokenNs >= 0 || outcome == .rejected
+      : firstTokenNs < 0 && outcome == .rejected
+    return hasWhatItNeeds && arrivalNs >= 0 && start >= arrivalNs && token >= start
+      && finishNs >= token && finishNs <= RequestRecord.lastNs
+      && RequestRecord.isCount(promptTokens) && RequestRecord.isCount(cachedTokens)
+      && RequestRecord.isCount(outputTokens) && RequestRecord.isCount(preemptions)
+      && RequestRecord.isCount(samples) && RequestRecord.isCount(lastSampleTokens)
+  }
+
+  /// A hundred years, the longest that a simulation goes on.
+  fileprivate static let lastNs: Int64 = 3_155_760_000_000_000_000
+
+  /// No request has more tokens than 2^40, and no trace more requests than fit 64 bits with that.
+  fileprivate static func isCount(_ number: Int64) -> Bool { number >= 0 && number <= 1 << 40 }
+}
+
+extension EventRecord {
+  fileprivate var isInOrder: Bool {
+    startNs >= 0 && timeNs >= startNs && timeNs <= RequestRecord.lastNs
+      && RequestRecord.isCount(tokens) && RequestRecord.isCount(blocks)
+  }
+}
+
+extension StepRecord {
+  fileprivate var isInOrder: Bool {
+    startNs >= 0 && endNs >= startNs && endNs <= RequestRecord.lastNs
+      && RequestRecord.isCount(steps) && RequestRecord.isCount(decodeSequences)
+      && RequestRecord.isCount(prefillSequences) && RequestRecord.isCount(preemptedRequests)
+  }
+}

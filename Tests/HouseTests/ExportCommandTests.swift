@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// `kvsim export` on the trace of a shipped scenario.
+@Suite("kvsim export")
+struct ExportCommandTests {
+  private let folder: ScratchFolder
+  private let scenario = Repository.root.appendingPathComponent("Scenarios/two-classes.yaml").path
+
+  init() throws {
+    folder = try ScratchFolder()
+  }
+
+  private func kvsim(_ arguments: String...) throws -> CommandLineRun {
+    try CommandLineRun(arguments, in: folder.url)
+  }
+
+  private func number(_ value: Any?) -> Double { (value as? NSNumber)?.doubleValue ?? .nan }
+
+  @Test("Results under vLLM's names are the figures of the run that wrote the trace")
+  func agreement() throws {
+    #expect(try kvsim("run", scenario, "--trace", "trace.db").status == 0)
+    let query = try kvsim("query", "trace.db", "metrics", "--format", "json")
+    var metrics: [String: Double] = [:]
+    for row in try #require(
+      try JSONSerialization.jsonObject(with: Data(query.output.utf8)) as? [[String: Any]])
+    {
+      metrics[try #require(row["figure"] as? String)] = number(row["second_run"])
+    }
+    let run = try kvsim("export", "trace.db", "--to", "vllm-bench", "--format", "int4")
+    #expect(run.status == 0 && run.errors.isEmpty)
+    let result = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    let equal: [(field: String, metric: String, scale: Double)] = [
+      ("duration", "duration_ns", 1e9), ("completed", "finished_requests", 1),
+      ("failed", "rejected_requests", 1), ("total_input_tokens", "prompt_tokens", 1),
+      ("total_output_tokens", "output_tokens", 1), ("request_throughput", "requests_per_s", 1),
+      ("output_throughput", "output_tokens_per_s", 1), ("request_goodput", "goodput", 1),
+      ("mean_ttft_ms", "ttft_mean_ns", 1e6), ("mean_e2el_ms", "e2e_mean_ns", 1e6),
+      ("mean_itl_ms", "itl_mean_ns", 1e6), ("p50_itl_ms", "itl_p50_ns", 1e6),
+      ("p90_itl_ms", "itl_p90_ns", 1e6), ("p95_itl_ms", "itl_p95_ns", 1e6),
+      ("p99_itl_ms", "itl_p99_ns", 1e6),
+    ]
+    for (field, metric, scale) in equal {
+      let expected = try #require(metrics[metric]) / scale
+      #expect(abs(number(result[field]) - expected) <= 1e-9 * expected, "\(field)")
+    }
+    // kvsim rounds TPOT down to the nanosecond, and takes the nearest rank for a percentile.
+    let tpot = try #require(metrics["tpot_mean_ns"]) / 1e6
+    #expect(abs(number(result["mean_tpot_ms"]) - tpot) < 1e-6)
+    let ttft = try #require(metrics["ttft_p99_ns"]) / 1e6
+    #expect(abs(number(result["p99_ttft_ms"]) / ttft - 1) < 0.05)
+    #expect(result["model_id"] as? String == "Llama-3.1-8B")
+    #expect(number(result["gpu_count"]) == 1)
+    #expect(result["max_concurrency"] is NSNull)
+  }
+
+  @Test("Every form is written to a file as to standard output, and its JSON is sound")
+  func forms() throws {
+    let small = try folder.write("small.yaml", try smallScenario())
+    #expect(try kvsim("run", small.path, "--trace", "trace.db").status == 0)
+    for form in ["perfetto", "jsonl", "otlp", "prometheus", "vllm-bench"] {
+      let printed = try kvsim("export", "trace.db", "--to", form)
+      #expect(printed.status == 0 && printed.errors.isEmpty, "\(form): \(printed.errors)")
+      let written = try kvsim("export", "trace.db", "--to", form, "-o", "out")
+      #expect(written.status == 0 && written.output.isEmpty)
+      #expect(try Repository.text(folder.url.appendingPathComponent("out")) == printed.output)
+      #expect(try kvsim("export", "trace.db", "--to", form, "-o", "out").status == 1)
+      try FileManager.default.removeItem(at: folder.url.appendingPathComponent("out"))
+      let texts =
+        form == "perfetto"
+        ? [printed.output[...]]
+        : form == "prometheus" ? [] : printed.output.split(separator: "\n")
+      for text in texts {
+        _ = try JSONSerialization.jsonObject(with: Data(text.utf8))
+      }
+      #expect(!printed.output.isEmpty)
+    }
+    #expect(try kvsim("export", "trace.db", "--to", "csv", "-o", "tables").status == 0)
+    let requests = try kvsim("export", "trace.db", "--to", "csv", "--table", "request")
+    #expect(requests.output.split(separator: "\n").count == 1 + 3 * 20)
+    #expect(
+      try Repository.text(folder.url.appendingPathComponent("tables/request.csv"))
+        == requests.output)
+    let bench = try kvsim("export", "trace.db", "--to", "vllm-bench", "--run", "1").output
+    #expect(bench.contains(#""request_rate": "inf", "burstiness": null, "max_concurrency": 32"#))
+    let window = try kvsim("export", "trace.db", "--to", "perfetto", "--window", "0..0.5")
+    #expect(window.status == 0 && window.output.count > 100)
+  }
+
+  /// Twenty requests of the scenario of two cores, its files named by whole paths.
+  private func smallScenario() throws -> String {
+    let scenarios = Repository.root.appendingPathComponent("Scenarios").path
+    return try String(contentsOfFile: scenarios + "/two-cores.yaml", encoding: .utf8)
+      .replacingOccurrences(of: "model: models/", with: "model: \(scenarios)/models/")
+      .replacingOccurrences(of: "profile: devices/", with: "profile: \(scenarios)/devices/")
+      .replacingOccurrences(of: "requests: 400", with: "requests: 20")
+  }
+
+  @Test("Wrong files and wrong requests are one error each; wrong words of the line are exit 64")
+  func refusals() throws {
+    try folder.write("trace.db", "no trace")
+    let wrongFile = try kvsim("export", "trace.db", "--to", "csv", "-o", "tables")
+    #expect(wrongFile.status == 65 && wrongFile.errors.contains("is not a trace"))
+    #expect(folder.contents == ["trace.db"])
+    #expect(try kvsim("export", "none.db", "--to", "otlp").status == 65)
+    for (arguments, mention) in [
+      (["--to", "csv"], "folder"), (["--to", "parquet"], "parquet"),
+      (["--to", "otlp", "--window", "0..1"], "--window"),
+      (["--to", "perfetto", "--window", "2..1"], "window"),
+      (["--to", "perfetto", "--window", "0..nan"], "window"),
+      (["--to", "perfetto", "--table", "run"], "--table"),
+      (["--to", "jsonl", "--force"], "--force"),
+      (["--to", "jsonl", "--time-limit", "-1"], "--time-limit"), ([], "--to"),
+    ] {
+      let run = try CommandLineRun(["export", "trace.db"] + arguments, in: folder.url)
+      #expect(run.status == 64 && run.errors.contains(mention), "\(arguments): \(run.errors)")
+    }
+  }
+}
