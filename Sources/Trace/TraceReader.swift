@@ -37,9 +37,7 @@ public final class TraceReader {
     _ sql: String, parameters: [(name: String, value: QueryValue)] = [],
     timeLimit: Duration? = nil
   ) throws(TraceError) -> TraceQuery {
-    let connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
-    try connection.allowQueries()
-    let statement = try connection.prepareQuery(sql, timeLimit: timeLimit)
+    let statement = try queryConnection().prepareQuery(sql, timeLimit: timeLimit)
     for (name, value) in parameters {
       guard try statement.bind(":" + name, value) else {
         let names = statement.parameterNames.map { String($0.dropFirst()) }
@@ -50,6 +48,13 @@ public final class TraceReader {
       }
     }
     return TraceQuery(statement)
+  }
+
+  /// A connection of its own for queries, which may read and nothing else.
+  func queryConnection() throws(TraceError) -> Connection {
+    let connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
+    try connection.allowQueries()
+    return connection
   }
 
   /// Goes through every page of the file; takes time in proportion to its size.
