@@ -6,7 +6,8 @@ DEMO := .build/demo
 SOURCES := Package.swift Sources Tests
 
 .PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c test-vulkan shaders \
-	check-shaders bench bench-lengths format lint release clean setup setup-arm64 setup-vulkan build
+	check-shaders bench bench-lengths format lint release clean setup setup-arm64 setup-vulkan \
+	setup-chromium build
 
 # Plays Scenarios/quickstart.yaml on the shipped profile of an H200 in three KV formats; then
 # measures this machine, and plays Scenarios/two-cores.yaml on it.
@@ -21,7 +22,7 @@ demo: build
 build: setup
 	$(SWIFT) build -c release --product kvsim
 
-test: setup setup-vulkan lint
+test: setup setup-vulkan setup-chromium lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
@@ -34,7 +35,7 @@ test-sanitized: setup
 	$(SANITIZED)/release/kvsim kernels check --quick
 
 # The same tests with more random worlds, shapes and mutations.
-test-deep: setup lint
+test-deep: setup setup-vulkan setup-chromium lint
 	$(SWIFT) build --build-tests
 	KVSIM_TEST_DEPTH=10 $(SWIFT) test --skip-build
 
@@ -124,6 +125,10 @@ setup:
 # A Vulkan device made of software, the validation layer, and a compiler and checker of SPIR-V.
 setup-vulkan:
 	$(call install,mesa-vulkan-drivers vulkan-validationlayers glslang-tools spirv-tools)
+
+# A browser that opens reports, and a font, so that pictures of them are the same everywhere.
+setup-chromium:
+	$(call install,chromium fonts-dejavu-core)
 
 # A C library and its start files for arm64, and an emulator of its CPUs.
 setup-arm64:

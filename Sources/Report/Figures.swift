@@ -6,7 +6,7 @@ import Operators
 enum Figures {
   /// Whole numbers with thousands separated by commas.
   static func count(_ value: Int) -> String {
-    var digits = String(abs(value))
+    var digits = String(value.magnitude)
     var groups: [Substring] = []
     while digits.count > 3 {
       groups.insert(digits.suffix(3), at: 0)
@@ -21,9 +21,11 @@ enum Figures {
     "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
   }
 
-  /// Three significant digits, or all digits before the point where there are more.
+  /// Three significant digits, or all digits before the point where there are more; a power of ten
+  /// where these would be more than eighteen.
   static func decimal(_ value: Double) -> String {
     let size = abs(value)
+    guard size < 1e18 else { return value.isFinite ? String(format: "%.3g", value) : "\(value)" }
     if size >= 1000 { return count(Int(value.rounded())) }
     var places = size >= 100 ? 0 : size >= 10 ? 1 : 2
     var shown = size

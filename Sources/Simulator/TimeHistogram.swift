@@ -3,21 +3,24 @@
 ///
 /// Times below 2,048 ns have a bucket each; from there every doubling has 1,024 of equal width, as
 /// HdrHistogram lays them out for three digits (Gil Tene, https://hdrhistogram.github.io).
-struct TimeHistogram: Sendable {
+package struct TimeHistogram: Sendable {
   /// Buckets of a doubling, as a power of two.
   private static let bits = 10
 
   /// Times by bucket, as far as any was needed.
   private var counts: [Int] = []
   /// How many times.
-  private(set) var count = 0
+  package private(set) var count = 0
   /// 128 bits, because the times of a long run exceed 64.
   private(set) var sumNs: Int128 = 0
-  private(set) var maxNs: Int64 = 0
+  package private(set) var maxNs: Int64 = 0
+
+  /// A histogram of nothing.
+  package init() {}
 
   /// Adds a time, as often as `count` says.
   /// - Precondition: it is not negative.
-  mutating func record(_ ns: Int64, count: Int = 1) {
+  package mutating func record(_ ns: Int64, count: Int = 1) {
     add(ns, count: count)
     sumNs += Int128(ns) * Int128(count)
   }
@@ -82,12 +85,13 @@ struct TimeHistogram: Sendable {
 
   private static func longest(inBucket bucket: Int) -> Int64 {
     let doublings = max(0, bucket >> bits - 1)
-    return (Int64(bucket - doublings << bits) + 1) << doublings - 1
+    // Wrapping, because behind the last bucket comes 2^63.
+    return (Int64(bucket - doublings << bits) + 1) << doublings &- 1
   }
 
   /// The longest time of the bucket in which lies the time that this percentage of all, 0 to 100,
   /// do not exceed, by nearest rank; the maximum where that is shorter. 0 without a time.
-  func percentile(_ percentage: Double) -> Int64 {
+  package func percentile(_ percentage: Double) -> Int64 {
     // Lest rounding up a whole number that a product missed by one bit asks for one time more.
     let rank = max(1, Int((percentage.nextDown * Double(count) / 100).rounded(.up)))
     var passed = 0

@@ -40,9 +40,7 @@ public final class TraceReader {
     _ sql: String, parameters: [(name: String, value: QueryValue)] = [],
     timeLimit: Duration? = nil
   ) throws(TraceError) -> TraceQuery {
-    let connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
-    try connection.allowQueries()
-    let statement = try connection.prepareQuery(sql, timeLimit: timeLimit)
+    let statement = try queryConnection().prepareQuery(sql, timeLimit: timeLimit)
     for (name, value) in parameters {
       guard try statement.bind(":" + name, value) else {
         let names = statement.parameterNames.map { String($0.dropFirst()) }
@@ -61,6 +59,13 @@ public final class TraceReader {
     let connection = try Connection(file: file, path: path, mode: .readUntrusted)
     connection.limitTime(timeLimit)
     return ExportSource(self, on: connection)
+  }
+
+  /// A connection of its own for queries, which may read and nothing else.
+  func queryConnection() throws(TraceError) -> Connection {
+    let connection = try Connection(file: file, path: path, mode: .readUntrusted)
+    try connection.allowQueries()
+    return connection
   }
 
   /// Goes through every page of the file; takes time in proportion to its size.

@@ -15,7 +15,8 @@ struct KVSim: ParsableCommand {
     subcommands: [
       RunCommand.self, CheckCommand.self, SchemaCommand.self, ValidateCommand.self,
       CostCommand.self,
-      QueryCommand.self, ExportCommand.self, CalibrateCommand.self, ProfileCommand.self,
+      QueryCommand.self, ReportCommand.self, ExportCommand.self, CalibrateCommand.self,
+      ProfileCommand.self,
       TraceCommand.self,
       KernelsCommand.self, AccuracyCommand.self, DevicesCommand.self,
     ])

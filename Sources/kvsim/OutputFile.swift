@@ -14,8 +14,11 @@ struct OutputFile: ParsableArguments {
   var force = false
 
   /// Makes sure, before long work begins, that the file can be written.
-  func check() throws {
-    guard force || !FileManager.default.fileExists(atPath: path) else {
+  func check() throws { try OutputFile.check(path, overwrites: force) }
+
+  /// The same for a file of any name.
+  static func check(_ path: String, overwrites: Bool) throws {
+    guard overwrites || !FileManager.default.fileExists(atPath: path) else {
       throw failure("\(path) exists; pass --force to overwrite it", .runFailed)
     }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
@@ -25,7 +28,10 @@ struct OutputFile: ParsableArguments {
   }
 
   /// Writes it.
-  func write(_ bytes: some Sequence<UInt8>) throws {
+  func write(_ bytes: some Sequence<UInt8>) throws { try OutputFile.write(bytes, to: path) }
+
+  /// The same for a file of any name.
+  static func write(_ bytes: some Sequence<UInt8>, to path: String) throws {
     do {
       try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {

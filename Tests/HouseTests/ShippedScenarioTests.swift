@@ -20,6 +20,14 @@ struct ShippedScenarioTests {
       try Data(run.output.utf8).write(to: file)
     }
     #expect(try Repository.text(file) == run.output)
+    let report = try CommandLineRun(["report", "trace.db"], in: folder.url)
+    #expect(report.status == 0, "\(report.errors)")
+    let page = try Repository.text(folder.url.appendingPathComponent("trace.html"))
+    // A chart of latencies, of load, over time and of steps, and every figure is a number.
+    for id in ["ttft", "pareto", "waiting", "steps", "timeline-0"] {
+      #expect(page.contains("<figure id=\"\(id)\">"), "\(id)")
+    }
+    #expect(!page.contains(">nan") && !page.contains(">inf") && page.hasSuffix("</html>\n"))
   }
 
   @Test("There is something to run")

@@ -1,0 +1,173 @@
+import Foundation
+import Testing
+
+/// `kvsim report` as a reader sees it: headless Chromium opens the page.
+///
+/// The pictures in `Expected/report` show it in three widths, at half its size. After a change that
+/// is meant to alter the page, `KVSIM_RECORD=1` writes them anew. They may differ in one pixel of a
+/// hundred: letters are drawn a little differently by other versions of Chromium, and figures are
+/// asserted as text.
+@Suite("The report in a browser", .serialized)
+struct ReportBrowserTests {
+  private static let widths = [390, 820, 1280]
+  private static let mostDifferentPixels = 0.01
+
+  private let folder: ScratchFolder
+  private var page: URL { folder.url.appendingPathComponent("trace.html") }
+
+  /// The report that all tests look at.
+  private static let made = Result { try makeReport() }
+
+  init() throws {
+    folder = try ReportBrowserTests.made.get()
+  }
+
+  /// A folder with a trace and its report: sixty-four clients, and a pool that is too small for
+  /// them in FP16.
+  private static func makeReport() throws -> ScratchFolder {
+    let folder = try ScratchFolder()
+    let scenarios = Repository.root.appendingPathComponent("Scenarios").path
+    var text = try String(contentsOfFile: scenarios + "/quickstart.yaml", encoding: .utf8)
+    for (old, new) in [
+      ("model: models/", "model: \(scenarios)/models/"),
+      ("profile: devices/", "profile: \(scenarios)/devices/"),
+      ("gpu_memory_utilization: 0.9", "gpu_memory_utilization: 0.53"),
+      ("requests: 2000", "requests: 200\n  objectives: {ttft: 5 s, tpot: 100 ms}"),
+      ("concurrency: 256", "concurrency: 64"),
+    ] {
+      #expect(text.contains(old), "\(old)")
+      text = text.replacingOccurrences(of: old, with: new)
+    }
+    try folder.write("small.yaml", text)
+    let run = try CommandLineRun(
+      ["run", "small.yaml", "--trace", "trace.db"], in: folder.url)
+    #expect(run.status == 0, "\(run.errors)")
+    let report = try CommandLineRun(["report", "trace.db"], in: folder.url)
+    #expect(report.status == 0 && report.errors.hasSuffix("trace.html\n"), "\(report.errors)")
+    return folder
+  }
+
+  private func texts(_ value: Any?) throws -> [String] { try #require(value as? [String]) }
+
+  @Test("At each width, in light and dark: nothing is loaded or reported, nothing is cut off")
+  func layout() throws {
+    let browser = try Browser()
+    for width in ReportBrowserTests.widths {
+      for isDark in [false, true] {
+        try browser.show(page, width: width, isDark: isDark)
+        let place: Comment = "\(width) wide, \(isDark ? "dark" : "light")"
+        let reported = browser.events.filter {
+          $0.method.hasPrefix("Log.") || $0.method == "Runtime.consoleAPICalled"
+            || $0.method == "Runtime.exceptionThrown"
+        }
+        #expect(reported.isEmpty, "\(place) \(reported)")
+        let loaded = browser.events.filter { $0.method == "Network.requestWillBeSent" }
+        #expect(loaded.count == 1, place)
+        #expect(try browser.evaluate("innerWidth") as? Int == width, place)
+        #expect(try texts(browser.evaluate(PageScripts.cutOff)) == [], place)
+        #expect(try texts(browser.evaluate(PageScripts.overlappingLabels)) == [], place)
+        #expect(try texts(browser.evaluate(PageScripts.faintColours)) == [], place)
+      }
+    }
+    // On paper it is black on white even where the screen is dark.
+    try browser.setMedia("print", isDark: true)
+    #expect(
+      try browser.evaluate("getComputedStyle(document.body).backgroundColor") as? String
+        == "rgb(255, 255, 255)")
+    #expect(try texts(browser.evaluate(PageScripts.faintColours)) == [])
+    #expect(try browser.pdf().starts(with: Array("%PDF".utf8)))
+  }
+
+  @Test("The page shows the figures of its trace, and the download has all of them")
+  func figures() throws {
+    let asked = try CommandLineRun(
+      ["query", "trace.db", "metrics", "--format", "csv"], in: folder.url)
+    let browser = try Browser()
+    try browser.show(page, width: 1280, isDark: false)
+    let csv = try #require(
+      try browser.evaluate("atob(document.querySelector('a[download]').href.split(',')[1])")
+        as? String)
+    func body(_ csv: String) -> [[String]] {
+      csv.split(separator: "\n").dropFirst().map { line in
+        line.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
+      }
+    }
+    #expect(csv.hasPrefix("figure,unit,fp16,int4,int4-rotated\n"))
+    #expect(body(csv) == body(asked.output) && body(csv).count > 30)
+    var values: [String: [Double]] = [:]
+    for line in body(csv) { values[line[0]] = line.dropFirst(2).map { Double($0) ?? .nan } }
+    let cells = try #require(
+      try browser.evaluate(PageScripts.glance) as? [String: [String]])
+    for (name, metric) in [
+      ("output tokens/s", "output_tokens_per_s"), ("requests/s", "requests_per_s"),
+      ("most requests held at once by a replica", "peak_running"), ("preemptions", "preemptions"),
+    ] {
+      let expected = try #require(values[metric])
+      let shown = try #require(cells[name]).map {
+        Double($0.replacingOccurrences(of: ",", with: "")) ?? .nan
+      }
+      #expect(shown.count == 3)
+      for (value, text) in zip(expected, shown) {
+        #expect(abs(text - value) <= 0.005 * value, "\(name): \(text) for \(value)")
+      }
+    }
+    let answer = try #require(
+      try browser.evaluate("document.querySelector('.answer').innerText") as? String)
+    let shares = try #require(values["good_share"])
+    #expect(shares[1] > 1.2 * shares[0], "the scenario is to tell formats apart")
+    #expect(answer.hasPrefix("int4"), "\(answer)")
+    #expect(answer.contains(String(format: "%.1f %%", 100 * shares[1])), "\(answer)")
+  }
+
+  @Test("Every chart has a name, says in words what it shows, and tells more where one points")
+  func alternatives() throws {
+    let browser = try Browser()
+    try browser.show(page, width: 820, isDark: false)
+    let charts = try #require(try browser.evaluate(PageScripts.charts) as? [[String: Any]])
+    #expect(charts.count == 15, "\(charts.compactMap { $0["id"] })")
+    for chart in charts {
+      let (title, summary) = (chart["title"] as? String ?? "", chart["summary"] as? String ?? "")
+      #expect(!title.isEmpty && summary.contains { $0.isNumber }, "\(chart)")
+      for format in ["fp16", "int4", "int4-rotated"]
+      where !title.hasPrefix("int4") && title != "fp16" {
+        #expect(summary.contains(format), "\(title): \(summary)")
+      }
+      #expect((chart["tips"] as? Int ?? 0) > 2, "\(title)")
+    }
+    // What is under the pointer in the middle of a chart, which one sees as a tooltip.
+    let tip = try browser.evaluate(
+      """
+      (() => {
+        const svg = document.querySelector('#pool svg[role=img]');
+        svg.scrollIntoView({block: 'center'});
+        const box = svg.getBoundingClientRect();
+        const under = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return under.querySelector('title').textContent;
+      })()
+      """)
+    let lines = try #require(tip as? String).split(separator: "\n")
+    #expect(lines.count == 4 && lines[0].hasPrefix("at ") && lines[1].hasPrefix("fp16: "))
+  }
+
+  @Test("It looks as it did", arguments: widths)
+  func pictures(width: Int) throws {
+    let browser = try Browser()
+    try browser.show(page, width: width, isDark: false)
+    // The same letters on every machine.
+    _ = try browser.evaluate(PageScripts.plainFont)
+    let height = try #require(
+      try browser.evaluate("document.documentElement.scrollHeight") as? Int)
+    let picture = try browser.screenshot(height: height, width: width)
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Expected/report/\(width).png")
+    if ProcessInfo.processInfo.environment["KVSIM_RECORD"] != nil { try picture.write(to: file) }
+    let expected = try Data(contentsOf: file)
+    let share = try browser.difference(of: picture, and: expected)
+    #expect(share <= ReportBrowserTests.mostDifferentPixels)
+    // The comparison sees what it is to see.
+    try browser.show(page, width: width, isDark: true)
+    _ = try browser.evaluate(PageScripts.plainFont)
+    let dark = try browser.screenshot(height: height, width: width)
+    #expect(try browser.difference(of: dark, and: expected) > 0.5)
+  }
+}

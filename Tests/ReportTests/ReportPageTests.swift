@@ -1,0 +1,191 @@
+import Foundation
+import Testing
+
+@testable import Report
+@testable import Trace
+
+@Suite("The page of a trace")
+struct ReportPageTests {
+  private func group(_ format: String, tokens: Int64, device: Int64 = 1) -> GroupDescription {
+    GroupDescription(
+      name: "replicas", role: "both", profileID: 1, format: format, firstReplica: 0, replicas: 2,
+      devices: 4, kvBytesPerToken: 1_000, poolTokens: tokens, poolBlocks: 100, blockSize: 16)
+  }
+
+  private func curve(_ median: Int64) -> LatencyCurve {
+    LatencyCurve(count: 1_000, percentilesNs: (0...100).map { median * (50 + Int64($0)) / 100 })
+  }
+
+  /// A run that produced so many tokens in ten seconds on eight devices.
+  private func run(
+    _ id: Int64, _ format: String, tokens: Double, medianNs: Int64 = 2_000_000_000,
+    more: [Metric] = [], scenario: String = "chat", device: String = "NVIDIA H200",
+    hasEnded: Bool = true
+  ) -> RunOverview {
+    let metrics = [
+      Metric(name: "output_tokens", unit: "tokens", value: tokens),
+      Metric(name: "output_tokens_per_s", unit: "tokens/s", value: tokens / 10),
+      Metric(name: "device_ns", unit: "ns", value: 80e9),
+      Metric(name: "e2e_p50_ns", unit: "ns", value: Double(medianNs)),
+      Metric(name: "e2e_p99_ns", unit: "ns", value: Double(medianNs) * 1.49),
+      Metric(name: "ttft_p50_ns", unit: "ns", value: 0.25e9),
+      Metric(name: "ttft_p99_ns", unit: "ns", value: 1.5e9),
+      Metric(name: "tpot_p50_ns", unit: "ns", value: 20e6),
+      Metric(name: "tpot_p99_ns", unit: "ns", value: 40e6),
+      Metric(name: "peak_running", unit: "requests", value: 123),
+      Metric(name: "preemptions", unit: "preemptions", value: 0),
+    ]
+    let end = StoredRun.End(rowDigest: "0123", lastEventNs: 10_000, requests: 1_000, stepRows: 9)
+    return RunOverview(
+      run: StoredRun(
+        id: id,
+        description: RunDescription(
+          scenarioID: 1, format: format, seed: 7, kvsimVersion: "0.1.0", startedUTC: "now",
+          groups: [group(format, tokens: 16_000 * id)]),
+        end: hasEnded ? end : nil, sequence: 1..<10),
+      scenario: ScenarioDescription(
+        name: scenario, sourcePath: nil, text: "name: \(scenario)", modelJSON: "", linkJSON: nil,
+        classes: []),
+      profiles: [
+        ProfileDescription(
+          name: "p", device: device, kernelPath: "k", provenance: "measured", checksum: "cafe",
+          text: "")
+      ], metrics: hasEnded ? metrics + more : [], lastEventNs: 10_000,
+      queueing: curve(1_000), ttft: curve(250_000_000), tpot: curve(20_000_000),
+      e2e: curve(medianNs),
+      slices: (0..<100).map {
+        TimeSlice(
+          startNs: Double($0) * 100, endNs: Double($0 + 1) * 100, running: 3, usedShare: 0.5)
+      }, stepTimes: times,
+      concurrency: [
+        ConcurrencyPoint(
+          sequences: 4, steps: 20, stepNs: 2e7, tokensPerSecond: 200, tokensPerDeviceSecond: 50)
+      ], timeline: Timeline())
+  }
+
+  private var times: StepTimes {
+    var times = StepTimes()
+    times.steps = 4
+    times.busyNs = 8e9
+    times[.linear] = 6e9
+    times[.decodeAttention] = 2e9
+    return times
+  }
+
+  private func page(_ runs: RunOverview..., runsInFile: Int? = nil) -> String {
+    ReportPage(
+      TraceOverview(runs: runs, runsInFile: runsInFile ?? runs.count, window: 0..<10_000)
+    ).rendered()
+  }
+
+  private func answer(_ runs: RunOverview...) -> Answer {
+    Answer(ReportRun.all(TraceOverview(runs: runs, runsInFile: runs.count, window: nil)))
+  }
+
+  @Test("The format with more throughput is best, those within 1 % are its peers")
+  func throughput() {
+    let answer = answer(
+      run(1, "fp16", tokens: 10_000), run(2, "int4", tokens: 20_000),
+      run(3, "int4-rotated", tokens: 19_900))
+    #expect(
+      answer.headline
+        == "int4 serves this load best: 2,000 output tokens/s, 2.00 times the 1,000 of fp16.")
+    #expect(answer.sentences[0] == "int4-rotated is as good, within 1 %.")
+    #expect(
+      answer.sentences[1]
+        == "It runs on 2 replicas of 4 devices (NVIDIA H200), 8 in all: 250 output tokens/s for "
+        + "each device.")
+    #expect(answer.sentences[2].contains("a replica held 123 requests at once"))
+    #expect(answer.sentences[2].contains("32,000 tokens; fp16 123 requests"))
+    #expect(answer.sentences[3].contains("first token after 250 ms and 1.50 s"))
+    #expect(answer.sentences[3].contains("a token every 20.0 ms and 40.0 ms"))
+  }
+
+  @Test("With throughput alike the shorter latency decides, with objectives those who met them")
+  func latencyAndObjectives() {
+    let slow = run(1, "fp16", tokens: 10_000, medianNs: 4_000_000_000)
+    let fast = run(2, "int4", tokens: 10_050)
+    #expect(
+      answer(slow, fast).headline
+        == "int4 serves this load best: as much throughput, and a median end-to-end latency of "
+        + "2.00 s against 4.00 s of fp16.")
+    func share(_ value: Double) -> [Metric] {
+      [
+        Metric(name: "good_share", unit: "1", value: value),
+        Metric(name: "goodput", unit: "requests/s", value: 12),
+      ]
+    }
+    let answer = answer(
+      run(1, "fp16", tokens: 10_000, more: share(0.95)),
+      run(2, "int4", tokens: 20_000, more: share(0.5)))
+    #expect(
+      answer.headline == "fp16 serves this load best: 95.0 % of its requests meet their "
+        + "objectives, 50.0 % of those of int4.")
+    #expect(answer.sentences.contains { $0.contains("int4 50.0 %, 12 requests/s") })
+  }
+
+  @Test("Alike formats, one run, none that ended: each is said as it is")
+  func otherAnswers() {
+    let same = answer(run(1, "fp16", tokens: 10_000), run(2, "int4", tokens: 10_000))
+    #expect(same.headline.hasPrefix("All formats serve this load alike"))
+    #expect(answer(run(1, "int4", tokens: 5)).headline.hasPrefix("int4 serves this load with"))
+    let open = answer(run(1, "int4", tokens: 5, hasEnded: false))
+    #expect(open.headline.hasPrefix("No run of this trace has ended") && open.sentences.isEmpty)
+    #expect(answer().headline.hasPrefix("No run"))
+  }
+
+  @Test("Whatever a trace says stays text, in every place where it stands")
+  func hostileText() {
+    let evil = "</title><script>alert(1)</script><img src=x onerror=alert(2)>\" onload=\"x"
+    let metric = Metric(name: evil, unit: evil, value: 1e300)
+    let page = page(
+      run(1, evil, tokens: .infinity, more: [metric], scenario: evil, device: evil),
+      run(2, evil, tokens: .nan, scenario: evil), runsInFile: 9)
+    #expect(!page.contains("<script") && !page.contains("<img") && !page.contains("onload=\"x"))
+    #expect(page.contains("&lt;script&gt;"))
+    #expect(page.contains("The trace has 9 runs; the first 2 are shown."))
+  }
+
+  @Test("A page has its parts in order, the answer first, and each chart says what it shows")
+  func parts() throws {
+    let page = page(run(1, "fp16", tokens: 10_000), run(2, "int4", tokens: 20_000))
+    let order = [
+      "<!DOCTYPE html>", "Content-Security-Policy", "<title>kvsim: chat</title>", "<h1>",
+      "class=\"answer\"", "At a glance", "id=\"ttft\"", "id=\"tpot\"", "id=\"e2e\"",
+      "id=\"throughput\"", "id=\"step-time\"", "id=\"pareto\"", "id=\"pool\"", "id=\"waiting\"",
+      "id=\"steps\"", "id=\"timeline-0\"", "All figures", "data:text/csv;charset=utf-8;base64,",
+      "Where this is from", "name: chat", "</html>",
+    ]
+    var rest = page[...]
+    for part in order {
+      let place = try #require(rest.range(of: part), "\(part) is missing or stands too early")
+      rest = rest[place.upperBound...]
+    }
+    #expect(page.contains("Share of requests by time to first token. fp16: p50 250 ms"))
+    #expect(page.contains("fp16: 8.00 s in all, linear 75.0 % and decode attention 25.0 %."))
+    #expect(page.contains("250 tokens/s of a device at 50.0 tokens/s of the median request"))
+    #expect(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"))
+    #expect(!page.contains("started"), "the same trace gives the same page")
+  }
+
+  @Test("The download has every metric of every run with every digit")
+  func download() throws {
+    let page = page(
+      run(1, "fp16", tokens: 10_000), run(2, "int4", tokens: 1.0 / 3, hasEnded: true))
+    let marker = try #require(page.range(of: "base64,"))
+    let text = page[marker.upperBound...].prefix { $0 != "\"" }
+    let csv = String(decoding: try #require(Data(base64Encoded: String(text))), as: UTF8.self)
+    let lines = csv.split(separator: "\n")
+    #expect(lines.count == 12 && lines[0] == "figure,unit,fp16,int4")
+    #expect(lines.contains("output_tokens,tokens,10000.0,0.3333333333333333"))
+  }
+
+  @Test("Runs of one format are told apart by their numbers")
+  func labels() {
+    let runs = ReportRun.all(
+      TraceOverview(
+        runs: [run(1, "int4", tokens: 1), run(2, "int4", tokens: 1), run(3, "fp16", tokens: 1)],
+        runsInFile: 3, window: nil))
+    #expect(runs.map(\.label) == ["int4, run 1", "int4, run 2", "fp16"])
+  }
+}
