@@ -117,13 +117,13 @@ final class Browser {
     return (answer["result"] as? [String: Any])?["value"]
   }
 
-  /// A picture of the whole page at half its size, in PNG.
+  /// A picture of the whole page at a third of its size, in PNG.
   func screenshot(height: Int, width: Int) throws -> Data {
     let answer = try call(
       "Page.captureScreenshot",
       [
         "format": "png", "captureBeyondViewport": true,
-        "clip": ["x": 0, "y": 0, "width": width, "height": height, "scale": 0.5],
+        "clip": ["x": 0, "y": 0, "width": width, "height": height, "scale": 1.0 / 3],
       ])
     guard let data = Data(base64Encoded: answer["data"] as? String ?? "") else {
       throw Failure(description: "the screenshot is no base64")

@@ -83,6 +83,8 @@ struct Axis {
 
   /// A number as the axis writes it: no digit more than it needs, thousands as k, millions as M.
   static func label(_ value: Double) -> String {
+    // Zero may come with a sign.
+    guard value != 0 else { return "0" }
     let size = abs(value)
     if size >= 1e9 { return trimmed(value / 1e9) + "G" }
     if size >= 1e6 { return trimmed(value / 1e6) + "M" }
@@ -92,7 +94,7 @@ struct Axis {
   }
 
   private static func trimmed(_ value: Double) -> String {
-    guard abs(value) >= 1e-6 || value == 0 else { return String(format: "%.0e", value) }
+    guard abs(value) >= 1e-6 else { return String(format: "%.0e", value) }
     var text = String(format: "%.7f", value)
     while text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }

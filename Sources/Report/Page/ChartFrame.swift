@@ -50,6 +50,7 @@ struct ChartFrame {
         if key.form != .marks {
           page.shape("path", ["class": "line s\(key.style)", "d": "M1 6L29 6"])
         }
+        if key.form == .marks { page.ring(key.style, 15, 6, radius: 5) }
         if key.form != .line { page.mark(key.style, 15, 6, tip: nil) }
       }
       page.add(key.name)
@@ -91,11 +92,13 @@ extension Markup {
   }
 
   /// A ring around a mark.
-  mutating func ring(_ style: Int, _ x: Double, _ y: Double, tip: String) {
+  mutating func ring(_ style: Int, _ x: Double, _ y: Double, radius: Double) {
     shape(
       "circle",
-      ["class": "ring s\(style)", "cx": Markup.number(x), "cy": Markup.number(y), "r": "8"],
-      tip: tip)
+      [
+        "class": "ring s\(style)", "cx": Markup.number(x), "cy": Markup.number(y),
+        "r": Markup.number(radius),
+      ])
   }
 
   /// The mark of a style: a shape as well as a colour.

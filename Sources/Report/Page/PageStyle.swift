@@ -23,6 +23,9 @@ enum PageStyle {
     .dim,figcaption{color:var(--dim);font-size:.85rem}
     .answer{font-size:1.15rem;font-weight:600;border-left:4px solid var(--s0);padding-left:.8rem}
     .facts{max-width:60rem;padding-left:1.2rem}
+    @media screen and (min-width:68rem){.top{display:grid;gap:3rem;
+    grid-template-columns:minmax(0,1fr) minmax(0,max-content)}.top h2{margin-top:0;border-top:0;
+    padding-top:0}}
     .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));
     gap:1.6rem}
     figure{margin:0;min-width:0;max-width:34rem}

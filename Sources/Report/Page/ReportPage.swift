@@ -52,13 +52,10 @@ public struct ReportPage {
   private func writeBody(to page: inout Markup) {
     page.element("h1", text: "kvsim: \(scenarios)")
     page.element("p", ["class": "dim"], text: heading)
-    let answer = Answer(runs)
-    page.element("p", ["class": "answer"], text: answer.headline)
-    page.element("ul", ["class": "facts"]) { page in
-      for sentence in answer.sentences { page.element("li", text: sentence) }
+    page.element("div", ["class": "top"]) { page in
+      page.element("section") { writeAnswer(to: &$0) }
+      tables.writeGlance(to: &page)
     }
-    for note in notes { page.element("p", text: note) }
-    tables.writeGlance(to: &page)
     section("Latency", ReportPage.latencyText, to: &page) { charts.writeLatencies(to: &$0) }
     section("Load", ReportPage.loadText, to: &page) { charts.writeLoad(to: &$0) }
     section("Over time", ReportPage.timeText, to: &page) { charts.writeOverTime(to: &$0) }
@@ -71,6 +68,15 @@ public struct ReportPage {
     }
     tables.writeMetrics(to: &page)
     tables.writeSources(to: &page)
+  }
+
+  private func writeAnswer(to page: inout Markup) {
+    let answer = Answer(runs)
+    page.element("p", ["class": "answer"], text: answer.headline)
+    page.element("ul", ["class": "facts"]) { page in
+      for sentence in answer.sentences { page.element("li", text: sentence) }
+    }
+    for note in notes { page.element("p", text: note) }
   }
 
   private var heading: String {

@@ -97,7 +97,7 @@ struct XYChart {
       }
     }
     for (point, tip) in zip(series.points, series.tips) {
-      if series.form == .marks { drawing.ring(series.style, px(point.x), py(point.y), tip: tip) }
+      if series.form == .marks { drawing.ring(series.style, px(point.x), py(point.y), radius: 8) }
       drawing.mark(series.style, px(point.x), py(point.y), tip: tip)
     }
   }
