@@ -112,22 +112,6 @@ struct ExportCommand: ParsableCommand {
 
 extension ExportForm: ExpressibleByArgument {}
 
-/// Two times in seconds, `start..end`.
-struct TimeWindow: ExpressibleByArgument {
-  /// The same in nanoseconds.
-  let ns: Range<Int64>
-
-  init?(argument: String) {
-    let ends = argument.split(separator: "..", omittingEmptySubsequences: false).map {
-      Double($0).flatMap { Int64(exactly: ($0 * 1e9).rounded()) }
-    }
-    guard ends.count == 2, let start = ends[0], let end = ends[1], start >= 0, start < end else {
-      return nil
-    }
-    ns = start..<end
-  }
-}
-
 extension StatedTraffic {
   /// What a scenario that a trace keeps says.
   init(_ scenario: ScenarioDescription) {
