@@ -35,7 +35,8 @@ struct ReportPageTests {
       Metric(name: "peak_running", unit: "requests", value: 123),
       Metric(name: "preemptions", unit: "preemptions", value: 0),
     ]
-    let end = StoredRun.End(rowDigest: "0123", lastEventNs: 10_000, requests: 1_000, stepRows: 9, events: 0)
+    let end = StoredRun.End(
+      rowDigest: "0123", lastEventNs: 10_000, requests: 1_000, stepRows: 9, events: 0)
     return RunOverview(
       run: StoredRun(
         id: id,

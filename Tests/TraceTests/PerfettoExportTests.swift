@@ -69,23 +69,21 @@ import Testing
       {"ph":"M","name":"thread_name","pid":3,"tid":4,"args":{"name":"rejected"}},
       {"ph":"M","name":"thread_sort_index","pid":3,"tid":4,"args":{"sort_index":999}},
       {"ph":"i","name":"rejected: request 1","pid":3,"tid":4,"ts":0.700,"s":"t",\#
-      "args":{"class":"batch","priority":3,"prompt_tokens":9000,"cached_tokens":0,\#
-      "output_tokens":0,"samples":1,"preemptions":0}},
+      "args":{"class":"batch","priority":3,"prompt_tokens":9000,"samples":1}},
       {"ph":"b","name":"waiting","pid":1,"ts":0.500,"cat":"queue","id":"0x0000000000000001",\#
       "args":{"request":0}},
       {"ph":"e","name":"waiting","pid":1,"ts":1.000,"cat":"queue","id":"0x0000000000000001"},
       {"ph":"M","name":"thread_name","pid":1,"tid":5,"args":{"name":"slot 0"}},
       {"ph":"M","name":"thread_sort_index","pid":1,"tid":5,"args":{"sort_index":1000}},
       {"ph":"X","name":"request 0","pid":1,"tid":5,"ts":1.000,"dur":8.007,\#
-      "args":{"class":"chat","priority":0,"prompt_tokens":64,"cached_tokens":16,\#
-      "output_tokens":4,"samples":1,"preemptions":1,"queue_us":0.500,"ttft_us":2.500,\#
-      "tpot_us":2.002,"e2e_us":8.507}},
+      "args":{"class":"chat","prompt_tokens":64,"cached_tokens":16,"output_tokens":4,\#
+      "samples":1,"preemptions":1,"queue_us":0.500,"ttft_us":2.500,"tpot_us":2.002,"e2e_us":8.507}},
       {"ph":"X","name":"prefill","pid":1,"tid":5,"ts":1.000,"dur":2.000},
       {"ph":"X","name":"decode","pid":1,"tid":5,"ts":3.000,"dur":6.007},
       {"ph":"M","name":"thread_name","pid":1,"tid":6,"args":{"name":"events"}},
       {"ph":"M","name":"thread_sort_index","pid":1,"tid":6,"args":{"sort_index":999}},
       {"ph":"i","name":"preempted: request 0","pid":1,"tid":6,"ts":3.000,"s":"t",\#
-      "args":{"tokens":64,"blocks":4,"cause":"decodes"}}
+      "args":{"kind":"preempted","cause":"decodes","tokens":64,"blocks":4}}
       ]}
 
       """#

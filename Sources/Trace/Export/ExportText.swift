@@ -33,15 +33,17 @@ struct ExportText {
   }
 
   private mutating func appendDigits(_ number: UInt64, atLeast count: Int) {
-    let first = bytes.count
-    var rest = number
-    var written = 0
-    repeat {
-      bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
-      rest /= 10
-      written += 1
-    } while rest > 0 || written < count
-    bytes[first...].reverse()
+    // The longest has twenty digits; they come from the last to the first.
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var first = digits.count
+      var rest = number
+      repeat {
+        first -= 1
+        digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
+        rest /= 10
+      } while rest > 0 || digits.count - first < count
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[first...]))
+    }
   }
 
   /// Appends 64 bits as sixteen lower-case hexadecimal digits.
@@ -55,6 +57,9 @@ struct ExportText {
   /// escaped beside what JSON asks for: all control characters, line separators, and `<`.
   mutating func append(quoted text: String) {
     bytes.append(UInt8(ascii: "\""))
+    defer { bytes.append(UInt8(ascii: "\"")) }
+    // Nearly all names are plain.
+    guard !text.utf8.allSatisfy(ExportText.isPlain) else { return append(text) }
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": append("\\\"")
@@ -66,7 +71,12 @@ struct ExportText {
       default: bytes.append(contentsOf: UTF8.encode(scalar)!)
       }
     }
-    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// Whether a byte is a character of ASCII that no notation here escapes.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+      && byte != UInt8(ascii: "<")
   }
 
   private mutating func append(escapeOf scalar: Unicode.Scalar) {

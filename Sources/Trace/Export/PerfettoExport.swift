@@ -58,27 +58,24 @@ struct PerfettoExport: TraceExporter {
     tracks.slice(name, on: track, from: step.startNs, until: step.endNs, to: &text)
     text.append(",\"args\":{\"steps\":")
     text.append(step.steps)
-    for (label, number) in [
-      ("decode_sequences", step.decodeSequences), ("context_tokens", step.contextTokens),
-      ("prefill_sequences", step.prefillSequences), ("prefill_tokens", step.prefillTokens),
-      ("waiting_requests", step.waitingRequests), ("preempted_requests", step.preemptedRequests),
-      ("used_blocks", step.usedBlocks), ("empty_slots", step.emptySlots),
-    ] as [(String, Int64)] where number != 0 {
-      append(label, to: &text)
-      text.append(number)
-    }
-    let cost = step.cost
-    for (label, ns) in [
-      ("linear_us", cost.linearNs), ("append_us", cost.appendNs),
-      ("decode_attention_us", cost.decodeAttentionNs),
-      ("prefill_attention_us", cost.prefillAttentionNs),
-      ("elementwise_us", cost.elementwiseNs), ("collective_us", cost.collectiveNs),
-      ("host_us", cost.hostNs), ("swap_us", cost.swapNs),
-      ("extrapolated_us", cost.extrapolatedNs), ("derived_us", cost.derivedNs),
-    ] as [(String, Int64)] where ns != 0 {
-      append(label, to: &text)
-      text.append(microsecondsOf: ns)
-    }
+    append("decode_sequences", step.decodeSequences, to: &text)
+    append("context_tokens", step.contextTokens, to: &text)
+    append("prefill_sequences", step.prefillSequences, to: &text)
+    append("prefill_tokens", step.prefillTokens, to: &text)
+    append("waiting_requests", step.waitingRequests, to: &text)
+    append("preempted_requests", step.preemptedRequests, to: &text)
+    append("used_blocks", step.usedBlocks, to: &text)
+    append("empty_slots", step.emptySlots, to: &text)
+    append("linear_us", ns: step.cost.linearNs, to: &text)
+    append("append_us", ns: step.cost.appendNs, to: &text)
+    append("decode_attention_us", ns: step.cost.decodeAttentionNs, to: &text)
+    append("prefill_attention_us", ns: step.cost.prefillAttentionNs, to: &text)
+    append("elementwise_us", ns: step.cost.elementwiseNs, to: &text)
+    append("collective_us", ns: step.cost.collectiveNs, to: &text)
+    append("host_us", ns: step.cost.hostNs, to: &text)
+    append("swap_us", ns: step.cost.swapNs, to: &text)
+    append("extrapolated_us", ns: step.cost.extrapolatedNs, to: &text)
+    append("derived_us", ns: step.cost.derivedNs, to: &text)
     text.append("}}")
     tracks.count(step, lane: lane, to: &text)
   }
@@ -127,25 +124,25 @@ struct PerfettoExport: TraceExporter {
     tracks.instant(
       event.kind.stored.description + name, on: "events", of: event.replica, at: event.timeNs,
       to: &text)
-    text.append(",\"args\":{\"tokens\":")
-    text.append(event.tokens)
-    append("blocks", to: &text)
-    text.append(event.blocks)
-    for (label, number, none) in [
-      ("sample", event.sample, 0), ("to_replica", event.toReplica, -1),
-      ("yielded_to", event.yieldedTo, -1),
-    ] as [(String, Int64, Int64)] where number != none {
-      append(label, to: &text)
-      text.append(number)
-    }
+    text.append(",\"args\":{\"kind\":")
+    text.append(quoted: event.kind.stored.description)
     if let cause = event.cause.stored {
       append("cause", to: &text)
       text.append(quoted: cause.description)
     }
-    if event.startNs < event.timeNs {
-      append("took_us", to: &text)
-      text.append(microsecondsOf: event.timeNs - event.startNs)
+    // Replica 0 and request 0 are some.
+    if event.yieldedTo >= 0 {
+      append("yielded_to", to: &text)
+      text.append(event.yieldedTo)
     }
+    if event.toReplica >= 0 {
+      append("to_replica", to: &text)
+      text.append(event.toReplica)
+    }
+    append("sample", event.sample, to: &text)
+    append("tokens", event.tokens, to: &text)
+    append("blocks", event.blocks, to: &text)
+    append("took_us", ns: event.timeNs - event.startNs, to: &text)
     text.append("}}")
   }
 
@@ -154,23 +151,33 @@ struct PerfettoExport: TraceExporter {
   ) {
     text.append(",\"args\":{\"class\":")
     text.append(quoted: run.className(request.requestClass))
-    for (label, number) in [
-      ("priority", request.priority), ("prompt_tokens", request.promptTokens),
-      ("cached_tokens", request.cachedTokens), ("output_tokens", request.outputTokens),
-      ("samples", request.samples), ("preemptions", request.preemptions),
-    ] as [(String, Int64)] {
-      append(label, to: &text)
-      text.append(number)
-    }
-    for (label, ns) in [
-      ("queue_us", request.queueNs), ("ttft_us", request.ttftNs), ("tpot_us", request.tpotNs),
-      ("e2e_us", request.e2eNs),
-    ] as [(String, Int64?)] {
-      guard let ns else { continue }
-      append(label, to: &text)
-      text.append(microsecondsOf: ns)
-    }
+    append("priority", request.priority, to: &text)
+    append("prompt_tokens", request.promptTokens, to: &text)
+    append("cached_tokens", request.cachedTokens, to: &text)
+    append("output_tokens", request.outputTokens, to: &text)
+    append("samples", request.samples, to: &text)
+    append("preemptions", request.preemptions, to: &text)
+    append("queue_us", ns: request.queueNs, to: &text)
+    append("ttft_us", ns: request.ttftNs, to: &text)
+    append("tpot_us", ns: request.tpotNs, to: &text)
+    append("e2e_us", ns: request.e2eNs, to: &text)
     text.append("}}")
+  }
+
+  // MARK: Arguments
+
+  /// Adds a number, unless it is 0: most are, and files are large.
+  private func append(_ label: String, _ number: Int64, to text: inout ExportText) {
+    guard number != 0 else { return }
+    append(label, to: &text)
+    text.append(number)
+  }
+
+  /// Adds a time in microseconds, unless there is none or it is 0.
+  private func append(_ label: String, ns: Int64?, to text: inout ExportText) {
+    guard let ns, ns != 0 else { return }
+    append(label, to: &text)
+    text.append(microsecondsOf: ns)
   }
 
   private func append(_ label: String, to text: inout ExportText) {
