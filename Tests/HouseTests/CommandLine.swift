@@ -49,7 +49,7 @@ struct CommandLineRun {
 }
 
 /// A folder for one test, removed with it.
-final class ScratchFolder: Sendable {
+final class ScratchFolder {
   let url: URL
 
   init() throws {

@@ -15,16 +15,18 @@ struct ReportBrowserTests {
   private let folder: ScratchFolder
   private var page: URL { folder.url.appendingPathComponent("trace.html") }
 
-  /// The report that all tests look at.
+  /// The trace and the report that all tests look at, by the names of the files.
   private static let made = Result { try makeReport() }
 
   init() throws {
-    folder = try ReportBrowserTests.made.get()
+    folder = try ScratchFolder()
+    for (name, bytes) in try ReportBrowserTests.made.get() {
+      try bytes.write(to: folder.url.appendingPathComponent(name))
+    }
   }
 
-  /// A folder with a trace and its report: sixty-four clients, and a pool that is too small for
-  /// them in FP16.
-  private static func makeReport() throws -> ScratchFolder {
+  /// Sixty-four clients, and a pool that is too small for them in FP16.
+  private static func makeReport() throws -> [String: Data] {
     let folder = try ScratchFolder()
     let scenarios = Repository.root.appendingPathComponent("Scenarios").path
     var text = try String(contentsOfFile: scenarios + "/quickstart.yaml", encoding: .utf8)
@@ -44,7 +46,9 @@ struct ReportBrowserTests {
     #expect(run.status == 0, "\(run.errors)")
     let report = try CommandLineRun(["report", "trace.db"], in: folder.url)
     #expect(report.status == 0 && report.errors.hasSuffix("trace.html\n"), "\(report.errors)")
-    return folder
+    let names = ["trace.db", "trace.html"]
+    let files = try names.map { try Data(contentsOf: folder.url.appendingPathComponent($0)) }
+    return Dictionary(uniqueKeysWithValues: zip(names, files))
   }
 
   private func texts(_ value: Any?) throws -> [String] { try #require(value as? [String]) }

@@ -61,7 +61,8 @@ struct ReportPageTests {
       concurrency: [
         ConcurrencyPoint(
           sequences: 4, steps: 20, stepNs: 2e7, tokensPerSecond: 200, tokensPerDeviceSecond: 50)
-      ], timeline: Timeline())
+      ], pointsHavePrompts: format == "mixed", lanes: format == "mixed" ? 2 : 1,
+      timeline: Timeline())
   }
 
   private var times: StepTimes {
@@ -167,6 +168,15 @@ struct ReportPageTests {
     #expect(page.contains("250 tokens/s of a device at 50.0 tokens/s of the median request"))
     #expect(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"))
     #expect(!page.contains("started"), "the same trace gives the same page")
+  }
+
+  @Test("Points of mixed steps and of lanes are said to be such")
+  func loadText() {
+    let plain = page(run(1, "fp16", tokens: 10_000))
+    #expect(!plain.contains("there are none") && !plain.contains("lane"))
+    let mixed = page(run(1, "mixed", tokens: 10_000))
+    #expect(mixed.contains("Of mixed there are none: every step computes prompts besides."))
+    #expect(mixed.contains("Sequences are those of one lane of a pipeline"))
   }
 
   @Test("The download has every metric of every run with every digit")

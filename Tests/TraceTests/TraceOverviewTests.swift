@@ -100,6 +100,7 @@ import Testing
     let run = try overview(of: [
       step(0..<150, decodes: 2, prefills: 1, blocks: 1), step(150..<160, decodes: 0, blocks: 1),
     ]).runs[0]
+    #expect(run.pointsHavePrompts)
     #expect(
       run.concurrency == [
         ConcurrencyPoint(
@@ -114,12 +115,17 @@ import Testing
       step(0..<100, decodes: 1, blocks: 60), step(50..<150, decodes: 1, blocks: 60),
     ])
     #expect(lanes.runs[0].slices.allSatisfy { abs($0.usedShare - 0.6) < 1e-12 })
+    // Two tokens in 150 ns, each of which took 100.
+    #expect(abs(lanes.runs[0].lanes - 4.0 / 3) < 1e-12)
+    #expect(lanes.runs[0].concurrency.map(\.stepNs) == [100])
+    #expect(abs(lanes.runs[0].concurrency[0].tokensPerSecond / (2e9 / 150) - 1) < 1e-12)
     let replicas = try overview(
       of: [
         step(0..<150, decodes: 1, blocks: 60), step(0..<150, decodes: 3, blocks: 20, replica: 1),
       ], replicas: 2)
     #expect(replicas.runs[0].slices.allSatisfy { abs($0.usedShare - 0.4) < 1e-12 })
     #expect(replicas.runs[0].slices.allSatisfy { abs($0.running - 4) < 1e-12 })
+    #expect(replicas.runs[0].lanes == 1 && !replicas.runs[0].pointsHavePrompts)
   }
 
   @Test("Nothing is lost: slices add up to the steps, points to the tokens, whatever the sizes")

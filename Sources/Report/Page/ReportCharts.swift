@@ -73,6 +73,22 @@ struct ReportCharts {
 
   // MARK: Load
 
+  /// What the charts of load are made of, in words.
+  var loadText: String {
+    var text = """
+      From the steps that do nothing but decode, by how many sequences do so: each gets one token \
+      a step. Numbers of sequences with fewer than ten such steps are left out.
+      """
+    let mixed = runs.filter(\.overview.pointsHavePrompts).map(\.label)
+    if !mixed.isEmpty {
+      text += " Of \(Figures.list(mixed)) there are none: every step computes prompts besides."
+    }
+    if runs.contains(where: { $0.overview.lanes > 1.001 }) {
+      text += " Sequences are those of one lane of a pipeline, throughput is of all its lanes."
+    }
+    return text
+  }
+
   /// What a replica does by how many sequences decode at once.
   func writeLoad(to page: inout Markup) {
     let points = runs.map { ($0, ReportCharts.shown($0.overview.concurrency)) }

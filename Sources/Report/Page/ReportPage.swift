@@ -57,7 +57,7 @@ public struct ReportPage {
       tables.writeGlance(to: &page)
     }
     section("Latency", ReportPage.latencyText, to: &page) { charts.writeLatencies(to: &$0) }
-    section("Load", ReportPage.loadText, to: &page) { charts.writeLoad(to: &$0) }
+    section("Load", charts.loadText, to: &page) { charts.writeLoad(to: &$0) }
     section("Over time", ReportPage.timeText, to: &page) { charts.writeOverTime(to: &$0) }
     section("Where the time of steps goes", ReportPage.stepText, to: &page) {
       charts.writeSteps(to: &$0)
@@ -119,10 +119,6 @@ public struct ReportPage {
   private static let latencyText = """
     The share of requests that had a latency or a shorter one, from their rows in the trace. A \
     curve further to the left is better.
-    """
-  private static let loadText = """
-    From the steps that do nothing but decode, by how many sequences do so: each gets one token \
-    a step. Numbers of sequences with fewer than ten such steps are left out.
     """
   private static let timeText = """
     Means over a hundredth of each run, all replicas together, from the rows of steps.

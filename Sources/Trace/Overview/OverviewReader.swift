@@ -55,7 +55,8 @@ extension TraceReader {
       run: run, scenario: scenario, profiles: profiles, metrics: try metrics(run: run.id),
       lastEventNs: lastEventNs, queueing: requests.queueing.curve, ttft: requests.ttft.curve,
       tpot: requests.tpot.curve, e2e: requests.e2e.curve, slices: steps.slices,
-      stepTimes: steps.times, concurrency: steps.concurrency, timeline: Timeline())
+      stepTimes: steps.times, concurrency: steps.concurrency,
+      pointsHavePrompts: steps.pointsHavePrompts, lanes: steps.lanes, timeline: Timeline())
   }
 }
 

@@ -9,6 +9,8 @@ struct StepScan {
   /// Until when the blocks of each replica are accounted for: steps of a pipeline's lanes overlap,
   /// and each says what all lanes have.
   private var accountedNs: [Int64]
+  /// The time of all replicas in which at least one step is under way.
+  private var coveredNs = 0.0
   private(set) var slices: [TimeSlice]
   private(set) var times = StepTimes()
   private var buckets: [ConcurrencyBucket] = []
@@ -54,6 +56,9 @@ struct StepScan {
         decodes: Double(decodes), steps: Double(steps), ns: ns, devices: devices[replica],
         hasPrompts: prefills > 0)
     }
+    let newNs = max(startNs, min(endNs, accountedNs[replica]))
+    accountedNs[replica] = max(endNs, accountedNs[replica])
+    coveredNs += Double(endNs) - Double(newNs)
     guard sliceNs > 0 else { return true }
     let running = Double(decodes) + Double(prefills)
     spread(from: startNs, to: endNs) { slice, overlapNs in
@@ -61,10 +66,9 @@ struct StepScan {
       slice.waiting += Double(waiting) * overlapNs
       slice.mostWaiting = max(slice.mostWaiting, waiting)
     }
-    spread(from: max(startNs, accountedNs[replica]), to: endNs) { slice, overlapNs in
+    spread(from: newNs, to: endNs) { slice, overlapNs in
       slice.usedShare += Double(blocks) * overlapNs
     }
-    accountedNs[replica] = max(endNs, accountedNs[replica])
     slices[place(of: startNs)].preemptions &+= preempted
     return true
   }
@@ -108,9 +112,17 @@ struct StepScan {
 
   /// What the steps were by the number of sequences that decode in them.
   var concurrency: [ConcurrencyPoint] {
-    let alone = buckets.compactMap(\.alone.point)
-    return alone.isEmpty ? buckets.compactMap(\.withPrompts.point) : alone
+    let sums = buckets.map { pointsHavePrompts ? $0.withPrompts : $0.alone }
+    return sums.compactMap { $0.point(lanes: lanes) }
   }
+
+  /// Whether there is no step that decodes and does nothing else.
+  var pointsHavePrompts: Bool {
+    buckets.allSatisfy { $0.alone.steps == 0 } && buckets.contains { $0.withPrompts.steps > 0 }
+  }
+
+  /// Steps of a replica that are under way at once.
+  var lanes: Double { coveredNs > 0 ? max(1, times.busyNs / coveredNs) : 1 }
 }
 
 /// Steps in which about as many sequences decode: each number below 16 apart, from there an eighth
@@ -123,12 +135,12 @@ private struct ConcurrencyBucket {
     var ns = 0.0
     var deviceNs = 0.0
 
-    var point: ConcurrencyPoint? {
+    func point(lanes: Double) -> ConcurrencyPoint? {
       guard steps > 0 else { return nil }
       return ConcurrencyPoint(
         sequences: sequenceSteps / steps, steps: steps, stepNs: ns / steps,
-        tokensPerSecond: 1e9 * sequenceSteps / ns,
-        tokensPerDeviceSecond: 1e9 * sequenceSteps / deviceNs)
+        tokensPerSecond: lanes * 1e9 * sequenceSteps / ns,
+        tokensPerDeviceSecond: lanes * 1e9 * sequenceSteps / deviceNs)
     }
   }
 

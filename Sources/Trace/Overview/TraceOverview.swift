@@ -43,6 +43,11 @@ public struct RunOverview: Sendable {
   /// Steps that do nothing but decode, by how many sequences do so at once, rising; where every
   /// step that decodes computes prompts besides, those.
   public var concurrency: [ConcurrencyPoint]
+  /// Whether the points are of steps that compute prompts besides, as there are no others.
+  public var pointsHavePrompts: Bool
+  /// How many steps of a replica are under way at once, the mean over its busy time: 1 but for
+  /// pipelines, whose lanes overlap.
+  public var lanes: Double
   /// Requests of the window.
   public var timeline: Timeline
 }
@@ -127,7 +132,8 @@ public struct ConcurrencyPoint: Hashable, Sendable {
   public var steps: Double
   /// How long one takes, the mean: what a sequence waits for a token while so many decode.
   public var stepNs: Double
-  /// Tokens that one replica decodes in a second of such steps; a sequence counts one a step.
+  /// Tokens that one replica, all its lanes together, decodes in a second of such steps; a sequence
+  /// counts one a step.
   public var tokensPerSecond: Double
   /// The same for each device of the replica.
   public var tokensPerDeviceSecond: Double
