@@ -117,7 +117,7 @@ final class Connection {
     return try statement.step() ? statement.optionalInteger(0) : nil
   }
 
-  /// Throws what SQLite would where it checks foreign keys, unless a table has a row of this number.
+  /// Throws as SQLite does where it checks foreign keys, unless a table has a row of this number.
   func checkPresence(of id: Int64, in table: String) throws(TraceError) {
     let row = try prepare("SELECT 1 FROM \(table) WHERE id = ?1")
     try row.bind(1, id)

@@ -11,10 +11,10 @@ import Simulator
 /// A request is the tag 1, then its fields as declared up to `replica`, the outcome as 0 (finished)
 /// or 1 (rejected). One of several samples, or whose last sample's tokens are not all of its
 /// tokens, is the tag 3, then all its fields. A run of steps is the tag 2, then its fields as
-/// declared, the costs in the place of `cost`. Integers enter as two's complement, a missing time
-/// as -1. An event is the tag 4, then its fields as declared, kind and cause as the numbers of their
-/// cases, from 0. It finds differences between runs and accidents to files; it is no defence against
-/// somebody who forges a file.
+/// declared, the costs in the place of `cost`. An event is the tag 4, then its fields as declared,
+/// kind and cause as the numbers of their cases, from 0. Integers enter as two's complement, a
+/// missing time as -1. It finds differences between runs and accidents to files; it is no defence
+/// against somebody who forges a file.
 public struct RowDigest: Hashable, Sendable, Recorder {
   private var state: UInt64 = 0xcbf2_9ce4_8422_2325
 

@@ -1,11 +1,11 @@
 /// The tables of a trace. `docs/trace.md` explains every column at length; the comments
 /// in the statements stay in the file, so that `sqlite3 trace.db .schema` explains it too.
 ///
-/// The rows of `request`, `step` and `event` share one counter, `seq`, as their rowid. Rows are so appended
-/// at the end of a b-tree, the cheapest insert that SQLite has; the order in which a run's records
-/// were made is kept without a column more; and a run's rows are one range of rowids, so that no
-/// index is needed to find them. Times that follow from others are generated columns: they take no
-/// room and cannot contradict the columns that they follow from.
+/// The rows of `request`, `step` and `event` share one counter, `seq`, as their rowid. Rows are so
+/// appended at the end of a b-tree, the cheapest insert that SQLite has; the order in which a run's
+/// records were made is kept without a column more; and a run's rows are one range of rowids, so
+/// that no index is needed to find them. Times that follow from others are generated columns: they
+/// take no room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
   static let version: Int64 = 8

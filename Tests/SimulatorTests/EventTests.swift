@@ -4,7 +4,8 @@ import Testing
 
 @testable import Simulator
 
-/// What is recorded of requests and replicas between steps, worked out by hand. A step takes 100 ns.
+/// What is recorded of requests and replicas between steps, worked out by hand. A step takes
+/// 100 ns.
 @Suite("Events")
 struct EventTests {
   @Test("A request loses its blocks to those that decode, waits, and is computed again")

@@ -4,7 +4,8 @@ import Testing
 
 @testable import Trace
 
-/// A request with its prompt on a step of its own, one that is rejected, two runs of steps, and a preemption.
+/// A request with its prompt on a step of its own, one that is rejected, two runs of steps, and a
+/// preemption.
 let smallRecords: [AnyRecord] = [
   .request(
     RequestRecord(

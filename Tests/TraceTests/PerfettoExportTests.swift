@@ -52,8 +52,8 @@ import Testing
       {"ph":"M","name":"thread_name","pid":1,"tid":2,"args":{"name":"steps"}},
       {"ph":"M","name":"thread_sort_index","pid":1,"tid":2,"args":{"sort_index":0}},
       {"ph":"X","name":"prefill","pid":1,"tid":2,"ts":1.000,"dur":2.000,"args":{"steps":1,\#
-      "prefill_sequences":1,"prefill_tokens":48,"waiting_requests":1,"used_blocks":4,"empty_slots":16,\#
-      "linear_us":1.500,"prefill_attention_us":0.500}},
+      "prefill_sequences":1,"prefill_tokens":48,"waiting_requests":1,"used_blocks":4,\#
+      "empty_slots":16,"linear_us":1.500,"prefill_attention_us":0.500}},
       {"ph":"C","name":"batch","pid":1,"ts":1.000,"args":{"sequences":1}},
       {"ph":"C","name":"queue","pid":1,"ts":1.000,"args":{"requests":1}},
       {"ph":"C","name":"KV blocks","pid":1,"ts":3.000,"args":{"used":4}},

@@ -22,8 +22,8 @@ extension Replica {
   /// chunks are. O(prompts under way).
   func slotsOfBatch() -> SlotCount { slots(withChunks: batch.prefillTokens) }
 
-  /// The slots with what steps have computed, and so many tokens of prompts beside that: blocks that
-  /// are shared count once, and those that are being copied are full. O(prompts under way).
+  /// The slots with what steps have computed, and so many tokens of prompts beside that: blocks
+  /// that are shared count once, and those that are being copied are full. O(prompts under way).
   func slots(withChunks chunkTokens: Int = 0) -> SlotCount {
     var tokens =
       decodes.contextTokens + chunkTokens + handovers.parkedTokens + handovers.incomingTokens

@@ -4,8 +4,8 @@ import Simulator
 ///
 /// A process for each replica of each run. In it a track of steps, more where the lanes of a
 /// pipeline overlap; a track for each slot, on which one request runs at a time, with its prompt
-/// and its decoding inside it; asynchronous slices for requests that wait; a track of events; and counters. Times are
-/// in microseconds with three digits, which is to the nanosecond.
+/// and its decoding inside it; asynchronous slices for requests that wait; a track of events; and
+/// counters. Times are in microseconds with three digits, which is to the nanosecond.
 struct PerfettoExport: TraceExporter {
   /// The time that is shown; nil for all.
   let window: Range<Int64>?
