@@ -68,7 +68,7 @@ extension TraceError: CustomStringConvertible {
       "\(path) holds no run \(run). List its runs to see which there are."
     case .badQuery(let path, let reason):
       "\(path): the query was refused: \(reason). "
-        + "A query is one SELECT of what docs/trace.md lists."
+        + "A query is one SELECT of what docs/traces.md lists."
     case .exportRefused(let path, let reason):
       "\(path): \(reason)."
     case .notAFolder(let path):

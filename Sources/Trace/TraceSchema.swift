@@ -1,4 +1,4 @@
-/// The tables of a trace. `docs/trace.md` explains every column at length; the comments
+/// The tables of a trace. `docs/traces.md` explains every column at length; the comments
 /// in the statements stay in the file, so that `sqlite3 trace.db .schema` explains it too.
 ///
 /// The rows of `request`, `step` and `event` share one counter, `seq`, as their rowid. Rows are so

@@ -10,7 +10,7 @@ struct ExportCommand: ParsableCommand {
     discussion: """
       perfetto opens in ui.perfetto.dev; csv and jsonl are the tables as they are; otlp has the \
       requests as spans of OpenTelemetry; prometheus is a snapshot under vLLM's metric names; \
-      vllm-bench has the fields of `vllm bench serve --save-result`. docs/trace.md says what \
+      vllm-bench has the fields of `vllm bench serve --save-result`. docs/traces.md says what \
       stands in each. The trace is opened as if a stranger had made it. Exits with 65 where the \
       trace is wrong or has not got what is asked for, 1 where the export cannot be written.
       """)

@@ -9,7 +9,7 @@ struct ReportCommand: ParsableCommand {
     commandName: "report",
     abstract: "Write a trace as one page of HTML: the answer, charts and all figures.",
     discussion: """
-      The page needs no network, no script and no other file; docs/trace.md says what it shows. \
+      The page needs no network, no script and no other file; docs/traces.md says what it shows. \
       The trace is opened as if a stranger had made it. Exits with 65 where the trace is wrong, \
       1 where the page cannot be written.
       """)

@@ -11,7 +11,7 @@ struct RunCommand: ParsableCommand {
     abstract: "Run a scenario in each of its KV formats and compare them.",
     discussion: """
       Prints the comparison on standard output and writes every request and step into one SQLite \
-      file (see docs/trace.md). Exits with 65 where the scenario is wrong, 1 where the run fails; \
+      file (see docs/traces.md). Exits with 65 where the scenario is wrong, 1 where the run fails; \
       neither leaves a trace behind.
       """)
 

@@ -268,7 +268,7 @@ import Testing
   func documentation() throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    for file in ["docs/trace.md", "README.md"] {
+    for file in ["docs/traces.md", "README.md"] {
       let text = try String(contentsOf: root.appending(path: file), encoding: .utf8)
       for form in ExportForm.allCases {
         #expect(text.contains(form.rawValue), "\(form.rawValue) in \(file)")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Trace
 
-/// `docs/trace.md`, the schema and the writer agree.
+/// `docs/traces.md`, the schema and the writer agree.
 @Suite struct TraceDocumentationTests {
   let folder: TemporaryFolder
   let document: String
@@ -12,7 +12,7 @@ import Testing
     folder = try TemporaryFolder()
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    document = try String(contentsOf: root.appending(path: "docs/trace.md"), encoding: .utf8)
+    document = try String(contentsOf: root.appending(path: "docs/traces.md"), encoding: .utf8)
     try writeTrace(
       folder.path(), records: sampleRecords(500, seed: 1), formats: ["fp16", "int4"],
       metrics: [Metric(name: "ttft_p99", unit: "ms", value: 12.5)])
