@@ -9,9 +9,9 @@ struct QueryCommand: ParsableCommand {
     abstract: "Ask a trace: queries that come with kvsim, or one of your own.",
     discussion: """
       Without a query, lists those that come with kvsim. Each is an SQL file (`--show` prints it) \
-      that runs in any SQLite tool too, and docs/traces.md explains the tables. The trace is opened \
-      as if a stranger had made it, and nothing but reading is allowed. Exits with 65 where the \
-      trace or the query is wrong.
+      that runs in any SQLite tool too, and docs/traces.md explains the tables. The trace is \
+      opened as if a stranger had made it, and nothing but reading is allowed. Exits with 65 \
+      where the trace or the query is wrong.
       """)
 
   @Argument(help: "The trace, as `kvsim run --trace` wrote it.")
