@@ -25,7 +25,7 @@ final class Browser {
   private(set) var events: [Event] = []
 
   /// How long an answer may take.
-  private static let patienceSeconds: Int32 = 60
+  private static let patienceSeconds: Int32 = 180
 
   /// Starts it.
   /// - Throws: where there is none, with what to do.
@@ -45,7 +45,8 @@ final class Browser {
     var arguments = [
       "--headless", "--disable-gpu", "--no-first-run", "--disable-extensions",
       "--remote-debugging-pipe", "--hide-scrollbars", "--force-color-profile=srgb",
-      "--font-render-hinting=none", "--user-data-dir=\(folder.url.path)/profile",
+      "--font-render-hinting=none", "--disable-dev-shm-usage",
+      "--user-data-dir=\(folder.url.path)/profile",
     ]
     // Its sandbox does not run as root.
     if getuid() == 0 { arguments.append("--no-sandbox") }
