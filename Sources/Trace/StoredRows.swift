@@ -15,10 +15,20 @@ private func checkPlace(
   }
 }
 
-/// The rows of `request` that belong to a run, one at a time, turned back into records.
-struct StoredRequests {
+/// A record that has a table of its own.
+protocol StoredRecord {
+  static var table: String { get }
+  /// The columns that ``init(_:path:)`` takes: `seq` and `run_id` first.
+  static var columns: String { get }
+  /// The record of a row.
+  /// - Throws: `damaged` for a word that stands for nothing.
+  init(_ row: Statement, path: String) throws(TraceError)
+}
+
+/// The rows of a table that belong to a run, one at a time, turned back into records.
+struct StoredRows<Record: StoredRecord> {
   /// The row that the reader stands on; nil past the last.
-  private(set) var current: (seq: Int64, record: RequestRecord)?
+  private(set) var current: (seq: Int64, record: Record)?
   private let row: Statement
   private let run: Int64
   private let path: String
@@ -31,8 +41,8 @@ struct StoredRequests {
     path = connection.path
     row = try connection.prepare(
       """
-      SELECT \(StoredRequests.columns)
-      FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
+      SELECT \(Record.columns)
+      FROM \(Record.table) WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
       """)
     try row.bind(1, range.lowerBound)
     try row.bind(2, range.upperBound)
@@ -45,23 +55,24 @@ struct StoredRequests {
       current = nil
       return
     }
-    try checkPlace(of: row, after: current?.seq, run: run, table: "request", path: path)
-    current = (row.integer(0), try StoredRequests.record(row, path: path))
+    try checkPlace(of: row, after: current?.seq, run: run, table: Record.table, path: path)
+    current = (row.integer(0), try Record(row, path: path))
   }
+}
 
-  /// The columns that ``record(_:path:)`` takes.
+extension RequestRecord: StoredRecord {
+  static let table = "request"
   static let columns = """
     seq, run_id, id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens,
     cached_tokens, output_tokens, preemptions, outcome, class_id, priority, replica, samples,
     last_sample_tokens
     """
 
-  /// The record of a row.
-  static func record(_ row: Statement, path: String) throws(TraceError) -> RequestRecord {
+  init(_ row: Statement, path: String) throws(TraceError) {
     guard let outcome = RequestRecord.Outcome(stored: row.text(11)) else {
       throw .damaged(path: path, reason: "request row \(row.integer(0)) has an unknown outcome")
     }
-    return RequestRecord(
+    self.init(
       id: row.integer(2), arrivalNs: row.integer(3), scheduledNs: row.optionalInteger(4) ?? -1,
       firstTokenNs: row.optionalInteger(5) ?? -1, finishNs: row.integer(6),
       promptTokens: row.integer(7), cachedTokens: row.integer(8), outputTokens: row.integer(9),
@@ -71,41 +82,8 @@ struct StoredRequests {
   }
 }
 
-/// The rows of `step` that belong to a run, one at a time, turned back into records.
-struct StoredSteps {
-  /// The row that the reader stands on; nil past the last.
-  private(set) var current: (seq: Int64, record: StepRecord)?
-  private let row: Statement
-  private let run: Int64
-  private let path: String
-
-  /// Stands on the first row.
-  init(
-    of run: Int64, in range: Range<Int64>, on connection: Connection
-  ) throws(TraceError) {
-    self.run = run
-    path = connection.path
-    row = try connection.prepare(
-      """
-      SELECT \(StoredSteps.columns)
-      FROM step WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
-      """)
-    try row.bind(1, range.lowerBound)
-    try row.bind(2, range.upperBound)
-    try advance()
-  }
-
-  /// Moves on.
-  mutating func advance() throws(TraceError) {
-    guard try row.step() else {
-      current = nil
-      return
-    }
-    try checkPlace(of: row, after: current?.seq, run: run, table: "step", path: path)
-    current = (row.integer(0), StoredSteps.record(row))
-  }
-
-  /// The columns that ``record(_:)`` takes.
+extension StepRecord: StoredRecord {
+  static let table = "step"
   static let columns = """
     seq, run_id, start_ns, end_ns, steps, decode_sequences, context_tokens, prefill_sequences,
     prefill_tokens, waiting_requests, preempted_requests, used_blocks, empty_slots, linear_ns,
@@ -113,9 +91,8 @@ struct StoredSteps {
     swap_ns, extrapolated_ns, derived_ns, replica
     """
 
-  /// The record of a row.
-  static func record(_ row: Statement) -> StepRecord {
-    StepRecord(
+  init(_ row: Statement, path: String) throws(TraceError) {
+    self.init(
       startNs: row.integer(2), endNs: row.integer(3), steps: row.integer(4),
       decodeSequences: row.integer(5), contextTokens: row.integer(6),
       prefillSequences: row.integer(7), prefillTokens: row.integer(8),
@@ -130,55 +107,21 @@ struct StoredSteps {
   }
 }
 
-/// The rows of `event` that belong to a run, one at a time, turned back into records.
-struct StoredEvents {
-  /// The row that the reader stands on; nil past the last.
-  private(set) var current: (seq: Int64, record: EventRecord)?
-  private let row: Statement
-  private let run: Int64
-  private let path: String
-
-  /// Stands on the first row.
-  init(
-    of run: Int64, in range: Range<Int64>, on connection: Connection
-  ) throws(TraceError) {
-    self.run = run
-    path = connection.path
-    row = try connection.prepare(
-      """
-      SELECT \(StoredEvents.columns)
-      FROM event WHERE seq >= ?1 AND seq < ?2 ORDER BY seq
-      """)
-    try row.bind(1, range.lowerBound)
-    try row.bind(2, range.upperBound)
-    try advance()
-  }
-
-  /// Moves on.
-  mutating func advance() throws(TraceError) {
-    guard try row.step() else {
-      current = nil
-      return
-    }
-    try checkPlace(of: row, after: current?.seq, run: run, table: "event", path: path)
-    current = (row.integer(0), try StoredEvents.record(row, path: path))
-  }
-
-  /// The columns that ``record(_:path:)`` takes.
+extension EventRecord: StoredRecord {
+  static let table = "event"
   static let columns = """
     seq, run_id, kind, time_ns, start_ns, replica, to_replica, request_id, sample, cause,
     yielded_to, tokens, blocks
     """
 
-  /// The record of a row.
-  static func record(_ row: Statement, path: String) throws(TraceError) -> EventRecord {
+  init(_ row: Statement, path: String) throws(TraceError) {
     guard let kind = EventRecord.Kind(stored: row.text(2)),
       let cause = EventRecord.Cause(stored: row.optionalText(9))
     else {
       throw .damaged(
         path: path, reason: "event row \(row.integer(0)) has an unknown kind or cause")
     }
-    return EventRecord(
+    self.init(
       kind: kind, timeNs: row.integer(3), startNs: row.integer(4), replica: row.integer(5),
       toReplica: row.optionalInteger(6) ?? -1, request: row.optionalInteger(7) ?? -1,
       sample: row.integer(8), cause: cause, yieldedTo: row.optionalInteger(10) ?? -1,

@@ -213,9 +213,9 @@ public final class TraceReader {
     run id: Int64, into recorder: inout Records
   ) throws(TraceError) where Records.Failure == Never {
     let range = try run(id).sequence
-    var requests = try StoredRequests(of: id, in: range, on: connection)
-    var steps = try StoredSteps(of: id, in: range, on: connection)
-    var events = try StoredEvents(of: id, in: range, on: connection)
+    var requests = try StoredRows<RequestRecord>(of: id, in: range, on: connection)
+    var steps = try StoredRows<StepRecord>(of: id, in: range, on: connection)
+    var events = try StoredRows<EventRecord>(of: id, in: range, on: connection)
     while true {
       let next = min(
         requests.current?.seq ?? .max, steps.current?.seq ?? .max, events.current?.seq ?? .max)

@@ -43,7 +43,7 @@ struct ExportSource {
   func forEachRequest(
     of run: StoredRun, _ body: (RequestRecord) throws(TraceError) -> Void
   ) throws(TraceError) {
-    try forEachRequest(of: run, within: nil, order: "seq", body)
+    try forEach(RequestRecord.self, of: run, order: "seq", body)
   }
 
   /// Goes through the requests of a run in the order in which their first steps began, those
@@ -53,35 +53,16 @@ struct ExportSource {
     of run: StoredRun, within window: Range<Int64>?,
     _ body: (RequestRecord) throws(TraceError) -> Void
   ) throws(TraceError) {
-    try forEachRequest(
-      of: run, within: window, order: "ifnull(scheduled_ns, arrival_ns), seq", body)
-  }
-
-  private func forEachRequest(
-    of run: StoredRun, within window: Range<Int64>?, order: String,
-    _ body: (RequestRecord) throws(TraceError) -> Void
-  ) throws(TraceError) {
-    let condition = window == nil ? "" : "AND finish_ns >= ?3 AND arrival_ns < ?4"
-    let row = try connection.prepare(
-      """
-      SELECT \(StoredRequests.columns) FROM request
-      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY \(order)
-      """)
-    try bind(row, run, window)
-    while try row.step() {
-      let record = try StoredRequests.record(row, path: path)
-      guard record.isInOrder else {
-        throw damage("the times of request \(record.id) of run \(run.id) contradict one another")
-      }
-      try body(record)
-    }
+    try forEach(
+      RequestRecord.self, of: run, within: window, since: "finish_ns", until: "arrival_ns",
+      order: "ifnull(scheduled_ns, arrival_ns), seq", body)
   }
 
   /// Goes through the rows of steps of a run in the order in which they ended.
   func forEachStep(
     of run: StoredRun, _ body: (StepRecord) throws(TraceError) -> Void
   ) throws(TraceError) {
-    try forEachStep(of: run, within: nil, order: "seq", body)
+    try forEach(StepRecord.self, of: run, order: "seq", body)
   }
 
   /// Goes through the rows of steps of a run in the order of their starts.
@@ -90,27 +71,9 @@ struct ExportSource {
     of run: StoredRun, within window: Range<Int64>?,
     _ body: (StepRecord) throws(TraceError) -> Void
   ) throws(TraceError) {
-    try forEachStep(of: run, within: window, order: "start_ns, seq", body)
-  }
-
-  private func forEachStep(
-    of run: StoredRun, within window: Range<Int64>?, order: String,
-    _ body: (StepRecord) throws(TraceError) -> Void
-  ) throws(TraceError) {
-    let condition = window == nil ? "" : "AND end_ns >= ?3 AND start_ns < ?4"
-    let row = try connection.prepare(
-      """
-      SELECT \(StoredSteps.columns) FROM step
-      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY \(order)
-      """)
-    try bind(row, run, window)
-    while try row.step() {
-      let record = StoredSteps.record(row)
-      guard record.isInOrder else {
-        throw damage("the times of a step of run \(run.id) contradict one another")
-      }
-      try body(record)
-    }
+    try forEach(
+      StepRecord.self, of: run, within: window, since: "end_ns", until: "start_ns",
+      order: "start_ns, seq", body)
   }
 
   /// Goes through the events of a run in the order in which they happened.
@@ -119,36 +82,52 @@ struct ExportSource {
     of run: StoredRun, within window: Range<Int64>?,
     _ body: (EventRecord) throws(TraceError) -> Void
   ) throws(TraceError) {
-    let condition = window == nil ? "" : "AND time_ns >= ?3 AND time_ns < ?4"
+    try forEach(
+      EventRecord.self, of: run, within: window, since: "time_ns", until: "time_ns",
+      order: "time_ns, seq", body)
+  }
+
+  /// Goes through the rows of a kind, those alone that had not ended before a window by the column
+  /// `since` and had begun before its end by the column `until`.
+  private func forEach<Record: OrderedRecord>(
+    _ kind: Record.Type, of run: StoredRun, within window: Range<Int64>? = nil,
+    since: String = "", until: String = "", order: String,
+    _ body: (Record) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    let condition = window == nil ? "" : "AND \(since) >= ?3 AND \(until) < ?4"
     let row = try connection.prepare(
       """
-      SELECT \(StoredEvents.columns) FROM event
-      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY time_ns, seq
+      SELECT \(Record.columns) FROM \(Record.table)
+      WHERE seq >= ?1 AND seq < ?2 \(condition) ORDER BY \(order)
       """)
-    try bind(row, run, window)
+    try row.bind(1, run.sequence.lowerBound)
+    try row.bind(2, run.sequence.upperBound)
+    if let window {
+      try row.bind(3, window.lowerBound)
+      try row.bind(4, window.upperBound)
+    }
     while try row.step() {
-      let record = try StoredEvents.record(row, path: path)
+      let record = try Record(row, path: path)
       guard record.isInOrder else {
-        throw damage("the times of an event of run \(run.id) contradict one another")
+        throw damage("the times of \(record.name) of run \(run.id) contradict one another")
       }
       try body(record)
     }
   }
 
-  private func bind(
-    _ row: Statement, _ run: StoredRun, _ window: Range<Int64>?
-  ) throws(TraceError) {
-    try row.bind(1, run.sequence.lowerBound)
-    try row.bind(2, run.sequence.upperBound)
-    guard let window else { return }
-    try row.bind(3, window.lowerBound)
-    try row.bind(4, window.upperBound)
-  }
-
   private func damage(_ reason: String) -> TraceError { .damaged(path: path, reason: reason) }
 }
 
-extension RequestRecord {
+/// A record whose times can be judged.
+private protocol OrderedRecord: StoredRecord {
+  /// What an error calls it.
+  var name: String { get }
+  var isInOrder: Bool { get }
+}
+
+extension RequestRecord: OrderedRecord {
+  fileprivate var name: String { "request \(id)" }
+
   /// Whether what happened to it did so in the one order that makes sense, and no sum of its
   /// numbers overflows.
   fileprivate var isInOrder: Bool {
@@ -172,14 +151,18 @@ extension RequestRecord {
   fileprivate static func isCount(_ number: Int64) -> Bool { number >= 0 && number <= 1 << 40 }
 }
 
-extension EventRecord {
+extension EventRecord: OrderedRecord {
+  fileprivate var name: String { "an event" }
+
   fileprivate var isInOrder: Bool {
     startNs >= 0 && timeNs >= startNs && timeNs <= RequestRecord.lastNs
       && RequestRecord.isCount(tokens) && RequestRecord.isCount(blocks)
   }
 }
 
-extension StepRecord {
+extension StepRecord: OrderedRecord {
+  fileprivate var name: String { "a step" }
+
   fileprivate var isInOrder: Bool {
     startNs >= 0 && endNs >= startNs && endNs <= RequestRecord.lastNs
       && RequestRecord.isCount(steps) && RequestRecord.isCount(decodeSequences)
