@@ -81,9 +81,9 @@ shaders: setup-vulkan
 check-shaders: setup-vulkan
 	Sources/CVulkan/Shaders/compile --check
 
-# Speed and memory: 100,000 requests simulated and stored; a million on one replica, step by step
-# too, a million as long as Azure's, and ten million over a hundred replicas, not stored; how time
-# and memory grow with requests. Never part of the tests.
+# Speed and memory: 100,000 requests simulated and stored; a million on one replica, a million as
+# long as Azure's, and ten million over a hundred replicas, not stored, each step by step too; how
+# time and memory grow with requests, and what the loop allocates. Never part of the tests.
 BENCH := .build/bench
 TIMED := command time -f '%e s elapsed, %U s of a processor, %M kB at the peak' $(KVSIM) run
 bench: build bench-lengths
@@ -93,8 +93,11 @@ bench: build bench-lengths
 	$(TIMED) Tests/Benchmarks/one-replica.yaml --no-trace
 	$(TIMED) Tests/Benchmarks/one-replica.yaml --no-trace --exact-steps
 	$(TIMED) Tests/Benchmarks/azure-lengths.yaml --no-trace
+	$(TIMED) Tests/Benchmarks/azure-lengths.yaml --no-trace --exact-steps
 	$(TIMED) Tests/Benchmarks/hundred-replicas.yaml --no-trace
+	$(TIMED) Tests/Benchmarks/hundred-replicas.yaml --no-trace --exact-steps
 	Tests/Benchmarks/growth.sh $(KVSIM) Tests/Benchmarks/one-replica.yaml
+	CLANG=$(CLANG) Tests/Benchmarks/allocations.sh $(KVSIM) Tests/Benchmarks/one-replica.yaml
 
 # Prompts and outputs of Azure's conversations, a length a line.
 bench-lengths:

@@ -92,20 +92,21 @@ public struct ComparisonPlan: Sendable {
   /// Runs every format and writes it to the trace, which is then finished.
   ///
   /// - Parameters:
-  ///   - usesExactSteps: walk every decode step instead of jumping over runs of them.
+  ///   - options: how to play it.
   ///   - version: of kvsim, for the trace.
   ///   - startedUTC: the wall clock, for the trace.
   ///   - report: called now and then.
   /// - Throws: ``PlanningError/trace(_:)``, ``PlanningError/timeLimit(_:)``; the writer
   ///   has then removed its file.
   public func run(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
+    writingTo writer: TraceWriter, options: PlayOptions = .fast, version: String,
+    startedUTC: String,
     report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
     let outcomes: [FormatOutcome]
     do throws(TraceError) {
       outcomes = try self.outcomes(
-        writingTo: writer, usesExactSteps: usesExactSteps, version: version,
+        writingTo: writer, options: options, version: version,
         startedUTC: startedUTC, report: report)
       if outcomes.last?.summary.reachedHorizon == false { try writer.finish() }
     } catch {
@@ -121,14 +122,14 @@ public struct ComparisonPlan: Sendable {
   /// Runs every format and keeps no rows, in memory that does not grow with the requests.
   /// - Throws: ``PlanningError/timeLimit(_:)``.
   public func runWithoutTrace(
-    usesExactSteps: Bool, report: @escaping (Progress) -> Void
+    options: PlayOptions = .fast, report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
     var outcomes: [FormatOutcome] = []
     for (index, entry) in entries.enumerated() {
       var recorder = ReportingRecorder(base: NullRecorder()) {
         report(self.progress(of: index, done: $0))
       }
-      let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+      let summary = play(entry, options, recordingInto: &recorder)
       try checkEnded(summary, in: entry.format)
       outcomes.append(
         FormatOutcome(format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil))
@@ -150,7 +151,8 @@ public struct ComparisonPlan: Sendable {
 
   /// The outcome of each format; the last one of those that were reached, if it met the horizon.
   private func outcomes(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
+    writingTo writer: TraceWriter, options: PlayOptions = .fast, version: String,
+    startedUTC: String,
     report: @escaping (Progress) -> Void
   ) throws(TraceError) -> [FormatOutcome] {
     let scenarioID = try writer.addScenario(
@@ -169,7 +171,7 @@ public struct ComparisonPlan: Sendable {
       var recorder = ReportingRecorder(base: writer) {
         report(self.progress(of: index, done: $0))
       }
-      outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
+      outcomes.append(try play(entry, options, &recorder))
       if outcomes[index].summary.reachedHorizon { break }
     }
     return outcomes
@@ -202,10 +204,10 @@ public struct ComparisonPlan: Sendable {
   /// Runs one format alone, as a real engine did: to the last token of every request.
   /// - Throws: `PlanningError.timeLimit`, `.rejectedRequests`.
   func playWhole<Records: Recorder>(
-    _ index: Int, usesExactSteps: Bool, recordingInto recorder: inout Records
+    _ index: Int, _ options: PlayOptions, recordingInto recorder: inout Records
   ) throws(PlanningError) -> RunSummary where Records.Failure == Never {
     let entry = entries[index]
-    let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+    let summary = play(entry, options, recordingInto: &recorder)
     try checkEnded(summary, in: entry.format)
     guard summary.rejectedRequests == 0 else {
       throw .rejectedRequests(summary.rejectedRequests)
@@ -214,21 +216,21 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func play<Records: Recorder>(
-    _ entry: Entry, usesExactSteps: Bool, recordingInto recorder: inout Records
+    _ entry: Entry, _ options: PlayOptions, recordingInto recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
     try simulate(
       scenario.workload, seed: scenario.seed,
-      cluster: cluster(entry, usesExactSteps: usesExactSteps), recorder: &recorder)
+      cluster: cluster(entry, options), recorder: &recorder)
   }
 
-  private func cluster(_ entry: Entry, usesExactSteps: Bool) -> Cluster<StepPricer> {
+  private func cluster(_ entry: Entry, _ options: PlayOptions) -> Cluster<StepPricer> {
     var members: [Cluster<StepPricer>.Member] = []
     for (own, pricer) in zip(entry.groups, entry.pricers) {
       let member = Cluster.Member(
         configuration: EngineConfiguration(
           options: own.group.setup.engine, poolBlocks: own.pool.blocks,
           hostMemory: own.pool.hostMemory, maxPositions: scenario.model.maxPositions,
-          usesExactSteps: usesExactSteps),
+          usesExactSteps: options.usesExactSteps, checksInvariants: options.checksInvariants),
         pricer: pricer, role: own.group.role)
       members += Array(repeating: member, count: own.group.most)
     }
@@ -253,9 +255,9 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func play(
-    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder<TraceWriter>
+    _ entry: Entry, _ options: PlayOptions, _ recorder: inout ReportingRecorder<TraceWriter>
   ) throws(TraceError) -> FormatOutcome {
-    let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+    let summary = try play(entry, options, recordingInto: &recorder)
     let digest = try recorder.base.endRun(
       metrics: RunFigures(
         summary: summary, groups: entry.groups,

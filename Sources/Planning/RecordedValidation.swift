@@ -63,7 +63,7 @@ public struct RecordedValidation: Sendable {
   ) throws(PlanningError) {
     var recorder = MemoryRecorder()
     // Ticks of the log may fall into a run of steps: each step is walked by itself.
-    let summary = try plan.playWhole(0, usesExactSteps: true, recordingInto: &recorder)
+    let summary = try plan.playWhole(0, PlayOptions(usesExactSteps: true), recordingInto: &recorder)
     scenario = plan.scenario
     metrics = RecordedValidation.metrics(run.requests, recorder.requests)
     let start = recorder.requests.map(\.arrivalNs).min() ?? 0

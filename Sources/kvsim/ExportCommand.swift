@@ -10,8 +10,8 @@ struct ExportCommand: ParsableCommand {
     discussion: """
       perfetto opens in ui.perfetto.dev; csv and jsonl are the tables as they are; otlp has the \
       requests as spans of OpenTelemetry; prometheus is a snapshot under vLLM's metric names; \
-      vllm-bench has the fields of `vllm bench serve --save-result`. docs/traces.md says what \
-      stands in each. The trace is opened as if a stranger had made it. Exits with 65 where the \
+      vllm-bench has the fields of `vllm bench serve --save-result`; mooncake has the requests of \
+      one run to be replayed. docs/traces.md says what stands in each. The trace is opened as if a stranger had made it. Exits with 65 where the \
       trace is wrong or has not got what is asked for, 1 where the export cannot be written.
       """)
 
@@ -20,7 +20,7 @@ struct ExportCommand: ParsableCommand {
 
   @Option(
     name: .customLong("to"),
-    help: "The form: perfetto, csv, jsonl, otlp, prometheus or vllm-bench.")
+    help: "The form: perfetto, csv, jsonl, otlp, prometheus, vllm-bench or mooncake.")
   var form: ExportForm
 
   @Option(

@@ -36,6 +36,11 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Walk every decode step instead of jumping over runs of them; same timings.")
   var exactSteps = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Check after every event that no token, block or request is lost or there twice; slow."))
+  var checkInvariants = false
+
   func validate() throws {
     guard !noTrace || trace == nil && !force else {
       throw ValidationError("--no-trace goes with neither --trace nor --force.")
@@ -64,10 +69,10 @@ struct RunCommand: ParsableCommand {
       }
       if let writer {
         comparison = try plan.run(
-          writingTo: writer, usesExactSteps: exactSteps, version: KVSim.version,
+          writingTo: writer, options: playOptions, version: KVSim.version,
           startedUTC: RunCommand.now(), report: report)
       } else {
-        comparison = try plan.runWithoutTrace(usesExactSteps: exactSteps, report: report)
+        comparison = try plan.runWithoutTrace(options: playOptions, report: report)
       }
     } catch {
       if case .trace = error { throw failure(error, .runFailed) }
@@ -78,6 +83,10 @@ struct RunCommand: ParsableCommand {
     case .json: try printResult(try ComparisonJSON(comparison).rendered())
     }
     if let path { printError("trace: \(path)") }
+  }
+
+  private var playOptions: PlayOptions {
+    PlayOptions(usesExactSteps: exactSteps, checksInvariants: checkInvariants)
   }
 
   private static func writer(

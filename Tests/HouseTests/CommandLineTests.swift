@@ -72,6 +72,19 @@ struct CommandLineTests {
     #expect(try latencies(jumped) == latencies(walked))
   }
 
+  @Test("Counting anew after every event changes nothing, whether steps are walked or not")
+  func checkInvariants() throws {
+    let small = try variant([("requests: 400", "requests: 40")])
+    let plain = try kvsim("run", small, "--format", "json", "--no-trace")
+    #expect(plain.status == 0)
+    for option in [[], ["--exact-steps"]] {
+      let checked = try CommandLineRun(
+        ["run", small, "--format", "json", "--no-trace", "--check-invariants"] + option,
+        in: folder.url)
+      #expect(checked.status == 0 && checked.output == plain.output)
+    }
+  }
+
   @Test("Without a trace the figures are the same, and nothing is written")
   func noTrace() throws {
     func figures(_ run: CommandLineRun) -> [Substring] {

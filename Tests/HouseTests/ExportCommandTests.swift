@@ -88,6 +88,50 @@ struct ExportCommandTests {
     #expect(window.status == 0 && window.output.count > 100)
   }
 
+  @Test("Requests that were exported and are replayed have the very latencies that they had")
+  func replay() throws {
+    let text = try smallScenario()
+    let given = try folder.write("small.yaml", text)
+    #expect(try kvsim("run", given.path, "--trace", "first.db").status == 0)
+    let latencies = """
+      SELECT prompt_tokens, output_tokens, queue_ns, ttft_ns, tpot_ns, e2e_ns FROM request
+      WHERE format = 'int4' ORDER BY id
+      """
+    let export = try kvsim("export", "first.db", "--to", "mooncake", "--format", "int4")
+    #expect(export.status == 0 && export.output.split(separator: "\n").count == 20)
+    try folder.write("requests.jsonl", export.output)
+    let workload = try #require(text.range(of: "\nworkload:"))
+    let again = try folder.write(
+      "again.yaml",
+      text[..<workload.lowerBound] + "\nworkload:\n  arrivals: {trace: requests.jsonl}\n")
+    let replayed = try kvsim("run", again.path, "--trace", "second.db")
+    #expect(replayed.status == 0, "\(replayed.errors)")
+    let (first, second) = (
+      try kvsim("query", "first.db", "--sql", latencies, "--format", "csv").output,
+      try kvsim("query", "second.db", "--sql", latencies, "--format", "csv").output
+    )
+    #expect(first == second && first.split(separator: "\n").count == 21)
+  }
+
+  @Test("What Mooncake's form cannot tell is refused: several runs, samples, prompts that share")
+  func refusedRequests() throws {
+    let small = try folder.write("small.yaml", try smallScenario())
+    #expect(try kvsim("run", small.path, "--trace", "trace.db").status == 0)
+    let several = try kvsim("export", "trace.db", "--to", "mooncake")
+    #expect(several.status == 65 && several.errors.contains("room for one run"))
+    for (option, mention) in [
+      ("n: 2", "several samples"), ("system_prompt_tokens: 64", "prefix cache"),
+    ] {
+      let text = try smallScenario().replacing("\nworkload:\n", with: "\nworkload:\n  \(option)\n")
+      let scenario = try folder.write("other.yaml", text)
+      let run = try kvsim("run", scenario.path, "--trace", "other.db", "--force")
+      #expect(run.status == 0, "\(run.errors)")
+      let refused = try kvsim("export", "other.db", "--to", "mooncake", "--run", "1", "-o", "out")
+      #expect(refused.status == 65 && refused.errors.contains(mention), "\(refused.errors)")
+      #expect(!folder.contents.contains("out"))
+    }
+  }
+
   /// Twenty requests of the scenario of two cores, its files named by whole paths.
   private func smallScenario() throws -> String {
     let scenarios = Repository.root.appendingPathComponent("Scenarios").path

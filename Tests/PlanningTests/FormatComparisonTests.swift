@@ -17,7 +17,7 @@ struct FormatComparisonTests {
 
   private func compare(_ scenario: ServingScenario, to name: String) throws -> FormatComparison {
     try ComparisonPlan(scenario).run(
-      writingTo: TraceWriter(path: small.path(name), overwrite: false), usesExactSteps: false,
+      writingTo: TraceWriter(path: small.path(name), overwrite: false),
       version: "test", startedUTC: "2026-01-01T00:00:00Z"
     ) { _ in }
   }

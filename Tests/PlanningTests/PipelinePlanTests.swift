@@ -34,7 +34,7 @@ struct PipelinePlanTests {
   func rows() throws {
     let plan = try ComparisonPlan(staged())
     let comparison = try plan.run(
-      writingTo: TraceWriter(path: small.path("p.db"), overwrite: false), usesExactSteps: false,
+      writingTo: TraceWriter(path: small.path("p.db"), overwrite: false),
       version: "test", startedUTC: "2026-01-01T00:00:00Z"
     ) { _ in }
     let reader = try TraceReader(path: small.path("p.db"))
@@ -50,7 +50,7 @@ struct PipelinePlanTests {
       #expect(outcome.summary.peakUsedBlocks <= outcome.pool.blocks)
       #expect(outcome.pool.layers == 1 && outcome.pool.laneBlocks == outcome.pool.blocks / 2)
     }
-    let again = try plan.runWithoutTrace(usesExactSteps: true) { _ in }
+    let again = try plan.runWithoutTrace(options: PlayOptions(usesExactSteps: true)) { _ in }
     #expect(again.outcomes.map(\.summary) == comparison.outcomes.map(\.summary))
   }
 

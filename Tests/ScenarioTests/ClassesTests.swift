@@ -122,6 +122,7 @@ import Testing
     BadInput("one name", "name: batch", "name: chat", "28:13", "two classes are called `chat`"),
     BadInput("large name", "name: batch", "name: Batch", "28:13", "`Batch`", "lower-case"),
     BadInput("no share", "      share: 1\n", "", "28:7", "share: missing", "a weight beside"),
+    BadInput("no prompt", "prompt_tokens: 400", "prompt_tokens: 0", "30:22", "out of range"),
     BadInput("share of nothing", "share: 1", "share: 0", "29:14", "out of range"),
     BadInput("misspelt share", "share: 3", "shares: 3", "25:7", "mean `share`?"),
     BadInput("half a priority", "priority: 5", "priority: 1.5", "31:17", "a whole number"),

@@ -59,7 +59,7 @@ struct SpeculationTests {
       [(0, 4, 8), (0, 4, 5)], draftTokens: 2, acceptanceRate: 1, poolBlocks: 5)
     let expected = [
       Times(start: 0, firstToken: 108, finish: 448),
-      Times(start: 0, firstToken: 108, finish: 556, preemptions: 1),
+      Times(start: 0, firstToken: 108, finish: 556, preempted: [228]),
     ]
     #expect(played.times == expected)
     #expect(played.runs.map(\.endNs) == [108, 228, 338, 448, 556])

@@ -81,7 +81,7 @@ struct Played {
     enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
     replicas: Int = 1, routing: RoutingPolicy = .roundRobin,
     longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil,
-    exact: Bool = false, checks: Bool = false, hostMemory: HostMemory = .none,
+    exact: Bool = false, checks: Bool = true, hostMemory: HostMemory = .none,
     speculation: SpeculativeDecoding? = nil, pricer: SyntheticPricer
   ) {
     let member = Cluster.Member(

@@ -26,6 +26,8 @@ import Testing
     #expect(written { $0.append(microsecondsOf: 12_345) } == "12.345")
     #expect(written { $0.append(microsecondsOf: -1_050) } == "-1.050")
     #expect(written { $0.append(microsecondsOf: .max) } == "9223372036854775.807")
+    #expect(written { $0.append(millisecondsOf: 0) } == "0.000000")
+    #expect(written { $0.append(millisecondsOf: 12_345_007) } == "12.345007")
   }
 
   @Test("Numbers lead back to themselves, and those that are none are null")

@@ -73,7 +73,8 @@ enum DeviceKeys {
     "link",
     .either(.path("the path of a measured link, relative to this file"), or: .mapping(statedLink)),
     .otherwise("none, which does for one device"),
-    "What connects the devices where `tensor_parallel_size` is above 1.")
+    "What connects the devices where `tensor_parallel_size` or `pipeline_parallel_size` is above 1."
+  )
 
   static let form = MappingForm(
     profile, derive, link, variants: .byPresence([[profile.name], [derive.name]]))

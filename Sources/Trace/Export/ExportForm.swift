@@ -12,14 +12,19 @@ public enum ExportForm: String, CaseIterable, Sendable {
   case prometheus
   /// Results with the fields of `vllm bench serve --save-result`.
   case vllmBench = "vllm-bench"
+  /// Mooncake's JSON Lines of one run's requests, to be replayed.
+  case mooncake
 
   /// Whether it takes runs that have not ended: what tells a run as a whole does not.
   var takesOpenRuns: Bool {
     switch self {
     case .perfetto, .csv, .jsonl: true
-    case .otlp, .prometheus, .vllmBench: false
+    case .otlp, .prometheus, .vllmBench, .mooncake: false
     }
   }
+
+  /// Whether it has room for several runs.
+  var takesSeveralRuns: Bool { self != .mooncake }
 }
 
 /// What an export takes from a trace, and where it goes.

@@ -46,6 +46,13 @@ struct ExportSource {
     try forEach(RequestRecord.self, of: run, order: "seq", body)
   }
 
+  /// Goes through the requests of a run in the order in which they arrived.
+  func forEachRequestByArrival(
+    of run: StoredRun, _ body: (RequestRecord) throws(TraceError) -> Void
+  ) throws(TraceError) {
+    try forEach(RequestRecord.self, of: run, order: "arrival_ns, id", body)
+  }
+
   /// Goes through the requests of a run in the order in which their first steps began, those
   /// without one in between by their arrival.
   /// - Parameter window: takes those alone that were there meanwhile.

@@ -32,6 +32,14 @@ struct ExportText {
     appendDigits(rest, atLeast: 3)
   }
 
+  /// Appends nanoseconds, 0 or more, as milliseconds with all six digits behind the point.
+  mutating func append(millisecondsOf ns: Int64) {
+    let (whole, rest) = ns.magnitude.quotientAndRemainder(dividingBy: 1_000_000)
+    appendDigits(whole, atLeast: 1)
+    bytes.append(UInt8(ascii: "."))
+    appendDigits(rest, atLeast: 6)
+  }
+
   private mutating func appendDigits(_ number: UInt64, atLeast count: Int) {
     // The longest has twenty digits; they come from the last to the first.
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in

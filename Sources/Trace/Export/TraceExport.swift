@@ -73,6 +73,7 @@ public struct TraceExport {
     case .otlp: try write(OTLPExport(), runs, source)
     case .prometheus: try write(PrometheusExport(), runs, source)
     case .vllmBench: try write(VLLMBenchExport(), runs, source)
+    case .mooncake: try write(MooncakeExport(), runs, source)
     }
   }
 
@@ -91,6 +92,10 @@ public struct TraceExport {
     if !form.takesOpenRuns, let open = chosen.first(where: { $0.end == nil }) {
       throw refusal(
         "run \(open.id) has not ended, and \(form.rawValue) tells runs as a whole; \(list(all))")
+    }
+    guard form.takesSeveralRuns || chosen.count == 1 else {
+      throw refusal(
+        "\(form.rawValue) has room for one run, to be chosen by --run or --format; \(list(all))")
     }
     return try named(chosen)
   }

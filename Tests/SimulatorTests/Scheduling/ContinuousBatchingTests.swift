@@ -19,7 +19,7 @@ struct ContinuousBatchingTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 216, finish: 716),
-        Times(start: 108, firstToken: 216, finish: 1233, preemptions: 1),
+        Times(start: 108, firstToken: 216, finish: 1233, preempted: [616]),
         Times(start: 824, firstToken: 1033, finish: 1133),
       ])
     #expect(played.runs.map(\.prefillTokens) == [8, 8, 0, 0, 8, 8, 1, 0, 0])
@@ -44,6 +44,21 @@ struct ContinuousBatchingTests {
         Times(start: 120, firstToken: 470, finish: 803),
         Times(start: 470, firstToken: 703, finish: 803),
         Times(start: 589, firstToken: 703, finish: 703),
+      ])
+  }
+
+  @Test("sarathi: the youngest is preempted for blocks, and comes back in front of who came later")
+  func sarathiPreempts() {
+    let run = SmallRun(scheduler: .sarathi, blockSize: 1, poolBlocks: 100)
+    // 0–195: A's 45 and B's 50, both first tokens; 95 blocks. 295, 395: third tokens, 99 blocks.
+    // Each needs one more, and one is free: B gives back 52. Its 53 tokens and the block that has
+    // to stay free are more than the 52 that A leaves; C, there since 300, waits behind it. A's
+    // tenth token at 1095. 1095–1252: B's 53, its fourth token, and C's 4. B's tenth at 1852.
+    #expect(
+      run.play([(0, 45, 10), (0, 50, 10), (300, 4, 1)]).times == [
+        Times(start: 0, firstToken: 195, finish: 1095),
+        Times(start: 0, firstToken: 195, finish: 1852, preempted: [395]),
+        Times(start: 1095, firstToken: 1252, finish: 1252),
       ])
   }
 
@@ -130,7 +145,7 @@ struct ContinuousBatchingTests {
     // 1124–1241: A's 17, its sixth token; its ninth at 1541.
     #expect(
       run.play([(0, 12, 9), (120, 4, 9), (540, 8, 1)]).times == [
-        Times(start: 0, firstToken: 112, finish: 1541, preemptions: 1),
+        Times(start: 0, firstToken: 112, finish: 1541, preempted: [516]),
         Times(start: 212, firstToken: 316, finish: 1124),
         Times(start: 616, firstToken: 724, finish: 724),
       ])

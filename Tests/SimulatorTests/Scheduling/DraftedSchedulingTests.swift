@@ -40,7 +40,7 @@ struct DraftedSchedulingTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 108, finish: 473),
-        Times(start: 0, firstToken: 108, finish: 608, preemptions: 1),
+        Times(start: 0, firstToken: 108, finish: 608, preempted: [228]),
       ])
     #expect(played.runs.map(\.usedBlocks) == [2, 4, 3, 4, 3])
     #expect(played.runs.map(\.contextTokens) == [0, 14, 10, 13, 10])
@@ -83,7 +83,7 @@ struct DraftedSchedulingTests {
     // the fifth; and three more until 733.
     #expect(
       played.times == [
-        Times(start: 0, firstToken: 103, finish: 733, preemptions: 1),
+        Times(start: 0, firstToken: 103, finish: 733, preempted: [213]),
         Times(start: 213, firstToken: 316, finish: 316),
       ])
   }

@@ -20,7 +20,7 @@ struct PreemptiveBatchingTests {
     // 420–534: A's 10, its third token, and D's 4. A's sixth at 834.
     #expect(
       played.times == [
-        Times(start: 0, firstToken: 116, finish: 834, preemptions: 1),
+        Times(start: 0, firstToken: 116, finish: 834, preempted: [216]),
         Times(start: 0, firstToken: 116, finish: 420),
         Times(start: 216, firstToken: 320, finish: 420),
         Times(start: 420, firstToken: 534, finish: 534),
@@ -42,7 +42,7 @@ struct PreemptiveBatchingTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 120, finish: 938),
-        Times(start: 0, firstToken: 120, finish: 1347, preemptions: 2),
+        Times(start: 0, firstToken: 120, finish: 1347, preempted: [220, 638]),
         Times(start: 220, firstToken: 332, finish: 332),
       ])
   }
@@ -59,7 +59,7 @@ struct PreemptiveBatchingTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 120, finish: 920),
-        Times(start: 0, firstToken: 120, finish: 1345, preemptions: 1),
+        Times(start: 0, firstToken: 120, finish: 1345, preempted: [520]),
         Times(start: 920, firstToken: 1045, finish: 1045),
       ])
   }
@@ -77,8 +77,8 @@ struct PreemptiveBatchingTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 106, finish: 929),
-        Times(start: 0, firstToken: 106, finish: 1129, preemptions: 1),
-        Times(start: 0, firstToken: 106, finish: 1129, preemptions: 1),
+        Times(start: 0, firstToken: 106, finish: 1129, preempted: [206]),
+        Times(start: 0, firstToken: 106, finish: 1129, preempted: [206]),
         Times(start: 206, firstToken: 315, finish: 315),
         Times(start: 206, firstToken: 421, finish: 421),
         Times(start: 315, firstToken: 421, finish: 421),
@@ -96,8 +96,8 @@ struct PreemptiveBatchingTests {
     // during it and waits: 430–540. 540–651: B's 11, its second. 651–762: A's 11; 962: its fourth.
     #expect(
       played.times == [
-        Times(start: 0, firstToken: 110, finish: 962, preemptions: 1),
-        Times(start: 110, firstToken: 220, finish: 651, preemptions: 1),
+        Times(start: 0, firstToken: 110, finish: 962, preempted: [110]),
+        Times(start: 110, firstToken: 220, finish: 651, preempted: [220]),
         Times(start: 220, firstToken: 330, finish: 430),
         Times(start: 430, firstToken: 540, finish: 540),
       ])
@@ -113,7 +113,7 @@ struct PreemptiveBatchingTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 102, finish: 906),
-        Times(start: 0, firstToken: 102, finish: 1206, preemptions: 1),
+        Times(start: 0, firstToken: 102, finish: 1206, preempted: [202]),
         Times(start: 202, firstToken: 303, finish: 303),
       ])
   }

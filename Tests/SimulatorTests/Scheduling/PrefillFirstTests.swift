@@ -121,7 +121,7 @@ struct PrefillFirstTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 104, finish: 40588),
-        Times(start: 204, firstToken: 308, finish: 46932, preemptions: 1),
+        Times(start: 204, firstToken: 308, finish: 46932, preempted: [34208]),
         Times(start: 34308, firstToken: 34688, finish: 35488),
       ])
     #expect(played.summary.recomputedTokens == 344)

@@ -7,16 +7,18 @@ struct Times: Equatable {
   var start: Int64
   var firstToken: Int64
   var finish: Int64
-  var preemptions: Int64 = 0
+  /// When it lost its blocks.
+  var preempted: [Int64] = []
 }
 
 extension Played {
   /// By number.
   var times: [Times] {
-    requestsById.map {
+    let losses = events.filter { $0.kind == .preempted || $0.kind == .swappedOut }
+    return requestsById.map { request in
       Times(
-        start: $0.scheduledNs, firstToken: $0.firstTokenNs, finish: $0.finishNs,
-        preemptions: $0.preemptions)
+        start: request.scheduledNs, firstToken: request.firstTokenNs, finish: request.finishNs,
+        preempted: losses.filter { $0.request == request.id }.map(\.timeNs))
     }
   }
 }

@@ -19,7 +19,7 @@ struct WholePromptsTests {
     #expect(
       played.times == [
         Times(start: 0, firstToken: 116, finish: 816),
-        Times(start: 0, firstToken: 116, finish: 1129, preemptions: 1),
+        Times(start: 0, firstToken: 116, finish: 1129, preempted: [516]),
         Times(start: 1129, firstToken: 1253, finish: 1353),
         Times(start: 1129, firstToken: 1253, finish: 1253),
       ])

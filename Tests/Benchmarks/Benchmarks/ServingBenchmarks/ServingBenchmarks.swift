@@ -46,12 +46,14 @@ private func playAndStore(_ plan: ComparisonPlan) throws {
   defer { try? FileManager.default.removeItem(at: trace) }
   let writer = try TraceWriter(path: trace.path, overwrite: false)
   let comparison = try plan.run(
-    writingTo: writer, usesExactSteps: false, version: "bench",
+    writingTo: writer, version: "bench",
     startedUTC: "2026-01-01T00:00:00Z"
   ) { _ in }
   blackHole(comparison.outcomes.count)
 }
 
 private func play(_ plan: ComparisonPlan, usesExactSteps: Bool = false) throws {
-  blackHole(try plan.runWithoutTrace(usesExactSteps: usesExactSteps) { _ in }.outcomes.count)
+  blackHole(
+    try plan.runWithoutTrace(options: PlayOptions(usesExactSteps: usesExactSteps)) { _ in }.outcomes
+      .count)
 }
