@@ -155,11 +155,7 @@ public struct ComparisonPlan: Sendable {
     startedUTC: String,
     report: @escaping (Progress) -> Void
   ) throws(TraceError) -> [FormatOutcome] {
-    let scenarioID = try writer.addScenario(
-      ScenarioDescription(
-        name: scenario.name, sourcePath: scenario.path, text: scenario.text,
-        modelJSON: scenario.modelText, linkJSON: scenario.setup.linkText,
-        classes: scenario.workload.classes.map(ClassDescription.init)))
+    let scenarioID = try writer.addScenario(ScenarioDescription(scenario))
     let profileIDs = try addProfiles(to: writer)
     var outcomes: [FormatOutcome] = []
     for (index, entry) in entries.enumerated() {
@@ -186,12 +182,7 @@ public struct ComparisonPlan: Sendable {
         ids.append(known.id)
         continue
       }
-      let device = setup.profile.device
-      let id = try writer.addProfile(
-        ProfileDescription(
-          name: setup.profilePath, device: device.name, kernelPath: device.kernelPath,
-          provenance: setup.profile.provenance.rawValue, checksum: setup.profileChecksum,
-          text: setup.profileText))
+      let id = try writer.addProfile(ProfileDescription(setup))
       kept.append((setup.profileChecksum, id))
       ids.append(id)
     }
@@ -213,6 +204,29 @@ public struct ComparisonPlan: Sendable {
       throw .rejectedRequests(summary.rejectedRequests)
     }
     return summary
+  }
+
+  /// Runs every format and sums its records up.
+  /// - Throws: ``PlanningError/timeLimit(_:)``.
+  func sweep(_ options: PlayOptions) throws(PlanningError) -> [SweptRun] {
+    var runs: [SweptRun] = []
+    for entry in entries {
+      var records = RecordTotals()
+      let summary = play(entry, options, recordingInto: &records)
+      try checkEnded(summary, in: entry.format)
+      runs.append(
+        SweptRun(
+          format: entry.format.name, seed: scenario.seed,
+          groups: entry.groups.map {
+            (GroupDescription($0, profileID: 0), ProfileDescription($0.group.setup))
+          }, records: records, metrics: figures(summary, of: entry).metrics))
+    }
+    return runs
+  }
+
+  private func figures(_ summary: RunSummary, of entry: Entry) -> RunFigures {
+    RunFigures(
+      summary: summary, groups: entry.groups, classes: scenario.workload.classes.map(\.name))
   }
 
   private func play<Records: Recorder>(
@@ -258,11 +272,7 @@ public struct ComparisonPlan: Sendable {
     _ entry: Entry, _ options: PlayOptions, _ recorder: inout ReportingRecorder<TraceWriter>
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, options, recordingInto: &recorder)
-    let digest = try recorder.base.endRun(
-      metrics: RunFigures(
-        summary: summary, groups: entry.groups,
-        classes: scenario.workload.classes.map(\.name)
-      ).metrics)
+    let digest = try recorder.base.endRun(metrics: figures(summary, of: entry).metrics)
     return FormatOutcome(
       format: entry.format, groups: entry.groups, summary: summary, rowDigest: digest)
   }
@@ -308,17 +318,6 @@ extension GroupPool {
         format: self.format.name, pool: pool, requestTokens: requestTokens,
         remedies: search.remedies())
     }
-  }
-}
-
-extension GroupDescription {
-  fileprivate init(_ own: GroupPool, profileID: Int64) {
-    self.init(
-      name: own.group.name, role: own.group.role.rawValue, profileID: profileID,
-      format: own.format.name, firstReplica: Int64(own.firstReplica),
-      replicas: Int64(own.group.most), devices: Int64(own.group.setup.parallelism.devices),
-      kvBytesPerToken: Int64(own.pool.kvBytesPerToken), poolTokens: Int64(own.pool.tokens),
-      poolBlocks: Int64(own.pool.blocks), blockSize: Int64(own.pool.blockSize))
   }
 }
 

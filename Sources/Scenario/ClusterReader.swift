@@ -49,13 +49,13 @@ struct ClusterReader {
   var diagnosticsOfOtherFiles: [Diagnostic] { groupReader.diagnosticsOfOtherFiles }
 
   init(
-    log: DiagnosticLog, folder: String, profileOverride: String?, model: ModelArchitecture?,
+    log: DiagnosticLog, folder: String, profiles: ProfileSource, model: ModelArchitecture?,
     formats: [KVFormat]?
   ) {
     self.log = log
     self.formats = formats
     groupReader = GroupReader(
-      log: log, folder: folder, profileOverride: profileOverride, model: model)
+      log: log, folder: folder, profiles: profiles, model: model)
   }
 
   /// One replica where nothing is said, nil with an error where it is refused; and nil where

@@ -4,23 +4,23 @@ import CostModel
 struct DeviceReader {
   /// The scenario's folder with a slash behind it; empty for the working directory.
   let folder: String
-  let profileOverride: String?
+  let profiles: ProfileSource
   /// Errors in the profile and the data sheets.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
   private static let advice =
     "; measure one with `kvsim calibrate --device cpu -o FILE` and pass `--profile FILE`"
 
-  init(folder: String, profileOverride: String?) {
+  init(folder: String, profiles: ProfileSource) {
     self.folder = folder
-    self.profileOverride = profileOverride
+    self.profiles = profiles
   }
 
   /// Nil with at least one error where the device is refused.
   mutating func profile(_ file: MappingCursor) -> LoadedProfile? {
     // With a profile on the command line, a scenario need not name a device.
     let device =
-      file.given(ScenarioKeys.device, isNeeded: profileOverride == nil).flatMap { $0 }
+      file.given(ScenarioKeys.device, isNeeded: profiles.override == nil).flatMap { $0 }
     let given = device?.optional(DeviceKeys.profile)
     let derive = device?.optional(DeviceKeys.derive)
     if given != nil, derive != nil {
@@ -28,11 +28,11 @@ struct DeviceReader {
         key: DeviceKeys.derive.name, "does not go with `profile`; accepted: one of the two")
       return nil
     }
-    if let profileOverride {
+    if let override = profiles.override {
       _ = device?.given(DeviceKeys.profile)
       _ = device?.given(DeviceKeys.derive)
       // The place in the scenario is not at fault where the command line named the file.
-      return read(profileOverride, at: nil)
+      return read(override, at: nil)
     }
     if let derive { return derived(derive) }
     let isMisspelt = device?.isMisspelt(DeviceKeys.derive.name) ?? true
@@ -65,7 +65,7 @@ struct DeviceReader {
       return try shelf.read(word, in: folder)
     }
     guard let profile, let target, let origin else { return nil }
-    return ProfileFile.derived(from: profile, source: origin, target: target)
+    return profiles.shelf.derived(from: profile, source: origin, target: target)
   }
 
   /// The profile that a scenario names: by its path, or as `nvidia-h200` one in the folder
@@ -89,7 +89,7 @@ struct DeviceReader {
 
   private mutating func read(_ path: String, at cursor: Cursor?) -> LoadedProfile? {
     do throws(ScenarioError) {
-      return try ProfileFile.read(path: path)
+      return try profiles.shelf.profile(path: path)
     } catch {
       if let cursor {
         diagnosticsOfOtherFiles += cursor.refuse(file: error, advice: DeviceReader.advice)

@@ -7,17 +7,17 @@ struct GroupReader {
   let log: DiagnosticLog
   /// The scenario's folder with a slash behind it; empty for the working directory.
   let folder: String
-  let profileOverride: String?
+  let profiles: ProfileSource
   let model: ModelArchitecture?
   /// Errors in the files that groups name.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
   init(
-    log: DiagnosticLog, folder: String, profileOverride: String?, model: ModelArchitecture?
+    log: DiagnosticLog, folder: String, profiles: ProfileSource, model: ModelArchitecture?
   ) {
     self.log = log
     self.folder = folder
-    self.profileOverride = profileOverride
+    self.profiles = profiles
     self.model = model
   }
 
@@ -66,7 +66,8 @@ struct GroupReader {
 
   private mutating func setup(_ file: MappingCursor, isOwnDevice: Bool) -> ReplicaSetup? {
     var reader = SetupReader(
-      log: log, folder: folder, profileOverride: isOwnDevice ? nil : profileOverride, model: model)
+      log: log, folder: folder, profiles: isOwnDevice ? profiles.withoutOverride : profiles,
+      model: model)
     defer { diagnosticsOfOtherFiles += reader.diagnosticsOfOtherFiles }
     return reader.setup(file)
   }

@@ -29,7 +29,7 @@ struct SetupReader {
   let log: DiagnosticLog
   /// The scenario's folder with a slash behind it; empty for the working directory.
   let folder: String
-  let profileOverride: String?
+  let profiles: ProfileSource
   let model: ModelArchitecture?
   /// Errors in the files that stand there.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
@@ -39,17 +39,17 @@ struct SetupReader {
   private(set) var engine: EngineOptions?
 
   init(
-    log: DiagnosticLog, folder: String, profileOverride: String?, model: ModelArchitecture?
+    log: DiagnosticLog, folder: String, profiles: ProfileSource, model: ModelArchitecture?
   ) {
     self.log = log
     self.folder = folder
-    self.profileOverride = profileOverride
+    self.profiles = profiles
     self.model = model
   }
 
   /// Nil with at least one error where something is refused.
   mutating func setup(_ file: MappingCursor) -> ReplicaSetup? {
-    var deviceReader = DeviceReader(folder: folder, profileOverride: profileOverride)
+    var deviceReader = DeviceReader(folder: folder, profiles: profiles)
     profile = deviceReader.profile(file)
     diagnosticsOfOtherFiles += deviceReader.diagnosticsOfOtherFiles
     let engineReader = EngineReader(

@@ -11,19 +11,19 @@ struct ScenarioReader {
 
   let log: DiagnosticLog
   let path: String
-  let profileOverride: String?
+  let profiles: ProfileSource
   let seedOverride: UInt64?
   let formatsNeeded: FormatsNeeded
   /// Errors in the files that the scenario names.
   private(set) var diagnosticsOfOtherFiles: [Diagnostic] = []
 
   init(
-    log: DiagnosticLog, path: String, profileOverride: String?, seedOverride: UInt64?,
+    log: DiagnosticLog, path: String, profiles: ProfileSource, seedOverride: UInt64?,
     formatsNeeded: FormatsNeeded
   ) {
     self.log = log
     self.path = path
-    self.profileOverride = profileOverride
+    self.profiles = profiles
     self.seedOverride = seedOverride
     self.formatsNeeded = formatsNeeded
   }
@@ -41,7 +41,7 @@ struct ScenarioReader {
     let seed = seed(file)
     let model = model(file)
     var setupReader = SetupReader(
-      log: log, folder: folder, profileOverride: profileOverride, model: model?.architecture)
+      log: log, folder: folder, profiles: profiles, model: model?.architecture)
     let setup = setupReader.setup(file)
     let (profile, engine) = (setupReader.profile, setupReader.engine)
     diagnosticsOfOtherFiles += setupReader.diagnosticsOfOtherFiles
@@ -55,7 +55,7 @@ struct ScenarioReader {
       formats = named.flatMap { measured($0, file, profile) }
     }
     var clusterReader = ClusterReader(
-      log: log, folder: folder, profileOverride: profileOverride, model: model?.architecture,
+      log: log, folder: folder, profiles: profiles, model: model?.architecture,
       formats: formats)
     let cluster = clusterReader.cluster(file, setup)
     diagnosticsOfOtherFiles += clusterReader.diagnosticsOfOtherFiles

@@ -59,9 +59,9 @@ extension ServingScenario {
   public static func load(
     path: String, profileOverride: String? = nil, seedOverride: UInt64? = nil
   ) throws(ScenarioError) -> ServingScenario {
-    try parse(
-      SourceFile.read(path: path, limit: Limits.scenarioBytes), profileOverride: profileOverride,
-      seedOverride: seedOverride)
+    try ScenarioTemplate(
+      path: path, profileOverride: profileOverride, seedOverride: seedOverride
+    ).scenario()
   }
 
   /// Reads a scenario with another profile, in those of its formats that were measured there.
@@ -76,15 +76,19 @@ extension ServingScenario {
 
   static func parse(
     _ file: SourceFile, profileOverride: String? = nil, seedOverride: UInt64? = nil,
+    settings: [ScenarioSetting] = [], shelf: ProfileShelf = ProfileShelf(),
     formatsNeeded: ScenarioReader.FormatsNeeded = .all
   ) throws(ScenarioError) -> ServingScenario {
     let log = DiagnosticLog(file: file.path, dialect: .yaml)
-    guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
+    guard let text = file.text(into: log), var root = YAMLSource.parse(text, into: log) else {
       throw .invalid(log.sorted)
     }
+    for setting in settings { root = root.setting(setting, into: log) }
+    try log.throwIfAny()
     var reader = ScenarioReader(
-      log: log, path: file.path, profileOverride: profileOverride, seedOverride: seedOverride,
-      formatsNeeded: formatsNeeded)
+      log: log, path: file.path,
+      profiles: ProfileSource(override: profileOverride, shelf: shelf),
+      seedOverride: seedOverride, formatsNeeded: formatsNeeded)
     let scenario = reader.scenario(Cursor(node: root, path: "", log: log), text: text)
     let diagnostics = log.sorted + reader.diagnosticsOfOtherFiles
     guard diagnostics.isEmpty else { throw .invalid(diagnostics.sorted()) }

@@ -32,10 +32,12 @@ struct LeftTrace {
   }
 
   /// Takes the batch back that was under way.
+  /// - Parameter isOurs: whether the caller holds the writer's lock.
   /// - Throws: `busy` while the writer lives; `damaged` where the journal is not one of a trace's;
   ///   what SQLite finds wrong.
-  func takeBackLastBatch() throws(TraceError) {
-    let lock = open(path.file + PartialFile.lockEnding, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+  func takeBackLastBatch(isOurs: Bool = false) throws(TraceError) {
+    let lock =
+      isOurs ? -1 : open(path.file + PartialFile.lockEnding, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
     defer { if lock >= 0 { close(lock) } }
     if lock >= 0, flock(lock, LOCK_EX | LOCK_NB) != 0 { throw .busy(path: path.given) }
     guard try !namesAnotherFile() else {

@@ -28,6 +28,9 @@ final class PartialFile {
   /// The name that the target will get over an existing file, or only over none.
   let overwrites: Bool
 
+  /// Whether what was written stays whatever happens, for somebody to go on with.
+  var isKept = false
+
   private var lock: Int32
   private var lockFile: String { PartialFile.lockFile(path) }
   private var journal: String { file + PartialFile.journalEnding }
@@ -44,11 +47,13 @@ final class PartialFile {
   }
 
   /// Takes the lock and clears away what a killed process may have left.
-  init(_ path: TracePath, overwrites: Bool) throws(TraceError) {
+  /// - Parameter continues: leaves that there instead, if there is any, to be written on.
+  init(_ path: TracePath, overwrites: Bool, continues: Bool = false) throws(TraceError) {
     try PartialFile.check(path, overwrites: overwrites)
     self.path = path
     self.overwrites = overwrites
     lock = try PartialFile.takeLock(path)
+    if continues { return }
     // The journal goes first: left beside a new file, SQLite would play it back into that file.
     for stale in [journal, file] where unlink(stale) != 0 && errno != ENOENT {
       let failure = path.failure("remove \(stale)")
@@ -61,12 +66,34 @@ final class PartialFile {
     discard()
   }
 
-  /// Removes the file, unless it has its name already.
+  /// Removes the file, unless it has its name already or is kept.
   func discard() {
     guard lock >= 0 else { return }
+    guard !isKept else { return release() }
     unlink(journal)
     unlink(file)
     release()
+  }
+
+  /// Whether somebody began to write it.
+  func isThere() throws(TraceError) -> Bool {
+    var information = stat()
+    guard lstat(file, &information) == 0 else {
+      if errno == ENOENT { return false }
+      throw path.failure("look at it")
+    }
+    guard information.st_mode & S_IFMT == S_IFREG else { throw .notARegularFile(path: file) }
+    return true
+  }
+
+  /// Takes the target back, to be written on.
+  func reopen() throws(TraceError) {
+    guard rename(path.file, file) == 0 else { throw path.failure("open it again") }
+  }
+
+  /// Lets go of the file as it is, for somebody to go on with.
+  func leave() {
+    if lock >= 0 { release() }
   }
 
   /// Makes the finished file durable and gives it its name, in one atomic step.

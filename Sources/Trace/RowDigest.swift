@@ -21,6 +21,14 @@ public struct RowDigest: Hashable, Sendable, Recorder {
   /// The digest of no record.
   public init() {}
 
+  /// The digest that is stored so; nil where that is none.
+  init?(hex: String) {
+    guard hex.utf8.count == 16, let state = UInt64(hex, radix: 16), hex.first != "+" else {
+      return nil
+    }
+    self.state = state
+  }
+
   /// The digest so far.
   public var value: UInt64 { state }
 

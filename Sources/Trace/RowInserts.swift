@@ -80,57 +80,6 @@ final class RowInserts {
     ) { eventColumn($0, $1, $2) }
   }
 
-  /// Appends the classes of a scenario's requests.
-  static func insert(
-    _ classes: [ClassDescription], ofScenario scenario: Int64, on connection: Connection
-  ) throws(TraceError) {
-    let row = try connection.prepare(
-      """
-      INSERT INTO request_class (scenario_id, id, name, priority, system_prompt_tokens,
-        ttft_objective_ns, tpot_objective_ns, e2e_objective_ns)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-      """)
-    for (id, requestClass) in classes.enumerated() {
-      try row.bind(1, scenario)
-      try row.bind(2, Int64(id))
-      try row.bind(3, requestClass.name)
-      try row.bind(4, requestClass.priority)
-      try row.bind(5, requestClass.systemPromptTokens)
-      try row.bind(6, unlessNegative: requestClass.ttftObjectiveNs ?? -1)
-      try row.bind(7, unlessNegative: requestClass.tpotObjectiveNs ?? -1)
-      try row.bind(8, unlessNegative: requestClass.e2eObjectiveNs ?? -1)
-      try row.run()
-    }
-  }
-
-  /// Appends the groups of a run's replicas.
-  static func insert(
-    _ groups: [GroupDescription], ofRun run: Int64, on connection: Connection
-  ) throws(TraceError) {
-    let row = try connection.prepare(
-      """
-      INSERT INTO replica_group (run_id, id, name, role, profile_id, format, first_replica,
-        replicas, devices, kv_bytes_per_token, pool_tokens, pool_blocks, block_size)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-      """)
-    for (id, group) in groups.enumerated() {
-      try row.bind(1, run)
-      try row.bind(2, Int64(id))
-      try row.bind(3, group.name)
-      try row.bind(4, group.role)
-      try row.bind(5, group.profileID)
-      try row.bind(6, group.format)
-      try row.bind(7, group.firstReplica)
-      try row.bind(8, group.replicas)
-      try row.bind(9, group.devices)
-      try row.bind(10, group.kvBytesPerToken)
-      try row.bind(11, group.poolTokens)
-      try row.bind(12, group.poolBlocks)
-      try row.bind(13, group.blockSize)
-      try row.run()
-    }
-  }
-
   /// Binds what all rows of a run share.
   func begin(run: Int64, format: String) throws(TraceError) {
     try requests.insert.bind(1, run)

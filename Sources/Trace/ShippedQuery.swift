@@ -56,5 +56,6 @@ public struct ShippedQuery: Hashable, Sendable {
     ShippedQuery("blocking", PackageResources.blocking_sql),
     ShippedQuery("compare", PackageResources.compare_sql),
     ShippedQuery("events", PackageResources.events_sql),
+    ShippedQuery("sweep", PackageResources.sweep_sql),
   ]
 }

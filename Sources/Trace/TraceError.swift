@@ -29,6 +29,10 @@ public enum TraceError: Error, Hashable, Sendable {
   case badQuery(path: String, reason: String)
   /// The trace has not got what an export was asked for.
   case exportRefused(path: String, reason: String)
+  /// The database is of another sweep.
+  case anotherSweep(path: String, reason: String)
+  /// Databases that do not make up a whole sweep.
+  case incompleteMerge(path: String, reason: String)
   /// Something else stands where an export is to have its folder.
   case notAFolder(path: String)
   /// A query or an export was still running when its time was over.
@@ -71,6 +75,10 @@ extension TraceError: CustomStringConvertible {
         + "A query is one SELECT of what docs/traces.md lists."
     case .exportRefused(let path, let reason):
       "\(path): \(reason)."
+    case .anotherSweep(let path, let reason):
+      "\(path) is of another sweep: \(reason). Choose another name, or pass --force to begin anew."
+    case .incompleteMerge(let path, let reason):
+      "\(path) was not written: \(reason). Name the database of every share once."
     case .notAFolder(let path):
       "\(path) is not a folder. Name one that is there, or none, to have it made."
     case .queryTimeLimit(let path):

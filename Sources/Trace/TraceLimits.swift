@@ -5,13 +5,19 @@ enum TraceLimits {
   /// all their samples to a few.
   static let textBytes: Int32 = 16 << 20
   /// Runs of one file.
-  static let runs = 10_000
+  static let runs = 100_000
   /// Classes of one scenario's requests.
   static let classesPerScenario = 1_000
   /// Groups of one run's replicas.
   static let groupsPerRun = 1_000
   /// Metrics of one run.
   static let metricsPerRun = 10_000
+  /// Points of a sweep.
+  static let sweepPoints = 100_000
+  /// Axes of a sweep.
+  static let axes = 16
+  /// Values on all axes of a sweep.
+  static let axisValues = 100_000
   /// Replicas, of all runs together, that a snapshot keeps apart.
   static let replicasOfSnapshot = 1 << 16
 }

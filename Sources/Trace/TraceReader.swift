@@ -17,11 +17,20 @@ public final class TraceReader {
   /// - Throws: `busy` while a partial file is written; `noSuchFile`, `notARegularFile` (links
   ///   included), `notATrace`, `wrongVersion`, `damaged` where SQLite or the schema contradicts the
   ///   header: tables and views are those of this version, word for word.
-  public init(path: String) throws(TraceError) {
-    location = try TracePath(path)
+  public convenience init(path: String) throws(TraceError) {
+    try self.init(TracePath(path), path: path, isOurs: false)
+  }
+
+  /// Opens the partial file whose lock `partial` holds.
+  convenience init(_ partial: PartialFile, path: String) throws(TraceError) {
+    try self.init(TracePath(partial.file), path: path, isOurs: true)
+  }
+
+  private init(_ location: TracePath, path: String, isOurs: Bool) throws(TraceError) {
+    self.location = location
     if let left = LeftTrace(location) {
       try TraceHeader(reading: location).checkKind(path: path)
-      try left.takeBackLastBatch()
+      try left.takeBackLastBatch(isOurs: isOurs)
     }
     try TraceHeader(reading: location).check(path: path)
     connection = try Connection(file: location.file, path: path, mode: .readUntrusted)
@@ -123,6 +132,18 @@ public final class TraceReader {
     return summaries
   }
 
+  /// The runs of a point of a sweep.
+  func runs(ofPoint point: Int) throws(TraceError) -> [StoredRun] {
+    try summaries(where: "point_id = \(point)")
+  }
+
+  /// Why a point of a sweep failed; nil of one that did not.
+  func reasonOfFailure(ofPoint point: Int) throws(TraceError) -> String? {
+    let row = try connection.prepare("SELECT reason FROM sweep_point WHERE id = ?1")
+    try row.bind(1, Int64(point))
+    return try row.step() ? row.optionalText(0) : nil
+  }
+
   private func groups(ofRun id: Int64) throws(TraceError) -> [GroupDescription] {
     let row = try connection.prepare(
       """
@@ -194,6 +215,30 @@ public final class TraceReader {
           e2eObjectiveNs: row.optionalInteger(6)))
     }
     return classes
+  }
+
+  /// The sweep whose points the runs are; nil where they are of none.
+  func sweep() throws(TraceError) -> SweepDescription? {
+    let row = try connection.prepare(
+      """
+      SELECT scenario_id, seed, profile_checksum, kvsim_version, points, shard, shards FROM sweep
+      """)
+    guard try row.step() else { return nil }
+    guard let scenario = try scenario(row.integer(0)),
+      let shard = SweepShard(number: Int(row.integer(5)), of: Int(row.integer(6)))
+    else { throw .damaged(path: path, reason: "its sweep has no scenario, or no such share") }
+    let sweep = SweepDescription(
+      scenario: scenario, seed: UInt64(bitPattern: row.integer(1)), profileChecksum: row.text(2),
+      kvsimVersion: row.text(3), axes: try SweepRows.axes(on: connection), shard: shard)
+    guard let points = sweep.pointsIfFew, Int64(points) == row.integer(4) else {
+      throw .damaged(path: path, reason: "its sweep has another number of points than its axes")
+    }
+    return sweep
+  }
+
+  /// The points of a sweep that are there, and whether they failed.
+  func sweptPoints(of sweep: SweepDescription) throws(TraceError) -> [Int: Bool] {
+    try SweepRows.points(of: sweep, on: connection)
   }
 
   /// A profile, by the number that runs refer to it by; nil if there is none.

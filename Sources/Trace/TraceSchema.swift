@@ -8,12 +8,12 @@
 /// take no room and cannot contradict the columns that they follow from.
 enum TraceSchema {
   /// Written to `PRAGMA user_version`: raised whenever the meaning of a file changes.
-  static let version: Int64 = 8
+  static let version: Int64 = 9
   /// Written to `PRAGMA application_id`: the ASCII letters `kvsm`.
   static let applicationID: Int64 = 0x6b76_736d
 
   /// Creates every table and view in an empty database.
-  static let statements = inputs + runs + records + views
+  static let statements = inputs + sweeps + runs + records + views
 
   /// Whether a database has these tables and views and nothing else, word for word.
   static func isSchema(of connection: Connection) throws(TraceError) -> Bool {
@@ -63,20 +63,57 @@ enum TraceSchema {
 
     """
 
+  private static let sweeps = """
+    CREATE TABLE sweep (         -- one row in the database of a sweep, else none
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      scenario_id INTEGER NOT NULL REFERENCES scenario(id), -- as it is before anything is varied
+      seed INTEGER NOT NULL,     -- unsigned 64-bit seed of points that set none
+      profile_checksum TEXT NOT NULL, -- of the profile that it names, or --profile in its place
+      kvsim_version TEXT NOT NULL, -- the kvsim that runs the points
+      points INTEGER NOT NULL,   -- points of the whole grid
+      shard INTEGER NOT NULL,    -- which share of them is here, from 1
+      shards INTEGER NOT NULL    -- of how many: point p is in share 1 + p mod shards
+    ) STRICT;
+
+    CREATE TABLE sweep_axis (    -- what a sweep varies; the last axis varies fastest
+      axis INTEGER NOT NULL,     -- from 0
+      place INTEGER NOT NULL,    -- place of the value on its axis, from 0
+      path TEXT NOT NULL,        -- the key, such as engine.max_num_seqs
+      value TEXT NOT NULL,       -- its value, as a scenario would have it
+      PRIMARY KEY (axis, place)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE sweep_point (   -- a point that was run
+      id INTEGER PRIMARY KEY,    -- its place in the grid, from 0
+      outcome TEXT NOT NULL,     -- done or failed
+      reason TEXT                -- why it failed; NULL if it did not
+    ) STRICT;
+
+    CREATE TABLE sweep_setting ( -- the value that a point has on each axis
+      point_id INTEGER NOT NULL REFERENCES sweep_point(id),
+      axis INTEGER NOT NULL,     -- from 0
+      path TEXT NOT NULL,        -- sweep_axis.path, repeated
+      value TEXT NOT NULL,       -- sweep_axis.value, repeated
+      PRIMARY KEY (point_id, axis)
+    ) STRICT, WITHOUT ROWID;
+
+    """
+
   private static let runs = """
     CREATE TABLE run (
       id INTEGER PRIMARY KEY,            -- from 1, in the order in which the runs were made
       scenario_id INTEGER NOT NULL REFERENCES scenario(id),
+      point_id INTEGER REFERENCES sweep_point(id), -- its point of the sweep; NULL for none
       format TEXT NOT NULL,              -- KV format: fp16, int4, int4-rotated, ...
       seed INTEGER NOT NULL,             -- unsigned 64-bit seed; add 2^64 if negative
       kvsim_version TEXT NOT NULL,       -- the kvsim that made the run
       started_utc TEXT NOT NULL,         -- wall clock; the only column that may differ
       completed INTEGER NOT NULL,        -- 1 once the run has ended, else 0
-      row_digest TEXT,                   -- digest of its records, 16 hex digits; NULL till ended
+      row_digest TEXT,                   -- digest of its records, kept or not; NULL till ended
       last_event_ns INTEGER,             -- time of its last event; NULL till ended
-      requests INTEGER,                  -- rows in request; NULL till ended
-      step_rows INTEGER,                 -- rows in step; NULL till ended
-      events INTEGER,                    -- rows in event; NULL till ended
+      requests INTEGER,                  -- rows in request, 0 in a sweep; NULL till ended
+      step_rows INTEGER,                 -- rows in step, 0 in a sweep; NULL till ended
+      events INTEGER,                    -- rows in event, 0 in a sweep; NULL till ended
       first_seq INTEGER NOT NULL,        -- seq of its first record
       last_seq INTEGER                   -- seq of its last record, below first_seq if it has none
     ) STRICT;

@@ -19,7 +19,7 @@ public final class TraceWriter: Recorder {
   private var connection: Connection?
   private var inserts: RowInserts?
   private var failure: TraceError?
-  private var run: OpenRun?
+  private var run: (id: Int64, records: RecordTotals)?
   private var runs = 0
   private var seq: Int64 = 0
   private var rowsInBatch = 0
@@ -89,41 +89,16 @@ public final class TraceWriter: Recorder {
   /// - Precondition: it has at most 1,000 classes.
   /// - Returns: its number, for `RunDescription.scenarioID`.
   public func addScenario(_ scenario: ScenarioDescription) throws(TraceError) -> Int64 {
-    precondition(scenario.classes.count <= TraceLimits.classesPerScenario)
-    let id = try insert(
-      """
-      INSERT INTO scenario (name, source_path, text, model_json, link_json)
-      VALUES (?1, ?2, ?3, ?4, ?5)
-      """,
-      texts: [
-        scenario.name, scenario.sourcePath, scenario.text, scenario.modelJSON, scenario.linkJSON,
-      ])
     try guarded { connection throws(TraceError) in
-      try RowInserts.insert(scenario.classes, ofScenario: id, on: connection)
+      try RunRows.insert(scenario, on: connection)
     }
-    return id
   }
 
   /// Keeps a profile.
   /// - Returns: its number, for `GroupDescription.profileID`.
   public func addProfile(_ profile: ProfileDescription) throws(TraceError) -> Int64 {
-    try insert(
-      """
-      INSERT INTO profile (name, device, kernel_path, provenance, checksum, text)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-      """,
-      texts: [
-        profile.name, profile.device, profile.kernelPath, profile.provenance,
-        profile.checksum, profile.text,
-      ])
-  }
-
-  private func insert(_ sql: String, texts: [String?]) throws(TraceError) -> Int64 {
     try guarded { connection throws(TraceError) in
-      let statement = try connection.prepare(sql)
-      for (index, text) in texts.enumerated() { try statement.bind(Int32(index + 1), text) }
-      try statement.run()
-      return connection.lastRow
+      try RunRows.insert(profile, on: connection)
     }
   }
 
@@ -135,42 +110,16 @@ public final class TraceWriter: Recorder {
   @discardableResult
   public func beginRun(_ description: RunDescription) throws(TraceError) -> Int64 {
     precondition(run == nil, "a run begins when the one before has ended")
-    precondition(!description.groups.isEmpty)
-    precondition(description.groups.count <= TraceLimits.groupsPerRun)
     precondition(runs < TraceLimits.runs, "a trace has at most \(TraceLimits.runs) runs")
     let id = try guarded { connection throws(TraceError) in
-      let id = try self.insertRun(description, on: connection)
+      let id = try RunRows.insert(description, firstSeq: self.seq + 1, on: connection)
       try self.inserts?.begin(run: id, format: description.format)
       // A kill leaves a trace from here on, be it of no row.
       try self.beginBatch(on: connection)
       return id
     }
-    run = OpenRun(id: id)
+    run = (id, RecordTotals())
     runs += 1
-    return id
-  }
-
-  private func insertRun(
-    _ description: RunDescription, on connection: Connection
-  ) throws(TraceError) -> Int64 {
-    try connection.checkPresence(of: description.scenarioID, in: "scenario")
-    for group in description.groups {
-      try connection.checkPresence(of: group.profileID, in: "profile")
-    }
-    let statement = try connection.prepare(
-      """
-      INSERT INTO run (scenario_id, format, seed, kvsim_version, started_utc, completed, first_seq)
-      VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
-      """)
-    try statement.bind(1, description.scenarioID)
-    try statement.bind(2, description.format)
-    try statement.bind(3, Int64(bitPattern: description.seed))
-    try statement.bind(4, description.kvsimVersion)
-    try statement.bind(5, description.startedUTC)
-    try statement.bind(6, seq + 1)
-    try statement.run()
-    let id = connection.lastRow
-    try RowInserts.insert(description.groups, ofRun: id, on: connection)
     return id
   }
 
@@ -178,8 +127,8 @@ public final class TraceWriter: Recorder {
   /// - Precondition: a run is open.
   public func record(_ request: RequestRecord) throws(TraceError) {
     let inserts = try insertsOfOpenRun()
-    inserts.append(PlacedRecord(seq: seq + 1, id: run!.requests, record: request))
-    run!.add(request)
+    inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.requests, record: request))
+    run!.records.record(request)
     try rowWasAdded()
   }
 
@@ -187,8 +136,8 @@ public final class TraceWriter: Recorder {
   /// - Precondition: a run is open.
   public func record(_ steps: StepRecord) throws(TraceError) {
     let inserts = try insertsOfOpenRun()
-    inserts.append(PlacedRecord(seq: seq + 1, id: run!.stepRows, record: steps))
-    run!.add(steps)
+    inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.stepRows, record: steps))
+    run!.records.record(steps)
     try rowWasAdded()
   }
 
@@ -196,8 +145,8 @@ public final class TraceWriter: Recorder {
   /// - Precondition: a run is open.
   public func record(_ event: EventRecord) throws(TraceError) {
     let inserts = try insertsOfOpenRun()
-    inserts.append(PlacedRecord(seq: seq + 1, id: run!.events, record: event))
-    run!.add(event)
+    inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.events, record: event))
+    run!.records.record(event)
     try rowWasAdded()
   }
 
@@ -207,43 +156,16 @@ public final class TraceWriter: Recorder {
   @discardableResult
   public func endRun(metrics: [Metric]) throws(TraceError) -> String {
     let inserts = try insertsOfOpenRun()
-    precondition(
-      metrics.count <= TraceLimits.metricsPerRun,
-      "a run has at most \(TraceLimits.metricsPerRun) metrics")
     let ended = run!
     try guarded { connection throws(TraceError) in
       try inserts.insertAll()
-      try self.update(ended, on: connection)
-      let statement = try connection.prepare(
-        "INSERT INTO metric (run_id, name, unit, value) VALUES (?1, ?2, ?3, ?4)")
-      for metric in metrics {
-        try statement.bind(1, ended.id)
-        try statement.bind(2, metric.name)
-        try statement.bind(3, metric.unit)
-        try statement.bind(4, metric.value)
-        try statement.run()
-      }
+      try RunRows.end(
+        ended.id, ended.records, lastSeq: self.seq, metrics: metrics, on: connection)
       // A run that has ended survives a kill, however few rows it had.
       try self.beginBatch(on: connection)
     }
     run = nil
-    return ended.digest.hex
-  }
-
-  private func update(_ ended: OpenRun, on connection: Connection) throws(TraceError) {
-    let statement = try connection.prepare(
-      """
-      UPDATE run SET completed = 1, row_digest = ?2, last_event_ns = ?3, requests = ?4,
-        step_rows = ?5, events = ?6, last_seq = ?7 WHERE id = ?1
-      """)
-    try statement.bind(1, ended.id)
-    try statement.bind(2, ended.digest.hex)
-    try statement.bind(3, ended.lastEventNs)
-    try statement.bind(4, ended.requests)
-    try statement.bind(5, ended.stepRows)
-    try statement.bind(6, ended.events)
-    try statement.bind(7, seq)
-    try statement.run()
+    return ended.records.digest.hex
   }
 
   /// Completes the trace and gives it its name. The writer can do nothing more.

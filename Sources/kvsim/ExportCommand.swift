@@ -11,8 +11,9 @@ struct ExportCommand: ParsableCommand {
       perfetto opens in ui.perfetto.dev; csv and jsonl are the tables as they are; otlp has the \
       requests as spans of OpenTelemetry; prometheus is a snapshot under vLLM's metric names; \
       vllm-bench has the fields of `vllm bench serve --save-result`; mooncake has the requests of \
-      one run to be replayed. docs/traces.md says what stands in each. The trace is opened as if a stranger had made it. Exits with 65 where the \
-      trace is wrong or has not got what is asked for, 1 where the export cannot be written.
+      one run to be replayed. docs/traces.md says what stands in each. The trace is opened as if a \
+      stranger had made it. Exits with 65 where the trace is wrong or has not got what is asked \
+      for, 1 where the export cannot be written.
       """)
 
   @Argument(help: "The trace, as `kvsim run --trace` wrote it.")

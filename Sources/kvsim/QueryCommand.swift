@@ -56,7 +56,7 @@ struct QueryCommand: ParsableCommand {
       guard let text = sql ?? chosen?.sql else { return try list() }
       let query = try reader.query(
         text, parameters: try parameters(), timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
-      try print(query)
+      try query.print(as: format)
     } catch let error as TraceError {
       throw failure(error, .badInput)
     }
@@ -87,20 +87,6 @@ struct QueryCommand: ParsableCommand {
     try printResult(text)
   }
 
-  private func print(_ query: TraceQuery) throws {
-    var result = QueryResult(columns: query.columns, as: format)
-    var text = result.beginning
-    while let row = try query.next() {
-      text += result.add(row)
-      // Rows can be millions: they are passed on as they come, but not one by one.
-      if text.utf8.count > 1 << 16 {
-        try printResult(text)
-        text = ""
-      }
-    }
-    try printResult(text + result.end())
-  }
-
   private func parameters() throws -> [(name: String, value: QueryValue)] {
     try set.map { text in
       guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
@@ -116,3 +102,20 @@ struct QueryCommand: ParsableCommand {
 }
 
 extension QueryResult.Form: ExpressibleByArgument {}
+
+extension TraceQuery {
+  /// Prints the rows on standard output.
+  func print(as form: QueryResult.Form) throws {
+    var result = QueryResult(columns: columns, as: form)
+    var text = result.beginning
+    while let row = try next() {
+      text += result.add(row)
+      // Rows can be millions: they are passed on as they come, but not one by one.
+      if text.utf8.count > 1 << 16 {
+        try printResult(text)
+        text = ""
+      }
+    }
+    try printResult(text + result.end())
+  }
+}

@@ -14,9 +14,13 @@ struct ImportTests {
     "CostModel": ["Operators"],
     "Calibration": ["Operators", "Kernels", "CostModel"],
     "Simulator": ["Operators", "CostModel", "DequeModule", "Dispatch"],
-    "Scenario": ["Operators", "CostModel", "Simulator", "Yams", "Glibc", "Foundation"],
+    "Scenario": [
+      "Operators", "CostModel", "Simulator", "Yams", "Glibc", "Foundation", "Synchronization",
+    ],
     "Trace": ["CostModel", "Simulator", "CSQLite", "Glibc", "Musl", "Darwin"],
-    "Planning": ["Operators", "CostModel", "Simulator", "Scenario", "Trace"],
+    "Planning": [
+      "Operators", "CostModel", "Simulator", "Scenario", "Trace", "Dispatch", "Synchronization",
+    ],
     "Report": [
       "Operators", "KernelStudies", "CostModel", "Simulator", "Scenario", "Trace", "Planning",
       "Foundation",
@@ -24,6 +28,7 @@ struct ImportTests {
     "kvsim": [
       "Operators", "Kernels", "KernelStudies", "CostModel", "Calibration", "Simulator",
       "Scenario", "Trace", "Planning", "Report", "ArgumentParser", "Foundation", "Dispatch",
+      "Synchronization",
     ],
   ]
 

@@ -41,24 +41,35 @@ final class SmallScenario {
   ) throws -> ServingScenario {
     try write(
       "small.yaml",
-      """
-      kvsim: 1
-      name: small
-      model: model.json
-      device: {profile: profile.json\(devices > 1 ? ", link: link.json" : "")}
-      engine:
-        max_num_seqs: 64
-        max_num_batched_tokens: \(batchedTokens)
-        \(engine ?? "kv_cache_memory_bytes: \(memory)")
-        tensor_parallel_size: \(devices)
-      workload:
-        requests: 200
-        arrivals: {process: closed-loop, concurrency: 64}
-        prompt_tokens: \(prompt)
-        output_tokens: \(output)
-      \(more)
-      """)
+      text(
+        memory: memory, prompt: prompt, output: output, more: more, devices: devices,
+        batchedTokens: batchedTokens, engine: engine))
     return try ServingScenario.load(path: path("small.yaml"))
+  }
+
+  /// The text of such a scenario.
+  func text(
+    memory: String = "2 MiB", prompt: String = "{uniform: {min: 10, max: 200}}",
+    output: String = "{uniform: {min: 1, max: 100}}", more: String = "",
+    devices: Int = 1, batchedTokens: Int = 256, engine: String? = nil
+  ) -> String {
+    """
+    kvsim: 1
+    name: small
+    model: model.json
+    device: {profile: profile.json\(devices > 1 ? ", link: link.json" : "")}
+    engine:
+      max_num_seqs: 64
+      max_num_batched_tokens: \(batchedTokens)
+      \(engine ?? "kv_cache_memory_bytes: \(memory)")
+      tensor_parallel_size: \(devices)
+    workload:
+      requests: 200
+      arrivals: {process: closed-loop, concurrency: 64}
+      prompt_tokens: \(prompt)
+      output_tokens: \(output)
+    \(more)
+    """
   }
 
   private static let profile: Profile = {

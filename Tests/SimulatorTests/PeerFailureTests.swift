@@ -47,7 +47,7 @@ struct PeerFailureTests {
     let count = 20_000
     let played = Played(
       replay((0..<count).map { (Int64($0) * 60, 10, 1) }), maxNumSeqs: 1,
-      pricer: SyntheticPricer(perStepNs: 100))
+      checks: false, pricer: SyntheticPricer(perStepNs: 100))
     for (index, request) in played.requestsById.enumerated() {
       #expect(request.scheduledNs == Int64(index) * 100)
       #expect(request.finishNs == Int64(index + 1) * 100)

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A file from outside, read whole.
-struct SourceFile {
+struct SourceFile: Sendable {
   /// The path, as it was opened.
   let path: String
   /// The bytes, as they stand there.

@@ -13,7 +13,7 @@ struct TheoryOfOneServerTests {
   private func played(load: Double, seed: UInt64, prompt: (Double) -> Int32) -> Played {
     Played(
       poissonReplay(400_000, requestsPerSecond: load * 1000, seed: seed, prompt: prompt),
-      maxNumSeqs: 1, maxNumBatchedTokens: 1 << 20,
+      maxNumSeqs: 1, maxNumBatchedTokens: 1 << 20, checks: false,
       pricer: SyntheticPricer(perPromptTokenNs: 1000))
   }
 
@@ -58,7 +58,7 @@ struct TheoryOfOneServerTests {
         concurrency: clients, thinkTime: .exponential(meanNs: Int64(thinkNs))),
       promptTokens: .fixed(10), outputTokens: .fixed(1), requests: 200_000)
     let played = Played(
-      workload, maxNumSeqs: 1, pricer: SyntheticPricer(perStepNs: Int64(serviceNs)))
+      workload, maxNumSeqs: 1, checks: false, pricer: SyntheticPricer(perStepNs: Int64(serviceNs)))
     let finishes = played.requests.map { Double($0.finishNs) * 1e-3 }
     // Takács, "Introduction to the theory of queues", 1962, chapter 5: the server is idle with
     // 1/(1 + N·ρ·Σ C(N−1, n)·B(n)), B(n) = Π (1/φ(i/think) − 1), φ(s) = exp(−s·service).

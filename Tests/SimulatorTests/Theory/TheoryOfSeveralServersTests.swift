@@ -11,7 +11,7 @@ struct TheoryOfSeveralServersTests {
   private func played(_ workload: Workload, seats: Int, pricer: SyntheticPricer) -> Played {
     Played(
       workload, maxNumSeqs: seats, blockSize: 64, poolBlocks: 1 << 24, maxPositions: 1 << 24,
-      pricer: pricer)
+      checks: false, pricer: pricer)
   }
 
   /// From 1 to 1000 tokens, 500.5 in the mean.
@@ -58,7 +58,7 @@ struct TheoryOfSeveralServersTests {
       outputTokens: .uniform(1...999), requests: 30_000)
     let played = Played(
       workload, seed: 5, maxNumSeqs: seats, maxQueuedRequests: 0,
-      pricer: SyntheticPricer(perStepNs: 1000))
+      checks: false, pricer: SyntheticPricer(perStepNs: 1000))
     // B(0) = 1, B(k) = ρB(k − 1)/(k + ρB(k − 1)).
     let expected = (1...seats).reduce(1.0) { blocked, seat in
       load * blocked / (Double(seat) + load * blocked)
