@@ -29,8 +29,7 @@ struct SweepCommandTests {
     let lines = run.output.split(separator: "\n")
     #expect(
       lines[0].hasPrefix(
-        "point,workload.requests,workload.arrivals.concurrency,kv_cache.format,format,requests_per_s"
-      ))
+        "point,workload.requests,workload.arrivals.concurrency,kv_cache.format,format,requests"))
     #expect(lines.count == 7 && lines[6].hasPrefix("5,20,4,int4,int4,"))
     #expect(folder.contents == ["two-cores-sweep.db"])
     let query = try kvsim(["query", "two-cores-sweep.db", "sweep", "--format", "csv"])
