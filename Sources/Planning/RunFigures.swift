@@ -62,7 +62,7 @@ struct RunFigures {
 
   /// What all devices together were there for: those of replicas that come and go while these are
   /// there, others from the first arrival to the last event.
-  private var deviceNs: Double {
+  var deviceNs: Double {
     var sum = 0.0
     for group in groups {
       let devices = Double(group.group.setup.parallelism.devices)
@@ -129,9 +129,9 @@ struct RunFigures {
   private static func metrics(_ name: String, _ latency: LatencyStatistics) -> [Metric] {
     let isDefined = latency.count > 0
     return [
-      ("mean", latency.meanNs), ("p50", Double(latency.p50Ns)), ("p90", Double(latency.p90Ns)),
-      ("p95", Double(latency.p95Ns)), ("p99", Double(latency.p99Ns)),
-      ("max", Double(latency.maxNs)),
+      ("mean", latency.meanNs), ("std", latency.deviationNs), ("p50", Double(latency.p50Ns)),
+      ("p90", Double(latency.p90Ns)), ("p95", Double(latency.p95Ns)),
+      ("p99", Double(latency.p99Ns)), ("max", Double(latency.maxNs)),
     ].map { Metric(name: "\(name)_\($0.0)_ns", unit: "ns", value: isDefined ? $0.1 : nil) }
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Planning
 import Scenario
 import Simulator
+import Trace
 
 /// The comparison of formats as JSON: keys in order, times in nanoseconds, and nothing that differs
 /// between two runs of the same scenario, seed and profile.
@@ -80,6 +81,7 @@ public struct ComparisonJSON: Encodable {
     let meanNs: Double
     let p50Ns: Int64
     let p90Ns: Int64
+    let p95Ns: Int64
     let p99Ns: Int64
     let maxNs: Int64
 
@@ -90,6 +92,7 @@ public struct ComparisonJSON: Encodable {
       meanNs = statistics.meanNs
       p50Ns = statistics.p50Ns
       p90Ns = statistics.p90Ns
+      p95Ns = statistics.p95Ns
       p99Ns = statistics.p99Ns
       maxNs = statistics.maxNs
     }
@@ -288,6 +291,8 @@ public struct ComparisonJSON: Encodable {
     let displacedRequests: Int?
     /// Absent where no rows were kept.
     let rowDigest: String?
+    /// The same under the names of another tool.
+    let vllmBenchServe: VLLMBenchJSON
 
     init(_ outcome: FormatOutcome, of scenario: ServingScenario) {
       let hasFailures = !scenario.cluster.outages.isEmpty
@@ -341,6 +346,7 @@ public struct ComparisonJSON: Encodable {
       transfer = summary.transfers.map(TransferSection.init)
       displacedRequests = hasFailures ? summary.displacedRequests : nil
       rowDigest = outcome.rowDigest
+      vllmBenchServe = VLLMBenchJSON(VLLMBenchResult(outcome, of: scenario))
     }
   }
 }

@@ -1,5 +1,5 @@
-/// A histogram of times to three significant digits, in nanoseconds, and beside it their exact sum
-/// and maximum.
+/// A histogram of times to three significant digits, in nanoseconds, and beside it their exact sum,
+/// sum of squares and maximum.
 ///
 /// Times below 2,048 ns have a bucket each; from there every doubling has 1,024 of equal width, as
 /// HdrHistogram lays them out for three digits (Gil Tene, https://hdrhistogram.github.io).
@@ -13,6 +13,8 @@ package struct TimeHistogram: Sendable {
   package private(set) var count = 0
   /// 128 bits, because the times of a long run exceed 64.
   private(set) var sumNs: Int128 = 0
+  /// The sum of their squares.
+  private(set) var squares = SquareSum()
   package private(set) var maxNs: Int64 = 0
 
   /// A histogram of nothing.
@@ -23,11 +25,13 @@ package struct TimeHistogram: Sendable {
   package mutating func record(_ ns: Int64, count: Int = 1) {
     add(ns, count: count)
     sumNs += Int128(ns) * Int128(count)
+    squares.add(ns, count: count)
   }
 
   /// Adds `times` times, each `growthNs` longer than the one before, all of them as often as
   /// `count` says. Those that fall into one bucket are added at once.
-  /// - Precondition: none is negative, nor is `growthNs`.
+  /// - Precondition: none is negative, nor is `growthNs`, and one after the other they take less
+  ///   than 2^63 ns.
   mutating func record(seriesFrom firstNs: Int64, growthNs: Int64, times: Int, count: Int) {
     var done = 0
     while done < times {
@@ -43,6 +47,7 @@ package struct TimeHistogram: Sendable {
     }
     let n = Int128(times)
     sumNs += Int128(count) * (n * Int128(firstNs) + Int128(growthNs) * (n * (n - 1) / 2))
+    squares.add(seriesFrom: firstNs, growthNs: growthNs, times: times, count: count)
   }
 
   /// Adds times, each once. Buckets lie far apart in memory, and here the processor fetches several
@@ -51,13 +56,16 @@ package struct TimeHistogram: Sendable {
     guard let longest = times.max() else { return }
     makeRoom(for: TimeHistogram.bucket(of: longest))
     var sum: Int128 = 0
+    var squares = self.squares
     counts.withUnsafeMutableBufferPointer { counts in
       for ns in times {
         precondition(ns >= 0)
         counts[TimeHistogram.bucket(of: ns)] += 1
         sum += Int128(ns)
+        squares.add(squares: UInt128(ns) * UInt128(ns))
       }
     }
+    self.squares = squares
     sumNs += sum
     count += times.count
     maxNs = max(maxNs, longest)
@@ -107,6 +115,7 @@ package struct TimeHistogram: Sendable {
     for (bucket, count) in more.counts.enumerated() { all.counts[bucket] += count }
     all.count += more.count
     all.sumNs += more.sumNs
+    all.squares += more.squares
     all.maxNs = max(all.maxNs, more.maxNs)
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Scenario
+import Planning
 import Trace
 
 /// `kvsim export`.
@@ -112,20 +112,3 @@ struct ExportCommand: ParsableCommand {
 }
 
 extension ExportForm: ExpressibleByArgument {}
-
-extension StatedTraffic {
-  /// What a scenario that a trace keeps says.
-  init(_ scenario: ScenarioDescription) {
-    let stored = StoredScenario(text: scenario.text, modelText: scenario.modelJSON)
-    self.init(modelName: stored.modelName)
-    switch stored.arrivals {
-    case .openLoop(let rate, let burstiness):
-      requestRate = .perSecond(rate)
-      self.burstiness = burstiness
-    case .closedLoop(let concurrency):
-      requestRate = .unlimited
-      maxConcurrency = concurrency
-    case nil: break
-    }
-  }
-}

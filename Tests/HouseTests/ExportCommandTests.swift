@@ -19,7 +19,8 @@ struct ExportCommandTests {
 
   @Test("Results under vLLM's names are the figures of the run that wrote the trace")
   func agreement() throws {
-    #expect(try kvsim("run", scenario, "--trace", "trace.db").status == 0)
+    let printed = try kvsim("run", scenario, "--trace", "trace.db", "--format", "json")
+    #expect(printed.status == 0)
     let query = try kvsim("query", "trace.db", "metrics", "--format", "json")
     var metrics: [String: Double] = [:]
     for row in try #require(
@@ -53,6 +54,55 @@ struct ExportCommandTests {
     #expect(result["model_id"] as? String == "Llama-3.1-8B")
     #expect(number(result["gpu_count"]) == 1)
     #expect(result["max_concurrency"] is NSNull)
+    try expectPrinted(printed.output, format: 1, result)
+  }
+
+  /// Holds a format of what `kvsim run --format json` printed against the export of its trace.
+  private func expectPrinted(
+    _ json: String, format: Int, _ exported: [String: Any]
+  ) throws {
+    let printed = try #require(
+      try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+    let formats = try #require(printed["formats"] as? [[String: Any]])
+    let result = try #require(formats[format]["vllm_bench_serve"] as? [String: Any])
+    #expect(
+      Set(result.keys) == Set(exported.keys).subtracting(["run", "kvsim_version"]),
+      "the names of both are vLLM's and kvsim's own")
+    // What a run does not know, and what would differ from run to run.
+    let unknown = ["date", "max_concurrent_requests"]
+    for name in unknown { #expect(result[name] is NSNull, "\(name)") }
+    for (name, value) in result where !unknown.contains(name) {
+      let expected = try #require(exported[name])
+      switch (value, expected) {
+      case (let value as NSNumber, let expected as NSNumber):
+        // kvsim rounds TPOT down to the nanosecond.
+        let rounding =
+          name.hasSuffix("tpot_ms") ? 1.0001e-6 : 1e-9 * abs(expected.doubleValue)
+        #expect(abs(value.doubleValue - expected.doubleValue) <= rounding, "\(name)")
+      case (let value as String, let expected as String): #expect(value == expected, "\(name)")
+      default: #expect(value is NSNull && expected is NSNull, "\(name)")
+      }
+    }
+    #expect(number(result["std_itl_ms"]) > 0 && number(result["std_tpot_ms"]) > 0)
+  }
+
+  @Test("The printed result of a closed loop is that of its export, with and without a trace")
+  func closedLoop() throws {
+    let small = try folder.write("small.yaml", try smallScenario())
+    let run = try kvsim("run", small.path, "--trace", "trace.db", "--format", "json")
+    #expect(run.status == 0)
+    let lines = try kvsim("export", "trace.db", "--to", "vllm-bench").output
+      .split(separator: "\n")
+    #expect(lines.count == 3)
+    let alone = try kvsim("run", small.path, "--no-trace", "--format", "json")
+    for (format, line) in lines.enumerated() {
+      var exported = try #require(
+        try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+      #expect(exported["request_rate"] as? String == "inf")
+      try expectPrinted(run.output, format: format, exported)
+      exported["row_digest"] = NSNull()
+      try expectPrinted(alone.output, format: format, exported)
+    }
   }
 
   @Test("Every form is written to a file as to standard output, and its JSON is sound")

@@ -21,6 +21,7 @@ struct TimeHistogramTests {
 
   private static func expectAlike(_ one: TimeHistogram, _ other: TimeHistogram) {
     #expect(one.count == other.count && one.sumNs == other.sumNs && one.maxNs == other.maxNs)
+    #expect(one.squares == other.squares)
     #expect(percentages.map(one.percentile) == percentages.map(other.percentile))
   }
 

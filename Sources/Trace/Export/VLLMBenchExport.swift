@@ -1,153 +1,93 @@
-/// Results with the fields of `vllm bench serve --save-result` (vllm/benchmarks/serve.py of vLLM
-/// 0.33.0) and by its definitions: a line with one object for each run, as `--append-result` writes
-/// several into one file.
-///
-/// What a simulation has not got is null: the tokenizer, the standard deviation of the time between
-/// tokens, the most tokens of one second. Fields that vLLM has not got stand behind its own, where
-/// `--metadata` would put them.
+/// Results with the fields of `vllm bench serve --save-result` and by its definitions: a line with
+/// one object for each run, as `--append-result` writes several into one file. The fields are those
+/// of `VLLMBenchResult`.
 struct VLLMBenchExport: TraceExporter {
-  private static let ranks: [Double] = [50, 90, 95, 99]
-  /// Of a request; TPOT is of the sample that ended last.
-  private static let times: [(name: String, expression: String)] = [
-    ("ttft", "first_token_ns - arrival_ns"),
-    (
-      "tpot",
-      """
-      CASE WHEN last_sample_tokens > 1
-      THEN CAST(finish_ns - first_token_ns AS REAL) / (last_sample_tokens - 1) END
-      """
-    ),
-    ("e2el", "finish_ns - arrival_ns"),
-  ]
-
-  /// Sums over the requests of a run.
-  private struct Totals {
-    var requests: Int64 = 0
-    var finished: Int64 = 0
-    var inputTokens: Int64 = 0
-    var outputTokens: Int64 = 0
-    var firstArrivalNs: Int64 = .max
-    var lastFinishNs: Int64 = 0
-  }
+  /// Mean time per token after the first, of the sample that ended last.
+  private static let tpot = """
+    CASE WHEN last_sample_tokens > 1
+    THEN CAST(finish_ns - first_token_ns AS REAL) / (last_sample_tokens - 1) END
+    """
 
   mutating func write(
     _ run: ExportedRun, of source: ExportSource, to file: ExportFile
   ) throws(TraceError) {
-    var totals = Totals()
-    try source.forEachRequest(of: run.stored) { request throws(TraceError) in
-      totals.requests += 1
-      totals.firstArrivalNs = min(totals.firstArrivalNs, request.arrivalNs)
-      totals.lastFinishNs = max(totals.lastFinishNs, request.finishNs)
-      guard request.outcome == .finished else { return }
-      totals.finished += 1
-      totals.inputTokens += request.promptTokens
-      totals.outputTokens += request.outputTokens
-    }
-    let metrics = try RunMetricValues(source.reader.metrics(run: run.id))
-    var object = JSONObject()
-    addSetUp(run, totals, to: &object)
-    addTotals(totals, metrics, to: &object)
-    object.add("max_output_tokens_per_s", Double?.none)
-    object.add("max_concurrent_requests", try peakConcurrency(of: run.stored, on: source))
-    object.add("rtfx", 0.0)
-    addDrafting(metrics, to: &object)
-    try addTimes(of: run.stored, metrics, source, to: &object)
-    addOwn(run, metrics, to: &object)
-    file.text.append(object.text + "\n")
+    var result = VLLMBenchResult(
+      format: run.format, scenario: run.scenario, seed: run.stored.description.seed,
+      traffic: run.traffic)
+    result.origin = .init(run: run.id, kvsimVersion: run.stored.description.kvsimVersion)
+    result.startedUTC = run.stored.description.startedUTC
+    result.rowDigest = run.stored.end?.rowDigest
+    try addRequests(of: run.stored, source, to: &result)
+    addMetrics(try RunMetricValues(source.reader.metrics(run: run.id)), to: &result)
+    result.maxConcurrentRequests = try peakConcurrency(of: run.stored, on: source)
+    result.ttft = try times("first_token_ns - arrival_ns", of: run.stored, source)
+    result.tpot = try times(VLLMBenchExport.tpot, of: run.stored, source)
+    result.e2el = try times("finish_ns - arrival_ns", of: run.stored, source)
+    file.text.append(object: result.fields)
     try file.passOn()
   }
 
-  // MARK: Fields
-
-  private func addSetUp(_ run: ExportedRun, _ totals: Totals, to object: inout JSONObject) {
-    object.add("date", StartTime(run.stored.description.startedUTC)?.compact)
-    object.add("endpoint_type", "kvsim")
-    object.add("backend", "kvsim")
-    object.add("label", run.format)
-    object.add("model_id", run.modelName)
-    object.add("tokenizer_id", String?.none)
-    object.add("num_prompts", totals.requests)
-    switch run.traffic.requestRate {
-    case .perSecond(let rate): object.add("request_rate", rate)
-    case .unlimited: object.add("request_rate", "inf")
-    case nil: object.add("request_rate", Double?.none)
+  /// Sums over the requests of a run.
+  private func addRequests(
+    of run: StoredRun, _ source: ExportSource, to result: inout VLLMBenchResult
+  ) throws(TraceError) {
+    var (firstArrivalNs, lastFinishNs) = (Int64.max, Int64.min)
+    try source.forEachRequest(of: run) { request throws(TraceError) in
+      result.requests += 1
+      firstArrivalNs = min(firstArrivalNs, request.arrivalNs)
+      lastFinishNs = max(lastFinishNs, request.finishNs)
+      guard request.outcome == .finished else { return }
+      result.finished += 1
+      result.inputTokens += request.promptTokens
+      result.outputTokens += request.outputTokens
     }
-    object.add("burstiness", run.traffic.burstiness)
-    object.add("max_concurrency", run.traffic.maxConcurrency.map(Int64.init))
+    if result.requests > 0 { result.durationNs = Double(lastFinishNs - firstArrivalNs) }
   }
 
-  private func addTotals(
-    _ totals: Totals, _ metrics: RunMetricValues, to object: inout JSONObject
+  /// What a trace keeps as figures of the whole run.
+  private func addMetrics(
+    _ metrics: RunMetricValues, to result: inout VLLMBenchResult
   ) {
     // Requests that were under way when the run was stopped have no rows, but take their time.
-    let rowsNs = Double(totals.requests == 0 ? 0 : totals.lastFinishNs - totals.firstArrivalNs)
-    let seconds = (metrics["duration_ns"] ?? rowsNs) / 1e9
-    func perSecond(_ count: Int64) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
-    object.add("duration", seconds)
-    object.add("completed", totals.finished)
-    object.add("failed", totals.requests - totals.finished)
-    object.add("total_input_tokens", totals.inputTokens)
-    object.add("total_output_tokens", totals.outputTokens)
-    object.add("request_throughput", perSecond(totals.finished))
-    object.add("request_goodput", metrics["goodput"])
-    object.add("output_throughput", perSecond(totals.outputTokens))
-    object.add("total_token_throughput", perSecond(totals.inputTokens + totals.outputTokens))
-  }
-
-  /// As vLLM has them: only where tokens are drafted.
-  private func addDrafting(_ metrics: RunMetricValues, to object: inout JSONObject) {
-    guard let drafts = metrics["drafts"] else { return }
-    object.add("spec_decode_acceptance_length", metrics["mean_acceptance_length"])
-    object.add("spec_decode_num_drafts", drafts)
-    object.add("spec_decode_accepted_tokens", metrics["accepted_draft_tokens"])
-  }
-
-  private func addTimes(
-    of run: StoredRun, _ metrics: RunMetricValues, _ source: ExportSource,
-    to object: inout JSONObject
-  ) throws(TraceError) {
-    for time in VLLMBenchExport.times {
-      // The time between tokens stands before that of the whole request.
-      if time.name == "e2el" { addGaps(metrics, to: &object) }
-      let statistics = try OrderedTimes(
-        time.expression, of: run, percentiles: VLLMBenchExport.ranks, on: source.connection)
-      object.add("mean_\(time.name)_ms", statistics.mean.map { $0 / 1e6 })
-      object.add("median_\(time.name)_ms", statistics.percentiles[0].map { $0 / 1e6 })
-      object.add("std_\(time.name)_ms", statistics.deviation.map { $0 / 1e6 })
-      for (rank, value) in zip(VLLMBenchExport.ranks, statistics.percentiles) {
-        object.add("p\(Int(rank))_\(time.name)_ms", value.map { $0 / 1e6 })
-      }
+    if let durationNs = metrics["duration_ns"] { result.durationNs = durationNs }
+    result.deviceNs = metrics["device_ns"]
+    result.goodput = metrics["goodput"]
+    result.itl = gaps(metrics)
+    result.drafting = metrics["drafts"].map {
+      VLLMBenchResult.Drafting(
+        drafts: $0, acceptedTokens: metrics["accepted_draft_tokens"],
+        meanAcceptanceLength: metrics["mean_acceptance_length"])
     }
+  }
+
+  // MARK: Times
+
+  /// Computed from the rows.
+  private func times(
+    _ expression: String, of run: StoredRun, _ source: ExportSource
+  ) throws(TraceError) -> VLLMBenchResult.Times {
+    let statistics = try OrderedTimes(
+      expression, of: run, percentiles: [50, 90, 95, 99], on: source.connection)
+    var times = VLLMBenchResult.Times()
+    times.meanNs = statistics.mean
+    times.deviationNs = statistics.deviation
+    times.p50Ns = statistics.percentiles[0]
+    times.p90Ns = statistics.percentiles[1]
+    times.p95Ns = statistics.percentiles[2]
+    times.p99Ns = statistics.percentiles[3]
+    return times
   }
 
   /// The times between tokens, of which a trace keeps the figures alone.
-  private func addGaps(_ metrics: RunMetricValues, to object: inout JSONObject) {
-    func add(_ field: String, _ metric: String) {
-      object.add("\(field)_itl_ms", metrics["itl_\(metric)_ns"].map { $0 / 1e6 })
-    }
-    add("mean", "mean")
-    add("median", "p50")
-    object.add("std_itl_ms", Double?.none)
-    for rank in VLLMBenchExport.ranks { add("p\(Int(rank))", "p\(Int(rank))") }
-  }
-
-  private func addOwn(
-    _ run: ExportedRun, _ metrics: RunMetricValues, to object: inout JSONObject
-  ) {
-    object.add("kv_format", run.format)
-    object.add("scenario", run.scenario)
-    object.add("run", run.id)
-    object.add("seed", String(run.stored.description.seed))
-    object.add("kvsim_version", run.stored.description.kvsimVersion)
-    object.add("row_digest", run.stored.end?.rowDigest)
-    object.add("gpu_count", devices(of: run, metrics))
-  }
-
-  /// Devices that were there on average: of a fleet that does not change, how many there are.
-  private func devices(of run: ExportedRun, _ metrics: RunMetricValues) -> Double? {
-    guard let device = metrics["device_ns"], let duration = metrics["duration_ns"], duration > 0
-    else { return nil }
-    return device / duration
+  private func gaps(_ metrics: RunMetricValues) -> VLLMBenchResult.Times {
+    var times = VLLMBenchResult.Times()
+    times.meanNs = metrics["itl_mean_ns"]
+    times.deviationNs = metrics["itl_std_ns"]
+    times.p50Ns = metrics["itl_p50_ns"]
+    times.p90Ns = metrics["itl_p90_ns"]
+    times.p95Ns = metrics["itl_p95_ns"]
+    times.p99Ns = metrics["itl_p99_ns"]
+    return times
   }
 
   // MARK: Concurrency
@@ -193,34 +133,20 @@ private struct RunMetricValues {
   subscript(name: String) -> Double? { values[name] }
 }
 
-/// A flat object while it is written.
-private struct JSONObject {
-  private var fields = ExportText()
-
-  /// The object.
-  var text: String { "{" + String(decoding: fields.bytes, as: UTF8.self) + "}" }
-
-  mutating func add(_ name: String, _ value: String?) {
-    begin(name)
-    guard let value else { return fields.append("null") }
-    fields.append(quoted: value)
-  }
-
-  mutating func add(_ name: String, _ value: Int64?) {
-    begin(name)
-    guard let value else { return fields.append("null") }
-    fields.append(value)
-  }
-
-  mutating func add(_ name: String, _ value: Double?) {
-    begin(name)
-    guard let value else { return fields.append("null") }
-    fields.append(value)
-  }
-
-  private mutating func begin(_ name: String) {
-    fields.append(fields.bytes.isEmpty ? "\"" : ", \"")
-    fields.append(name)
-    fields.append("\": ")
+extension ExportText {
+  /// Appends a line with a flat object of JSON.
+  fileprivate mutating func append(object fields: [VLLMBenchResult.Field]) {
+    for (place, field) in fields.enumerated() {
+      append(place == 0 ? "{\"" : ", \"")
+      append(field.name)
+      append("\": ")
+      switch field.value {
+      case .null: append("null")
+      case .text(let text): append(quoted: text)
+      case .count(let count): append(count)
+      case .number(let number): append(number)
+      }
+    }
+    append("}\n")
   }
 }
