@@ -203,19 +203,29 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
   private mutating func receive(
     _ request: ArrivingRequest, arrivalNs: Int64, _ records: inout RecordBuffer
   ) {
-    let isPlayable =
-      decoders.members.isEmpty
-      || decoders.members.contains { servers[$0].limits.allow(request) }
-    if isPlayable, let index = entry.choose(for: request, among: servers, now: clock) {
+    let undecodable = RequestLimits.refusal(of: request, by: decoders.members, of: servers)
+    if undecodable == nil, let index = entry.choose(for: request, among: servers, now: clock) {
       send(Sequence(request, arrivalNs: arrivalNs), of: request, to: index)
       return
     }
-    let able = isPlayable ? entry.members.filter { servers[$0].limits.allow(request) } : []
-    if able.isEmpty || able.contains(where: { servers[$0].isOpen }) {
-      leave(RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
+    let refusal =
+      undecodable ?? RequestLimits.refusal(of: request, by: entry.members, of: servers)
+    let isFull = entry.members.contains {
+      servers[$0].isOpen && servers[$0].limits.allow(request)
+    }
+    if let cause = refusal ?? (isFull ? .queue : nil) {
+      reject(request, for: cause, arrivalNs: arrivalNs, &records)
     } else {
       stranded.append(.displaced(Sequence(request, arrivalNs: arrivalNs), of: request))
     }
+  }
+
+  private mutating func reject(
+    _ request: ArrivingRequest, for cause: EventRecord.Cause, arrivalNs: Int64,
+    _ records: inout RecordBuffer
+  ) {
+    records.record(servers[0].limits.rejection(of: request, for: cause, now: clock))
+    leave(RequestRecord(rejected: request, arrivalNs: arrivalNs, now: clock), &records)
   }
 
   private mutating func send(
@@ -243,6 +253,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
       case .due(let ns): return schedule(.due, at: ns)
       case .unsent(let turn):
         metrics.arrived(at: clock)
+        records.record(servers[0].limits.rejection(of: turn, for: .turn, now: clock))
         record = RequestRecord(rejected: turn, arrivalNs: clock, now: clock)
       }
     }
@@ -391,8 +402,7 @@ extension Engine {
         entry.left(place.server)
         unpark(place, &records)
       }
-      leave(
-        RequestRecord(rejected: request, arrivalNs: sequence.arrivalNs, now: clock), &records)
+      reject(request, for: .noReplica, arrivalNs: sequence.arrivalNs, &records)
     }
   }
 

@@ -1,4 +1,4 @@
-/// Something that happened to a request between its arrival and its end, or to a replica. Times are
+/// Something that happened to a request from its arrival to its end, or to a replica. Times are
 /// nanoseconds since the start of the run.
 public struct EventRecord: Hashable, Sendable {
   /// What happened.
@@ -33,11 +33,13 @@ public struct EventRecord: Hashable, Sendable {
     case replicaReopened
     /// A replica is switched off.
     case replicaOff
+    /// A request was rejected.
+    case rejected
   }
 
-  /// Why a request lost its blocks.
+  /// Why a request lost its blocks, or was rejected.
   public enum Cause: UInt8, Sendable, CaseIterable {
-    /// It did not.
+    /// It did neither.
     case none
     /// Those that decode needed blocks for their next tokens.
     case decodes
@@ -45,6 +47,20 @@ public struct EventRecord: Hashable, Sendable {
     case urgency
     /// Its replica failed, or the one to which it was handed over or from which it was.
     case failure
+    /// Rejected: prompt and output are longer than the model's context.
+    case context
+    /// Rejected: they are longer than a step, and the scheduler computes them in one piece.
+    case step
+    /// Rejected: they need more than the whole pool of a replica.
+    case pool
+    /// Rejected: it wants more samples than a replica has seats.
+    case seats
+    /// Rejected: the queues of all replicas that could play it were full.
+    case queue
+    /// Rejected: no replica was left that could play it, nor will any come back.
+    case noReplica
+    /// Rejected: the turn of its session before it was, so that nobody sends it.
+    case turn
   }
 
   /// What happened.
@@ -55,7 +71,8 @@ public struct EventRecord: Hashable, Sendable {
   /// it lost its blocks, has computed them again since it resumed, is handed over since the copy
   /// began, and a replica serves since it was told to start. ``timeNs`` of all others.
   public var startNs: Int64
-  /// The replica, from 0; of a request that is handed over the one that computed it.
+  /// The replica, from 0; of a request that is handed over the one that computed it; -1 of one that
+  /// is rejected.
   public var replica: Int64
   /// The replica to which a request is handed over; -1 of all others.
   public var toReplica: Int64
@@ -63,12 +80,13 @@ public struct EventRecord: Hashable, Sendable {
   public var request: Int64
   /// Which of its samples, from 0.
   public var sample: Int64
-  /// Why it lost its blocks.
+  /// Why it lost its blocks, or was rejected.
   public var cause: Cause
   /// The request for which it yielded; -1 where it was none in particular.
   public var yieldedTo: Int64
   /// Tokens in the cache: of a request those that it loses, finds again, has computed again, or
-  /// whose blocks are copied.
+  /// whose blocks are copied; of one that is rejected those that it would have had at its end, in
+  /// its longest sample.
   public var tokens: Int64
   /// Blocks that become free with it, or that are copied.
   public var blocks: Int64
@@ -99,7 +117,7 @@ extension EventRecord.Kind {
     switch self {
     case .preempted, .swappedOut, .resumed, .swappedIn: true
     case .recomputed, .displaced, .handedOver, .replicaFailed, .replicaRecovered,
-      .replicaStarting, .replicaReady, .replicaDraining, .replicaReopened, .replicaOff:
+      .replicaStarting, .replicaReady, .replicaDraining, .replicaReopened, .replicaOff, .rejected:
       false
     }
   }

@@ -6,8 +6,7 @@ public struct RequestRecord: Hashable, Sendable {
   public enum Outcome: UInt8, Sendable, CaseIterable {
     /// Every output token was produced.
     case finished
-    /// Refused on arrival: its tokens exceed the pool, the model's context or what the scheduler
-    /// computes in one piece, or the queue was full.
+    /// Refused: an event of the kind `rejected` says why.
     case rejected
   }
 

@@ -53,6 +53,7 @@ public struct ShippedQuery: Hashable, Sendable {
     ShippedQuery("steps", PackageResources.steps_sql),
     ShippedQuery("slowest", PackageResources.slowest_sql),
     ShippedQuery("preemptions", PackageResources.preemptions_sql),
+    ShippedQuery("rejections", PackageResources.rejections_sql),
     ShippedQuery("blocking", PackageResources.blocking_sql),
     ShippedQuery("compare", PackageResources.compare_sql),
     ShippedQuery("events", PackageResources.events_sql),

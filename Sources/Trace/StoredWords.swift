@@ -37,6 +37,7 @@ extension EventRecord.Kind {
     case .replicaDraining: "replica_draining"
     case .replicaReopened: "replica_reopened"
     case .replicaOff: "replica_off"
+    case .rejected: "rejected"
     }
   }
 
@@ -56,6 +57,13 @@ extension EventRecord.Cause {
     case .decodes: "decodes"
     case .urgency: "urgency"
     case .failure: "failure"
+    case .context: "context"
+    case .step: "step"
+    case .pool: "pool"
+    case .seats: "seats"
+    case .queue: "queue"
+    case .noReplica: "no_replica"
+    case .turn: "turn"
     }
   }
 

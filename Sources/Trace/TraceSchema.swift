@@ -213,13 +213,13 @@ enum TraceSchema {
       kind TEXT NOT NULL,        -- what happened, such as preempted or replica_failed
       time_ns INTEGER NOT NULL,  -- when
       start_ns INTEGER NOT NULL, -- since when, of what takes time; else time_ns
-      replica INTEGER NOT NULL,  -- the replica, from 0
+      replica INTEGER NOT NULL,  -- the replica, from 0; -1 of a request that is rejected
       to_replica INTEGER,        -- where a request is handed over to; else NULL
       request_id INTEGER,        -- the request, request.id; NULL of a replica
       sample INTEGER NOT NULL,   -- which of its samples, from 0
-      cause TEXT,                -- why it lost its blocks; NULL if it did not
+      cause TEXT,                -- why it lost its blocks or was rejected; NULL if neither
       yielded_to INTEGER,        -- the request for which it did; NULL if for none in particular
-      tokens INTEGER NOT NULL,   -- tokens in the cache that it loses, finds, has or hands over
+      tokens INTEGER NOT NULL,   -- in the cache: that it loses, finds, hands over or would need
       blocks INTEGER NOT NULL    -- blocks that become free, or are copied
     ) STRICT;
 

@@ -70,7 +70,7 @@ enum PageScripts {
       };
       check('p, li, td, th, h1, h2, h3, a, figcaption, summary', 'color', 4.5);
       check('text.label, text.unit, text.name', 'fill', 4.5);
-      check('.line', 'stroke', 3);
+      check('.line, .moment', 'stroke', 3);
       check('.mark, .queue, .prefill, .decode', 'fill', 3);
       for (const text of document.querySelectorAll('text.inside')) {
         const part = [...text.parentElement.querySelectorAll('.part')].find(each => {
@@ -86,10 +86,16 @@ enum PageScripts {
     """
 
   /// The cells of the first table by the name of their row.
-  static let glance = """
-    Object.fromEntries([...document.querySelector('table').querySelectorAll('tbody tr')].map(row =>
-      [row.cells[0].innerText, [...row.cells].slice(1).map(cell => cell.innerText)]))
+  static let glance = cells(of: "The formats at a glance")
+
+  /// The cells of a table by the name of their row.
+  static func cells(of table: String) -> String {
     """
+    Object.fromEntries(
+      [...document.querySelectorAll('[aria-label="\(table)"] tbody tr')].map(row =>
+        [row.cells[0].innerText, [...row.cells].slice(1).map(cell => cell.innerText)]))
+    """
+  }
 
   /// Each chart's name, its words, and how many places of it tell more.
   static let charts = """

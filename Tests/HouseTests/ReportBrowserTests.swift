@@ -27,16 +27,26 @@ struct ReportBrowserTests {
 
   /// Sixty-four clients, and a pool that is too small for them in FP16.
   private static func makeReport() throws -> [String: Data] {
-    let folder = try ScratchFolder()
     let scenarios = Repository.root.appendingPathComponent("Scenarios").path
-    var text = try String(contentsOfFile: scenarios + "/quickstart.yaml", encoding: .utf8)
-    for (old, new) in [
-      ("model: models/", "model: \(scenarios)/models/"),
-      ("profile: devices/", "profile: \(scenarios)/devices/"),
-      ("gpu_memory_utilization: 0.9", "gpu_memory_utilization: 0.53"),
-      ("requests: 2000", "requests: 100\n  objectives: {ttft: 5 s, tpot: 100 ms}"),
-      ("concurrency: 256", "concurrency: 64"),
-    ] {
+    return try makeReport(
+      of: "quickstart.yaml",
+      with: [
+        ("model: models/", "model: \(scenarios)/models/"),
+        ("profile: devices/", "profile: \(scenarios)/devices/"),
+        ("gpu_memory_utilization: 0.9", "gpu_memory_utilization: 0.53"),
+        ("requests: 2000", "requests: 100\n  objectives: {ttft: 5 s, tpot: 100 ms}"),
+        ("concurrency: 256", "concurrency: 64"),
+      ])
+  }
+
+  /// The trace and the report of a shipped scenario with some text replaced.
+  private static func makeReport(
+    of scenario: String, with replacements: [(String, String)]
+  ) throws -> [String: Data] {
+    let folder = try ScratchFolder()
+    let path = Repository.root.appendingPathComponent("Scenarios/\(scenario)").path
+    var text = try String(contentsOfFile: path, encoding: .utf8)
+    for (old, new) in replacements {
       #expect(text.contains(old), "\(old)")
       text = text.replacingOccurrences(of: old, with: new)
     }
@@ -49,6 +59,25 @@ struct ReportBrowserTests {
     let names = ["trace.db", "trace.html"]
     let files = try names.map { try Data(contentsOf: folder.url.appendingPathComponent($0)) }
     return Dictionary(uniqueKeysWithValues: zip(names, files))
+  }
+
+  /// A small fleet that grows, turns requests away and loses a replica for a while.
+  private static func makeFleetReport() throws -> [String: Data] {
+    let scenarios = Repository.root.appendingPathComponent("Scenarios").path
+    let (devices, sheets) = (scenarios + "/devices", scenarios + "/devices/data-sheets")
+    return try makeReport(
+      of: "changing-fleet.yaml",
+      with: [
+        ("model: models/", "model: \(scenarios)/models/"),
+        ("profile: nvidia-h200}", "profile: \(devices)/nvidia-h200.json}"),
+        ("from: nvidia-h200,", "from: \(devices)/nvidia-h200.json,"),
+        ("source: nvidia-h200-sxm", "source: \(sheets)/nvidia-h200-sxm.json"),
+        ("device: nvidia-a100-80gb-sxm", "device: \(sheets)/nvidia-a100-80gb-sxm.json"),
+        ("max_num_seqs: 128", "max_num_seqs: 4, max_queued_requests: 0"),
+        ("target_outstanding: 8", "target_outstanding: 3"), ("start_up: 30 s", "start_up: 10 s"),
+        ("at: 2 min, recovers_after: 1 min", "at: 8 s, recovers_after: 9 s"),
+        ("requests: 3000", "requests: 400"), ("{at: 0 s, rate: 2/s}", "{at: 0 s, rate: 15/s}"),
+      ])
   }
 
   private func texts(_ value: Any?) throws -> [String] { try #require(value as? [String]) }
@@ -151,6 +180,38 @@ struct ReportBrowserTests {
       """)
     let lines = try #require(tip as? String).split(separator: "\n")
     #expect(lines.count == 4 && lines[0].hasPrefix("at ") && lines[1].hasPrefix("fp16: "))
+  }
+
+  @Test("Failures, rejections and a fleet that grows are told in a table, in words and in charts")
+  func events() throws {
+    for (name, bytes) in try ReportBrowserTests.makeFleetReport() {
+      try bytes.write(to: folder.url.appendingPathComponent(name))
+    }
+    let asked = try CommandLineRun(
+      ["query", "trace.db", "rejections", "--format", "csv"], in: folder.url)
+    let rejected = try asked.output.split(separator: "\n").dropFirst().map { line in
+      try #require(Int(line.split(separator: ",", omittingEmptySubsequences: false)[4]))
+    }
+    #expect(rejected.count == 3 && rejected.allSatisfy { $0 > 0 }, "\(asked.output)")
+    let browser = try Browser()
+    for (width, isDark) in zip(ReportBrowserTests.widths, [true, false, true]) {
+      try browser.show(page, width: width, isDark: isDark)
+      #expect(try texts(browser.evaluate(PageScripts.cutOff)) == [], "\(width)")
+      #expect(try texts(browser.evaluate(PageScripts.overlappingLabels)) == [], "\(width)")
+      #expect(try texts(browser.evaluate(PageScripts.faintColours)) == [], "\(width)")
+    }
+    let cells = try #require(
+      try browser.evaluate(PageScripts.cells(of: "What happened")) as? [String: [String]])
+    #expect(cells["rejected: the queue was full"] == rejected.map { "\($0)" })
+    #expect(cells["replicas that failed"] == ["1", "1", "1"])
+    #expect(cells["replicas that were ready"]?.allSatisfy { $0 != "0" } == true)
+    let charts = try #require(try browser.evaluate(PageScripts.charts) as? [[String: Any]])
+    for id in ["pool", "waiting", "running", "rejections", "replicas"] {
+      let chart = try #require(charts.first { $0["id"] as? String == id }, "\(id)")
+      #expect((chart["summary"] as? String ?? "").hasSuffix("replicas are marked at 8.00 s."))
+    }
+    let told = try browser.evaluate("document.body.innerText") as? String ?? ""
+    #expect(told.contains("int4: replica 4 failed at 8.00 s and served again at 17.0 s."))
   }
 
   @Test("It looks as it did")

@@ -1,4 +1,5 @@
 import Foundation
+import Simulator
 import Testing
 
 @testable import Report
@@ -168,6 +169,78 @@ struct ReportPageTests {
     #expect(page.contains("250 tokens/s of a device at 50.0 tokens/s of the median request"))
     #expect(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"))
     #expect(!page.contains("started"), "the same trace gives the same page")
+  }
+
+  @Test(
+    "What happened is a table and sentences, with marks in the charts; without it there is none")
+  func events() {
+    func sum(
+      _ kind: EventRecord.Kind, _ cause: EventRecord.Cause = .none, count: Int64,
+      tookNs: Double = 0
+    ) -> RunEvents.Sum {
+      RunEvents.Sum(
+        kind: kind, cause: cause, count: count, firstNs: 1, lastNs: 9, tookNs: tookNs, tokens: 5)
+    }
+    var changed = run(1, "fp16", tokens: 10_000)
+    changed.events.sums = [
+      sum(.preempted, .decodes, count: 5_671), sum(.resumed, count: 4, tookNs: 8e9),
+      sum(.replicaFailed, count: 2), sum(.rejected, .pool, count: 3),
+      sum(.rejected, .queue, count: 1),
+    ]
+    changed.events.ofReplicas = [
+      RunEvents.OfReplica(kind: .replicaFailed, replica: 1, timeNs: 2_000),
+      RunEvents.OfReplica(kind: .replicaRecovered, replica: 1, timeNs: 5_000),
+      RunEvents.OfReplica(kind: .replicaFailed, replica: 0, timeNs: 7_000),
+    ]
+    changed.slices[4].rejections = 4
+    let page = page(changed, run(2, "int4", tokens: 20_000))
+    for row in [
+      "preempted: those that decode needed blocks</th>\n<td>5,671</td>\n<td>0</td>",
+      "rejected: longer than the pool</th>\n<td>3</td>\n<td>0</td>",
+      "rejected: the queue was full</th>\n<td>1</td>\n<td>0</td>",
+      "mean time without blocks</th>\n<td>2.00 s</td>\n<td>–</td>",
+      "fp16: replica 1 failed at 2.00 µs and served again at 5.00 µs; replica 0 failed at 7.00 µs "
+        + "and did not serve again.",
+      "id=\"rejections\"", "id=\"replicas\"", "class=\"moment\"",
+      "at 2.00 µs\nfp16: replica 1 fails, serves again at 5.00 µs",
+      "Failures of replicas are marked at 2.00 µs, 7.00 µs.",
+    ] { #expect(page.contains(row), "\(row)") }
+    let quiet = self.page(run(1, "fp16", tokens: 10_000))
+    for part in ["What happened", "class=\"moment", "id=\"rejections\"", "id=\"replicas\""] {
+      #expect(!quiet.contains(part), "\(part)")
+    }
+  }
+
+  @Test("A bar of the timeline is cut where its request had no blocks or computed again")
+  func pauses() throws {
+    var run = run(1, "fp16", tokens: 10_000)
+    run.timeline.requestsInWindow = 1
+    run.timeline.requests = [
+      TimelineRequest(
+        id: 0, arrivalNs: 0, scheduledNs: 1_000, firstTokenNs: 2_000, finishNs: 10_000,
+        promptTokens: 7, outputTokens: 9, preemptions: 1,
+        pauses: [
+          TimelineRequest.Pause(startNs: 4_000, endNs: 5_000, isRecomputing: false),
+          TimelineRequest.Pause(startNs: 5_000, endNs: 7_000, isRecomputing: true),
+        ])
+    ]
+    let page = page(run)
+    let start = try #require(page.range(of: "id=\"timeline-0\""))
+    let chart = page[start.upperBound...].prefix { $0 != "§" }
+    let bars = ["queue", "prefill", "decode", "queue", "prefill", "decode"]
+    var rest = chart[...]
+    var widths: [Double] = []
+    for bar in bars {
+      let place = try #require(rest.range(of: "<rect class=\"\(bar)\""))
+      rest = rest[place.upperBound...]
+      let width = try #require(rest.range(of: "width=\""))
+      widths.append(try #require(Double(rest[width.upperBound...].prefix { $0 != "\"" })))
+    }
+    let all = widths.reduce(0, +)
+    for (width, share) in zip(widths, [0.1, 0.1, 0.2, 0.1, 0.2, 0.3]) {
+      #expect(abs(width / all - share) < 0.002)
+    }
+    #expect(chart.contains("1 preemption: 1.00 µs without blocks, 2.00 µs to compute again"))
   }
 
   @Test("Points of mixed steps and of lanes are said to be such")

@@ -118,7 +118,7 @@ struct EventLawTests {
   /// again, and what follows names when what it follows happened.
   private func lives(_ played: Played, _ what: Comment) -> [[Int64]: Life] {
     var lives: [[Int64]: Life] = [:]
-    for event in played.events where event.request >= 0 {
+    for event in played.events where event.request >= 0 && event.kind != .rejected {
       #expect(event.startNs <= event.timeNs && event.replica >= 0, what)
       var life = lives[[event.request, event.sample]] ?? Life()
       switch event.kind {

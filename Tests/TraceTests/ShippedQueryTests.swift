@@ -73,9 +73,9 @@ import Testing
       #expect(
         Set(statement.parameterNames) == Set(query.parameters.map { ":" + $0.name }),
         "\(query.name)")
-      // The records are drawn at random: no two of one replica need to be in each other's way. And
-      // they are of no sweep.
-      let mayBeEmpty = ["blocking", "sweep"].contains(query.name)
+      // The records are drawn at random: no two of one replica need to be in each other's way, and
+      // events of rejections need not be of requests that were. And they are of no sweep.
+      let mayBeEmpty = ["blocking", "rejections", "sweep"].contains(query.name)
       #expect(try statement.step() || mayBeEmpty, "\(query.name)")
     }
   }
@@ -189,6 +189,53 @@ import Testing
         line("decodes", "preempted", 1, 1, 50, 2, 60, 60, 20),
         line("decodes", "swapped_out", 1, 1, 40, 2, 30, 30, nil),
         line("urgency", "preempted", 1, 1, 8, 2, 30, 30, nil),
+      ])
+  }
+
+  @Test("Rejections are told by class and cause, with their share and what was too long")
+  func rejections() throws {
+    func rejected(
+      _ id: Int64, _ ns: Int64, _ cause: EventRecord.Cause, prompt: Int64, of requestClass: Int64
+    ) -> [AnyRecord] {
+      [
+        .event(
+          EventRecord(
+            kind: .rejected, timeNs: ns, replica: -1, request: id, cause: cause,
+            tokens: prompt + 10)),
+        .request(
+          RequestRecord(
+            id: id, arrivalNs: ns, scheduledNs: -1, firstTokenNs: -1, finishNs: ns,
+            promptTokens: prompt, cachedTokens: 0, outputTokens: 0, preemptions: 0,
+            outcome: .rejected, requestClass: requestClass, replica: -1)),
+      ]
+    }
+    let path = folder.path("rejections.db")
+    // And one of class 1 that finished.
+    try writeTrace(
+      path,
+      records: rejected(3, 1_000_000_000, .pool, prompt: 100, of: 1)
+        + rejected(4, 2_000_000_000, .queue, prompt: 7, of: 0)
+        + rejected(5, 3_000_000_000, .pool, prompt: 200, of: 1)
+        + rejected(6, 4_000_000_000, .noReplica, prompt: 5, of: 1) + [.request(finishedRequest)])
+    let rows = try answer("rejections", in: TraceReader(path: path))
+    let names = [
+      "class", "cause", "rejections", "share", "first_s", "last_s", "mean_prompt_tokens",
+      "min_tokens", "max_tokens",
+    ]
+    #expect(
+      rows.map { row in names.map { row[$0]! } } == [
+        [
+          .text("chat"), .text("queue"), .integer(1), .real(1), .real(2), .real(2), .real(7),
+          .integer(17), .integer(17),
+        ],
+        [
+          .text("batch"), .text("pool"), .integer(2), .real(0.5), .real(1), .real(3), .real(150),
+          .integer(110), .integer(210),
+        ],
+        [
+          .text("batch"), .text("no_replica"), .integer(1), .real(0.25), .real(4), .real(4),
+          .real(5), .integer(15), .integer(15),
+        ],
       ])
   }
 

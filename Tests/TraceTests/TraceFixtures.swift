@@ -141,10 +141,10 @@ func sampleRecords(_ count: Int, seed: UInt64) -> [AnyRecord] {
       let time = random(1 << 40)
       return .event(
         EventRecord(
-          kind: EventRecord.Kind.allCases[Int(random(14))], timeNs: time,
+          kind: EventRecord.Kind.allCases[Int(random(15))], timeNs: time,
           startNs: time - random(1 << 20), replica: random(4), toReplica: random(3) - 1,
           request: random(UInt64(count)) - 1, sample: random(3),
-          cause: EventRecord.Cause.allCases[Int(random(4))], yieldedTo: random(3) - 1,
+          cause: EventRecord.Cause.allCases[Int(random(11))], yieldedTo: random(3) - 1,
           tokens: random(4_096), blocks: random(300)))
     }
     return .step(

@@ -44,6 +44,7 @@ enum PageStyle {
     .mark{fill:var(--c);stroke:var(--bg);stroke-width:.7}
     .ring{fill:var(--bg);fill-opacity:.6;stroke:var(--c);stroke-width:2}
     .whisker{stroke:var(--c);stroke-width:1.6}
+    .moment{fill:none;stroke:var(--fg);stroke-width:1.4}
     .grid{stroke:var(--rule);stroke-width:1}
     .axis,.tick{stroke:var(--dim);stroke-width:1}
     text{font-size:12px;fill:var(--fg)}

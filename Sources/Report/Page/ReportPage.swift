@@ -59,6 +59,7 @@ public struct ReportPage {
     section("Latency", ReportPage.latencyText, to: &page) { charts.writeLatencies(to: &$0) }
     section("Load", charts.loadText, to: &page) { charts.writeLoad(to: &$0) }
     section("Over time", ReportPage.timeText, to: &page) { charts.writeOverTime(to: &$0) }
+    tables.writeEvents(to: &page)
     section("Where the time of steps goes", ReportPage.stepText, to: &page) {
       charts.writeSteps(to: &$0)
     }

@@ -3,7 +3,7 @@ import Trace
 
 /// The tables of a report.
 struct ReportTables {
-  private let runs: [ReportRun]
+  let runs: [ReportRun]
 
   init(_ runs: [ReportRun]) {
     self.runs = runs
@@ -56,7 +56,8 @@ struct ReportTables {
     ]
   }
 
-  private func row(_ name: String, _ cell: (ReportRun) -> String) -> (String, [String]) {
+  /// A row with a cell for each run.
+  func row(_ name: String, _ cell: (ReportRun) -> String) -> (String, [String]) {
     (name, runs.map(cell))
   }
 
@@ -197,7 +198,7 @@ struct ReportTables {
   // MARK: One table
 
   /// A table of the runs: a row for each figure, a column for each run.
-  private func writeTable(
+  func writeTable(
     named name: String, _ rows: [(String, [String])], to page: inout Markup
   ) {
     page.element(

@@ -13,12 +13,46 @@ extension ReportCharts {
     writeOverTime("waiting", "Requests waiting", "requests", longest, to: &page, value: \.waiting)
     writeOverTime(
       "running", "Sequences running", "sequences", longest, to: &page, value: \.running)
-    guard runs.contains(where: { $0.overview.slices.contains { $0.preemptions > 0 } }) else {
-      return
+    let slices = runs.flatMap(\.overview.slices)
+    if slices.contains(where: { $0.preemptions > 0 }) {
+      writeOverTime(
+        "preemptions", "Preemptions in a hundredth of the run", "sequences", longest, to: &page,
+        value: { Double($0.preemptions) })
     }
-    writeOverTime(
-      "preemptions", "Preemptions in a hundredth of the run", "sequences", longest, to: &page,
-      value: { Double($0.preemptions) })
+    if slices.contains(where: { $0.rejections > 0 }) {
+      writeOverTime(
+        "rejections", "Rejections in a hundredth of the run", "requests", longest, to: &page,
+        value: { Double($0.rejections) })
+    }
+    if runs.contains(where: { !$0.overview.events.ofReplicas.isEmpty }) {
+      writeOverTime(
+        "replicas", "Replicas that get requests", "replicas", longest, to: &page,
+        value: \.openReplicas)
+    }
+  }
+
+  /// Failures that a chart marks.
+  private static let mostMoments = 20
+
+  /// Failures of replicas, as vertical lines: those of several runs at one time as one.
+  private func failureMarks(_ unit: Figures.TimeUnit) -> [XYChart.Moment] {
+    var marks: [(ns: Int64, lines: [String])] = []
+    for run in runs {
+      for span in ReplicaFailures(run.overview.events).spans {
+        let end = span.recoveredNs.map { ", serves again at \(Figures.time(Double($0)))" }
+        let line = "\(run.label): replica \(span.replica) fails\(end ?? "")"
+        if let index = marks.firstIndex(where: { $0.ns == span.failedNs }) {
+          marks[index].lines.append(line)
+        } else if marks.count < ReportCharts.mostMoments {
+          marks.append((span.failedNs, [line]))
+        }
+      }
+    }
+    return marks.map { ns, lines in
+      XYChart.Moment(
+        x: Double(ns) / unit.ns, place: Figures.time(Double(ns)),
+        tip: (["at \(Figures.time(Double(ns)))"] + lines).joined(separator: "\n"))
+    }
   }
 
   private func writeOverTime(
@@ -28,11 +62,16 @@ extension ReportCharts {
   ) {
     let unit = Figures.TimeUnit(largestNs: longestNs)
     let values = runs.flatMap { $0.overview.slices.map(value) }
-    let summary = runs.filter { !$0.overview.slices.isEmpty }.map { run in
+    var summary = runs.filter { !$0.overview.slices.isEmpty }.map { run in
       let own = run.overview.slices.map(value)
       let mean = own.reduce(0, +) / Double(own.count)
       return "\(run.label): \(Figures.decimal(mean)) on the mean, "
         + "\(Figures.decimal(own.max() ?? 0)) at the peak."
+    }
+    let moments = failureMarks(unit)
+    if !moments.isEmpty {
+      summary.append(
+        "Failures of replicas are marked at \(moments.map(\.place).joined(separator: ", ")).")
     }
     let x = Axis("time, \(unit.name)", from: 0, to: longestNs / unit.ns)
     var chart = XYChart(
@@ -58,6 +97,7 @@ extension ReportCharts {
         range: start / unit.ns...end / unit.ns,
         tip: (["at \(Figures.time(middle))"] + lines).joined(separator: "\n"))
     }
+    chart.moments = moments
     chart.write(to: &page)
   }
 
@@ -69,7 +109,8 @@ extension ReportCharts {
     return "Requests that were there from \(Figures.time(Double(window.lowerBound))) to "
       + "\(Figures.time(Double(window.upperBound))) of each run, by arrival: thin and grey while "
       + "they wait, thick and orange from the first step on them to the first token, blue and of "
-      + "middle size while tokens come, preemptions included."
+      + "middle size while tokens come. One that loses its blocks is thin and grey until it has "
+      + "some again, and thick and orange while it computes again what it had produced before."
   }
 
   /// Requests of the window, run by run.
@@ -116,13 +157,39 @@ extension ReportCharts {
     }
     if request.preemptions > 0 {
       tip += "\n\(Figures.count(Int(request.preemptions), "preemption"))"
+      func sum(_ isRecomputing: Bool) -> String {
+        let own = request.pauses.filter { $0.isRecomputing == isRecomputing }
+        return Figures.time(own.reduce(0.0) { $0 + Double($1.endNs) - Double($1.startNs) })
+      }
+      if !request.pauses.isEmpty {
+        tip += ": \(sum(false)) without blocks, \(sum(true)) to compute again"
+      }
     }
+    let whole: [(TimelineChart.Kind, Int64, Int64)] = [
+      (.queue, request.arrivalNs, scheduled), (.prefill, scheduled, first),
+      (.decode, first, request.finishNs),
+    ]
+    let phases = whole.flatMap { kind, from, to in request.cut(kind, from, to) }
     return TimelineChart.Bar(
-      phases: [
-        (.queue, place(request.arrivalNs), place(scheduled)),
-        (.prefill, place(scheduled), place(first)),
-        (.decode, place(first), place(request.finishNs)),
-      ].filter { $0.2 > $0.1 }, tip: tip)
+      phases: phases.map { ($0, place($1), place($2)) }.filter { $0.2 > $0.1 }, tip: tip)
+  }
+}
+
+extension TimelineRequest {
+  /// A phase, with what pauses take of it in their place.
+  fileprivate func cut(
+    _ kind: TimelineChart.Kind, _ from: Int64, _ to: Int64
+  ) -> [(TimelineChart.Kind, Int64, Int64)] {
+    var parts: [(TimelineChart.Kind, Int64, Int64)] = []
+    var now = from
+    for pause in pauses.sorted(by: { $0.startNs < $1.startNs }) {
+      let (start, end) = (max(now, pause.startNs), min(to, pause.endNs))
+      guard start < end else { continue }
+      parts.append((kind, now, start))
+      parts.append((pause.isRecomputing ? .prefill : .queue, start, end))
+      now = end
+    }
+    return parts + [(kind, now, to)]
   }
 }
 

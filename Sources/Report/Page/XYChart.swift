@@ -29,6 +29,14 @@ struct XYChart {
     let tip: String
   }
 
+  /// Something that happened at some place of x.
+  struct Moment {
+    let x: Double
+    /// The same in words.
+    let place: String
+    let tip: String
+  }
+
   let frame: ChartFrame
   let x: Axis
   let y: Axis
@@ -36,6 +44,7 @@ struct XYChart {
   /// Stripes side by side along x, or one above the other along y.
   var stripes: [Stripe] = []
   var stripesAlongY = false
+  var moments: [Moment] = []
 
   private static let plot = (left: 46.0, right: 380.0, top: 24.0, bottom: 214.0)
   private static let size = (width: 400.0, height: 252.0)
@@ -47,6 +56,7 @@ struct XYChart {
       writeAxes(to: &drawing)
       for series in series { write(series, to: &drawing) }
       for stripe in stripes { write(stripe, to: &drawing) }
+      for moment in moments { write(moment, to: &drawing) }
       for series in series where !series.tips.isEmpty { writeMarks(of: series, to: &drawing) }
     }
   }
@@ -100,6 +110,19 @@ struct XYChart {
       if series.form == .marks { drawing.ring(series.style, px(point.x), py(point.y), radius: 8) }
       drawing.mark(series.style, px(point.x), py(point.y), tip: tip)
     }
+  }
+
+  /// A line from top to bottom with a cross at its top.
+  private func write(_ moment: Moment, to drawing: inout Markup) {
+    let (x, top) = (px(moment.x), XYChart.plot.top)
+    func at(_ dx: Double, _ y: Double) -> String { "\(Markup.number(x + dx)) \(Markup.number(y))" }
+    let cross = "M\(at(-4, top - 4))L\(at(4, top + 4))M\(at(-4, top + 4))L\(at(4, top - 4))"
+    drawing.shape(
+      "path",
+      [
+        "class": "moment",
+        "d": cross + "M\(at(0, top))L\(at(0, XYChart.plot.bottom))",
+      ], tip: moment.tip)
   }
 
   private func write(_ stripe: Stripe, to drawing: inout Markup) {

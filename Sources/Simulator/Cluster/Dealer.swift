@@ -4,6 +4,12 @@ struct Arrival: Sendable {
   let request: ArrivingRequest
 }
 
+/// A request that no replica can hold.
+struct Refusal: Sendable {
+  let event: EventRecord
+  let record: RequestRecord
+}
+
 /// Makes the requests of an open loop in windows, and gives each to the replica whose turn it is of
 /// those that can hold it, whatever they do.
 struct Dealer: Sendable {
@@ -14,8 +20,8 @@ struct Dealer: Sendable {
   struct Window: Sendable {
     /// By replica.
     var arrivals: [[Arrival]]
-    /// Of requests that no replica can hold.
-    var refusals: [RequestRecord] = []
+    /// Requests that no replica can hold.
+    var refusals: [Refusal] = []
     /// When the request is due that comes next; where none does, when the last one was.
     var endNs: Int64 = 0
     /// Whether no request comes after it.
@@ -50,12 +56,20 @@ struct Dealer: Sendable {
       if let replica = replicaInTurn(for: arrival.request) {
         window.arrivals[replica].append(arrival)
       } else {
-        window.refusals.append(
-          RequestRecord(rejected: arrival.request, arrivalNs: arrival.ns, now: arrival.ns))
+        window.refusals.append(refusal(of: arrival))
       }
     }
     window.endNs = nextDueNs
     window.isLast = source.isExhausted
+  }
+
+  private func refusal(of arrival: Arrival) -> Refusal {
+    let (request, now) = (arrival.request, arrival.ns)
+    // It is asked for where none allows the request.
+    let cause = RequestLimits.refusal(of: request, by: limits)!
+    return Refusal(
+      event: limits[0].rejection(of: request, for: cause, now: now),
+      record: RequestRecord(rejected: request, arrivalNs: now, now: now))
   }
 
   private mutating func replicaInTurn(for request: ArrivingRequest) -> Int? {

@@ -20,7 +20,7 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   /// Whether every request was given to its replica.
   private var hasGivenAll = false
   /// Of this window's requests that no replica can hold, and the figures of all such.
-  private var refusals: [RequestRecord] = []
+  private var refusals: [Refusal] = []
   private var refused: RunMetrics
 
   /// - Precondition: the cluster deals the workload's requests out.
@@ -79,8 +79,8 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     for lane in lanes.indices { lanes[lane].take(&dealer.window.arrivals[lane]) }
     swap(&refusals, &dealer.window.refusals)
     for refusal in refusals {
-      refused.arrived(at: refusal.arrivalNs)
-      refused.left(refusal)
+      refused.arrived(at: refusal.record.arrivalNs)
+      refused.left(refusal.record)
     }
     hasGivenAll = dealer.window.isLast
   }
@@ -132,15 +132,16 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
       guard let head = buffers[lane].head else { return }
       push(lane + 1, head.ns, isPlanned: head.isPlanned)
     }
-    push(0, refusals.first?.finishNs)
+    push(0, refusals.first?.record.finishNs)
     for lane in buffers.indices { pushHead(of: lane) }
     var refusal = 0
     while let head = heads.pop() {
       let lane = Int(head.payload)
       if lane == 0 {
-        records.record(refusals[refusal])
+        records.record(refusals[refusal].event)
+        records.record(refusals[refusal].record)
         refusal += 1
-        push(0, refusal < refusals.count ? refusals[refusal].finishNs : nil)
+        push(0, refusal < refusals.count ? refusals[refusal].record.finishNs : nil)
       } else {
         buffers[lane - 1].passHead(to: &records)
         pushHead(of: lane - 1)

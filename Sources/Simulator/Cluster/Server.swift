@@ -86,7 +86,8 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       handsOver: member.role == .prefill)
     initial = (replica, scheduler)
     limits = RequestLimits(
-      positions: min(configuration.maxPositions, configuration.options.mostPositions),
+      modelPositions: configuration.maxPositions,
+      stepPositions: configuration.options.mostPositions,
       poolTokens: replica.pool.capacity * replica.pool.blockSize,
       blockSize: replica.pool.blockSize, draftTokens: configuration.options.draftTokens,
       seats: configuration.options.maxNumSeqs,
@@ -341,43 +342,5 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     summary.requests += 1
     summary.outputTokens += Int(record.outputTokens)
     departures.append(record)
-  }
-}
-
-/// What a replica can hold of one request.
-struct RequestLimits: Sendable {
-  /// The positions that model and scheduler have for prompt and output together.
-  let positions: Int
-  /// The tokens that the whole pool holds.
-  let poolTokens: Int
-  /// Tokens of a block.
-  let blockSize: Int
-  /// Tokens that are drafted beside each that a decode step gives.
-  let draftTokens: Int
-  /// Seats.
-  let seats: Int
-  /// Whether a request has its room from the start, so that none is preempted.
-  let keepsRoomToTheEnd: Bool
-  /// What samples behind the first have to produce.
-  let samples: SampleOutputs
-
-  /// Whether a request can be played. Of several samples the longest must fit by itself: the others
-  /// can be preempted for it. Where nobody is, all of them must together.
-  func allow(_ request: ArrivingRequest) -> Bool {
-    let outputTokens = samples.longest(of: request)
-    // The last token produced is never written to the cache.
-    let cached = request.promptTokens + outputTokens - 1
-    // A decode step has room for what it verifies, also behind the end.
-    let drafted = outputTokens > 1 ? draftTokens : 0
-    guard cached < positions, cached + drafted <= poolTokens else { return false }
-    return request.samples == 1
-      || request.samples <= seats && (!keepsRoomToTheEnd || fitTogether(request))
-  }
-
-  private func fitTogether(_ request: ArrivingRequest) -> Bool {
-    SampleGroups.mostBlocks(
-      promptTokens: request.promptTokens, outputTokens: request.outputTokens,
-      furtherOutputs: samples.furtherOutputs(of: request), blockSize: blockSize)
-      <= poolTokens / blockSize
   }
 }

@@ -1,6 +1,6 @@
 extension TraceReader {
-  /// What a report shows of the trace: two scans of the requests of each run and one of its steps,
-  /// in memory that does not grow with them.
+  /// What a report shows of the trace: two scans of the requests of each run, one of its steps, and
+  /// up to four of its events, in memory that does not grow with them.
   ///
   /// - Parameters:
   ///   - window: what the timelines are to show, in nanoseconds since the starts of the runs; nil
@@ -19,7 +19,9 @@ extension TraceReader {
     let shown = window ?? TraceOverview.tellingWindow(of: runs)
     if let shown {
       for index in runs.indices {
-        runs[index].timeline = try rows.timeline(of: runs[index].run, in: shown)
+        let run = runs[index].run
+        runs[index].timeline = try rows.timeline(of: run, in: shown)
+        try rows.addPauses(to: &runs[index].timeline, of: run, in: shown)
       }
     }
     return TraceOverview(runs: runs, runsInFile: all.count, window: shown)
@@ -51,11 +53,14 @@ extension TraceReader {
     guard lastEventNs >= 0 else { throw rows.damaged("run \(run.id) ends before its start") }
     let requests = try rows.requests(of: run)
     let steps = try rows.steps(of: run, untilNs: lastEventNs)
+    let events = try rows.events(of: run, untilNs: lastEventNs)
+    var slices = steps.slices
+    try rows.addEvents(events, of: run, to: &slices)
     return RunOverview(
       run: run, scenario: scenario, profiles: profiles, metrics: try metrics(run: run.id),
       lastEventNs: lastEventNs, queueing: requests.queueing.curve, ttft: requests.ttft.curve,
-      tpot: requests.tpot.curve, e2e: requests.e2e.curve, slices: steps.slices,
-      stepTimes: steps.times, concurrency: steps.concurrency,
+      tpot: requests.tpot.curve, e2e: requests.e2e.curve, slices: slices,
+      events: events, stepTimes: steps.times, concurrency: steps.concurrency,
       pointsHavePrompts: steps.pointsHavePrompts, lanes: steps.lanes, timeline: Timeline())
   }
 }
@@ -116,7 +121,8 @@ struct OverviewRows {
       """
       SELECT max(
         ifnull((SELECT max(finish_ns) FROM request WHERE seq BETWEEN ?1 AND ?2 AND run_id = ?3), 0),
-        ifnull((SELECT max(end_ns) FROM step WHERE seq BETWEEN ?1 AND ?2 AND run_id = ?3), 0))
+        ifnull((SELECT max(end_ns) FROM step WHERE seq BETWEEN ?1 AND ?2 AND run_id = ?3), 0),
+        ifnull((SELECT max(time_ns) FROM event WHERE seq BETWEEN ?1 AND ?2 AND run_id = ?3), 0))
       """, of: run)
     return try statement.step() ? statement.integer(0) : 0
   }

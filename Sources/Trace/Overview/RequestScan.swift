@@ -46,7 +46,7 @@ extension OverviewRows {
     let row = try prepare(
       """
       SELECT id, arrival_ns, scheduled_ns, first_token_ns, finish_ns, prompt_tokens, output_tokens,
-        preemptions
+        preemptions, samples
       FROM request
       WHERE seq BETWEEN ?1 AND ?2 AND run_id = ?3 AND arrival_ns < ?5 AND finish_ns >= ?4
       """, of: run)
@@ -58,7 +58,8 @@ extension OverviewRows {
         TimelineRequest(
           id: row.integer(0), arrivalNs: row.integer(1), scheduledNs: row.optionalInteger(2),
           firstTokenNs: row.optionalInteger(3), finishNs: row.integer(4),
-          promptTokens: row.integer(5), outputTokens: row.integer(6), preemptions: row.integer(7)))
+          promptTokens: row.integer(5), outputTokens: row.integer(6), preemptions: row.integer(7),
+          samples: row.integer(8)))
     }
     timeline.requests.sort { ($0.arrivalNs, $0.id) < ($1.arrivalNs, $1.id) }
     return timeline

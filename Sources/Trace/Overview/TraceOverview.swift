@@ -14,6 +14,8 @@ public struct TraceOverview: Sendable {
   public static let slices = 100
   /// Requests of one timeline.
   public static let timelineRequests = 60
+  /// Pauses of one request in a timeline; what came later is left out.
+  public static let mostPauses = 200
 }
 
 /// One run, summed up.
@@ -38,6 +40,8 @@ public struct RunOverview: Sendable {
   public var e2e: LatencyCurve
   /// The run over time, in ``TraceOverview/slices`` slices of equal length; none for an empty run.
   public var slices: [TimeSlice]
+  /// What happened between steps.
+  public var events = RunEvents()
   /// Where the time of all steps together went.
   public var stepTimes: StepTimes
   /// Steps that do nothing but decode, by how many sequences do so at once, rising; where every
@@ -85,6 +89,11 @@ public struct TimeSlice: Hashable, Sendable {
   public var usedShare = 0.0
   /// Sequences preempted by rows of steps that begin in the slice.
   public var preemptions: Int64 = 0
+  /// Requests rejected in the slice.
+  public var rejections: Int64 = 0
+  /// Replicas that got requests, the mean over the slice: that were there, and neither had failed
+  /// nor were on their way out. All of them where so much happened that not all is known.
+  public var openReplicas = 0.0
 }
 
 /// Where the time of steps went, in nanoseconds over all steps of a run.
@@ -168,4 +177,19 @@ public struct TimelineRequest: Hashable, Sendable {
   public var outputTokens: Int64
   /// How often it lost its blocks.
   public var preemptions: Int64
+  /// Samples of its prompt that were wanted.
+  public var samples: Int64 = 1
+  /// When it had lost its blocks, and when it computed again what it had lost: in the order in
+  /// which that was over, and only what reaches into the window.
+  public var pauses: [Pause] = []
+
+  /// A time in which a request produced nothing because it had lost its blocks.
+  public struct Pause: Hashable, Sendable {
+    /// When it lost them, or had some again.
+    public var startNs: Int64
+    /// When it had some again, or had computed all again that was lost.
+    public var endNs: Int64
+    /// Whether it had blocks, and computed again what it had lost.
+    public var isRecomputing: Bool
+  }
 }
