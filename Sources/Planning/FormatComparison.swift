@@ -93,19 +93,21 @@ public struct ComparisonPlan: Sendable {
   ///
   /// - Parameters:
   ///   - usesExactSteps: walk every decode step instead of jumping over runs of them.
+  ///   - keepsTokenTimes: write when each token was ready, too.
   ///   - version: of kvsim, for the trace.
   ///   - startedUTC: the wall clock, for the trace.
   ///   - report: called now and then.
   /// - Throws: ``PlanningError/trace(_:)``, ``PlanningError/timeLimit(_:)``; the writer
   ///   has then removed its file.
   public func run(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
-    report: @escaping (Progress) -> Void
+    writingTo writer: TraceWriter, usesExactSteps: Bool, keepsTokenTimes: Bool = false,
+    version: String, startedUTC: String, report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
     let outcomes: [FormatOutcome]
     do throws(TraceError) {
       outcomes = try self.outcomes(
-        writingTo: writer, usesExactSteps: usesExactSteps, version: version,
+        writingTo: writer, usesExactSteps: usesExactSteps, keepsTokenTimes: keepsTokenTimes,
+        version: version,
         startedUTC: startedUTC, report: report)
       if outcomes.last?.summary.reachedHorizon == false { try writer.finish() }
     } catch {
@@ -150,8 +152,8 @@ public struct ComparisonPlan: Sendable {
 
   /// The outcome of each format; the last one of those that were reached, if it met the horizon.
   private func outcomes(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
-    report: @escaping (Progress) -> Void
+    writingTo writer: TraceWriter, usesExactSteps: Bool, keepsTokenTimes: Bool, version: String,
+    startedUTC: String, report: @escaping (Progress) -> Void
   ) throws(TraceError) -> [FormatOutcome] {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
@@ -169,7 +171,9 @@ public struct ComparisonPlan: Sendable {
       var recorder = ReportingRecorder(base: writer) {
         report(self.progress(of: index, done: $0))
       }
-      outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
+      outcomes.append(
+        try play(
+          entry, usesExactSteps: usesExactSteps, keepsTokenTimes: keepsTokenTimes, &recorder))
       if outcomes[index].summary.reachedHorizon { break }
     }
     return outcomes
@@ -214,21 +218,26 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func play<Records: Recorder>(
-    _ entry: Entry, usesExactSteps: Bool, recordingInto recorder: inout Records
+    _ entry: Entry, usesExactSteps: Bool, keepsTokenTimes: Bool = false,
+    recordingInto recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
     try simulate(
       scenario.workload, seed: scenario.seed,
-      cluster: cluster(entry, usesExactSteps: usesExactSteps), recorder: &recorder)
+      cluster: cluster(
+        entry, usesExactSteps: usesExactSteps, keepsTokenTimes: keepsTokenTimes),
+      recorder: &recorder)
   }
 
-  private func cluster(_ entry: Entry, usesExactSteps: Bool) -> Cluster<StepPricer> {
+  private func cluster(
+    _ entry: Entry, usesExactSteps: Bool, keepsTokenTimes: Bool
+  ) -> Cluster<StepPricer> {
     var members: [Cluster<StepPricer>.Member] = []
     for (own, pricer) in zip(entry.groups, entry.pricers) {
       let member = Cluster.Member(
         configuration: EngineConfiguration(
           options: own.group.setup.engine, poolBlocks: own.pool.blocks,
           hostMemory: own.pool.hostMemory, maxPositions: scenario.model.maxPositions,
-          usesExactSteps: usesExactSteps),
+          usesExactSteps: usesExactSteps, keepsTokenTimes: keepsTokenTimes),
         pricer: pricer, role: own.group.role)
       members += Array(repeating: member, count: own.group.most)
     }
@@ -253,9 +262,12 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func play(
-    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder<TraceWriter>
+    _ entry: Entry, usesExactSteps: Bool, keepsTokenTimes: Bool,
+    _ recorder: inout ReportingRecorder<TraceWriter>
   ) throws(TraceError) -> FormatOutcome {
-    let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+    let summary = try play(
+      entry, usesExactSteps: usesExactSteps, keepsTokenTimes: keepsTokenTimes,
+      recordingInto: &recorder)
     let digest = try recorder.base.endRun(
       metrics: RunFigures(
         summary: summary, groups: entry.groups,
@@ -346,5 +358,9 @@ private struct ReportingRecorder<Base: Recorder>: Recorder {
 
   mutating func record(_ event: EventRecord) throws(Base.Failure) {
     try base.record(event)
+  }
+
+  mutating func record(_ tokens: TokenRecord) throws(Base.Failure) {
+    try base.record(tokens)
   }
 }

@@ -36,9 +36,14 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Walk every decode step instead of jumping over runs of them; same timings.")
   var exactSteps = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Write when each token was ready, too: a row for each, so that the trace grows with them."))
+  var tokenTimes = false
+
   func validate() throws {
-    guard !noTrace || trace == nil && !force else {
-      throw ValidationError("--no-trace goes with neither --trace nor --force.")
+    guard !noTrace || trace == nil && !force && !tokenTimes else {
+      throw ValidationError("--no-trace goes with neither --trace nor --force nor --token-times.")
     }
   }
 
@@ -64,8 +69,8 @@ struct RunCommand: ParsableCommand {
       }
       if let writer {
         comparison = try plan.run(
-          writingTo: writer, usesExactSteps: exactSteps, version: KVSim.version,
-          startedUTC: RunCommand.now(), report: report)
+          writingTo: writer, usesExactSteps: exactSteps, keepsTokenTimes: tokenTimes,
+          version: KVSim.version, startedUTC: RunCommand.now(), report: report)
       } else {
         comparison = try plan.runWithoutTrace(usesExactSteps: exactSteps, report: report)
       }

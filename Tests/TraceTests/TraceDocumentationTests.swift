@@ -52,7 +52,7 @@ import Testing
     #expect(
       found == [
         "event", "metric", "pool_sample", "profile", "replica_group", "request", "request_class",
-        "request_ms", "run", "scenario", "step", "step_ms",
+        "request_ms", "request_token_times", "run", "scenario", "step", "step_ms",
       ])
   }
 

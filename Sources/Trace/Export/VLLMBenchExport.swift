@@ -2,8 +2,9 @@
 /// 0.33.0) and by its definitions: a line with one object for each run, as `--append-result` writes
 /// several into one file.
 ///
-/// What a simulation has not got is null: the tokenizer, the standard deviation of the time between
-/// tokens, the most tokens of one second. Fields that vLLM has not got stand behind its own, where
+/// What a simulation has not got is null: the tokenizer, the most tokens of one second, and without
+/// the times of tokens the standard deviation of the time between them. With them the lists of
+/// `--save-detailed` stand at the end. Fields that vLLM has not got stand behind its own, where
 /// `--metadata` would put them.
 struct VLLMBenchExport: TraceExporter {
   private static let ranks: [Double] = [50, 90, 95, 99]
@@ -51,10 +52,59 @@ struct VLLMBenchExport: TraceExporter {
     object.add("max_concurrent_requests", try peakConcurrency(of: run.stored, on: source))
     object.add("rtfx", 0.0)
     addDrafting(metrics, to: &object)
-    try addTimes(of: run.stored, metrics, source, to: &object)
+    let gaps = try TokenGaps(of: run.stored, on: source.connection)
+    try addTimes(of: run.stored, metrics, hasTokens: gaps != nil, source, to: &object)
     addOwn(run, metrics, to: &object)
-    file.text.append(object.text + "\n")
+    file.text.append(object.beginning)
+    if let gaps { try writeLists(of: run.stored, gaps, source, to: file) }
+    file.text.append("}\n")
     try file.passOn()
+  }
+
+  // MARK: Lists
+
+  private static let lists: [(name: String, expression: String)] = [
+    ("input_lens", "prompt_tokens"), ("output_lens", "output_tokens"),
+    ("start_times", "arrival_ns / 1e9"),
+    ("ttfts", "ifnull(CAST(first_token_ns - arrival_ns AS REAL), 0.0) / 1e9"),
+  ]
+
+  /// A value of each request, in the order of their numbers, as `--save-detailed` has them: times
+  /// in seconds, and of those that failed 0 or an empty list.
+  private func writeLists(
+    of run: StoredRun, _ gaps: TokenGaps, _ source: ExportSource, to file: ExportFile
+  ) throws(TraceError) {
+    for list in VLLMBenchExport.lists {
+      let row = try source.connection.prepare(
+        "SELECT \(list.expression) FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY id, seq")
+      try row.bind(1, run.sequence.lowerBound)
+      try row.bind(2, run.sequence.upperBound)
+      file.text.append(", \"\(list.name)\": [")
+      var isFirst = true
+      while try row.step() {
+        if !isFirst { file.text.append(", ") }
+        isFirst = false
+        switch row.value(0) {
+        case .integer(let number): file.text.append(number)
+        default: file.text.append(row.optionalDouble(0) ?? .nan)
+        }
+        try file.passOn()
+      }
+      file.text.append("]")
+    }
+    file.text.append(", \"itls\": [")
+    var isFirst = true
+    try gaps.forEachRequest { gaps throws(TraceError) in
+      file.text.append(isFirst ? "[" : ", [")
+      isFirst = false
+      for (place, ns) in gaps.enumerated() {
+        if place > 0 { file.text.append(", ") }
+        file.text.append(Double(ns) / 1e9)
+      }
+      file.text.append("]")
+      try file.passOn()
+    }
+    file.text.append("]")
   }
 
   // MARK: Fields
@@ -103,24 +153,35 @@ struct VLLMBenchExport: TraceExporter {
   }
 
   private func addTimes(
-    of run: StoredRun, _ metrics: RunMetricValues, _ source: ExportSource,
+    of run: StoredRun, _ metrics: RunMetricValues, hasTokens: Bool, _ source: ExportSource,
     to object: inout JSONObject
   ) throws(TraceError) {
     for time in VLLMBenchExport.times {
       // The time between tokens stands before that of the whole request.
-      if time.name == "e2el" { addGaps(metrics, to: &object) }
+      if time.name == "e2el", hasTokens {
+        let gaps = try OrderedTimes(
+          values: TokenGaps.values, of: run, percentiles: VLLMBenchExport.ranks,
+          on: source.connection)
+        add(gaps, "itl", to: &object)
+      } else if time.name == "e2el" {
+        addGaps(metrics, to: &object)
+      }
       let statistics = try OrderedTimes(
         time.expression, of: run, percentiles: VLLMBenchExport.ranks, on: source.connection)
-      object.add("mean_\(time.name)_ms", statistics.mean.map { $0 / 1e6 })
-      object.add("median_\(time.name)_ms", statistics.percentiles[0].map { $0 / 1e6 })
-      object.add("std_\(time.name)_ms", statistics.deviation.map { $0 / 1e6 })
-      for (rank, value) in zip(VLLMBenchExport.ranks, statistics.percentiles) {
-        object.add("p\(Int(rank))_\(time.name)_ms", value.map { $0 / 1e6 })
-      }
+      add(statistics, time.name, to: &object)
     }
   }
 
-  /// The times between tokens, of which a trace keeps the figures alone.
+  private func add(_ statistics: OrderedTimes, _ name: String, to object: inout JSONObject) {
+    object.add("mean_\(name)_ms", statistics.mean.map { $0 / 1e6 })
+    object.add("median_\(name)_ms", statistics.percentiles[0].map { $0 / 1e6 })
+    object.add("std_\(name)_ms", statistics.deviation.map { $0 / 1e6 })
+    for (rank, value) in zip(VLLMBenchExport.ranks, statistics.percentiles) {
+      object.add("p\(Int(rank))_\(name)_ms", value.map { $0 / 1e6 })
+    }
+  }
+
+  /// The times between tokens, of which the trace has the figures alone.
   private func addGaps(_ metrics: RunMetricValues, to object: inout JSONObject) {
     func add(_ field: String, _ metric: String) {
       object.add("\(field)_itl_ms", metrics["itl_\(metric)_ns"].map { $0 / 1e6 })
@@ -197,8 +258,8 @@ private struct RunMetricValues {
 private struct JSONObject {
   private var fields = ExportText()
 
-  /// The object.
-  var text: String { "{" + String(decoding: fields.bytes, as: UTF8.self) + "}" }
+  /// The object without its end.
+  var beginning: String { "{" + String(decoding: fields.bytes, as: UTF8.self) }
 
   mutating func add(_ name: String, _ value: String?) {
     begin(name)
