@@ -244,7 +244,8 @@ public struct ComparisonPlan: Sendable {
         configuration: EngineConfiguration(
           options: own.group.setup.engine, poolBlocks: own.pool.blocks,
           hostMemory: own.pool.hostMemory, maxPositions: scenario.model.maxPositions,
-          usesExactSteps: options.usesExactSteps, checksInvariants: options.checksInvariants),
+          usesExactSteps: options.usesExactSteps, keepsTokenTimes: options.keepsTokenTimes,
+          checksInvariants: options.checksInvariants),
         pricer: pricer, role: own.group.role)
       members += Array(repeating: member, count: own.group.most)
     }
@@ -347,5 +348,9 @@ private struct ReportingRecorder<Base: Recorder>: Recorder {
 
   mutating func record(_ event: EventRecord) throws(Base.Failure) {
     try base.record(event)
+  }
+
+  mutating func record(_ tokens: TokenRecord) throws(Base.Failure) {
+    try base.record(tokens)
   }
 }

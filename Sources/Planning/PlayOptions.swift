@@ -5,13 +5,18 @@ public struct PlayOptions: Hashable, Sendable {
   /// Checks after every event that no token, block or request is lost or there twice, and stops the
   /// process where one is: slow.
   public var checksInvariants = false
+  /// Records when each token was ready, where records are kept.
+  public var keepsTokenTimes = false
 
   /// Jumps, and checks only what is checked at the end of every run.
   public static let fast = PlayOptions()
 
   /// Options, the fast ones by default.
-  public init(usesExactSteps: Bool = false, checksInvariants: Bool = false) {
+  public init(
+    usesExactSteps: Bool = false, checksInvariants: Bool = false, keepsTokenTimes: Bool = false
+  ) {
     self.usesExactSteps = usesExactSteps
     self.checksInvariants = checksInvariants
+    self.keepsTokenTimes = keepsTokenTimes
   }
 }

@@ -10,19 +10,22 @@ public struct EngineConfiguration: Sendable {
   public let maxPositions: Int
   /// Walks every decode step instead of jumping over runs of them. The timings are the same.
   public let usesExactSteps: Bool
+  /// Records when each token was ready (``TokenRecord``).
+  public let keepsTokenTimes: Bool
   /// Checks all invariants after every event: slow, for tests.
   public let checksInvariants: Bool
 
-  /// A configuration; jumps and checks nothing unless asked.
+  /// A configuration; jumps, and neither keeps nor checks more, unless asked.
   public init(
     options: EngineOptions, poolBlocks: Int, hostMemory: HostMemory = .none, maxPositions: Int,
-    usesExactSteps: Bool = false, checksInvariants: Bool = false
+    usesExactSteps: Bool = false, keepsTokenTimes: Bool = false, checksInvariants: Bool = false
   ) {
     self.options = options
     self.poolBlocks = poolBlocks
     self.hostMemory = hostMemory
     self.maxPositions = maxPositions
     self.usesExactSteps = usesExactSteps
+    self.keepsTokenTimes = keepsTokenTimes
     self.checksInvariants = checksInvariants
   }
 }

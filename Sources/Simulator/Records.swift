@@ -135,7 +135,7 @@ public struct StepRecord: Hashable, Sendable {
 
 /// What a recorder makes use of; the rest need not be kept for it.
 public enum RecordedKinds: Sendable {
-  /// Requests, steps and events.
+  /// Requests, steps and events, and tokens where their times are kept.
   case all
   /// Requests alone.
   case requests
@@ -143,8 +143,9 @@ public enum RecordedKinds: Sendable {
   case none
 }
 
-/// Takes the records of a run as they happen: requests when they leave, steps when they end, and
-/// events.
+/// Takes the records of a run as they happen: requests when they leave, steps when they end,
+/// events, and, where their times are kept, tokens when their sequence stops decoding, before their
+/// request leaves.
 public protocol Recorder: SendableMetatype {
   /// What recording can throw; `Never` where it cannot fail.
   associatedtype Failure: Error
@@ -159,6 +160,8 @@ public protocol Recorder: SendableMetatype {
   mutating func record(_ run: StepRecord) throws(Failure)
   /// Something happened to a request or to a replica.
   mutating func record(_ event: EventRecord) throws(Failure)
+  /// Tokens were ready. It drops them unless it says otherwise.
+  mutating func record(_ tokens: TokenRecord) throws(Failure)
 }
 
 extension Recorder {
@@ -166,6 +169,8 @@ extension Recorder {
   public static var kinds: RecordedKinds { .all }
   /// It is not.
   public static var takesTime: Bool { false }
+  /// Drops the record.
+  public mutating func record(_ tokens: TokenRecord) throws(Failure) {}
 }
 
 /// Keeps nothing.

@@ -289,6 +289,9 @@ final class Statement {
     return false
   }
 
+  /// Makes it ready to run again, from the first row.
+  func reset() { sqlite3_reset(handle) }
+
   /// Runs a statement that returns no rows, and makes it ready to run again.
   @inline(__always)
   func run() throws(TraceError) {

@@ -47,6 +47,8 @@ public struct ShippedQuery: Hashable, Sendable {
     ShippedQuery("concurrency", PackageResources.concurrency_sql),
     ShippedQuery("occupancy", PackageResources.occupancy_sql),
     ShippedQuery("latency", PackageResources.latency_sql),
+    ShippedQuery("itl", PackageResources.itl_sql),
+    ShippedQuery("gaps", PackageResources.gaps_sql),
     ShippedQuery("goodput", PackageResources.goodput_sql),
     ShippedQuery("throughput", PackageResources.throughput_sql),
     ShippedQuery("cost", PackageResources.cost_sql),

@@ -223,6 +223,14 @@ enum TraceSchema {
       blocks INTEGER NOT NULL    -- blocks that become free, or are copied
     ) STRICT;
 
+    CREATE TABLE request_token_times ( -- of runs that were to keep them; requests that finished
+      request_seq INTEGER NOT NULL REFERENCES request(seq), -- the request
+      sample INTEGER NOT NULL,   -- which of its samples, from 0
+      token INTEGER NOT NULL,    -- place in the sample's output, from 0
+      time_ns INTEGER NOT NULL,  -- when it was ready
+      PRIMARY KEY (request_seq, sample, token)
+    ) STRICT, WITHOUT ROWID;
+
     """
 
   private static let views = """

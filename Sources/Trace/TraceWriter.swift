@@ -18,6 +18,7 @@ public final class TraceWriter: Recorder {
   private let partial: PartialFile
   private var connection: Connection?
   private var inserts: RowInserts?
+  private var tokenInserts: TokenInserts?
   private var failure: TraceError?
   private var run: (id: Int64, records: RecordTotals)?
   private var runs = 0
@@ -46,6 +47,7 @@ public final class TraceWriter: Recorder {
     try connection.execute("BEGIN")
     try connection.execute(TraceSchema.statements)
     inserts = try RowInserts(on: connection)
+    tokenInserts = try TokenInserts(on: connection)
     self.connection = connection
   }
 
@@ -79,6 +81,7 @@ public final class TraceWriter: Recorder {
   /// Gives up: removes the partial file. A finished trace stays.
   public func discard() {
     inserts = nil
+    tokenInserts = nil
     connection = nil
     partial.discard()
   }
@@ -129,6 +132,9 @@ public final class TraceWriter: Recorder {
     let inserts = try insertsOfOpenRun()
     inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.requests, record: request))
     run!.records.record(request)
+    try guarded { _ throws(TraceError) in
+      try self.tokenInserts?.append(request, seq: self.seq + 1)
+    }
     try rowWasAdded()
   }
 
@@ -150,6 +156,13 @@ public final class TraceWriter: Recorder {
     try rowWasAdded()
   }
 
+  /// Keeps the times of tokens until their request is recorded. They do not enter the digest.
+  /// - Precondition: a run is open.
+  public func record(_ tokens: TokenRecord) throws(TraceError) {
+    _ = try insertsOfOpenRun()
+    tokenInserts?.keep(tokens)
+  }
+
   /// Ends the open run.
   /// - Precondition: a run is open; the names of the metrics differ.
   /// - Returns: the digest of its records, 16 hexadecimal digits.
@@ -159,6 +172,8 @@ public final class TraceWriter: Recorder {
     let ended = run!
     try guarded { connection throws(TraceError) in
       try inserts.insertAll()
+      try self.tokenInserts?.insertAll()
+      self.tokenInserts?.endRun()
       try RunRows.end(
         ended.id, ended.records, lastSeq: self.seq, metrics: metrics, on: connection)
       // A run that has ended survives a kill, however few rows it had.
@@ -175,6 +190,7 @@ public final class TraceWriter: Recorder {
     precondition(run == nil, "a trace is finished when its last run has ended")
     try guarded { connection throws(TraceError) in
       self.inserts = nil
+      self.tokenInserts = nil
       try connection.execute("COMMIT")
       try connection.close()
       try self.partial.publish()
@@ -187,16 +203,19 @@ public final class TraceWriter: Recorder {
   private func rowWasAdded() throws(TraceError) {
     seq += 1
     rowsInBatch += 1
-    let endsBatch = rowsInBatch == TraceWriter.batchRows
+    let tokens = tokenInserts?.rowsInBatch ?? 0
+    let endsBatch = rowsInBatch + tokens >= TraceWriter.batchRows
     guard endsBatch || rowsInBatch % RowInserts.batch == 0 else { return }
     try guarded { connection throws(TraceError) in
       try self.inserts?.insertAll()
+      try self.tokenInserts?.insertAll()
       if endsBatch { try self.beginBatch(on: connection) }
     }
   }
 
   private func beginBatch(on connection: Connection) throws(TraceError) {
     rowsInBatch = 0
+    tokenInserts?.beginBatch()
     try connection.execute("COMMIT; BEGIN")
   }
 

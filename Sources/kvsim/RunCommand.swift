@@ -41,9 +41,14 @@ struct RunCommand: ParsableCommand {
       "Check after every event that no token, block or request is lost or there twice; slow."))
   var checkInvariants = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Write when each token was ready, too: a row for each, so that the trace grows with them."))
+  var tokenTimes = false
+
   func validate() throws {
-    guard !noTrace || trace == nil && !force else {
-      throw ValidationError("--no-trace goes with neither --trace nor --force.")
+    guard !noTrace || trace == nil && !force && !tokenTimes else {
+      throw ValidationError("--no-trace goes with neither --trace nor --force nor --token-times.")
     }
   }
 
@@ -86,7 +91,8 @@ struct RunCommand: ParsableCommand {
   }
 
   private var playOptions: PlayOptions {
-    PlayOptions(usesExactSteps: exactSteps, checksInvariants: checkInvariants)
+    PlayOptions(
+      usesExactSteps: exactSteps, checksInvariants: checkInvariants, keepsTokenTimes: tokenTimes)
   }
 
   private static func writer(

@@ -94,13 +94,14 @@ struct EngineLawTests {
       }
     }
 
-    func play(exact: Bool, checks: Bool = false) -> Played {
+    func play(exact: Bool, checks: Bool = false, tokenTimes: Bool = false) -> Played {
       Played(
         workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
         blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: enablePrefixCaching,
         scheduler: scheduler, longPrefillTokenThreshold: longPrefillTokenThreshold,
         watermark: watermark, maxQueuedRequests: maxQueuedRequests, exact: exact, checks: checks,
-        hostMemory: hostMemory(blocks: hostBlocks, blockNs: hostBlockNs), pricer: pricer)
+        tokenTimes: tokenTimes, hostMemory: hostMemory(blocks: hostBlocks, blockNs: hostBlockNs),
+        pricer: pricer)
     }
   }
 

@@ -208,12 +208,13 @@ struct SpeculationTests {
         })
     }
 
-    func play(exact: Bool = false, checks: Bool = false) -> Played {
+    func play(exact: Bool = false, checks: Bool = false, tokenTimes: Bool = false) -> Played {
       Played(
         workload, seed: seed, maxNumSeqs: maxNumSeqs, maxNumBatchedTokens: maxNumBatchedTokens,
         blockSize: blockSize, poolBlocks: poolBlocks, enablePrefixCaching: caching,
         scheduler: scheduler, exact: exact, checks: checks,
-        hostMemory: hostMemory(blocks: hostBlocks, blockNs: 7), speculation: speculation,
+        tokenTimes: tokenTimes, hostMemory: hostMemory(blocks: hostBlocks, blockNs: 7),
+        speculation: speculation,
         pricer: pricer)
     }
   }

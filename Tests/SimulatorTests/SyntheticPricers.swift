@@ -63,9 +63,11 @@ struct MemoryRecorder: Recorder {
   var requests: [RequestRecord] = []
   var runs: [StepRecord] = []
   var events: [EventRecord] = []
+  var tokens: [TokenRecord] = []
   mutating func record(_ request: RequestRecord) throws(Never) { requests.append(request) }
   mutating func record(_ run: StepRecord) throws(Never) { runs.append(run) }
   mutating func record(_ event: EventRecord) throws(Never) { events.append(event) }
+  mutating func record(_ tokens: TokenRecord) throws(Never) { self.tokens.append(tokens) }
 }
 
 /// One simulated run and all it left behind.
@@ -74,6 +76,7 @@ struct Played {
   var requests: [RequestRecord]
   var runs: [StepRecord]
   var events: [EventRecord]
+  var tokens: [TokenRecord]
 
   init(
     _ workload: Workload, seed: UInt64 = 1, maxNumSeqs: Int = 256, maxNumBatchedTokens: Int = 2048,
@@ -81,7 +84,8 @@ struct Played {
     enablePrefixCaching: Bool = false, scheduler: EngineOptions.Scheduler = .vllm,
     replicas: Int = 1, routing: RoutingPolicy = .roundRobin,
     longPrefillTokenThreshold: Int = 0, watermark: Double? = nil, maxQueuedRequests: Int? = nil,
-    exact: Bool = false, checks: Bool = true, hostMemory: HostMemory = .none,
+    exact: Bool = false, checks: Bool = true, tokenTimes: Bool = false,
+    hostMemory: HostMemory = .none,
     speculation: SpeculativeDecoding? = nil, pricer: SyntheticPricer
   ) {
     let member = Cluster.Member(
@@ -97,15 +101,21 @@ struct Played {
     self.init(
       workload, seed: seed,
       cluster: Cluster(
-        members: Array(repeating: member, count: replicas), routing: routing))
+        members: Array(repeating: member, count: replicas), routing: routing),
+      tokenTimes: tokenTimes)
   }
 
-  init(_ workload: Workload, seed: UInt64 = 1, cluster: Cluster<SyntheticPricer>) {
+  init(
+    _ workload: Workload, seed: UInt64 = 1, cluster: Cluster<SyntheticPricer>,
+    tokenTimes: Bool = false
+  ) {
     var recorder = MemoryRecorder()
+    let cluster = tokenTimes ? cluster.keepingTokenTimes : cluster
     summary = simulate(workload, seed: seed, cluster: cluster, recorder: &recorder)
     requests = recorder.requests
     runs = recorder.runs
     events = recorder.events
+    tokens = recorder.tokens
   }
 
   var requestsById: [RequestRecord] { requests.sorted { $0.id < $1.id } }

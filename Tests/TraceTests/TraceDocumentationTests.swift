@@ -52,8 +52,8 @@ import Testing
     #expect(
       found == [
         "event", "metric", "pool_sample", "profile", "replica_group", "request", "request_class",
-        "request_ms", "run", "scenario", "step", "step_ms", "sweep", "sweep_axis", "sweep_point",
-        "sweep_setting",
+        "request_ms", "request_token_times", "run", "scenario", "step", "step_ms", "sweep",
+        "sweep_axis", "sweep_point", "sweep_setting",
       ])
   }
 

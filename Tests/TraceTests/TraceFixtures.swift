@@ -37,6 +37,7 @@ enum AnyRecord: Hashable {
   case request(RequestRecord)
   case step(StepRecord)
   case event(EventRecord)
+  case tokens(TokenRecord)
 }
 
 /// Keeps every record.
@@ -53,6 +54,7 @@ extension Recorder {
     case .request(let request): try self.record(request)
     case .step(let step): try self.record(step)
     case .event(let event): try self.record(event)
+    case .tokens(let tokens): try self.record(tokens)
     }
   }
 }

@@ -203,6 +203,7 @@ extension AnyRecord {
     case .request(let request): request.finishNs
     case .step(let step): step.endNs
     case .event(let event): event.timeNs
+    case .tokens: 0
     }
   }
 }

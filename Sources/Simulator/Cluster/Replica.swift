@@ -41,6 +41,8 @@ struct Replica: Sendable {
   /// When the latest step was planned, and what has happened to requests since events were taken.
   private(set) var planNs: Int64 = 0
   var events: [EventRecord] = []
+  /// When tokens are ready; nil where nobody wants to know.
+  var tokenTimes: TokenTimes?
   /// Slots that join the decodes with the next step of these, computed before.
   var resumedSlots: [Int] = []
 
@@ -62,9 +64,10 @@ struct Replica: Sendable {
   ///   - hostBlocks: blocks of the host's memory; without any, requests are never swapped.
   ///   - prompts: what the workload's prompts have in common, if that is known.
   ///   - handsOver: whether other replicas decode what is computed here.
+  ///   - keepsTokenTimes: whether it is kept when each token is ready.
   init(
     options: EngineOptions, poolBlocks: Int, hostBlocks: Int = 0, prompts: KnownPrompts? = nil,
-    handsOver: Bool = false
+    handsOver: Bool = false, keepsTokenTimes: Bool = false
   ) {
     precondition(hostBlocks == 0 || options.scheduler.swaps)
     self.options = options
@@ -78,6 +81,7 @@ struct Replica: Sendable {
     samples = SampleGroups(blockSize: options.blockSize)
     batch = BatchShape(tokensPerDecode: options.tokensPerDecode)
     waiting = WaitingQueue(order: options.scheduler.order)
+    if keepsTokenTimes { tokenTimes = TokenTimes() }
   }
 
   /// Whether something runs, waits to run, or has come from another replica.
@@ -202,6 +206,9 @@ struct Replica: Sendable {
   mutating func leaveRunning(_ slot: Int) {
     if !resumedSlots.isEmpty { resumedSlots.removeAll { $0 == slot } }
     if sequences[slot].state == .decoding {
+      if tokenTimes != nil {
+        tokenTimes!.left(sequences[slot], of: slot, step: decodes.step)
+      }
       sequences[slot].reservedTokens = 0
       decodes.leave(
         cached: sequences[slot].cachedTokens(step: decodes.step),
@@ -378,6 +385,7 @@ struct Replica: Sendable {
     if sequences[slot].emitted > 0 { noteRecomputed(slot, now: now) }
     sequences[slot].emitted += 1
     sequences[slot].lastTokenNs = now
+    if tokenTimes != nil { noteToken(of: slot, now: now) }
     if sequences[slot].firstTokenNs < 0 { sequences[slot].firstTokenNs = now }
     if sequences[slot].seats > 1 { return fork(slot, now: now) }
     guard sequences[slot].outputTokens > sequences[slot].emitted else {

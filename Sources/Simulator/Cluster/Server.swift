@@ -83,7 +83,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     replica = Replica(
       options: configuration.options, poolBlocks: configuration.poolBlocks / stages,
       hostBlocks: configuration.hostMemory.blocks, prompts: workload.prompts,
-      handsOver: member.role == .prefill)
+      handsOver: member.role == .prefill, keepsTokenTimes: configuration.keepsTokenTimes)
     initial = (replica, scheduler)
     limits = RequestLimits(
       modelPositions: configuration.maxPositions,
@@ -252,6 +252,9 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     if decodeSequences > 0 {
       if run.steps > 1 { replica.allocateDecodes(furtherSteps: run.steps - 1) }
       replica.completeDecodes(steps: run.steps, now: now)
+      if configuration.keepsTokenTimes {
+        replica.noteSteps(run.steps, startNs: run.startNs, span: run.span, now: now)
+      }
       if let speculation = configuration.options.speculation {
         metrics.verified(
           decodeSequences, accepted: replica.acceptDrafts(speculation, draws))
@@ -301,6 +304,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
   /// Records what has happened to requests. To be called behind each plan, when those of other
   /// replicas that were planned at the same instant have recorded theirs.
   mutating func passOnEvents(to records: inout RecordBuffer) {
+    if configuration.keepsTokenTimes { replica.passOnTokens(to: &records) }
     guard !replica.events.isEmpty else { return }
     for var event in replica.events {
       event.replica = Int64(index)
@@ -321,6 +325,10 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     runEndNs = nil
     stalled.removeAll()
     clearGivenUp()
+    if configuration.keepsTokenTimes {
+      replica.noteTokensOfAll()
+      replica.passOnTokens(to: &records)
+    }
     let displaced = replica.displacedSequences(now: now)
     metrics.displaced(
       requests: displaced.count, preempted: displaced.count - replica.waiting.count)

@@ -66,7 +66,10 @@ extension Replica {
         sequences[slot].reservedTokens = cached + speculation.draftTokens
         let accepted = speculation.accepted(ofRequest: sequence.id, from: emitted - 1, draws)
         let tokens = min(accepted, sequence.outputTokens - emitted)
-        if tokens > 0 { grow(slot, from: cached, by: tokens) }
+        if tokens > 0 {
+          grow(slot, from: cached, by: tokens)
+          if tokenTimes != nil { tokenTimes!.accepted(tokens, of: slot, step: decodes.step) }
+        }
         sum += accepted
         if sequences[slot].finishStep <= decodes.step {
           finishes.push(

@@ -2,24 +2,25 @@
 struct RecordBuffer: Recorder, Hashable, Sendable {
   /// Where a record stands: its kind, and its place among those.
   private enum Kind: UInt8, Hashable, Sendable {
-    case request, run, event
+    case request, run, event, tokens
   }
 
   private let kinds: RecordedKinds
   private var requests: [RequestRecord] = []
   private var runs: [StepRecord] = []
   private var events: [EventRecord] = []
+  private var tokens: [TokenRecord] = []
   /// Which kind came when.
   private var order: [Kind] = []
   /// How many were passed on, all together and of each kind.
   private var passed = 0
-  private var (passedRequests, passedRuns, passedEvents) = (0, 0, 0)
+  private var (passedRequests, passedRuns, passedEvents, passedTokens) = (0, 0, 0, 0)
 
   init(_ kinds: RecordedKinds) {
     self.kinds = kinds
   }
 
-  /// Whether it keeps records of steps, and of events.
+  /// Whether it keeps records of steps, of events and of tokens.
   var keepsSteps: Bool { kinds == .all }
 
   mutating func record(_ request: RequestRecord) throws(Never) {
@@ -40,6 +41,12 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     order.append(.event)
   }
 
+  mutating func record(_ tokens: TokenRecord) throws(Never) {
+    guard keepsSteps else { return }
+    self.tokens.append(tokens)
+    order.append(.tokens)
+  }
+
   /// Records that it holds, passed on or not.
   var count: Int { order.count }
 
@@ -51,6 +58,7 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     case .request: return (requests[passedRequests].finishNs, false)
     case .run: return (runs[passedRuns].endNs, false)
     case .event: return (events[passedEvents].timeNs, events[passedEvents].kind.isPlanned)
+    case .tokens: return (tokens[passedTokens].timesNs.last!, false)
     }
   }
 
@@ -66,6 +74,9 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     case .event:
       try recorder.record(events[passedEvents])
       passedEvents += 1
+    case .tokens:
+      try recorder.record(tokens[passedTokens])
+      passedTokens += 1
     }
     passed += 1
   }
@@ -81,8 +92,9 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
     requests.clear()
     runs.clear()
     events.clear()
+    tokens.clear()
     order.clear()
     passed = 0
-    (passedRequests, passedRuns, passedEvents) = (0, 0, 0)
+    (passedRequests, passedRuns, passedEvents, passedTokens) = (0, 0, 0, 0)
   }
 }

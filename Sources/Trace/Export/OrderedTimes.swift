@@ -16,16 +16,24 @@ struct OrderedTimes {
   init(
     _ expression: String, of run: StoredRun, percentiles ranks: [Double], on connection: Connection
   ) throws(TraceError) {
-    let values = """
-      FROM request WHERE seq >= ?1 AND seq < ?2 AND outcome = 'finished'
-      AND (\(expression)) IS NOT NULL
-      """
+    try self.init(
+      values: """
+        SELECT CAST(\(expression) AS REAL) AS value FROM request
+        WHERE seq >= ?1 AND seq < ?2 AND outcome = 'finished' AND (\(expression)) IS NOT NULL
+        """, of: run, percentiles: ranks, on: connection)
+  }
+
+  /// - Parameter values: a query of the column `value`, whose first two parameters are the first
+  ///   `seq` of the run and the one behind its last.
+  init(
+    values: String, of run: StoredRun, percentiles ranks: [Double], on connection: Connection
+  ) throws(TraceError) {
     percentiles = ranks.map { _ in nil }
-    let count = try OrderedTimes.prepare("SELECT count(*) \(values)", run, on: connection)
+    let count = try OrderedTimes.prepare("SELECT count(*) FROM (\(values))", run, on: connection)
     guard try count.step(), count.integer(0) > 0 else { return }
     let last = Double(count.integer(0) - 1)
     let row = try OrderedTimes.prepare(
-      "SELECT CAST(\(expression) AS REAL) \(values) ORDER BY 1", run, on: connection)
+      "SELECT value FROM (\(values)) ORDER BY value", run, on: connection)
     var (place, next) = (0, 0)
     var (before, mean, squares) = (0.0, 0.0, 0.0)
     while try row.step() {

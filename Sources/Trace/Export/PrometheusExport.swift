@@ -14,6 +14,8 @@ struct PrometheusExport: TraceExporter {
     var preempted: Int64 = 0
     /// Its last row of steps.
     var last: StepRecord?
+    /// The time between tokens; nil without the times of tokens.
+    var gaps: PrometheusHistogram?
     var histograms = PrometheusFamily.all.map { PrometheusHistogram(bounds: $0.bounds) }
 
     mutating func add(_ request: RequestRecord) {
@@ -67,6 +69,14 @@ struct PrometheusExport: TraceExporter {
       snapshot.engines[step.replica, default: Engine()].add(step)
       try checkSize()
     }
+    if let gaps = try TokenGaps(of: run.stored, on: source.connection) {
+      for replica in snapshot.engines.keys {
+        snapshot.engines[replica]?.gaps = PrometheusHistogram(bounds: PrometheusFamily.tokens)
+      }
+      try gaps.forEach { replica, ns throws(TraceError) in
+        snapshot.engines[replica]?.gaps?.observe(Double(ns) / 1e9)
+      }
+    }
     for metric in try source.reader.metrics(run: run.id) {
       guard let value = metric.value,
         let quantile = PrometheusExport.gapQuantiles.first(where: { $0.metric == metric.name })
@@ -91,7 +101,22 @@ struct PrometheusExport: TraceExporter {
         try file.passOn()
       }
     }
+    try writeGaps(to: file)
     try writeOwn(to: file)
+  }
+
+  private func writeGaps(to file: ExportFile) throws(TraceError) {
+    guard snapshots.contains(where: { $0.engines.values.contains { $0.gaps != nil } }) else {
+      return
+    }
+    let name = "vllm:inter_token_latency_seconds"
+    PrometheusExport.begin(
+      name, "histogram", "Time between steps that gave a request tokens.", to: &file.text)
+    try forEachEngine { labels, engine, _ throws(TraceError) in
+      guard let gaps = engine.gaps else { return }
+      PrometheusExport.add(gaps, name, labels, to: &file.text)
+      try file.passOn()
+    }
   }
 
   // MARK: Families

@@ -20,15 +20,18 @@ struct TableRows {
       file.text.append(columns.joined(separator: ",") + "\n")
     }
     let labels = columns.map { ",\"\($0)\":" }
-    var lastSeq: Int64 = 0
+    // In a forged file, pages can lead back to themselves.
+    let isOfTokens = columns[0] == "request_seq"
+    let isOrdered = isOfTokens || columns[0] == "seq"
+    var last: (Int64, Int64, Int64) = (0, 0, 0)
     while try row.step() {
-      if columns[0] == "seq" {
-        // In a forged file, pages can lead back to themselves.
-        guard row.integer(0) > lastSeq else {
-          throw .damaged(
-            path: connection.path, reason: "row \(row.integer(0)) of \(table) is out of place")
+      if isOrdered {
+        let seq = row.integer(0)
+        let next = isOfTokens ? (seq, row.integer(1), row.integer(2)) : (seq, 0, 0)
+        guard last < next else {
+          throw .damaged(path: connection.path, reason: "row \(seq) of \(table) is out of place")
         }
-        lastSeq = row.integer(0)
+        last = next
       }
       if form == .csv {
         try append(csv: row, of: table, count: columns.count, to: &file.text)
@@ -42,6 +45,12 @@ struct TableRows {
   /// Which rows are taken: those of the runs, and what these refer to.
   private func condition(_ table: String, _ columns: [String]) -> String {
     guard let runs else { return "" }
+    if columns[0] == "request_seq" {
+      let ranges = runs.map(\.sequence).map {
+        "request_seq BETWEEN \($0.lowerBound) AND \($0.upperBound - 1)"
+      }
+      return " WHERE " + ranges.joined(separator: " OR ")
+    }
     let (column, numbers): (String, [Int64]) =
       switch table {
       case "run": ("id", runs.map(\.id))

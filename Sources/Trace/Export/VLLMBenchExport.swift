@@ -1,6 +1,7 @@
 /// Results with the fields of `vllm bench serve --save-result` and by its definitions: a line with
 /// one object for each run, as `--append-result` writes several into one file. The fields are those
-/// of `VLLMBenchResult`.
+/// of `VLLMBenchResult`; where the trace has the times of tokens, the lists of `--save-detailed` stand at
+/// the end.
 struct VLLMBenchExport: TraceExporter {
   /// Mean time per token after the first, of the sample that ended last.
   private static let tpot = """
@@ -23,7 +24,16 @@ struct VLLMBenchExport: TraceExporter {
     result.ttft = try times("first_token_ns - arrival_ns", of: run.stored, source)
     result.tpot = try times(VLLMBenchExport.tpot, of: run.stored, source)
     result.e2el = try times("finish_ns - arrival_ns", of: run.stored, source)
-    file.text.append(object: result.fields)
+    let tokens = try TokenGaps(of: run.stored, on: source.connection)
+    if tokens != nil {
+      result.itl = VLLMBenchExport.times(
+        try OrderedTimes(
+          values: TokenGaps.values, of: run.stored, percentiles: VLLMBenchExport.ranks,
+          on: source.connection))
+    }
+    file.text.append(beginningOf: result.fields)
+    if let tokens { try writeLists(of: run.stored, tokens, source, to: file) }
+    file.text.append("}\n")
     try file.passOn()
   }
 
@@ -66,8 +76,15 @@ struct VLLMBenchExport: TraceExporter {
   private func times(
     _ expression: String, of run: StoredRun, _ source: ExportSource
   ) throws(TraceError) -> VLLMBenchResult.Times {
-    let statistics = try OrderedTimes(
-      expression, of: run, percentiles: [50, 90, 95, 99], on: source.connection)
+    VLLMBenchExport.times(
+      try OrderedTimes(
+        expression, of: run, percentiles: VLLMBenchExport.ranks, on: source.connection))
+  }
+
+  private static let ranks: [Double] = [50, 90, 95, 99]
+
+  /// - Parameter statistics: with percentiles of ``ranks``.
+  private static func times(_ statistics: OrderedTimes) -> VLLMBenchResult.Times {
     var times = VLLMBenchResult.Times()
     times.meanNs = statistics.mean
     times.deviationNs = statistics.deviation
@@ -88,6 +105,52 @@ struct VLLMBenchExport: TraceExporter {
     times.p95Ns = metrics["itl_p95_ns"]
     times.p99Ns = metrics["itl_p99_ns"]
     return times
+  }
+
+  // MARK: Lists
+
+  private static let lists: [(name: String, expression: String)] = [
+    ("input_lens", "prompt_tokens"), ("output_lens", "output_tokens"),
+    ("start_times", "arrival_ns / 1e9"),
+    ("ttfts", "ifnull(CAST(first_token_ns - arrival_ns AS REAL), 0.0) / 1e9"),
+  ]
+
+  /// A value of each request, in the order of their numbers, as `--save-detailed` has them: times
+  /// in seconds, and of those that failed 0 or an empty list.
+  private func writeLists(
+    of run: StoredRun, _ gaps: TokenGaps, _ source: ExportSource, to file: ExportFile
+  ) throws(TraceError) {
+    for list in VLLMBenchExport.lists {
+      let row = try source.connection.prepare(
+        "SELECT \(list.expression) FROM request WHERE seq >= ?1 AND seq < ?2 ORDER BY id, seq")
+      try row.bind(1, run.sequence.lowerBound)
+      try row.bind(2, run.sequence.upperBound)
+      file.text.append(", \"\(list.name)\": [")
+      var isFirst = true
+      while try row.step() {
+        if !isFirst { file.text.append(", ") }
+        isFirst = false
+        switch row.value(0) {
+        case .integer(let number): file.text.append(number)
+        default: file.text.append(row.optionalDouble(0) ?? .nan)
+        }
+        try file.passOn()
+      }
+      file.text.append("]")
+    }
+    file.text.append(", \"itls\": [")
+    var isFirst = true
+    try gaps.forEachRequest { gaps throws(TraceError) in
+      file.text.append(isFirst ? "[" : ", [")
+      isFirst = false
+      for (place, ns) in gaps.enumerated() {
+        if place > 0 { file.text.append(", ") }
+        file.text.append(Double(ns) / 1e9)
+      }
+      file.text.append("]")
+      try file.passOn()
+    }
+    file.text.append("]")
   }
 
   // MARK: Concurrency
@@ -134,8 +197,8 @@ private struct RunMetricValues {
 }
 
 extension ExportText {
-  /// Appends a line with a flat object of JSON.
-  fileprivate mutating func append(object fields: [VLLMBenchResult.Field]) {
+  /// Appends a flat object of JSON without its end.
+  fileprivate mutating func append(beginningOf fields: [VLLMBenchResult.Field]) {
     for (place, field) in fields.enumerated() {
       append(place == 0 ? "{\"" : ", \"")
       append(field.name)
@@ -147,6 +210,5 @@ extension ExportText {
       case .number(let number): append(number)
       }
     }
-    append("}\n")
   }
 }

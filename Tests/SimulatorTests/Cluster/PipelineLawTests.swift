@@ -26,9 +26,10 @@ struct PipelineLawTests {
       self.pricer = pricer
     }
 
-    func play(replicas: Int = 1, routing: RoutingPolicy = .roundRobin, exact: Bool = false)
-      -> Played
-    {
+    func play(
+      replicas: Int = 1, routing: RoutingPolicy = .roundRobin, exact: Bool = false,
+      tokenTimes: Bool = false
+    ) -> Played {
       let options = EngineOptions(
         scheduler: world.scheduler, maxNumSeqs: world.maxNumSeqs,
         maxNumBatchedTokens: world.maxNumBatchedTokens, blockSize: world.blockSize,
@@ -43,7 +44,8 @@ struct PipelineLawTests {
       return Played(
         world.workload, seed: world.seed,
         cluster: Cluster(
-          members: Array(repeating: member, count: replicas), routing: routing))
+          members: Array(repeating: member, count: replicas), routing: routing),
+        tokenTimes: tokenTimes)
     }
   }
 
