@@ -153,7 +153,8 @@ struct ExportCommandTests {
     let workload = try #require(text.range(of: "\nworkload:"))
     let again = try folder.write(
       "again.yaml",
-      text[..<workload.lowerBound] + "\nworkload:\n  arrivals: {trace: requests.jsonl}\n")
+      text[..<workload.lowerBound]
+        + "\nworkload:\n  arrivals: {process: replay, trace: requests.jsonl}\n")
     let replayed = try kvsim("run", again.path, "--trace", "second.db")
     #expect(replayed.status == 0, "\(replayed.errors)")
     let (first, second) = (

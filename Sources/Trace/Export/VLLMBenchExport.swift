@@ -1,7 +1,7 @@
 /// Results with the fields of `vllm bench serve --save-result` and by its definitions: a line with
 /// one object for each run, as `--append-result` writes several into one file. The fields are those
-/// of `VLLMBenchResult`; where the trace has the times of tokens, the lists of `--save-detailed` stand at
-/// the end.
+/// of `VLLMBenchResult`; where the trace has the times of tokens, the lists of `--save-detailed`
+/// stand at the end.
 struct VLLMBenchExport: TraceExporter {
   /// Mean time per token after the first, of the sample that ended last.
   private static let tpot = """
