@@ -14,6 +14,13 @@ public struct SweepReader {
     try self.init(TraceReader(path: path), path: path)
   }
 
+  /// The same, nil where it is a trace of no sweep.
+  public init?(ofAny path: String) throws(TraceError) {
+    let trace = try TraceReader(path: path)
+    guard try trace.sweep() != nil else { return nil }
+    try self.init(trace, path: path)
+  }
+
   /// Opens what an interrupted sweep left, whose lock its owner holds.
   init(_ partial: PartialFile, path: String) throws(TraceError) {
     try self.init(TraceReader(partial, path: path), path: path)

@@ -146,6 +146,8 @@ enum TraceSchema {
     """
 
   private static let records = """
+    CREATE INDEX run_of_point ON run (point_id);
+
     CREATE TABLE request (
       seq INTEGER PRIMARY KEY,          -- place among all records of the file, from 1
       run_id INTEGER NOT NULL REFERENCES run(id),

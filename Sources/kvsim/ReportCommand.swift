@@ -7,14 +7,14 @@ import Trace
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Write a trace as one page of HTML: the answer, charts and all figures.",
+    abstract: "Write a trace or a sweep as one page of HTML: the answer, charts, all figures.",
     discussion: """
       The page needs no network, no script and no other file; docs/traces.md says what it shows. \
       The trace is opened as if a stranger had made it. Exits with 65 where the trace is wrong, \
       1 where the page cannot be written.
       """)
 
-  @Argument(help: "The trace, as `kvsim run --trace` wrote it.")
+  @Argument(help: "The trace, as `kvsim run --trace` wrote it, or the database of `kvsim sweep`.")
   var trace: String
 
   @Option(
@@ -50,14 +50,20 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     try OutputFile.check(path, overwrites: force)
-    let overview: TraceOverview
+    let page: String
     do {
-      overview = try TraceReader(path: trace).overview(
-        window: window?.ns, timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
+      if let sweep = try SweepReader(ofAny: trace) {
+        page = SweepPage(try sweep.overview()).rendered()
+      } else {
+        page = ReportPage(
+          try TraceReader(path: trace).overview(
+            window: window?.ns, timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
+        ).rendered()
+      }
     } catch {
       throw failure(error, .badInput)
     }
-    try OutputFile.write(ReportPage(overview).rendered().utf8, to: path)
+    try OutputFile.write(page.utf8, to: path)
     printError("report: \(path)")
   }
 

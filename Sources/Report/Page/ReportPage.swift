@@ -17,13 +17,16 @@ public struct ReportPage {
 
   /// The page. The same trace gives the same bytes.
   public func rendered() -> String {
+    ReportPage.document(title: "kvsim: \(scenarios)") { writeBody(to: &$0) }
+  }
+
+  /// A page of this title, around what `write` writes.
+  static func document(title: String, _ write: (inout Markup) -> Void) -> String {
     var page = Markup()
     page.addOwn("<!DOCTYPE html>\n")
     page.element("html", ["lang": "en"]) { page in
-      page.element("head") { writeHead(to: &$0) }
-      page.element("body") { page in
-        page.element("main") { writeBody(to: &$0) }
-      }
+      page.element("head") { writeHead(title: title, to: &$0) }
+      page.element("body") { page in page.element("main") { write(&$0) } }
     }
     return page.text
   }
@@ -40,12 +43,12 @@ public struct ReportPage {
     return names.isEmpty ? "an empty trace" : Figures.list(names.map(ReportRun.cut))
   }
 
-  private func writeHead(to page: inout Markup) {
+  private static func writeHead(title: String, to page: inout Markup) {
     page.void("meta", ["charset": "utf-8"])
     page.void("meta", ["http-equiv": "Content-Security-Policy", "content": ReportPage.policy])
     page.void("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"])
     page.void("meta", ["name": "color-scheme", "content": "light dark"])
-    page.element("title", text: "kvsim: \(scenarios)")
+    page.element("title", text: title)
     page.element("style") { $0.addOwn(PageStyle.sheet) }
   }
 

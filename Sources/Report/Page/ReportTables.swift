@@ -188,11 +188,14 @@ struct ReportTables {
   /// Longest scenario that a page repeats, in characters.
   private static let scenarioCharacters = 50_000
 
+  /// What a page repeats of a scenario.
+  static func shown(_ text: String) -> String {
+    text.count <= scenarioCharacters
+      ? text : text.prefix(scenarioCharacters) + "\n… (the trace has the rest)"
+  }
+
   private var scenarioTexts: [String] {
-    distinct(runs.map(\.overview.scenario.text)).map { text in
-      text.count <= ReportTables.scenarioCharacters
-        ? text : text.prefix(ReportTables.scenarioCharacters) + "\n… (the trace has the rest)"
-    }
+    distinct(runs.map(\.overview.scenario.text)).map(ReportTables.shown)
   }
 
   // MARK: One table

@@ -1,0 +1,167 @@
+import Trace
+
+/// The runs of a sweep as curves over one of the keys that it varies.
+struct SweepCurves {
+  /// The runs that differ in nothing but the key along the axis, and in their seeds.
+  struct Curve {
+    /// What else is varied, and its values: `engine.max_num_seqs=64`; empty where nothing is.
+    let setting: String
+    let format: String
+    /// Which colour, dash and mark it has.
+    let style: Int
+    /// By rising x.
+    var points: [Point] = []
+
+    /// What the legend calls it.
+    var label: String { setting.isEmpty ? format : "\(format), \(setting)" }
+  }
+
+  /// The means over all seeds at one place of the axis.
+  struct Point {
+    let x: Double
+    private var sums: [String: (sum: Double, count: Int)] = [:]
+
+    init(x: Double) {
+      self.x = x
+    }
+
+    mutating func add(_ run: SweepOverview.Run) {
+      for (name, value) in run.metrics { add(value, to: name) }
+      if let tokens = run.metrics["output_tokens"], let ns = run.metrics["device_ns"], ns > 0 {
+        add(1e9 * tokens / ns, to: Point.perDevice)
+      }
+    }
+
+    private mutating func add(_ value: Double, to name: String) {
+      let known = sums[name] ?? (0, 0)
+      sums[name] = (known.sum + value, known.count + 1)
+    }
+
+    /// A figure; nil where no run defines it.
+    subscript(metric: String) -> Double? { sums[metric].map { $0.sum / Double($0.count) } }
+
+    /// Output tokens a second of each device.
+    static let perDevice = "tokens/s of a device"
+  }
+
+  /// Curves that a chart tells apart.
+  static let mostShown = 8
+
+  /// The key along the axis.
+  let path: String
+  /// The unit of its values; empty for none.
+  let unit: String
+  /// Whether its values are spread by ratios.
+  let isLogarithmic: Bool
+  /// All of them, in the order of the grid.
+  let curves: [Curve]
+  /// Seeds over which points are means.
+  let seeds: Int
+
+  /// Those that charts have room for.
+  var shown: ArraySlice<Curve> { curves.prefix(SweepCurves.mostShown) }
+
+  /// Nil where no key with several numbers is varied.
+  init?(_ overview: SweepOverview) {
+    let axes = overview.sweep.axes
+    let numbers = axes.map(SweepCurves.numbers)
+    let candidates = axes.indices.filter { axis in
+      numbers[axis] != nil && axes[axis].values.count > 1 && axes[axis].path != "seed"
+    }
+    guard let axis = candidates.max(by: { axes[$0].values.count < axes[$1].values.count }),
+      let (places, unit) = numbers[axis]
+    else { return nil }
+    path = axes[axis].path
+    self.unit = unit
+    seeds = axes.first { $0.path == "seed" }?.values.count ?? 1
+    let positive = places.allSatisfy { $0 > 0 }
+    isLogarithmic = positive && (places.max() ?? 1) > 8 * (places.min() ?? 1)
+    let told = axes.indices.filter {
+      $0 != axis && axes[$0].values.count > 1
+        && !["seed", "kv_cache.format", "engine.kv_cache_dtype"].contains(axes[$0].path)
+    }
+    var curves: [Curve] = []
+    var known: [String: Int] = [:]
+    for point in overview.points {
+      let setting = told.map { "\(axes[$0].path)=\(point.values[$0])" }.joined(separator: ", ")
+      guard let place = axes[axis].values.firstIndex(of: point.values[axis]) else { continue }
+      for run in point.runs {
+        let name = "\(setting)\n\(run.format)"
+        let index = known[name] ?? curves.count
+        if index == curves.count {
+          known[name] = index
+          curves.append(Curve(setting: setting, format: run.format, style: index))
+        }
+        let x = places[place]
+        if let same = curves[index].points.firstIndex(where: { $0.x == x }) {
+          curves[index].points[same].add(run)
+        } else {
+          var new = Point(x: x)
+          new.add(run)
+          curves[index].points.append(new)
+        }
+      }
+    }
+    for index in curves.indices { curves[index].points.sort { $0.x < $1.x } }
+    self.curves = curves
+  }
+
+  /// The numbers of an axis, all of one unit; nil where they are none.
+  private static func numbers(of axis: SweepAxisDescription) -> (places: [Double], unit: String)? {
+    var places: [Double] = []
+    var unit: Substring?
+    for value in axis.values {
+      let digits = value.prefix { $0.isASCII && $0.isNumber || ".-+".contains($0) }
+      let behind = value[digits.endIndex...]
+      guard let number = Double(digits), number.isFinite, unit == nil || unit == behind else {
+        return nil
+      }
+      places.append(number)
+      unit = behind
+    }
+    return unit.map { (places, $0.drop { $0 == " " }.description) }
+  }
+
+  // MARK: From where on a format pays
+
+  /// In words, for each other format and setting: from which place on it serves more than FP16.
+  var comparisons: [String] {
+    curves.compactMap { curve in
+      guard curve.format != "fp16",
+        let base = curves.first(where: { $0.format == "fp16" && $0.setting == curve.setting })
+      else { return nil }
+      return sentence(curve, against: base)
+    }
+  }
+
+  private func sentence(_ curve: Curve, against base: Curve) -> String? {
+    let metric = "output_tokens_per_s"
+    let ratios = curve.points.compactMap { point -> (x: Double, ratio: Double)? in
+      guard let other = base.points.first(where: { $0.x == point.x })?[metric], other > 0,
+        let own = point[metric]
+      else { return nil }
+      return (point.x, own / other)
+    }
+    guard let best = ratios.max(by: { $0.ratio < $1.ratio }) else { return nil }
+    let most = "at most \(Figures.decimal(best.ratio)) times as many, at \(text(best.x))"
+    let start = ratios.indices.first { index in
+      ratios[index...].allSatisfy { $0.ratio >= 1.01 }
+    }
+    guard let start else {
+      return "\(curve.label): no place from which on it gives 1 % more output tokens/s than fp16; "
+        + "\(most)."
+    }
+    return
+      "\(curve.label): at least 1 % more output tokens/s than fp16 from \(text(ratios[start].x))"
+      + " on; \(most)."
+  }
+
+  /// A place on the axis in words.
+  func text(_ x: Double) -> String {
+    let number = Figures.number(x)
+    return "\(name) \(number)" + (unit.isEmpty ? "" : unit.hasPrefix("/") ? unit : " \(unit)")
+  }
+
+  /// The last word of the key's path.
+  var name: String { path.split(separator: ".").last.map(String.init) ?? path }
+}
