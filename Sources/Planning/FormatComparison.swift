@@ -14,6 +14,8 @@ public struct FormatOutcome: Sendable {
   public let summary: RunSummary
   /// The digest of every row that the run left in the trace; nil where there is none.
   public let rowDigest: String?
+  /// What went on over time; nil where nobody asked for it.
+  public let timeline: RunTimeline?
 
   /// How the memory was divided in the first group.
   public var pool: PoolPlan { groups[0].pool }
@@ -50,6 +52,13 @@ public struct ComparisonPlan: Sendable {
     let groups: [GroupPool]
     /// By group.
     let pricers: [StepPricer]
+
+    /// An empty timeline of its replicas.
+    var timeline: RunTimeline {
+      RunTimeline(
+        blocks: groups.reduce(0) { $0 + $1.group.most * $1.pool.blocks },
+        replicas: groups.last?.replicas.upperBound ?? 0)
+    }
   }
 
   /// How far a comparison has come.
@@ -93,20 +102,21 @@ public struct ComparisonPlan: Sendable {
   ///
   /// - Parameters:
   ///   - usesExactSteps: walk every decode step instead of jumping over runs of them.
+  ///   - keepsTimelines: give each outcome its timeline.
   ///   - version: of kvsim, for the trace.
   ///   - startedUTC: the wall clock, for the trace.
   ///   - report: called now and then.
   /// - Throws: ``PlanningError/trace(_:)``, ``PlanningError/timeLimit(_:)``; the writer
   ///   has then removed its file.
   public func run(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
-    report: @escaping (Progress) -> Void
+    writingTo writer: TraceWriter, usesExactSteps: Bool, keepsTimelines: Bool = false,
+    version: String, startedUTC: String, report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
     let outcomes: [FormatOutcome]
     do throws(TraceError) {
       outcomes = try self.outcomes(
-        writingTo: writer, usesExactSteps: usesExactSteps, version: version,
-        startedUTC: startedUTC, report: report)
+        writingTo: writer, usesExactSteps: usesExactSteps, keepsTimelines: keepsTimelines,
+        version: version, startedUTC: startedUTC, report: report)
       if outcomes.last?.summary.reachedHorizon == false { try writer.finish() }
     } catch {
       throw .trace(error)
@@ -119,19 +129,34 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// Runs every format and keeps no rows, in memory that does not grow with the requests.
+  ///
+  /// - Parameters:
+  ///   - usesExactSteps: walk every decode step instead of jumping over runs of them.
+  ///   - keepsTimelines: give each outcome its timeline, which takes records of steps.
+  ///   - report: called now and then.
   /// - Throws: ``PlanningError/timeLimit(_:)``.
   public func runWithoutTrace(
-    usesExactSteps: Bool, report: @escaping (Progress) -> Void
+    usesExactSteps: Bool, keepsTimelines: Bool = false, report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
     var outcomes: [FormatOutcome] = []
     for (index, entry) in entries.enumerated() {
-      var recorder = ReportingRecorder(base: NullRecorder()) {
-        report(self.progress(of: index, done: $0))
+      let left: (Int) -> Void = { report(self.progress(of: index, done: $0)) }
+      let summary: RunSummary
+      var timeline: RunTimeline?
+      if keepsTimelines {
+        var recorder = ReportingRecorder(
+          base: TimelineRecorder(base: NullRecorder(), timeline: entry.timeline), report: left)
+        summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
+        timeline = recorder.base.timeline
+      } else {
+        var recorder = ReportingRecorder(base: NullRecorder(), report: left)
+        summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
       }
-      let summary = play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
       try checkEnded(summary, in: entry.format)
       outcomes.append(
-        FormatOutcome(format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil))
+        FormatOutcome(
+          format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil,
+          timeline: timeline))
     }
     return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
@@ -150,8 +175,8 @@ public struct ComparisonPlan: Sendable {
 
   /// The outcome of each format; the last one of those that were reached, if it met the horizon.
   private func outcomes(
-    writingTo writer: TraceWriter, usesExactSteps: Bool, version: String, startedUTC: String,
-    report: @escaping (Progress) -> Void
+    writingTo writer: TraceWriter, usesExactSteps: Bool, keepsTimelines: Bool, version: String,
+    startedUTC: String, report: @escaping (Progress) -> Void
   ) throws(TraceError) -> [FormatOutcome] {
     let scenarioID = try writer.addScenario(
       ScenarioDescription(
@@ -166,7 +191,9 @@ public struct ComparisonPlan: Sendable {
           scenarioID: scenarioID, format: entry.format.name, seed: scenario.seed,
           kvsimVersion: version, startedUTC: startedUTC,
           groups: zip(entry.groups, profileIDs).map { GroupDescription($0, profileID: $1) }))
-      var recorder = ReportingRecorder(base: writer) {
+      var recorder = ReportingRecorder(
+        base: TimelineRecorder(base: writer, timeline: keepsTimelines ? entry.timeline : nil)
+      ) {
         report(self.progress(of: index, done: $0))
       }
       outcomes.append(try play(entry, usesExactSteps: usesExactSteps, &recorder))
@@ -253,16 +280,18 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func play(
-    _ entry: Entry, usesExactSteps: Bool, _ recorder: inout ReportingRecorder<TraceWriter>
+    _ entry: Entry, usesExactSteps: Bool,
+    _ recorder: inout ReportingRecorder<TimelineRecorder<TraceWriter>>
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, usesExactSteps: usesExactSteps, recordingInto: &recorder)
-    let digest = try recorder.base.endRun(
+    let digest = try recorder.base.base.endRun(
       metrics: RunFigures(
         summary: summary, groups: entry.groups,
         classes: scenario.workload.classes.map(\.name)
       ).metrics)
     return FormatOutcome(
-      format: entry.format, groups: entry.groups, summary: summary, rowDigest: digest)
+      format: entry.format, groups: entry.groups, summary: summary, rowDigest: digest,
+      timeline: recorder.base.timeline)
   }
 
   private static func pricer(
