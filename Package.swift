@@ -119,7 +119,8 @@ let package = Package(
       name: "PlanningTests", dependencies: ["Planning", "Scenario", "Simulator", "Trace"],
       swiftSettings: strict),
     .testTarget(
-      name: "ReportTests", dependencies: ["Report", "Planning", "Trace", "CostModel", "Operators"],
+      name: "ReportTests",
+      dependencies: ["Report", "Planning", "Trace", "CostModel", "Operators", "TestSupport"],
       swiftSettings: strict),
     // What the whole house keeps to: imports, style, shipped scenarios, the command line.
     .testTarget(

@@ -14,6 +14,8 @@ public struct FormatOutcome: Sendable {
   public let summary: RunSummary
   /// The digest of every row that the run left in the trace; nil where there is none.
   public let rowDigest: String?
+  /// What went on over time; nil where nobody asked for it.
+  public let timeline: RunTimeline?
 
   /// How the memory was divided in the first group.
   public var pool: PoolPlan { groups[0].pool }
@@ -50,6 +52,13 @@ public struct ComparisonPlan: Sendable {
     let groups: [GroupPool]
     /// By group.
     let pricers: [StepPricer]
+
+    /// An empty timeline of its replicas.
+    var timeline: RunTimeline {
+      RunTimeline(
+        blocks: groups.reduce(0) { $0 + $1.group.most * $1.pool.blocks },
+        replicas: groups.last?.replicas.upperBound ?? 0)
+    }
   }
 
   /// How far a comparison has come.
@@ -120,19 +129,33 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// Runs every format and keeps no rows, in memory that does not grow with the requests.
+  ///
+  /// - Parameters:
+  ///   - options: how to play it.
+  ///   - report: called now and then.
   /// - Throws: ``PlanningError/timeLimit(_:)``.
   public func runWithoutTrace(
     options: PlayOptions = .fast, report: @escaping (Progress) -> Void
   ) throws(PlanningError) -> FormatComparison {
     var outcomes: [FormatOutcome] = []
     for (index, entry) in entries.enumerated() {
-      var recorder = ReportingRecorder(base: NullRecorder()) {
-        report(self.progress(of: index, done: $0))
+      let left: (Int) -> Void = { report(self.progress(of: index, done: $0)) }
+      let summary: RunSummary
+      var timeline: RunTimeline?
+      if options.keepsTimelines {
+        var recorder = ReportingRecorder(
+          base: TimelineRecorder(base: NullRecorder(), timeline: entry.timeline), report: left)
+        summary = play(entry, options, recordingInto: &recorder)
+        timeline = recorder.base.timeline
+      } else {
+        var recorder = ReportingRecorder(base: NullRecorder(), report: left)
+        summary = play(entry, options, recordingInto: &recorder)
       }
-      let summary = play(entry, options, recordingInto: &recorder)
       try checkEnded(summary, in: entry.format)
       outcomes.append(
-        FormatOutcome(format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil))
+        FormatOutcome(
+          format: entry.format, groups: entry.groups, summary: summary, rowDigest: nil,
+          timeline: timeline))
     }
     return FormatComparison(scenario: scenario, outcomes: outcomes)
   }
@@ -164,7 +187,9 @@ public struct ComparisonPlan: Sendable {
           scenarioID: scenarioID, format: entry.format.name, seed: scenario.seed,
           kvsimVersion: version, startedUTC: startedUTC,
           groups: zip(entry.groups, profileIDs).map { GroupDescription($0, profileID: $1) }))
-      var recorder = ReportingRecorder(base: writer) {
+      var recorder = ReportingRecorder(
+        base: TimelineRecorder(base: writer, timeline: options.keepsTimelines ? entry.timeline : nil)
+      ) {
         report(self.progress(of: index, done: $0))
       }
       outcomes.append(try play(entry, options, &recorder))
@@ -270,12 +295,14 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func play(
-    _ entry: Entry, _ options: PlayOptions, _ recorder: inout ReportingRecorder<TraceWriter>
+    _ entry: Entry, _ options: PlayOptions,
+    _ recorder: inout ReportingRecorder<TimelineRecorder<TraceWriter>>
   ) throws(TraceError) -> FormatOutcome {
     let summary = try play(entry, options, recordingInto: &recorder)
-    let digest = try recorder.base.endRun(metrics: figures(summary, of: entry).metrics)
+    let digest = try recorder.base.base.endRun(metrics: figures(summary, of: entry).metrics)
     return FormatOutcome(
-      format: entry.format, groups: entry.groups, summary: summary, rowDigest: digest)
+      format: entry.format, groups: entry.groups, summary: summary, rowDigest: digest,
+      timeline: recorder.base.timeline)
   }
 
   private static func pricer(

@@ -7,16 +7,20 @@ public struct PlayOptions: Hashable, Sendable {
   public var checksInvariants = false
   /// Records when each token was ready, where records are kept.
   public var keepsTokenTimes = false
+  /// Gives each outcome its timeline, which takes records of steps.
+  public var keepsTimelines = false
 
   /// Jumps, and checks only what is checked at the end of every run.
   public static let fast = PlayOptions()
 
   /// Options, the fast ones by default.
   public init(
-    usesExactSteps: Bool = false, checksInvariants: Bool = false, keepsTokenTimes: Bool = false
+    usesExactSteps: Bool = false, checksInvariants: Bool = false, keepsTokenTimes: Bool = false,
+    keepsTimelines: Bool = false
   ) {
     self.usesExactSteps = usesExactSteps
     self.checksInvariants = checksInvariants
     self.keepsTokenTimes = keepsTokenTimes
+    self.keepsTimelines = keepsTimelines
   }
 }

@@ -10,9 +10,9 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Run a scenario in each of its KV formats and compare them.",
     discussion: """
-      Prints the comparison on standard output and writes every request and step into one SQLite \
-      file (see docs/traces.md). Exits with 65 where the scenario is wrong, 1 where the run fails; \
-      neither leaves a trace behind.
+      Prints the comparison on standard output, with charts below it on a terminal, and writes \
+      every request and step into one SQLite file (see docs/traces.md). Exits with 65 where the \
+      scenario is wrong, 1 where the run fails; neither leaves a trace behind.
       """)
 
   @OptionGroup var options: ScenarioOptions
@@ -33,6 +33,10 @@ struct RunCommand: ParsableCommand {
   @Option(help: "How to print the comparison: table or json.")
   var format = OutputFormat.table
 
+  @Option(
+    help: "Whether charts follow the table: auto, which is on a terminal alone, always or never.")
+  var charts = ChartChoice.auto
+
   @Flag(help: "Walk every decode step instead of jumping over runs of them; same timings.")
   var exactSteps = false
 
@@ -49,6 +53,9 @@ struct RunCommand: ParsableCommand {
   func validate() throws {
     guard !noTrace || trace == nil && !force && !tokenTimes else {
       throw ValidationError("--no-trace goes with neither --trace nor --force nor --token-times.")
+    }
+    guard format == .table || charts != .always else {
+      throw ValidationError("--charts always goes with --format table.")
     }
   }
 
@@ -84,7 +91,9 @@ struct RunCommand: ParsableCommand {
       throw options.refusal(error)
     }
     switch format {
-    case .table: try printResult(ComparisonTable(comparison).rendered())
+    case .table:
+      let charts = drawsCharts ? ComparisonCharts(comparison).rendered(in: .standardOutput()) : ""
+      try printResult(ComparisonTable(comparison).rendered() + charts)
     case .json: try printResult(try ComparisonJSON(comparison).rendered())
     }
     if let path { printError("trace: \(path)") }
@@ -92,7 +101,17 @@ struct RunCommand: ParsableCommand {
 
   private var playOptions: PlayOptions {
     PlayOptions(
-      usesExactSteps: exactSteps, checksInvariants: checkInvariants, keepsTokenTimes: tokenTimes)
+      usesExactSteps: exactSteps, checksInvariants: checkInvariants, keepsTokenTimes: tokenTimes,
+      keepsTimelines: drawsCharts)
+  }
+
+  private var drawsCharts: Bool {
+    guard format == .table else { return false }
+    return switch charts {
+    case .auto: TerminalStyle.isStandardOutputTerminal
+    case .always: true
+    case .never: false
+    }
   }
 
   private static func writer(
@@ -120,4 +139,11 @@ struct RunCommand: ParsableCommand {
   private static func now() -> String {
     Date.now.formatted(.iso8601)
   }
+}
+
+/// Whether charts are drawn.
+enum ChartChoice: String, ExpressibleByArgument, CaseIterable {
+  case auto
+  case always
+  case never
 }

@@ -214,6 +214,53 @@ struct ReportBrowserTests {
     #expect(told.contains("int4: replica 4 failed at 8.00 s and served again at 17.0 s."))
   }
 
+  @Test("A sweep is drawn by the key that varies, and says from where on a smaller cache pays")
+  func sweep() throws {
+    let scenario = Repository.root.appendingPathComponent("Scenarios/two-cores.yaml").path
+    let run = try CommandLineRun(
+      [
+        "sweep", scenario, "--vary", "workload.requests=60", "--vary", "engine.max_num_seqs=4,64",
+        "--vary", "workload.arrivals.concurrency=1,4,16,64", "--vary", "seed=1,2", "--format",
+        "csv", "-o", "trace.db", "--force",
+      ], in: folder.url)
+    #expect(run.status == 0, "\(run.errors)")
+    let report = try CommandLineRun(["report", "trace.db", "--force"], in: folder.url)
+    #expect(report.status == 0, "\(report.errors)")
+    let browser = try Browser()
+    for width in ReportBrowserTests.widths {
+      for isDark in [false, true] {
+        try browser.show(page, width: width, isDark: isDark)
+        #expect(try texts(browser.evaluate(PageScripts.cutOff)) == [], "\(width)")
+        #expect(try texts(browser.evaluate(PageScripts.overlappingLabels)) == [], "\(width)")
+        #expect(try texts(browser.evaluate(PageScripts.faintColours)) == [], "\(width)")
+      }
+    }
+    let charts = try #require(try browser.evaluate(PageScripts.charts) as? [[String: Any]])
+    #expect(
+      charts.compactMap { $0["id"] as? String } == ["throughput", "tpot", "ttft", "held", "pareto"])
+    for chart in charts {
+      // Two settings of three formats, at four places.
+      #expect(chart["tips"] as? Int == 24)
+      let summary = chart["summary"] as? String ?? ""
+      #expect(summary.contains("int4, engine.max_num_seqs=64: "), "\(summary)")
+    }
+    let told = try browser.evaluate("document.body.innerText") as? String ?? ""
+    #expect(told.contains("int4, engine.max_num_seqs=64: at least 1 % more output tokens/s"))
+    #expect(told.contains("means over 2 seeds"))
+    let csv = try #require(
+      try browser.evaluate("atob(document.querySelector('a[download]').href.split(',')[1])")
+        as? String)
+    // What the command printed, with more figures.
+    let (rows, printed) = (csv.split(separator: "\n"), run.output.split(separator: "\n"))
+    #expect(rows.count == 49 && printed.count == 49)
+    let column = try #require(
+      rows[0].split(separator: ",").firstIndex(of: "output_tokens_per_s"))
+    for (row, line) in zip(rows, printed).dropFirst() {
+      let (cells, own) = (row.split(separator: ","), line.split(separator: ","))
+      #expect(cells[..<6] == own[..<6] && cells[column] == own[7], "\(row)")
+    }
+  }
+
   @Test("It looks as it did")
   func pictures() throws {
     let browser = try Browser()
