@@ -188,7 +188,8 @@ public struct ComparisonPlan: Sendable {
           kvsimVersion: version, startedUTC: startedUTC,
           groups: zip(entry.groups, profileIDs).map { GroupDescription($0, profileID: $1) }))
       var recorder = ReportingRecorder(
-        base: TimelineRecorder(base: writer, timeline: options.keepsTimelines ? entry.timeline : nil)
+        base: TimelineRecorder(
+          base: writer, timeline: options.keepsTimelines ? entry.timeline : nil)
       ) {
         report(self.progress(of: index, done: $0))
       }
