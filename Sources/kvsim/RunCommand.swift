@@ -106,12 +106,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private var drawsCharts: Bool {
-    guard format == .table else { return false }
-    return switch charts {
-    case .auto: TerminalStyle.isStandardOutputTerminal
-    case .always: true
-    case .never: false
-    }
+    format == .table && charts.draws
   }
 
   private static func writer(
@@ -139,11 +134,4 @@ struct RunCommand: ParsableCommand {
   private static func now() -> String {
     Date.now.formatted(.iso8601)
   }
-}
-
-/// Whether charts are drawn.
-enum ChartChoice: String, ExpressibleByArgument, CaseIterable {
-  case auto
-  case always
-  case never
 }

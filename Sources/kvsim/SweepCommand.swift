@@ -60,7 +60,14 @@ struct SweepCommand: ParsableCommand {
   @Option(help: "How to print the figures: table, csv, json or markdown.")
   var format = QueryResult.Form.table
 
+  @Option(
+    help: "Whether charts follow the table: auto, which is on a terminal alone, always or never.")
+  var charts = ChartChoice.auto
+
   func validate() throws {
+    guard format == .table || charts != .always else {
+      throw ValidationError("--charts always goes with --format table.")
+    }
     guard !vary.isEmpty || planFile != nil else {
       throw ValidationError("Say what varies, with --vary or --plan-file.")
     }
@@ -105,7 +112,7 @@ struct SweepCommand: ParsableCommand {
       }
     }
     if wasComplete { printError("\(path): note: all points were there already") }
-    try SweepCommand.printFigures(of: path, as: format)
+    try printFigures(of: path)
     printError("sweep: \(path)")
     if progress.failed > 0 {
       throw failure("\(progress.failed) of \(progress.total) points failed", .runFailed)
@@ -113,10 +120,13 @@ struct SweepCommand: ParsableCommand {
   }
 
   /// Prints what the points of a database came to.
-  static func printFigures(of path: String, as format: QueryResult.Form) throws {
+  private func printFigures(of path: String) throws {
     do {
       let reader = try SweepReader(path: path)
       try reader.trace.query(reader.resultsQuery).print(as: format)
+      if format == .table, charts.draws {
+        try printResult(SweepCharts(try reader.overview()).rendered(in: .standardOutput()))
+      }
     } catch let error as TraceError {
       throw failure(error, .runFailed)
     }

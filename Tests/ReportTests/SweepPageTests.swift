@@ -6,7 +6,7 @@ import Testing
 @Suite("The page of a sweep")
 struct SweepPageTests {
   /// A sweep whose runs have the figures that `figures` gives to the values and the format.
-  private func overview(
+  func overview(
     _ axes: [(String, [String])], formats: [String] = ["fp16", "int4"],
     scenario: String = "chat", _ figures: ([String], String) -> [String: Double]?
   ) -> SweepOverview {
@@ -30,7 +30,7 @@ struct SweepPageTests {
   }
 
   /// INT4 serves as much as FP16 up to 16 clients and twice as much from 32 on.
-  private func clients(_ values: [String], _ format: String) -> [String: Double]? {
+  func clients(_ values: [String], _ format: String) -> [String: Double]? {
     let clients = Double(values[0]) ?? .nan
     let most = format == "fp16" ? 16.0 : 32
     return ["output_tokens_per_s": 10 * min(clients, most), "tpot_p50_ns": 1e6 * clients]
@@ -102,10 +102,58 @@ struct SweepPageTests {
   func oddFigures() {
     for value in [0, -1, 1e300, .nan, .infinity] as [Double] {
       let page = overview([("workload.arrivals.concurrency", ["0", "1", "1000000"])]) { _, _ in
-        ["output_tokens_per_s": value, "tpot_p50_ns": value, "device_ns": 1, "output_tokens": value]
+        [
+          "output_tokens_per_s": value, "tpot_p50_ns": value, "device_ns": 1,
+          "output_tokens": value,
+        ]
       }
       let html = SweepPage(page).rendered()
       #expect(html.hasSuffix("</html>\n") && !html.contains("=\"nan") && !html.contains("=\"inf"))
+    }
+  }
+}
+
+extension SweepPageTests {
+  private func charts(_ overview: SweepOverview, columns: Int, isUTF8: Bool = true) -> String {
+    SweepCharts(overview).rendered(
+      in: TerminalStyle(columns: columns, isUTF8: isUTF8, hasColour: false))
+  }
+
+  @Test("In a terminal, bars stand by place and format, on one scale")
+  func terminal() {
+    let page = overview([("workload.arrivals.concurrency", ["8", "32"])], clients)
+    #expect(
+      charts(page, columns: 40, isUTF8: false) == """
+
+        output tokens/s, by concurrency
+        8 fp16  #######                     80.0
+        8 int4  #######                     80.0
+        32 fp16 ##############               160
+        32 int4 ###########################  320
+
+        TPOT p50, ms, by concurrency
+        8 fp16  #######                     8.00
+        8 int4  #######                     8.00
+        32 fp16 ########################### 32.0
+        32 int4 ########################### 32.0
+
+        """)
+    #expect(charts(page, columns: 20).isEmpty)
+    let words = overview([("engine.scheduler", ["vllm", "static"])], clients)
+    #expect(charts(words, columns: 80).isEmpty)
+  }
+
+  @Test("No line is longer than the terminal's, whatever the figures")
+  func terminalWidth() {
+    for columns in [24, 40, 71, 72, 100, 300] {
+      for value in [0, -1, 1e300, .nan, .infinity] as [Double] {
+        let places = (1...50).map(String.init)
+        let page = overview([
+          ("workload.arrivals.concurrency", places), ("engine.max_num_seqs", ["8", "16"]),
+        ]) { _, _ in ["output_tokens_per_s": value, "tpot_p50_ns": value] }
+        let lines = charts(page, columns: columns).split(separator: "\n")
+        #expect(lines.allSatisfy { $0.count <= columns } && lines.count > 40)
+      }
     }
   }
 }

@@ -46,5 +46,26 @@ struct BarChart {
     return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
   }
 
+  /// No chart is wider, however wide the terminal.
+  static let mostColumns = 100
+  /// From here on two charts stand beside each other.
+  private static let columnsForTwo = 72
+  private static let gap = 4
+
+  /// Two charts beside each other, or one below the other where there is no room.
+  static func pair(
+    _ left: BarChart, _ right: BarChart, columns: Int, _ style: TerminalStyle
+  ) -> [[ChartLine]] {
+    guard columns >= columnsForTwo else {
+      return [left, right].map { $0.lines(columns: columns, style) }
+    }
+    let half = (columns - gap) / 2
+    return [
+      ChartLine.beside(
+        left.lines(columns: half, style), columns: half, gap: gap,
+        right.lines(columns: half, style))
+    ]
+  }
+
   private static let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 }

@@ -4,12 +4,6 @@ import Simulator
 /// The comparison of formats in charts for terminals, to stand below its table: what each format
 /// holds and yields, how long requests take, and what went on over time.
 public struct ComparisonCharts {
-  /// No chart is wider, however wide the terminal.
-  private static let mostColumns = 100
-  /// From here on two charts stand beside each other.
-  private static let columnsForTwo = 72
-  private static let gap = 4
-
   private let comparison: FormatComparison
   private var outcomes: [FormatOutcome] { comparison.outcomes }
 
@@ -21,26 +15,13 @@ public struct ComparisonCharts {
   /// The charts, a blank line above each, no line longer than the terminal's; nothing where that is
   /// too narrow for any.
   public func rendered(in style: TerminalStyle) -> String {
-    let columns = min(style.columns, ComparisonCharts.mostColumns)
+    let columns = min(style.columns, BarChart.mostColumns)
     guard columns >= RowLayout.leastColumns, !outcomes.isEmpty else { return "" }
-    var blocks = pair(requestsAtOnce, throughput, columns, style)
-    blocks += pair(latencies("TTFT", \.ttft), latencies("TPOT", \.tpot), columns, style)
+    var blocks = BarChart.pair(requestsAtOnce, throughput, columns: columns, style)
+    blocks += BarChart.pair(
+      latencies("TTFT", \.ttft), latencies("TPOT", \.tpot), columns: columns, style)
     blocks += overTime(columns, style)
     return blocks.map { lines in "\n" + lines.map { $0.text + "\n" }.joined() }.joined()
-  }
-
-  private func pair(
-    _ left: BarChart, _ right: BarChart, _ columns: Int, _ style: TerminalStyle
-  ) -> [[ChartLine]] {
-    guard columns >= ComparisonCharts.columnsForTwo else {
-      return [left, right].map { $0.lines(columns: columns, style) }
-    }
-    let half = (columns - ComparisonCharts.gap) / 2
-    return [
-      ChartLine.beside(
-        left.lines(columns: half, style), columns: half, gap: ComparisonCharts.gap,
-        right.lines(columns: half, style))
-    ]
   }
 
   // MARK: Bars

@@ -1,11 +1,13 @@
 import Trace
 
-/// The runs of a sweep as curves over one of the keys that it varies.
+/// The runs of a sweep as curves over one of the keys that it varies, for charts of all kinds.
 struct SweepCurves {
   /// The runs that differ in nothing but the key along the axis, and in their seeds.
   struct Curve {
     /// What else is varied, and its values: `engine.max_num_seqs=64`; empty where nothing is.
     let setting: String
+    /// The same by the last words of the keys.
+    let briefSetting: String
     let format: String
     /// Which colour, dash and mark it has.
     let style: Int
@@ -14,6 +16,9 @@ struct SweepCurves {
 
     /// What the legend calls it.
     var label: String { setting.isEmpty ? format : "\(format), \(setting)" }
+
+    /// The same where there is little room.
+    var briefLabel: String { setting.isEmpty ? format : "\(format) \(briefSetting)" }
   }
 
   /// The means over all seeds at one place of the axis.
@@ -90,7 +95,11 @@ struct SweepCurves {
         let index = known[name] ?? curves.count
         if index == curves.count {
           known[name] = index
-          curves.append(Curve(setting: setting, format: run.format, style: index))
+          let brief = told.map { "\(SweepCurves.lastWord(axes[$0].path))=\(point.values[$0])" }
+          curves.append(
+            Curve(
+              setting: setting, briefSetting: brief.joined(separator: " "), format: run.format,
+              style: index))
         }
         let x = places[place]
         if let same = curves[index].points.firstIndex(where: { $0.x == x }) {
@@ -163,5 +172,9 @@ struct SweepCurves {
   }
 
   /// The last word of the key's path.
-  var name: String { path.split(separator: ".").last.map(String.init) ?? path }
+  var name: String { SweepCurves.lastWord(path) }
+
+  private static func lastWord(_ path: String) -> String {
+    path.split(separator: ".").last.map(String.init) ?? path
+  }
 }
