@@ -6,13 +6,26 @@
 -- of prompts meanwhile, its own lost tokens among them, and `longest_step_ms` their longest step.
 -- :top (10) how many of each run
 WITH gap AS (
-  SELECT request.run_id, request.id AS request, request.replica, sample, token, time_ns AS to_ns,
-    lag(time_ns) OVER (PARTITION BY request_seq, sample ORDER BY token) AS from_ns
-  FROM request_token_times JOIN request ON request.seq = request_seq),
+  SELECT request.run_id, request.id AS request, request.replica, late.sample, late.token,
+    early.time_ns AS from_ns, late.time_ns AS to_ns
+  FROM request_token_times AS early
+  JOIN request_token_times AS late ON late.request_seq = early.request_seq
+    AND late.sample = early.sample AND late.token = early.token + 1
+  JOIN request ON request.seq = early.request_seq
+  WHERE late.time_ns > early.time_ns),
+counted AS (
+  SELECT run_id, to_ns - from_ns AS ns, count(*) AS gaps FROM gap GROUP BY run_id, ns),
+-- The shortest of those that are wanted: what is shorter need not be sorted.
+least AS MATERIALIZED (
+  SELECT run_id, max(ns) AS ns FROM (
+    SELECT run_id, ns, sum(gaps) OVER (PARTITION BY run_id ORDER BY ns DESC) AS longer,
+      sum(gaps) OVER (PARTITION BY run_id) AS all_gaps
+    FROM counted)
+  WHERE longer >= min(ifnull(:top, 10), all_gaps) GROUP BY run_id),
 ranked AS (
-  SELECT *, row_number() OVER (
-      PARTITION BY run_id ORDER BY to_ns - from_ns DESC, request, sample, token) AS place
-  FROM gap WHERE to_ns > from_ns),
+  SELECT gap.*, row_number() OVER (
+      PARTITION BY gap.run_id ORDER BY to_ns - from_ns DESC, request, sample, token) AS place
+  FROM least JOIN gap ON gap.run_id = least.run_id AND to_ns - from_ns >= least.ns),
 longest AS MATERIALIZED (SELECT * FROM ranked WHERE place <= ifnull(:top, 10)),
 loss AS (
   SELECT longest.run_id, longest.place, group_concat(DISTINCT event.cause) AS causes,
