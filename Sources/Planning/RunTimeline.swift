@@ -141,4 +141,8 @@ struct TimelineRecorder<Base: Recorder>: Recorder {
   mutating func record(_ event: EventRecord) throws(Base.Failure) {
     try base.record(event)
   }
+
+  mutating func record(_ tokens: TokenRecord) throws(Base.Failure) {
+    try base.record(tokens)
+  }
 }

@@ -103,8 +103,8 @@ package struct TimeHistogram: Sendable {
     // Lest rounding up a whole number that a product missed by one bit asks for one time more.
     let rank = max(1, Int((percentage.nextDown * Double(count) / 100).rounded(.up)))
     var passed = 0
-    for (bucket, count) in counts.enumerated() {
-      passed += count
+    for bucket in counts.indices {
+      passed += counts[bucket]
       if passed >= rank { return min(maxNs, TimeHistogram.longest(inBucket: bucket)) }
     }
     return 0
@@ -112,7 +112,7 @@ package struct TimeHistogram: Sendable {
 
   static func += (all: inout TimeHistogram, more: TimeHistogram) {
     all.makeRoom(for: more.counts.count - 1)
-    for (bucket, count) in more.counts.enumerated() { all.counts[bucket] += count }
+    for bucket in more.counts.indices { all.counts[bucket] += more.counts[bucket] }
     all.count += more.count
     all.sumNs += more.sumNs
     all.squares += more.squares

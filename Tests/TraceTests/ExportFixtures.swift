@@ -33,6 +33,13 @@ let smallRecords: [AnyRecord] = [
       blocks: 4)),
 ]
 
+/// The same without what a request found in the prefix cache, which not every form can tell.
+let uncachedRecords: [AnyRecord] = smallRecords.map { record in
+  guard case .request(var request) = record else { return record }
+  request.cachedTokens = 0
+  return .request(request)
+}
+
 /// Records of requests and steps as an engine could have made them: times follow one another, and
 /// the steps of a replica do not overlap.
 func plausibleRecords(_ count: Int, seed: UInt64, replicas: Int64 = 3) -> [AnyRecord] {

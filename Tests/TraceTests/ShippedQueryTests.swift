@@ -74,7 +74,6 @@ import Testing
         Set(statement.parameterNames) == Set(query.parameters.map { ":" + $0.name }),
         "\(query.name)")
       // The records are drawn at random: no two of one replica need to be in each other's way, and
-      // The records are drawn at random: no two of one replica need to be in each other's way, and
       // events of rejections need not be of requests that were. Tokens have no times in them. And
       // they are of no sweep.
       let mayBeEmpty = ["blocking", "rejections", "itl", "gaps", "sweep"].contains(query.name)
