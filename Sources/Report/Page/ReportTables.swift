@@ -171,11 +171,8 @@ struct ReportTables {
         },
       ]
       writeTable(named: "Where this is from", rows, to: &page)
-      for text in scenarioTexts {
-        page.element("details") { page in
-          page.element("summary", text: "The scenario, as it was given")
-          page.element("pre", text: text)
-        }
+      for text in distinct(runs.map(\.overview.scenario.text)) {
+        ReportTables.writeScenario(text, to: &page)
       }
     }
   }
@@ -188,14 +185,16 @@ struct ReportTables {
   /// Longest scenario that a page repeats, in characters.
   private static let scenarioCharacters = 50_000
 
-  /// What a page repeats of a scenario.
-  static func shown(_ text: String) -> String {
-    text.count <= scenarioCharacters
-      ? text : text.prefix(scenarioCharacters) + "\n… (the trace has the rest)"
-  }
-
-  private var scenarioTexts: [String] {
-    distinct(runs.map(\.overview.scenario.text)).map(ReportTables.shown)
+  /// A scenario, to be opened by who wants to read it.
+  static func writeScenario(_ text: String, to page: inout Markup) {
+    let isShort = text.count <= scenarioCharacters
+    page.element("details") { page in
+      page.element("summary", text: "The scenario, as it was given")
+      page.element(
+        "pre",
+        text: isShort
+          ? text : text.prefix(scenarioCharacters) + "\n… (the trace has the rest)")
+    }
   }
 
   // MARK: One table

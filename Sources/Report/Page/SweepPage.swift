@@ -255,10 +255,7 @@ public struct SweepPage {
         "p", ["class": "dim"],
         text: "The scenario before anything is varied, with a profile of the checksum "
           + "\(ReportRun.cut(overview.sweep.profileChecksum)).")
-      page.element("details") { page in
-        page.element("summary", text: "The scenario, as it was given")
-        page.element("pre", text: ReportTables.shown(overview.sweep.scenario.text))
-      }
+      ReportTables.writeScenario(overview.sweep.scenario.text, to: &page)
     }
   }
 }
