@@ -86,7 +86,10 @@ extension Profile {
   ///   at least 1 ns and at most `Measurement.longestNs`. Equal data sheets give equal times.
   public func derived(from source: DataSheet, to target: DataSheet) -> Profile {
     let scaling = Scaling(
-      readBytesPerSecond: Double(readBytesPerSecond), source: source, target: target)
+      readBytesPerSecond: Double(readBytesPerSecond),
+      operationsPerSecond: Double(source.flopsPerSecond),
+      memoryRatio: Double(source.bytesPerSecond) / Double(target.bytesPerSecond),
+      arithmeticRatio: Double(source.flopsPerSecond) / Double(target.flopsPerSecond))
     let read = (Double(readBytesPerSecond) / scaling.memoryRatio).rounded()
     return Profile(
       provenance: .derived,
@@ -103,6 +106,47 @@ extension Profile {
   }
 }
 
+extension Profile {
+  /// This profile with so many times the bandwidth of the memory and the rate of arithmetic: every
+  /// point's time scaled as ``derived(from:to:)`` says. The rate that arithmetic is held against is
+  /// the most operations per second of any point's median, so that no data sheet is needed.
+  ///
+  /// For questions of what would help; nothing else of the profile tells that it was changed.
+  /// - Precondition: both are positive.
+  public func scaled(bandwidth: Double, arithmetic: Double) -> Profile {
+    precondition(bandwidth > 0 && arithmetic > 0)
+    let fastest = measurements.reduce(1) {
+      max($0, Double($1.shape.operations) * 1e9 / Double($1.medianNs))
+    }
+    let scaling = Scaling(
+      readBytesPerSecond: Double(readBytesPerSecond), operationsPerSecond: fastest,
+      memoryRatio: 1 / bandwidth, arithmeticRatio: 1 / arithmetic)
+    return with(measurements: measurements.map(scaling.scaled))
+  }
+
+  /// This profile with kernels of one format that take so many times as long: attention over such a
+  /// cache, and writing to it.
+  /// - Precondition: `factor` is positive.
+  public func slowed(_ format: KVFormat, by factor: Double) -> Profile {
+    precondition(factor > 0)
+    return with(
+      measurements: measurements.map {
+        $0.shape.format == format ? $0.lasting(factor) : $0
+      })
+  }
+}
+
+extension Measurement {
+  /// The same point with so many times its times, a nanosecond at least.
+  fileprivate func lasting(_ factor: Double) -> Measurement {
+    Measurement(
+      shape: shape, isHeldOut: isHeldOut,
+      timesNs: timesNs.map { ns in
+        Int64(min(max((Double(ns) * factor).rounded(), 1), Double(Measurement.longestNs)))
+      })
+  }
+}
+
 /// How the times of one device become those of another.
 ///
 /// Powers and roots are made of products, quotients and square roots, which are rounded alike on
@@ -115,11 +159,14 @@ private struct Scaling {
   /// The same where arithmetic does.
   let arithmeticRatio: Double
 
-  init(readBytesPerSecond: Double, source: DataSheet, target: DataSheet) {
+  init(
+    readBytesPerSecond: Double, operationsPerSecond: Double, memoryRatio: Double,
+    arithmeticRatio: Double
+  ) {
     readBytesPerNs = readBytesPerSecond * 1e-9
-    operationsPerNs = Double(source.flopsPerSecond) * 1e-9
-    memoryRatio = Double(source.bytesPerSecond) / Double(target.bytesPerSecond)
-    arithmeticRatio = Double(source.flopsPerSecond) / Double(target.flopsPerSecond)
+    operationsPerNs = operationsPerSecond * 1e-9
+    self.memoryRatio = memoryRatio
+    self.arithmeticRatio = arithmeticRatio
   }
 
   /// t' / t of a point.
@@ -141,12 +188,7 @@ private struct Scaling {
   }
 
   func scaled(_ point: Measurement) -> Measurement {
-    let factor = factor(point)
-    return Measurement(
-      shape: point.shape, isHeldOut: point.isHeldOut,
-      timesNs: point.timesNs.map { ns in
-        Int64(min(max((Double(ns) * factor).rounded(), 1), Double(Measurement.longestNs)))
-      })
+    point.lasting(factor(point))
   }
 
   func uncertainties(_ profile: Profile) -> [Derivation.Uncertainty] {

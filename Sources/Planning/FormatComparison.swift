@@ -74,15 +74,20 @@ public struct ComparisonPlan: Sendable {
   /// The scenario to run.
   public let scenario: ServingScenario
   private let entries: [Entry]
+  private let supposition: Supposition
 
   /// Divides the memory and tabulates the prices for each format.
-  /// - Parameter formats: some of the scenario's; nil stands for all of them.
+  /// - Parameters:
+  ///   - formats: some of the scenario's; nil stands for all of them.
+  ///   - supposition: what is taken to be otherwise than it was measured.
   /// - Throws: `PlanningError.doesNotFit`, `.poolTooSmall`, or
   ///   ``PlanningError/profile(_:)``.
   public init(
-    _ scenario: ServingScenario, formats: [KVFormat]? = nil
+    _ scenario: ServingScenario, formats: [KVFormat]? = nil,
+    supposing supposition: Supposition = .none
   ) throws(PlanningError) {
     self.scenario = scenario
+    self.supposition = supposition
     var entries: [Entry] = []
     for format in formats ?? scenario.formats {
       var groups: [GroupPool] = []
@@ -90,7 +95,7 @@ public struct ComparisonPlan: Sendable {
       for group in scenario.cluster.groups {
         let pool = try GroupPool(
           group, of: scenario, in: format, firstReplica: groups.last?.replicas.upperBound ?? 0)
-        pricers.append(try ComparisonPlan.pricer(pool, of: scenario))
+        pricers.append(try ComparisonPlan.pricer(pool, of: scenario, supposition))
         groups.append(pool)
       }
       entries.append(Entry(format: format, groups: groups, pricers: pricers))
@@ -218,6 +223,16 @@ public struct ComparisonPlan: Sendable {
   /// How the memory is divided in each format, by group.
   public var pools: [[GroupPool]] { entries.map(\.groups) }
 
+  /// Plays other requests than the scenario's in one format, by so many times its replicas.
+  func play<Records: Recorder>(
+    _ index: Int, _ workload: Workload, seed: UInt64, times: Int = 1,
+    recordingInto recorder: inout Records
+  ) throws(Records.Failure) -> RunSummary {
+    try simulate(
+      workload, seed: seed, cluster: cluster(entries[index], .fast).repeated(times),
+      recorder: &recorder)
+  }
+
   /// Runs one format alone, as a real engine did: to the last token of every request.
   /// - Throws: `PlanningError.timeLimit`, `.rejectedRequests`.
   func playWhole<Records: Recorder>(
@@ -268,7 +283,8 @@ public struct ComparisonPlan: Sendable {
     for (own, pricer) in zip(entry.groups, entry.pricers) {
       let member = Cluster.Member(
         configuration: EngineConfiguration(
-          options: own.group.setup.engine, poolBlocks: own.pool.blocks,
+          options: own.group.setup.engine,
+          poolBlocks: supposition.applied(toBlocks: own.pool.blocks),
           hostMemory: own.pool.hostMemory, maxPositions: scenario.model.maxPositions,
           usesExactSteps: options.usesExactSteps, keepsTokenTimes: options.keepsTokenTimes,
           checksInvariants: options.checksInvariants),
@@ -307,13 +323,14 @@ public struct ComparisonPlan: Sendable {
   }
 
   private static func pricer(
-    _ own: GroupPool, of scenario: ServingScenario
+    _ own: GroupPool, of scenario: ServingScenario, _ supposition: Supposition
   ) throws(PlanningError) -> StepPricer {
     let setup = own.group.setup
     do throws(ProfileError) {
       return try StepPricer(
-        model: scenario.model, format: own.format, profile: setup.profile,
-        maxSequences: setup.engine.maxNumSeqs, maxTokens: setup.engine.maxNumBatchedTokens,
+        model: scenario.model, format: own.format,
+        profile: supposition.applied(to: setup.profile), maxSequences: setup.engine.maxNumSeqs,
+        maxTokens: setup.engine.maxNumBatchedTokens,
         parallelism: setup.parallelism, host: setup.hostOverhead,
         drafting: setup.engine.speculation.map {
           Drafting(tokens: $0.draftTokens, model: setup.draftModel)

@@ -1,4 +1,5 @@
 import CostModel
+import Scenario
 import Simulator
 import Trace
 
@@ -8,6 +9,8 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   case doesNotFit(model: String, pool: PoolPlan, remedies: [Remedy])
   /// The pool does not hold the shortest request of the workload, and what would help.
   case poolTooSmall(format: String, pool: PoolPlan, requestTokens: Int, remedies: [Remedy])
+  /// What is asked of a plan makes no sense, and what would.
+  case badQuestion(String)
   /// The scenario names nothing that a real engine did.
   case noReference
   /// Requests that the real engine served do not fit the pool or the model's context.
@@ -29,6 +32,7 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
         \(PlanningError.place(pool)) holds \(pool.laneTokens) tokens in format \(format), \
         and the shortest request needs \(requestTokens)\(PlanningError.advice(remedies))
         """
+    case .badQuestion(let reason): return reason
     case .noReference:
       return """
         it names no run of a real engine to compare with; give it `reference` with `requests` or \
@@ -67,6 +71,16 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   private static func advice(_ remedies: [Remedy]) -> String {
     guard !remedies.isEmpty else { return "" }
     return "; it would fit with " + remedies.map(\.description).joined(separator: ", or ")
+  }
+}
+
+extension ScenarioError {
+  /// The first of the errors, without a place in the file that a setting was never in.
+  var firstReason: String {
+    let all = diagnostics
+    guard let first = all.first else { return description }
+    let key = first.keyPath.isEmpty ? "" : "\(first.keyPath): "
+    return key + first.message + (all.count > 1 ? " (and \(all.count - 1) more)" : "")
   }
 }
 

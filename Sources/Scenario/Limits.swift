@@ -87,6 +87,10 @@ public enum Limits {
 
   /// `concurrency`: all clients send at once.
   public static let clients = 1 << 20
+  /// `concurrency` of a plan: clients of all replicas together.
+  public static let planClients = 1 << 32
+  /// `price_per_hour`.
+  public static let prices = 0...1e9
   /// Replicas of a cluster.
   public static let replicas = 1 << 12
   /// Groups of a cluster: prices are tabulated for each.

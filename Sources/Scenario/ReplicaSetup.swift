@@ -22,6 +22,8 @@ public struct ReplicaSetup: Hashable, Sendable {
   public let hostOverhead: HostOverhead
   /// The model that drafts tokens; nil where none does.
   public let draftModel: ModelArchitecture?
+  /// What an hour of one of its devices costs, in any currency; nil where nothing is said.
+  public let pricePerHour: Double?
 }
 
 /// Reads what replicas run on: `device` and `engine`.
@@ -63,12 +65,15 @@ struct SetupReader {
     let draft = draftReader.model(file, engine, for: model)
     diagnosticsOfOtherFiles += draftReader.diagnosticsOfOtherFiles
     if let profile { checkBlockSize(file, engine, profile) }
-    guard let profile, let engine, let hostOverhead, let parallelism, let draft else { return nil }
+    let device = file.mapping(at: ScenarioKeys.device.name, keys: DeviceKeys.form.names)
+    let price = device?.given(DeviceKeys.pricePerHour) ?? .some(nil)
+    guard let profile, let engine, let hostOverhead, let parallelism, let draft, let price
+    else { return nil }
     return ReplicaSetup(
       profile: profile.profile, profileText: profile.text, profilePath: profile.path,
       profileChecksum: profile.checksum, engine: engine, parallelism: parallelism,
       linkText: parallelismReader.linkText, hostOverhead: hostOverhead,
-      draftModel: draft?.architecture)
+      draftModel: draft?.architecture, pricePerHour: price)
   }
 
   private func checkBlockSize(

@@ -68,13 +68,15 @@ struct ScenarioReader {
       for: ReferenceReader.ScenarioParts(
         workload: workload, formats: formats, tensorParallelSize: engine?.tensorParallelSize))
     diagnosticsOfOtherFiles += referenceReader.diagnosticsOfOtherFiles
+    let plan = PlanReader().question(file, for: workload)
     guard log.isEmpty, diagnosticsOfOtherFiles.isEmpty, let name, let description, let seed,
       let model, let formats, let setup, let cluster, let workload
     else { return nil }
     return ServingScenario(
       name: name, description: description, seed: seed, model: model.architecture,
       modelText: model.text, modelPath: model.path, setup: setup, cluster: cluster,
-      formats: formats, workload: workload, reference: reference, text: text, path: path)
+      formats: formats, workload: workload, reference: reference, plan: plan,
+      text: text, path: path)
   }
 
   // MARK: What stands in the file

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A scenario's file, read once, of which scenarios are made that differ in a few settings.
 public struct ScenarioTemplate: Sendable {
   private let file: SourceFile
@@ -28,5 +30,48 @@ public struct ScenarioTemplate: Sendable {
     try ServingScenario.parse(
       file, profileOverride: profileOverride, seedOverride: seedOverride, settings: settings,
       shelf: shelf)
+  }
+}
+
+extension ScenarioTemplate {
+  /// What puts another device in the place of the scenario's: a profile by its name in `devices` or
+  /// its path, or a data sheet by its id, for which the times of the scenario's own profile are
+  /// derived. The link between devices stays.
+  ///
+  /// - Throws: ``ScenarioError/invalid(_:)`` where the scenario's text is no mapping.
+  public func setting(of device: PlanQuestion.Device) throws(ScenarioError) -> ScenarioSetting {
+    let log = DiagnosticLog(file: file.path, dialect: .yaml)
+    guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
+      throw .invalid(log.sorted)
+    }
+    let own = root.member(ScenarioKeys.device.name)
+    let derivation = own?.member(DeviceKeys.derive.name)
+    let from = own?.member(DeviceKeys.profile.name) ?? derivation?.member(DeviceKeys.from.name)
+    let name = JSONValue.text(device.name).written()
+    var members: [String] = []
+    if isProfile(device.name) {
+      members.append("profile: \(name)")
+    } else {
+      let source = derivation?.member(DeviceKeys.source.name).map { ", source: \($0.written)" }
+      members.append("derive: {from: \(from?.written ?? name), device: \(name)\(source ?? "")}")
+    }
+    if let link = own?.member(DeviceKeys.link.name) { members.append("link: \(link.written)") }
+    if let price = device.pricePerHour { members.append("price_per_hour: \(price)") }
+    return ScenarioSetting(
+      path: ScenarioKeys.device.name, value: "{\(members.joined(separator: ", "))}")
+  }
+
+  private func isProfile(_ name: String) -> Bool {
+    let folder = file.path.lastIndex(of: "/").map { String(file.path[...$0]) } ?? ""
+    guard ScenarioReader.isName(name) else { return true }
+    return FileManager.default.fileExists(
+      atPath: SourceFile.path("devices/\(name).json", in: folder))
+  }
+}
+
+extension SourceNode {
+  fileprivate func member(_ key: String) -> SourceNode? {
+    guard case .mapping(let members) = kind else { return nil }
+    return members.first { $0.key == key }?.value
   }
 }

@@ -31,6 +31,8 @@ public struct ServingScenario: Hashable, Sendable {
   public let workload: Workload
   /// What a real engine did, that `kvsim validate` compares with.
   public let reference: Reference?
+  /// What `kvsim plan` is asked; nil where the file does not say.
+  public let plan: PlanQuestion?
   /// The scenario's file, verbatim.
   public let text: String
   /// The scenario's file's path.

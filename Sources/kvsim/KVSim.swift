@@ -15,7 +15,7 @@ struct KVSim: ParsableCommand {
     subcommands: [
       RunCommand.self, CheckCommand.self, SchemaCommand.self, ValidateCommand.self,
       CostCommand.self,
-      SweepCommand.self, MergeCommand.self,
+      PlanCommand.self, SweepCommand.self, MergeCommand.self,
       QueryCommand.self, ReportCommand.self, ExportCommand.self, CalibrateCommand.self,
       ProfileCommand.self,
       TraceCommand.self,

@@ -140,12 +140,7 @@ struct SweepCommand: ParsableCommand {
     do {
       var axes: [SweepAxisDescription] = []
       if let planFile {
-        for (path, values) in try SweepFile.read(path: planFile) {
-          switch values {
-          case .list(let values): axes.append(try SweepAxisDescription(of: path, each: values))
-          case .text(let text): axes.append(try SweepAxisDescription("\(path)=\(text)"))
-          }
-        }
+        axes += try SweepFile.read(path: planFile).map { try SweepAxisDescription($0) }
       }
       for text in vary { axes.append(try SweepAxisDescription(text)) }
       return try SweepPlan(template, axes: axes, shard: shard, version: KVSim.version)

@@ -44,7 +44,8 @@ import Testing
     (LengthKeys.distribution, "### `workload`", "distribution"),
     (LengthKeys.range, "### `workload`", "key of `uniform`"),
     (LengthKeys.logNormalForm, "### `workload`", "key of `log_normal`"),
-    (ReferenceKeys.form, "### `reference`", "key"),
+    (ReferenceKeys.form, "### `reference`", "key"), (PlanKeys.form, "### `plan`", "key"),
+    (PlanDeviceKeys.form, "### `plan`", "key of a device"),
   ]
 
   @Test("a table of docs/scenarios.md has each key with its default and vLLM's option")

@@ -37,6 +37,15 @@ extension SweepAxisDescription {
     try check()
   }
 
+  /// An axis as a file states it.
+  /// - Throws: `SweepError.badAxis`.
+  public init(_ variation: Variation) throws(SweepError) {
+    switch variation.values {
+    case .list(let values): try self.init(of: variation.path, each: values)
+    case .text(let text): try self.init("\(variation.path)=\(text)")
+    }
+  }
+
   private func check() throws(SweepError) {
     if let fault = ScenarioSetting.fault(ofPath: path) { throw .badAxis(fault) }
     guard !values.isEmpty else { throw .badAxis("`\(path)` has no values") }

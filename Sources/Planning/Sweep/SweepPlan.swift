@@ -64,20 +64,12 @@ public struct SweepPlan: Sendable {
     do throws(ScenarioError) {
       scenario = try template.scenario(settings(ofPoint: point))
     } catch {
-      return .failed(reason: SweepPlan.reason(error))
+      return .failed(reason: error.firstReason)
     }
     do throws(PlanningError) {
       return .done(try ComparisonPlan(scenario).sweep(options))
     } catch {
       return .failed(reason: error.description)
     }
-  }
-
-  /// The first of the errors, without a place in the file that the setting was never in.
-  private static func reason(_ error: ScenarioError) -> String {
-    let all = error.diagnostics
-    guard let first = all.first else { return error.description }
-    let key = first.keyPath.isEmpty ? "" : "\(first.keyPath): "
-    return key + first.message + (all.count > 1 ? " (and \(all.count - 1) more)" : "")
   }
 }

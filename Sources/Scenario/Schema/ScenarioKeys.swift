@@ -35,9 +35,13 @@ enum ScenarioKeys {
   static let reference = SchemaKey(
     "reference", .mapping(ReferenceKeys.form), .otherwise("none"),
     "What a real engine did, that `kvsim validate` compares with.")
+  static let plan = SchemaKey(
+    "plan", .mapping(PlanKeys.form), .otherwise("what the command line says"),
+    "What `kvsim plan` is asked: what has to hold, of how much traffic, and what to choose from.")
 
   static let form = MappingForm(
     kvsim, name, description, seed, model, device, kvCache, engine, cluster, workload, reference,
+    plan,
     conflicts: [
       (
         .within(kvCache.name, .present(KVCacheKeys.format.name)),
@@ -75,9 +79,12 @@ enum DeviceKeys {
     .otherwise("none, which does for one device"),
     "What connects the devices where `tensor_parallel_size` or `pipeline_parallel_size` is above 1."
   )
+  static let pricePerHour = SchemaKey(
+    "price_per_hour", .number(Limits.prices), .otherwise("unknown"),
+    "What an hour of one such device costs, in any currency, for `kvsim plan`.")
 
   static let form = MappingForm(
-    profile, derive, link, variants: .byPresence([[profile.name], [derive.name]]))
+    profile, derive, link, pricePerHour, variants: .byPresence([[profile.name], [derive.name]]))
 
   static let from = SchemaKey(
     "from", profilePath, .required, "The profile whose times are scaled.")

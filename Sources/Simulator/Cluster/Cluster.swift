@@ -64,6 +64,15 @@ public struct Cluster<Pricer: StepPricing>: Sendable {
     self.scaling = scaling
   }
 
+  /// So many times these replicas, behind one router.
+  /// - Precondition: none of them fails or is switched off.
+  public func repeated(_ times: Int) -> Cluster {
+    precondition(times >= 1 && outages.isEmpty && scaling.isEmpty || times == 1)
+    guard times > 1 else { return self }
+    return Cluster(
+      members: (0..<times).flatMap { _ in members }, routing: routing, transfer: transfer)
+  }
+
   /// Whether requests of several samples can be played: where replicas do all of a request, do not
   /// fail, and draft nothing.
   public var playsSamples: Bool {

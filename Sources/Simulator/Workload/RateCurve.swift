@@ -110,6 +110,30 @@ public struct RateCurve: Hashable, Sendable {
       periodNs: onNs + offNs)
   }
 
+  /// Requests per second over the long run: over a period, or of the last rate, which holds for
+  /// ever.
+  public var meanRequestsPerSecond: Double {
+    guard let periodNs else { return segments[segments.count - 1].startRate }
+    return requestsPerPeriod * 1e9 / Double(periodNs)
+  }
+
+  /// The curve with every rate multiplied, at the same times.
+  /// - Precondition: `factor` is positive and finite.
+  public func scaled(by factor: Double) -> RateCurve {
+    RateCurve(
+      segments: segments.map {
+        Segment(
+          startNs: $0.startNs, endNs: $0.endNs, startRate: $0.startRate * factor,
+          slope: $0.slope * factor)
+      }, periodNs: periodNs)
+  }
+
+  private init(segments: [Segment], periodNs: Int64?) {
+    self.segments = segments
+    self.periodNs = periodNs
+    requestsPerPeriod = segments.reduce(0) { $0 + $1.requests(fromNs: $1.startNs) }
+  }
+
   /// When `requests` are expected to have come since `start`, both times in nanoseconds since the
   /// curve's start. Beyond ``simulationHorizonNs`` it is some later time. O(log points), and O(1)
   /// for each point that is passed; periods that pass whole cost nothing.

@@ -1,0 +1,355 @@
+import CostModel
+import Dispatch
+import Operators
+import Scenario
+import Simulator
+import Synchronization
+import Trace
+
+/// How a plan is made.
+public struct PlannerOptions: Hashable, Sendable {
+  /// How wide half the confidence interval of a load may be, as a share of the load.
+  public var tolerance = 0.03
+  /// Seeds that each option is judged by at least.
+  public var leastSeeds = 3
+  /// And at most, whatever the tolerance.
+  public var mostSeeds = 24
+  /// Requests in a steady state that every reading is of at least; percentiles take more.
+  public var leastRequests = 2000
+  /// Runs that are made at a time.
+  public var threads = 1
+
+  /// The usual ones.
+  public init() {}
+}
+
+/// Finds what each of several ways to serve a scenario's traffic holds within objectives.
+public struct CapacityPlanner: Sendable {
+  /// How far a plan has come.
+  public struct Progress: Sendable {
+    /// Searches that were made.
+    public var searches = 0
+    /// Options.
+    public let options: Int
+    /// Options that are settled.
+    public var settled = 0
+  }
+
+  /// An option while it is looked at.
+  struct Case: Sendable {
+    let settings: [ScenarioSetting]
+    let format: KVFormat
+    let formatName: String
+    /// What it is run with, or why it cannot be.
+    let trials: Result<LoadTrials, PlanRefusal>
+    var results: [LoadSearch.Result] = []
+    /// Nil while it is not known.
+    var isSettled: Bool?
+    var seeds = 0
+  }
+
+  /// Why an option cannot be run.
+  struct PlanRefusal: Error { let reason: String }
+
+  /// What is asked.
+  public let question: PlanQuestion
+  /// The scenario before anything is varied.
+  public let scenario: ServingScenario
+  let options: PlannerOptions
+  private let candidates: [Candidate]
+
+  /// The scenario with some settings.
+  private struct Candidate {
+    let settings: [ScenarioSetting]
+    let scenario: Result<ServingScenario, ScenarioError>
+  }
+
+  /// Options at most.
+  private static let mostOptions = 1000
+
+  /// Lists the ways to serve the traffic: each device with each value of what is varied.
+  ///
+  /// - Parameters:
+  ///   - template: the scenario, which has to be a good one as it stands.
+  ///   - question: what is asked, with an objective at least.
+  ///   - options: how the plan is made.
+  /// - Throws: ``PlanningError/badQuestion(_:)``; `ScenarioError` of the scenario as it stands.
+  public init(
+    _ template: ScenarioTemplate, question: PlanQuestion, options: PlannerOptions
+  ) throws {
+    let scenario = try template.scenario()
+    self.scenario = scenario
+    self.question = question
+    self.options = options
+    try CapacityPlanner.check(question, scenario)
+    var all: [[ScenarioSetting]] = [[]]
+    if !question.devices.isEmpty {
+      all = try question.devices.map { [try template.setting(of: $0)] }
+    }
+    for variation in question.variations {
+      let axis: SweepAxisDescription
+      do throws(SweepError) {
+        axis = try SweepAxisDescription(variation)
+      } catch {
+        throw PlanningError.badQuestion(error.description)
+      }
+      all = all.flatMap { settings in
+        axis.values.map { settings + [ScenarioSetting(path: axis.path, value: $0)] }
+      }
+      guard all.count <= CapacityPlanner.mostOptions else {
+        throw PlanningError.badQuestion(
+          "more than \(CapacityPlanner.mostOptions) ways to choose from; vary less at a time")
+      }
+    }
+    candidates = all.map { settings in
+      Candidate(
+        settings: settings,
+        scenario: Result { () throws(ScenarioError) in try template.scenario(settings) })
+    }
+  }
+
+  private static func check(
+    _ question: PlanQuestion, _ scenario: ServingScenario
+  ) throws(PlanningError) {
+    guard !question.objectives.isEmpty else {
+      throw .badQuestion(
+        "no objective is stated; say what has to hold, such as --objective 'ttft.p99 <= 500 ms' "
+          + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario")
+    }
+    if let fault = question.faults(in: scenario.workload).first { throw .badQuestion(fault) }
+    guard scenario.cluster.outages.isEmpty,
+      scenario.cluster.groups.allSatisfy({ $0.autoscaling == nil })
+    else {
+      throw .badQuestion(
+        "`failures` and `autoscaling` are not planned with: a plan finds the number of replicas "
+          + "itself, and `reserve` says how many may fail")
+    }
+  }
+
+  /// Looks at every option.
+  ///
+  /// - Parameter report: called after each search, on any thread, one call at a time.
+  public func run(report: @escaping @Sendable (Progress) -> Void) -> CapacityPlan {
+    var cases = candidates.flatMap { self.cases($0) }
+    var progress = Progress(options: cases.count)
+    // Each option's first search tells where the others begin.
+    var wave = cases.indices.filter { (try? cases[$0].trials.get()) != nil }.map {
+      (place: $0, seed: 0)
+    }
+    while !wave.isEmpty {
+      progress.settled = cases.count { $0.isSettled != nil }
+      for (task, result) in search(wave, cases, progress, report) {
+        cases[task.place].results.append(result)
+      }
+      progress.searches += wave.count
+      wave = []
+      for place in cases.indices where (try? cases[place].trials.get()) != nil {
+        cases[place].isSettled = isSettled(cases[place])
+        guard cases[place].isSettled == nil else { continue }
+        let known = cases[place].results.count
+        let more = known < options.leastSeeds ? options.leastSeeds - known : 1
+        wave += (known..<known + more).map { (place, $0) }
+      }
+    }
+    let found = CapacityPlanner.eachInParallel(cases, threads: options.threads) { self.option($0) }
+    return complete(found, cases)
+  }
+
+  /// Puts the options in order and asks what else there is to ask.
+  private func complete(_ found: [PlanOption], _ cases: [Case]) -> CapacityPlan {
+    let plain = CapacityPlan(
+      question: question, scenario: scenario, planner: options, options: found, levers: [],
+      rotation: [], fleetCheck: nil)
+    let ordered = plain.ordered(found)
+    let whatIf = WhatIf(planner: self, cases: cases, options: ordered)
+    return CapacityPlan(
+      question: question, scenario: scenario, planner: options, options: ordered,
+      levers: whatIf.levers(), rotation: whatIf.rotation(),
+      fleetCheck: plain.fleetCheck(of: ordered, cases))
+  }
+
+  private func cases(_ candidate: Candidate) -> [Case] {
+    let scenario: ServingScenario
+    switch candidate.scenario {
+    case .success(let good): scenario = good
+    case .failure(let error):
+      return self.scenario.formats.map { format in
+        Case(
+          settings: candidate.settings, format: format, formatName: format.name,
+          trials: .failure(PlanRefusal(reason: error.firstReason)))
+      }
+    }
+    return scenario.formats.map { format in
+      let trials = Result { () throws(PlanRefusal) in
+        do throws(PlanningError) {
+          return LoadTrials(
+            plan: try ComparisonPlan(scenario, formats: [format]), format: 0,
+            objectives: question.objectives, leastRequests: options.leastRequests)
+        } catch {
+          throw PlanRefusal(reason: error.description)
+        }
+      }
+      return Case(
+        settings: candidate.settings, format: format, formatName: format.name, trials: trials)
+    }
+  }
+
+  // MARK: Searching
+
+  private typealias Task = (place: Int, seed: Int)
+
+  /// Makes some searches, as many at a time as there are threads; their results in the order of the
+  /// tasks.
+  private func search(
+    _ tasks: [Task], _ cases: [Case], _ before: Progress,
+    _ report: @escaping @Sendable (Progress) -> Void
+  ) -> [(Task, LoadSearch.Result)] {
+    let progress = Mutex(before)
+    let results = CapacityPlanner.eachInParallel(tasks, threads: options.threads) { task in
+      let result = self.search(cases[task.place], seed: task.seed)
+      progress.withLock {
+        $0.searches += 1
+        report($0)
+      }
+      return result
+    }
+    return Array(zip(tasks, results))
+  }
+
+  /// Searches with a seed; where the first one has told of the load, from there in small steps.
+  private func search(_ own: Case, seed: Int) -> LoadSearch.Result {
+    guard let trials = try? own.trials.get() else { preconditionFailure("it cannot be run") }
+    let search = LoadSearch(
+      trials: trials, seed: scenario.seed &+ UInt64(seed), resolution: resolution)
+    let known = own.results.compactMap { $0.held?.load }
+    guard !known.isEmpty else {
+      return search.highest(from: scenario.workload.load?.amount ?? 1)
+    }
+    return search.highest(
+      from: known.reduce(0, +) / Double(known.count), stride: 1 + 4 * resolution)
+  }
+
+  /// What a search leaves open beside what seeds differ by.
+  var resolution: Double { options.tolerance / 2 }
+
+  /// Whether an option needs no more seeds, and if so, whether its load is known well enough.
+  private func isSettled(_ own: Case) -> Bool? {
+    let held = own.results.compactMap { $0.held?.load }
+    // Objectives that the lightest load of some seed misses are not met.
+    guard held.count == own.results.count else { return true }
+    guard held.count >= options.leastSeeds else { return nil }
+    let estimate = Estimate(held)
+    if estimate.halfWidth ?? .infinity <= options.tolerance * estimate.mean { return true }
+    return held.count >= options.mostSeeds ? false : nil
+  }
+
+  // MARK: What was found
+
+  private func option(_ own: Case) -> PlanOption {
+    let cell = (try? own.trials.get()).map { PlanCell($0.plan.pools[0]) }
+    return PlanOption(
+      settings: own.settings, format: own.formatName, cell: cell, outcome: outcome(own, cell))
+  }
+
+  private func outcome(_ own: Case, _ cell: PlanCell?) -> PlanOption.Outcome {
+    let trials: LoadTrials
+    switch own.trials {
+    case .failure(let refusal): return .impossible(refusal.reason)
+    case .success(let runnable): trials = runnable
+    }
+    if let unmet = own.results.first(where: { $0.held == nil }), let lightest = unmet.missed {
+      return .unmet(
+        UnmetObjectives(
+          load: lightest.load, readings: lightest.readings, figures: lightest.figures))
+    }
+    let load = Estimate(own.results.compactMap { $0.held?.load })
+    let devices = Double(cell?.devices ?? 1)
+    var course: [LoadPoint] = []
+    var planned: LoadTrial?
+    for share in [0.125, 0.25, 0.5, 0.75, 1] {
+      let trial = trials.trial(at: self.load(load.lower * share), seed: scenario.seed)
+      if share == 1 { planned = trial }
+      guard let user = trial.figures.tokensPerSecondOfUser else { continue }
+      course.append(
+        LoadPoint(
+          load: trial.load,
+          tokensPerSecondOfDevice: trial.figures.outputTokensPerSecond / devices,
+          tokensPerSecondOfUser: user))
+    }
+    guard let planned, let first = own.results.first else {
+      preconditionFailure("an option with a load was searched for")
+    }
+    return .held(
+      HeldLoad(
+        load: load, planned: planned.load, isSettled: own.isSettled ?? false,
+        trials: own.results.reduce(0) { $0 + $1.trials },
+        figures: planned.figures,
+        readings: readings(own, trials, at: planned.load),
+        limit: LoadLimit(first, planned, trials.plan), course: course))
+  }
+
+  /// What objectives come to at a load, as means over some of the seeds that were searched with.
+  private func readings(
+    _ own: Case, _ trials: LoadTrials, at load: Double
+  ) -> [ObjectiveReading] {
+    let runs = own.results.indices.prefix(8).map { seed in
+      trials.trial(at: load, seed: scenario.seed &+ UInt64(seed)).readings
+    }
+    return question.objectives.indices.map { place in
+      let values = runs.compactMap { $0[place].value }
+      return ObjectiveReading(
+        question.objectives[place],
+        value: values.isEmpty ? nil : values.reduce(0, +) / Double(values.count))
+    }
+  }
+
+  /// A load that can be offered: clients are whole.
+  private func load(_ amount: Double) -> Double {
+    guard case .clients = scenario.workload.load else { return amount }
+    return max(1, amount.rounded(.down))
+  }
+
+  /// The results of a function in the order of what it is asked of, by several threads.
+  static func eachInParallel<Item: Sendable, Value: Sendable>(
+    _ items: [Item], threads: Int, _ value: @Sendable (Item) -> Value
+  ) -> [Value] {
+    let state = Mutex((next: 0, values: [Value?](repeating: nil, count: items.count)))
+    DispatchQueue.concurrentPerform(iterations: max(1, min(threads, items.count))) { _ in
+      while true {
+        let place = state.withLock { state -> Int? in
+          guard state.next < items.count else { return nil }
+          state.next += 1
+          return state.next - 1
+        }
+        guard let place else { return }
+        let result = value(items[place])
+        state.withLock { $0.values[place] = result }
+      }
+    }
+    return state.withLock { $0.values.compactMap { $0 } }
+  }
+}
+
+extension LoadLimit {
+  /// What ends the load that a search found.
+  init(_ result: LoadSearch.Result, _ planned: LoadTrial, _ plan: ComparisonPlan) {
+    let above = result.missed ?? planned
+    let pools = plan.pools[0]
+    if result.missed == nil {
+      breach = .none
+    } else {
+      let missed = above.readings.filter { !$0.isMet }.sorted { $0.use > $1.use }
+      breach = missed.isEmpty ? .filling : .objectives(missed.map(\.objective))
+    }
+    let blocks = pools.map(\.pool.blocks).min() ?? 1
+    let seats = pools.map(\.group.setup.engine.maxNumSeqs).min() ?? 1
+    poolShare = Double(above.summary.peakUsedBlocks) / Double(max(1, blocks))
+    preemptionsPerRequest =
+      Double(above.summary.preemptions) / Double(max(1, above.summary.finishedRequests))
+    sequencesShare = Double(above.summary.peakRunning) / Double(seats)
+    let replicas = Double(planned.summary.replicas.count)
+    busyShare =
+      planned.summary.durationNs == 0
+      ? 0 : Double(planned.summary.busyNs) / Double(planned.summary.durationNs) / replicas
+  }
+}

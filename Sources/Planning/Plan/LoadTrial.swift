@@ -1,0 +1,162 @@
+import Scenario
+import Simulator
+
+/// A run of one format under one load.
+struct LoadTrial: Sendable {
+  /// Requests per second, or clients.
+  let load: Double
+  /// Whether the run reached a steady state, or was one of a course that has none.
+  let isSteady: Bool
+  /// What each objective came to, of the requests in that state.
+  let readings: [ObjectiveReading]
+  /// These requests; all of the run where it reached none.
+  let figures: LoadFigures
+  /// The whole run.
+  let summary: RunSummary
+
+  /// Whether the load is held.
+  var holds: Bool { isSteady && readings.allSatisfy(\.isMet) }
+}
+
+/// What some requests of a run came to.
+public struct LoadFigures: Hashable, Sendable {
+  /// Requests.
+  public let requests: Int
+  /// Of these, such as were rejected.
+  public let rejected: Int
+  /// Time to first token.
+  public let ttft: LatencyStatistics
+  /// Mean time per output token of each request, after its first.
+  public let tpot: LatencyStatistics
+  /// End-to-end latency.
+  public let e2e: LatencyStatistics
+  /// Requests that came in a second.
+  public let requestsPerSecond: Double
+  /// Output tokens of these.
+  public let outputTokensPerSecond: Double
+  /// Mean output tokens of a request.
+  public let outputTokens: Double
+
+  init(_ records: ArraySlice<RequestRecord>) {
+    let finished = records.filter { $0.outcome == .finished }
+    requests = records.count
+    rejected = records.count - finished.count
+    ttft = LatencyStatistics(values: finished.compactMap(\.ttftNs))
+    tpot = LatencyStatistics(values: finished.compactMap(\.tpotNs))
+    e2e = LatencyStatistics(values: finished.compactMap(\.e2eNs))
+    let span = Double((records.last?.arrivalNs ?? 0) - (records.first?.arrivalNs ?? 0)) * 1e-9
+    requestsPerSecond = span > 0 ? Double(records.count - 1) / span : 0
+    let tokens = Double(finished.reduce(0) { $0 + $1.outputTokens })
+    outputTokens = finished.isEmpty ? 0 : tokens / Double(finished.count)
+    outputTokensPerSecond = span > 0 ? tokens / span : 0
+  }
+
+  /// Tokens a second that a user sees: the inverse of the mean TPOT; nil where no request has one.
+  public var tokensPerSecondOfUser: Double? {
+    tpot.count > 0 && tpot.meanNs > 0 ? 1e9 / tpot.meanNs : nil
+  }
+}
+
+/// Runs one format of a scenario under loads of any size.
+struct LoadTrials: Sendable {
+  let plan: ComparisonPlan
+  /// The place of the format in the plan.
+  let format: Int
+  let objectives: [ServiceObjective]
+  /// Requests that every reading is of at least.
+  var leastRequests = PlannerOptions().leastRequests
+  /// How many times the scenario's replicas there are.
+  var cells = 1
+
+  private var workload: Workload { plan.scenario.workload }
+
+  /// How many times a run that has not settled is made twice as long.
+  private static let doublings = 4
+  /// Requests that a steady stretch has at least for each that is in the system.
+  private static let turnovers = 10.0
+  /// Requests that are part of the beginning, for each that is in the system: those that began it,
+  /// all at once in a closed loop, and those that took their places.
+  private static let firstTurnovers = 2.0
+
+  /// Runs under a load, as long as it takes for a verdict: a run that has not settled, or has too
+  /// few requests, is run again with twice as many, four times at most.
+  func trial(at load: Double, seed: UInt64) -> LoadTrial {
+    var requests = firstLength(at: load)
+    for _ in 0..<LoadTrials.doublings {
+      let (trial, isLongEnough) = run(load, seed, requests)
+      // Where an objective is missed by far, more requests would not save it.
+      if isLongEnough && trial.isSteady || trial.readings.contains(where: { $0.use > 2 }) {
+        return trial
+      }
+      requests *= 2
+    }
+    return run(load, seed, requests).trial
+  }
+
+  private func firstLength(at load: Double) -> Int {
+    switch workload.course {
+    case .recorded: return workload.requests
+    case .changing:
+      // The same stretch of time, and so more requests of a higher rate.
+      let share = load / (workload.load?.amount ?? load)
+      return max(1, Int((Double(workload.requests) * share).rounded()))
+    case .level:
+      let most = objectives.map { $0.requestsNeeded(atLeast: leastRequests) }.max()
+      let needed = 3 * (most ?? leastRequests) / 2
+      guard case .clients = workload.load else { return needed }
+      return max(needed, Int(2 * LoadTrials.turnovers * load))
+    }
+  }
+
+  private func run(
+    _ load: Double, _ seed: UInt64, _ requests: Int
+  ) -> (trial: LoadTrial, isLongEnough: Bool) {
+    let offered = workload.offering(load, requests: requests)
+    var recorder = RequestKeeper()
+    let summary = plan.play(format, offered, seed: seed, times: cells, recordingInto: &recorder)
+    let records = recorder.records.sorted { ($0.arrivalNs, $0.id) < ($1.arrivalNs, $1.id) }
+    guard workload.course == .level else {
+      return (trial(load, records[...], isSteady: true, summary), true)
+    }
+    let found = SteadyState.found(by: records)
+    let last = Int(found.last ?? 0)
+    var values = found
+    // Of a closed loop as many are there all the time.
+    if case .clients = workload.load { values = records.map { Double($0.finishNs - $0.arrivalNs) } }
+    guard case .steady(let range) = SteadyState.verdict(on: values, leavingOut: last) else {
+      return (trial(load, records[...], isSteady: false, summary), false)
+    }
+    let present = found[range].reduce(0, +) / Double(range.count)
+    let start = max(range.lowerBound, Int(LoadTrials.firstTurnovers * present))
+    guard start < range.upperBound else {
+      return (trial(load, records[...], isSteady: false, summary), false)
+    }
+    let steady = records[start..<range.upperBound]
+    let isLongEnough =
+      Double(steady.count) >= LoadTrials.turnovers * present
+      && objectives.allSatisfy {
+        ObjectiveReading.judged($0, steady, workload.classes).count
+          >= $0.requestsNeeded(atLeast: leastRequests)
+      }
+    return (trial(load, steady, isSteady: true, summary), isLongEnough)
+  }
+
+  private func trial(
+    _ load: Double, _ records: ArraySlice<RequestRecord>, isSteady: Bool, _ summary: RunSummary
+  ) -> LoadTrial {
+    LoadTrial(
+      load: load, isSteady: isSteady,
+      readings: objectives.map { ObjectiveReading($0, of: records, workload.classes) },
+      figures: LoadFigures(records), summary: summary)
+  }
+}
+
+/// Keeps every request.
+private struct RequestKeeper: Recorder {
+  static var kinds: RecordedKinds { .requests }
+  var records: [RequestRecord] = []
+
+  mutating func record(_ request: RequestRecord) throws(Never) { records.append(request) }
+  mutating func record(_ run: StepRecord) throws(Never) {}
+  mutating func record(_ event: EventRecord) throws(Never) {}
+}

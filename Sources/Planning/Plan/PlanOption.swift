@@ -1,0 +1,123 @@
+import CostModel
+import Operators
+import Scenario
+import Simulator
+
+/// One way to serve the traffic: a device, options of the engine and a format.
+public struct PlanOption: Sendable {
+  /// What differs from the scenario's file, the device first.
+  public let settings: [ScenarioSetting]
+  /// The format's name.
+  public let format: String
+  /// What it runs on; nil where the scenario with these settings is no good one.
+  public let cell: PlanCell?
+  /// What one cell holds.
+  public let outcome: Outcome
+
+  /// What was found of an option.
+  public enum Outcome: Sendable {
+    /// So much is held.
+    case held(HeldLoad)
+    /// Not even the lightest load is; what it came to there.
+    case unmet(UnmetObjectives)
+    /// It cannot be run; why, in a sentence.
+    case impossible(String)
+  }
+
+  /// What is held, if anything is.
+  public var held: HeldLoad? {
+    if case .held(let held) = outcome { held } else { nil }
+  }
+}
+
+/// What a plan counts: the replicas of the scenario's `cluster`, which is one where it says
+/// nothing.
+public struct PlanCell: Hashable, Sendable {
+  /// Its replicas.
+  public let replicas: Int
+  /// Their devices.
+  public let devices: Int
+  /// The name of the first one.
+  public let deviceName: String
+  /// What an hour of all of them costs; nil where a price is unknown.
+  public let pricePerHour: Double?
+  /// Tokens that its pools hold in the format.
+  public let poolTokens: Int
+
+  init(_ groups: [GroupPool]) {
+    replicas = groups.reduce(0) { $0 + $1.group.most }
+    devices = groups.reduce(0) { $0 + $1.group.most * $1.group.setup.parallelism.devices }
+    deviceName = groups[0].group.setup.profile.device.name
+    poolTokens = groups.reduce(0) { $0 + $1.group.most * $1.pool.tokens }
+    let prices = groups.map { own in
+      own.group.setup.pricePerHour.map {
+        $0 * Double(own.group.most * own.group.setup.parallelism.devices)
+      }
+    }
+    pricePerHour = prices.contains(nil) ? nil : prices.reduce(0) { $0 + ($1 ?? 0) }
+  }
+}
+
+/// The load that a cell holds.
+public struct HeldLoad: Sendable {
+  /// Requests per second, or clients: the highest of each seed.
+  public let load: Estimate
+  /// The load to plan with: the lower end of the confidence interval, of clients whole ones.
+  public let planned: Double
+  /// Whether its confidence interval is as narrow as was asked for.
+  public let isSettled: Bool
+  /// Runs that were judged.
+  public let trials: Int
+  /// What a run of the first seed came to at the load to plan with.
+  public let figures: LoadFigures
+  /// What each objective came to there: the mean over seeds, eight at most.
+  public let readings: [ObjectiveReading]
+  /// Why no higher load is held.
+  public let limit: LoadLimit
+  /// The first seed's runs at shares of the load, the lightest first.
+  public let course: [LoadPoint]
+}
+
+/// A point on the way to the load that is held.
+public struct LoadPoint: Hashable, Sendable {
+  /// Requests per second, or clients.
+  public let load: Double
+  /// Output tokens per second of each device.
+  public let tokensPerSecondOfDevice: Double
+  /// Output tokens per second that a user sees.
+  public let tokensPerSecondOfUser: Double
+}
+
+/// What ends the load that is held.
+public struct LoadLimit: Hashable, Sendable {
+  /// What was missed just above it.
+  public enum Breach: Hashable, Sendable {
+    /// These objectives, the one that is missed by most first.
+    case objectives([ServiceObjective])
+    /// The system fills for as long as requests come, though the objectives are met yet.
+    case filling
+    /// Nothing: no higher load was tried.
+    case none
+  }
+
+  /// What was missed.
+  public let breach: Breach
+  /// The most blocks owned at once in a pool, as a share of it, just above.
+  public let poolShare: Double
+  /// Preemptions there, for each request.
+  public let preemptionsPerRequest: Double
+  /// The most sequences of a replica there, as a share of `max_num_seqs`.
+  public let sequencesShare: Double
+  /// The share of the time in which a replica has a step, just below.
+  public let busyShare: Double
+}
+
+/// Objectives that no load can meet.
+public struct UnmetObjectives: Sendable {
+  /// The lightest load that was tried.
+  public let load: Double
+  /// What each objective came to.
+  public let readings: [ObjectiveReading]
+  /// What the requests came to.
+  public let figures: LoadFigures
+}

@@ -1,0 +1,315 @@
+import Operators
+import Planning
+import Scenario
+import Simulator
+
+/// What a plan says in sentences: what is best and why, what ends it, and what would change it.
+struct PlanWords {
+  private let plan: CapacityPlan
+
+  init(_ plan: CapacityPlan) {
+    self.plan = plan
+  }
+
+  // MARK: Names and units
+
+  /// What loads are counted in.
+  var unit: String { isClosed ? "clients" : "requests/s" }
+
+  private var isClosed: Bool {
+    if case .clients = plan.scenario.workload.load { true } else { false }
+  }
+
+  func load(_ amount: Double) -> String {
+    isClosed ? Figures.count(Int(amount), "client") : "\(Figures.decimal(amount)) requests/s"
+  }
+
+  /// The keys that differ between options, but for the device's.
+  var keys: [String] {
+    var keys: [String] = []
+    for setting in plan.options.flatMap(\.settings)
+    where setting.path != "device" && !keys.contains(setting.path) {
+      keys.append(setting.path)
+    }
+    return keys
+  }
+
+  /// Whether options differ in their device.
+  var hasDevices: Bool { Set(plan.options.compactMap { $0.cell?.deviceName }).count > 1 }
+
+  /// A key as the head of a column.
+  func short(_ key: String) -> String {
+    key.split(separator: ".").last.map(String.init) ?? key
+  }
+
+  /// An option by what it differs in from others.
+  func name(_ option: PlanOption) -> String {
+    var parts = [option.format]
+    if hasDevices, let device = option.cell?.deviceName {
+      parts.append("on \(Escaping.escaped(device))")
+    }
+    let settings = option.settings.filter { $0.path != "device" || option.cell == nil }
+    guard !settings.isEmpty else { return parts.joined(separator: " ") }
+    let all = settings.map { "\(short($0.path)) \($0.value)" }.joined(separator: ", ")
+    return parts.joined(separator: " ") + " (\(all))"
+  }
+
+  /// An option by its number and its format, once its row has told the rest.
+  private func label(_ place: Int) -> String {
+    plan.options.count == formats
+      ? plan.options[place].format : "\(place + 1) \(plan.options[place].format)"
+  }
+
+  private var formats: Int { Set(plan.options.map(\.format)).count }
+
+  static func time(_ ns: Double) -> String {
+    guard ns.isFinite else { return "∞" }
+    let unit = Figures.TimeUnit(largestNs: ns)
+    return "\(unit.text(ns)) \(unit.name)"
+  }
+
+  /// What a cell is called.
+  private var cell: String {
+    let replicas = plan.best?.cell?.replicas ?? 1
+    return replicas == 1 ? "one replica" : "a cluster of \(Figures.count(replicas, "replica"))"
+  }
+
+  // MARK: The answer
+
+  /// The answer in a sentence.
+  var headline: String {
+    guard let best = plan.best, let held = best.held else {
+      return "No option holds the objectives: below stands why."
+    }
+    var text = "\(name(best)) is best: \(cell) holds \(load(held.load.mean)) within the objectives"
+    if let width = held.load.halfWidth {
+      text += " (95 %: ± \(Figures.decimal(width)))"
+    }
+    if let fleet = plan.fleet(of: best) {
+      text +=
+        ", so \(load(fleet.target)) take \(Figures.count(fleet.replicas, "replica")) of "
+        + "\(Figures.count(fleet.devices / fleet.replicas, "device"))"
+      if fleet.cells > fleet.needed { text += ", the reserve included" }
+      if let price = fleet.pricePerHour { text += ", at \(Figures.decimal(price)) an hour" }
+    }
+    return text + "."
+  }
+
+  /// What is behind it, a sentence each.
+  var sentences: [String] {
+    guard let best = plan.best else { return [] }
+    return [fleetCheck, comparison(best), precision(best)].compactMap { $0 } + endings
+      + [gains, rotation, growth(best)].compactMap { $0 }
+  }
+
+  /// What the whole fleet came to.
+  private var fleetCheck: String? {
+    guard let check = plan.fleetCheck else { return nil }
+    let readings = check.readings.map { reading in
+      "`\(reading.objective)` comes to \(PlanWords.value(reading))"
+    }
+    let start =
+      "Simulated as a whole, \(Figures.count(check.replicas, "replica")), those in reserve "
+      + "left out, "
+    return start + (check.holds ? "hold" : "do NOT hold") + " \(load(check.load)): "
+      + Figures.list(readings) + (check.isSteady ? "." : ", and do not come to rest.")
+  }
+
+  /// What an objective came to.
+  static func value(_ reading: ObjectiveReading) -> String {
+    guard let value = reading.value else { return "nothing" }
+    return switch reading.objective.bound {
+    case .time: time(value)
+    case .goodput: Figures.percent(value)
+    }
+  }
+
+  /// The best option of every other format beside the best of all.
+  private func comparison(_ best: PlanOption) -> String? {
+    guard let held = best.held else { return nil }
+    let others = firstOfFormats.dropFirst().compactMap { place -> String? in
+      let other = plan.options[place]
+      guard let its = other.held, let cell = other.cell, let own = best.cell else { return nil }
+      let times =
+        held.load.mean / Double(own.devices) / (its.load.mean / Double(cell.devices))
+      let isAlike =
+        held.load.lower / Double(own.devices) <= its.load.upper / Double(cell.devices)
+        && its.load.lower / Double(cell.devices) <= held.load.upper / Double(own.devices)
+      let fleet = plan.fleet(of: other).map { " (\(Figures.count($0.devices, "device")))" } ?? ""
+      return isAlike
+        ? "as much, within the intervals, as \(label(place))\(fleet)"
+        : "\(Figures.decimal(times)) times what \(label(place)) does\(fleet)"
+    }
+    guard !others.isEmpty else { return nil }
+    return "Each of its devices holds \(Figures.list(others))."
+  }
+
+  /// What the format of the best option costs in precision.
+  private func precision(_ best: PlanOption) -> String? {
+    guard best.format == KVFormat.int4.name else { return nil }
+    return "Plain INT4 ruins the output of models whose keys have outlier channels: see "
+      + "`kvsim accuracy` before you choose it over int4-rotated."
+  }
+
+  // MARK: What ends it
+
+  /// What ends an option's load, in a few words.
+  func ended(_ place: Int) -> String {
+    guard let limit = plan.options[place].held?.limit else { return "" }
+    let what =
+      switch limit.breach {
+      case .objectives(let missed): missed.first.map(PlanWords.short) ?? ""
+      case .filling: "overload"
+      case .none: "nothing tried"
+      }
+    let binding = PlanWords.noun(plan.binding(of: place))
+    return binding.isEmpty ? what : "\(what): \(binding)"
+  }
+
+  /// An objective without its limit.
+  static func short(_ objective: ServiceObjective) -> String {
+    String(objective.description.prefix { $0 != " " })
+  }
+
+  /// What ends an option's load, in one word.
+  func noun(ofOption place: Int) -> String { PlanWords.noun(plan.binding(of: place)) }
+
+  private static func noun(_ binding: Binding) -> String {
+    switch binding {
+    case .memory: "memory"
+    case .bandwidth: "bandwidth"
+    case .arithmetic: "arithmetic"
+    case .sequences: "max_num_seqs"
+    case .queueing: "queueing"
+    case .steps: "step time"
+    case .nothing: ""
+    }
+  }
+
+  /// The places of the best option of each format.
+  private var firstOfFormats: [Int] {
+    var formats: Set<String> = []
+    return plan.options.indices.filter {
+      plan.options[$0].held != nil && formats.insert(plan.options[$0].format).inserted
+    }
+  }
+
+  private var endings: [String] {
+    firstOfFormats.compactMap { place in
+      guard let held = plan.options[place].held else { return nil }
+      let limit = held.limit
+      let start = "\(label(place)) "
+      let missed: String
+      switch limit.breach {
+      case .none: return start + "holds the most that was tried."
+      case .filling: missed = "requests come faster than they leave"
+      case .objectives(let all):
+        missed = "it misses \(Figures.list(all.map { "`\($0)`" }))"
+      }
+      return start + "is ended by \(reason(place)): above it, \(missed), with "
+        + "\(Figures.percent(min(1, limit.poolShare))) of a KV pool in use at the peak, "
+        + "\(Figures.decimal(limit.preemptionsPerRequest)) preemptions a request and "
+        + "\(Figures.percent(limit.sequencesShare)) of max_num_seqs; below it a replica works "
+        + "\(Figures.percent(limit.busyShare)) of the time."
+    }
+  }
+
+  private func reason(_ place: Int) -> String {
+    switch plan.binding(of: place) {
+    case .memory: "memory"
+    case .bandwidth: "the bandwidth of the memory"
+    case .arithmetic: "arithmetic"
+    case .sequences: "max_num_seqs"
+    case .queueing: "queueing"
+    case .steps: "the time of its steps"
+    case .nothing: "nothing"
+    }
+  }
+
+  // MARK: What would change it
+
+  private var gains: String? {
+    let places = firstOfFormats.filter { place in plan.levers.contains { $0.option == place } }
+    guard !places.isEmpty else { return nil }
+    let all = places.map { place in
+      let gains = plan.levers.filter { $0.option == place }.map { lever in
+        "\(PlanWords.thing(lever.supposition)) \(Figures.change(lever.gain))"
+      }
+      return "\(label(place)): \(gains.joined(separator: ", "))"
+    }
+    return "What a tenth more would add: \(all.joined(separator: "; "))."
+  }
+
+  /// What is supposed to be better, as a key.
+  static func key(_ supposition: Supposition) -> String {
+    thing(supposition).replacing(" ", with: "_").lowercased()
+  }
+
+  private static func thing(_ supposition: Supposition) -> String {
+    switch supposition {
+    case .memory: "KV memory"
+    case .bandwidth: "bandwidth"
+    case .arithmetic: "arithmetic"
+    case .none, .kernels: ""
+    }
+  }
+
+  private var rotation: String? {
+    guard !plan.rotation.isEmpty else { return nil }
+    let shares = plan.rotation.map { "\(Int(($0.share * 100).rounded()))" }
+    let loads = plan.rotation.map { Figures.change($0.ofRotated) }
+    var text =
+      "If the kernels of rotated INT4 took \(Figures.list(shares)) % longer than plain INT4's, it "
+      + "would hold \(Figures.list(loads))"
+    let over = plan.rotation.compactMap(\.ofFP16)
+    if over.count == plan.rotation.count {
+      text += ": \(Figures.list(over.map { Figures.decimal($0) })) times what fp16 does"
+    }
+    return text + "."
+  }
+
+  private func growth(_ best: PlanOption) -> String? {
+    guard let fleet = plan.fleet(of: best, growth: CapacityPlan.growth) else { return nil }
+    return "Half as much traffic again, \(load(fleet.target)), would take "
+      + "\(Figures.count(fleet.replicas, "replica")) of it, "
+      + "\(Figures.count(fleet.devices, "device"))."
+  }
+
+  // MARK: What holds nothing
+
+  /// Options that hold no load, and figures that are less sure than was asked, a line each.
+  var notes: String {
+    var lines = plan.options.compactMap { option -> String? in
+      guard option.held == nil else { return nil }
+      return reason(option).map { "\(name(option)): \($0)" }
+    }
+    if lines.count > 20 {
+      lines = lines.prefix(20) + ["… and \(lines.count - 20) more"]
+    }
+    let unsure = plan.options.filter { $0.held?.isSettled == false }
+    if let first = unsure.first, let reason = reason(first) { lines.insert("!: \(reason)", at: 0) }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// Why an option holds no load, or one that is less sure than was asked for; nil where it does.
+  func reason(_ option: PlanOption) -> String? {
+    switch option.outcome {
+    case .held(let held):
+      guard !held.isSettled else { return nil }
+      return "after \(Figures.count(held.load.values.count, "seed")) the interval is wider than "
+        + "\(Figures.percent(plan.planner.tolerance)) of the load; --max-seeds allows more"
+    case .unmet(let unmet): return reason(unmet)
+    case .impossible(let reason): return reason
+    }
+  }
+
+  /// What fails at the lightest load.
+  private func reason(_ unmet: UnmetObjectives) -> String {
+    let missed = unmet.readings.filter { !$0.isMet }.map { reading in
+      "`\(reading.objective)` (it is \(PlanWords.value(reading)))"
+    }
+    let load = load(unmet.load)
+    guard !missed.isEmpty else { return "even at \(load) the system does not come to rest" }
+    return "no load meets \(Figures.list(missed)): so it is at \(load) already"
+  }
+}

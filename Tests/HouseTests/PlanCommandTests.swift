@@ -1,0 +1,99 @@
+import Foundation
+import Testing
+
+@Suite("kvsim plan")
+struct PlanCommandTests {
+  private let folder: ScratchFolder
+
+  init() throws {
+    folder = try ScratchFolder()
+  }
+
+  /// Short requests on a CPU, so that an unoptimised kvsim plays thousands of them.
+  private func answer(_ plan: String, _ more: [String] = []) throws -> CommandLineRun {
+    let shipped = Repository.root.appendingPathComponent("Scenarios").path
+    let text = """
+      kvsim: 1
+      name: short
+      model: \(shipped)/models/Qwen3-0.6B/config.json
+      device: {profile: \(shipped)/devices/amd-epyc-zen5-2c.json, price_per_hour: 0.5}
+      kv_cache: {format: [fp16, int4-rotated]}
+      engine: {max_num_seqs: 4, max_num_batched_tokens: 64, kv_cache_memory_bytes: 64 MiB}
+      workload:
+        requests: 100
+        arrivals: {process: closed-loop, concurrency: 2}
+        prompt_tokens: 16
+        output_tokens: 3
+      plan: {\(plan)}
+      """
+    try Data(text.utf8).write(to: folder.url.appendingPathComponent("short.yaml"))
+    return try CommandLineRun(["plan", "short.yaml"] + more, in: folder.url)
+  }
+
+  @Test("The answer stands first, then the options with what they hold, take and cost, and why")
+  func table() throws {
+    let run = try answer(
+      "objectives: e2e.mean <= 10 s, concurrency: 20, reserve: 1", ["--tolerance", "0.1"])
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+    let lines = run.output.split(separator: "\n")
+    #expect(
+      lines.prefix(3) == [
+        "short: Qwen3-0.6B", "objectives: e2e.mean <= 10 s",
+        "to hold: 20 clients, and 1 replica in reserve",
+      ])
+    #expect(lines[4].contains(" is best: one replica holds ") && lines[4].contains(" an hour."))
+    for words in [
+      "format", "ended by", "cost/M tokens", "int4-rotated", "Simulated as a whole",
+      "What a tenth more would add", "Half as much traffic again", "Pareto front",
+    ] {
+      #expect(run.output.contains(words), "\(words)")
+    }
+  }
+
+  @Test("As JSON it has the same, and the number of threads changes nothing")
+  func json() throws {
+    let runs = try ["1", "2"].map {
+      try answer("objectives: e2e.mean <= 10 s", ["--format", "json", "--threads", $0])
+    }
+    #expect(runs.allSatisfy { $0.status == 0 } && runs[0].output == runs[1].output)
+    let object = try JSONSerialization.jsonObject(with: Data(runs[0].output.utf8))
+    let plan = try #require(object as? [String: Any])
+    #expect(plan["load_unit"] as? String == "clients")
+    let options = try #require(plan["options"] as? [[String: Any]])
+    #expect(options.count == 2)
+    for option in options {
+      let load = try #require(option["load"] as? [String: Any])
+      #expect((load["by_seed"] as? [Double])?.count ?? 0 >= 3)
+      #expect(load["planned"] as? Double ?? 0 >= 1)
+    }
+  }
+
+  @Test(
+    "Objectives that no load meets are told with what they come to at the lightest, exit code 1")
+  func unmet() throws {
+    let run = try answer("objectives: e2e.mean <= 10 s", ["--objective", "ttft.mean <= 1 us"])
+    #expect(run.status == 1)
+    #expect(run.output.contains("No option holds the objectives"))
+    #expect(
+      run.output.contains("fp16: no load meets `ttft.mean <= 1 us` (it is ")
+        && run.output.contains("): so it is at 1 client already"))
+  }
+
+  @Test("A wrong question ends with 65, or 64 on the command line, and one error")
+  func wrong() throws {
+    let wrong: [(String, [String], String)] = [
+      ("reserve: 1", [], "no objective is stated; say what has to hold, such as --objective"),
+      ("objectives: fast", [], "plan.objectives: `fast` is no objective"),
+      ("objectives: e2e.mean <= 1 s", ["--rate", "3/s"], "ask for `concurrency`"),
+      ("objectives: e2e.mean <= 1 s", ["--vary", "engine.max_seqs=1"], "no scenario has a key"),
+      ("", ["--objective", "ttft.p99 < 1"], "is no objective"),
+    ]
+    for (question, arguments, says) in wrong {
+      let run = try answer(question, arguments)
+      #expect(run.status == 65 && run.output.isEmpty, "\(run.errors)")
+      #expect(run.errors.contains(says), "\(run.errors)")
+    }
+    let run = try answer("objectives: e2e.mean <= 1 s", ["--tolerance", "2"])
+    #expect(run.status == 64 && run.errors.contains("--tolerance is a share"))
+  }
+}
