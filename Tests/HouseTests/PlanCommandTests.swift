@@ -33,12 +33,12 @@ struct PlanCommandTests {
   @Test("The answer stands first, then the options with what they hold, take and cost, and why")
   func table() throws {
     let run = try answer(
-      "objectives: e2e.mean <= 10 s, concurrency: 20, reserve: 1", ["--tolerance", "0.1"])
+      "objectives: e2e.mean <= 500 ms, concurrency: 20, reserve: 1", ["--tolerance", "0.1"])
     #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
     let lines = run.output.split(separator: "\n")
     #expect(
       lines.prefix(3) == [
-        "short: Qwen3-0.6B", "objectives: e2e.mean <= 10 s",
+        "short: Qwen3-0.6B", "objectives: e2e.mean <= 500 ms",
         "to hold: 20 clients, and 1 replica in reserve",
       ])
     #expect(lines[4].contains(" is best: one replica holds ") && lines[4].contains(" an hour."))

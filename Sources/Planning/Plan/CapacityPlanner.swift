@@ -263,11 +263,12 @@ public struct CapacityPlanner: Sendable {
           load: lightest.load, readings: lightest.readings, figures: lightest.figures))
     }
     let load = Estimate(own.results.compactMap { $0.held?.load })
+    let (amount, readings) = planned(own, trials, below: load.lower)
     let devices = Double(cell?.devices ?? 1)
     var course: [LoadPoint] = []
     var planned: LoadTrial?
     for share in [0.125, 0.25, 0.5, 0.75, 1] {
-      let trial = trials.trial(at: self.load(load.lower * share), seed: scenario.seed)
+      let trial = trials.trial(at: self.load(amount * share), seed: scenario.seed)
       if share == 1 { planned = trial }
       guard let user = trial.figures.tokensPerSecondOfUser else { continue }
       course.append(
@@ -282,10 +283,26 @@ public struct CapacityPlanner: Sendable {
     return .held(
       HeldLoad(
         load: load, planned: planned.load, isSettled: own.isSettled ?? false,
-        trials: own.results.reduce(0) { $0 + $1.trials },
-        figures: planned.figures,
-        readings: readings(own, trials, at: planned.load),
-        limit: LoadLimit(first, planned, trials.plan), course: course))
+        trials: own.results.reduce(0) { $0 + $1.trials }, figures: planned.figures,
+        readings: readings, limit: LoadLimit(first, planned, trials.plan), course: course))
+  }
+
+  /// Steps down from the lower end of an interval till the objectives are met on the mean of the
+  /// seeds, at most: near a cliff, such as a pool that is full, one seed that falls over it counts
+  /// for more than others that do not.
+  private static let stepsDown = 10
+
+  /// The load to plan with, and what the objectives come to there.
+  private func planned(
+    _ own: Case, _ trials: LoadTrials, below lower: Double
+  ) -> (load: Double, readings: [ObjectiveReading]) {
+    var amount = load(lower)
+    var readings = readings(own, trials, at: amount)
+    for _ in 0..<CapacityPlanner.stepsDown where !readings.allSatisfy(\.isMet) {
+      amount = load(min(amount * (1 - resolution), load(amount - 1e-9)))
+      readings = self.readings(own, trials, at: amount)
+    }
+    return (amount, readings)
   }
 
   /// What objectives come to at a load, as means over some of the seeds that were searched with.

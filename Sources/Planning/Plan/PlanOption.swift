@@ -62,7 +62,8 @@ public struct PlanCell: Hashable, Sendable {
 public struct HeldLoad: Sendable {
   /// Requests per second, or clients: the highest of each seed.
   public let load: Estimate
-  /// The load to plan with: the lower end of the confidence interval, of clients whole ones.
+  /// The load to plan with: the lower end of the confidence interval, of clients whole ones; or as
+  /// much less as it takes for the seeds to meet the objectives on the mean.
   public let planned: Double
   /// Whether its confidence interval is as narrow as was asked for.
   public let isSettled: Bool

@@ -35,7 +35,7 @@ struct WhatIf: Sendable {
   func rotation() -> [CapacityPlan.RotationCost] {
     guard
       let place = options.firstIndex(where: {
-        $0.held != nil && $0.format == KVFormat.int4Rotated.name
+        isEnded($0) && $0.format == KVFormat.int4Rotated.name
       }),
       let present = firstLoad(place)
     else { return [] }
@@ -53,11 +53,16 @@ struct WhatIf: Sendable {
     }
   }
 
-  /// The places of the first option of each format that holds a load.
+  /// Whether an option holds a load and no more than that, so that more could be held.
+  private func isEnded(_ option: PlanOption) -> Bool {
+    option.held.map { $0.limit.breach != .none } ?? false
+  }
+
+  /// The places of the first option of each format that has an end.
   private var bestOfFormats: [Int] {
     var formats: Set<String> = []
     return options.indices.filter {
-      options[$0].held != nil && formats.insert(options[$0].format).inserted
+      isEnded(options[$0]) && formats.insert(options[$0].format).inserted
     }
   }
 

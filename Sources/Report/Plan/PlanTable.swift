@@ -35,7 +35,7 @@ public struct PlanTable {
     if let least = seeds.min(), let most = seeds.max() {
       text +=
         "by \(least == most ? "\(least)" : "\(least) to \(most)") seeds from "
-        + "\(scenario.seed), planned with the lower end of the 95 % interval\n"
+        + "\(scenario.seed), planned with the lower end of the 95 % interval or less\n"
     }
     return text
   }

@@ -127,7 +127,13 @@ struct PlanWords {
   /// The best option of every other format beside the best of all.
   private func comparison(_ best: PlanOption) -> String? {
     guard let held = best.held else { return nil }
-    let others = firstOfFormats.dropFirst().compactMap { place -> String? in
+    let others = firstOfFormats.dropFirst().compactMap { first -> String? in
+      // By itself a format shows best where nothing else differs.
+      let place =
+        plan.options.firstIndex {
+          $0.held != nil && $0.format == plan.options[first].format
+            && $0.settings == best.settings
+        } ?? first
       let other = plan.options[place]
       guard let its = other.held, let cell = other.cell, let own = best.cell else { return nil }
       let times =
