@@ -10,12 +10,15 @@ struct SweepCurves {
     let briefSetting: String
     let format: String
     /// Which colour, dash and mark it has.
-    let style: Int
+    var style: Int
     /// By rising x.
     var points: [Point] = []
 
+    /// Whether a heading tells the setting already.
+    var isBelowHeading = false
+
     /// What the legend calls it.
-    var label: String { setting.isEmpty ? format : "\(format), \(setting)" }
+    var label: String { setting.isEmpty || isBelowHeading ? format : "\(format), \(setting)" }
 
     /// The same where there is little room.
     var briefLabel: String { setting.isEmpty ? format : "\(format) \(briefSetting)" }
@@ -66,6 +69,48 @@ struct SweepCurves {
   /// Those that charts have room for.
   var shown: ArraySlice<Curve> { curves.prefix(SweepCurves.mostShown) }
 
+  /// Curves that are drawn together.
+  struct Facet {
+    /// What they have in common, beside what all have; empty where they are all there are.
+    let setting: String
+    /// Curves that a chart tells apart.
+    let curves: [Curve]
+  }
+
+  /// All curves together where a chart tells them apart; else those of each setting by themselves,
+  /// where a format looks the same in each.
+  var facets: [Facet] {
+    guard curves.count > SweepCurves.mostShown, Set(curves.map(\.setting)).count > 1 else {
+      return [Facet(setting: "", curves: Array(shown))]
+    }
+    let formats = SweepCurves.distinct(curves.map(\.format))
+    return SweepCurves.distinct(curves.map(\.setting)).map { setting in
+      Facet(
+        setting: setting,
+        curves: curves.filter { $0.setting == setting }.map { curve in
+          var own = curve
+          own.style = formats.firstIndex(of: curve.format) ?? 0
+          own.isBelowHeading = true
+          return own
+        })
+    }
+  }
+
+  private static func distinct(_ words: [String]) -> [String] {
+    var seen: Set<String> = []
+    return words.filter { seen.insert($0).inserted }
+  }
+
+  /// A value of a key as a heading has it: of mappings the words alone, of paths the file's name.
+  private static func brief(_ value: String) -> String {
+    guard value.contains(where: { "{/".contains($0) }) else { return value }
+    return value.split { "{}\" ".contains($0) }.map { word in
+      let isListed = word.hasSuffix(",")
+      let name = (isListed ? word.dropLast() : word).split(separator: "/").last ?? word
+      return (name.hasSuffix(".json") ? name.dropLast(5) : name) + (isListed ? "," : "")
+    }.joined(separator: " ")
+  }
+
   /// Nil where no key with several numbers is varied.
   init?(_ overview: SweepOverview) {
     let axes = overview.sweep.axes
@@ -88,14 +133,17 @@ struct SweepCurves {
     var curves: [Curve] = []
     var known: [String: Int] = [:]
     for point in overview.points {
-      let setting = told.map { "\(axes[$0].path)=\(point.values[$0])" }.joined(separator: ", ")
+      let setting = told.map { "\(axes[$0].path)=\(SweepCurves.brief(point.values[$0]))" }
+        .joined(separator: ", ")
       guard let place = axes[axis].values.firstIndex(of: point.values[axis]) else { continue }
       for run in point.runs {
         let name = "\(setting)\n\(run.format)"
         let index = known[name] ?? curves.count
         if index == curves.count {
           known[name] = index
-          let brief = told.map { "\(SweepCurves.lastWord(axes[$0].path))=\(point.values[$0])" }
+          let brief = told.map {
+            "\(SweepCurves.lastWord(axes[$0].path))=\(SweepCurves.brief(point.values[$0]))"
+          }
           curves.append(
             Curve(
               setting: setting, briefSetting: brief.joined(separator: " "), format: run.format,

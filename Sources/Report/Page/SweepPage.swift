@@ -6,6 +6,10 @@ public struct SweepPage {
   private let overview: SweepOverview
   private let curves: SweepCurves?
 
+  /// Settings whose charts the page shows.
+  static let mostFacets = 16
+  /// Sentences about where a format pays.
+  static let mostSentences = 48
   /// Rows of the table that the page shows; its download has all.
   static let mostRows = 500
 
@@ -50,7 +54,7 @@ public struct SweepPage {
     page.element("section") { page in
       page.element("h2", text: "From where on a smaller cache pays")
       page.element("ul", ["class": "facts"]) { page in
-        for sentence in sentences.prefix(SweepCurves.mostShown) {
+        for sentence in sentences.prefix(SweepPage.mostSentences) {
           page.element("li", text: sentence)
         }
       }
@@ -64,25 +68,46 @@ public struct SweepPage {
       page.element("h2", text: "By \(curves.path)")
       var text = "Whole runs, prompts and idle time counted."
       if curves.seeds > 1 { text += " Points are means over \(curves.seeds) seeds." }
-      if curves.curves.count > SweepCurves.mostShown {
-        text += " Of \(curves.curves.count) curves the first \(SweepCurves.mostShown) are drawn."
+      let facets = curves.facets
+      let drawn = facets.prefix(SweepPage.mostFacets).reduce(0) { $0 + $1.curves.count }
+      if drawn < curves.curves.count {
+        text += " Of \(curves.curves.count) curves the first \(drawn) are drawn."
       }
       page.element("p", ["class": "dim"], text: text)
-      page.element("div", ["class": "charts"]) { page in
-        write("throughput", "Output tokens/s", "tokens/s", "output_tokens_per_s", curves, to: &page)
-        write("tpot", "TPOT p50, ms", "ms", "tpot_p50_ns", scale: 1e6, curves, to: &page)
-        write("ttft", "TTFT p99, ms", "ms", "ttft_p99_ns", scale: 1e6, curves, to: &page)
-        write("held", "Most requests held at once", "requests", "peak_running", curves, to: &page)
-        writePareto(curves, to: &page)
+      for (number, facet) in facets.prefix(SweepPage.mostFacets).enumerated() {
+        if !facet.setting.isEmpty {
+          page.element("h3", text: String(facet.setting.prefix(200)))
+        }
+        let suffix = number == 0 ? "" : "-\(number + 1)"
+        page.element("div", ["class": "charts"]) { page in
+          write(facet.curves, of: curves, suffix: suffix, to: &page)
+        }
       }
     }
   }
 
   private func write(
-    _ id: String, _ title: String, _ unit: String, _ metric: String, scale: Double = 1,
-    _ curves: SweepCurves, to page: inout Markup
+    _ drawn: [SweepCurves.Curve], of curves: SweepCurves, suffix: String, to page: inout Markup
   ) {
-    let drawn = curves.shown.map { curve in
+    let charts: [(id: String, title: String, unit: String, metric: String, scale: Double)] = [
+      ("throughput", "Output tokens/s", "tokens/s", "output_tokens_per_s", 1),
+      ("tpot", "TPOT p50, ms", "ms", "tpot_p50_ns", 1e6),
+      ("ttft", "TTFT p99, ms", "ms", "ttft_p99_ns", 1e6),
+      ("held", "Most requests held at once", "requests", "peak_running", 1),
+    ]
+    for chart in charts {
+      write(
+        chart.id + suffix, chart.title, chart.unit, chart.metric, scale: chart.scale, drawn,
+        of: curves, to: &page)
+    }
+    writePareto("pareto" + suffix, drawn, of: curves, to: &page)
+  }
+
+  private func write(
+    _ id: String, _ title: String, _ unit: String, _ metric: String, scale: Double,
+    _ facet: [SweepCurves.Curve], of curves: SweepCurves, to page: inout Markup
+  ) {
+    let drawn = facet.map { curve in
       (
         curve,
         curve.points.compactMap { point in
@@ -115,8 +140,10 @@ public struct SweepPage {
   }
 
   /// Throughput for each device against the speed that the median user sees.
-  private func writePareto(_ curves: SweepCurves, to page: inout Markup) {
-    let drawn = curves.shown.map { curve in
+  private func writePareto(
+    _ id: String, _ facet: [SweepCurves.Curve], of curves: SweepCurves, to page: inout Markup
+  ) {
+    let drawn = facet.map { curve in
       (
         curve,
         curve.points.compactMap { point -> (place: Double, x: Double, y: Double)? in
@@ -130,7 +157,7 @@ public struct SweepPage {
     guard !drawn.isEmpty else { return }
     XYChart(
       frame: ChartFrame(
-        id: "pareto", title: "Throughput of a device against the speed of a user",
+        id: id, title: "Throughput of a device against the speed of a user",
         summary: "Output tokens a second of each device against tokens a second of the median "
           + "request. "
           + drawn.map { curve, points in

@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+@Suite("Studies")
+struct StudyTests {
+  private static let scripts = Repository.files(in: "Scenarios/studies", endings: ["sh"])
+
+  @Test("A study leaves a database and its report, and finds both there again", arguments: scripts)
+  func study(_ script: URL) throws {
+    let folder = try ScratchFolder()
+    let name = script.deletingPathExtension().lastPathComponent
+    // One point of few requests, so that an unoptimised kvsim is done soon.
+    let line = "KVSIM=\"$0\" sh \"$1\" . --shard 1/72 --vary workload.requests=8 --format csv"
+    let run = try CommandLineRun(shell: line, scenario: script.path, in: folder.url)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(folder.contents == ["\(name).db", "\(name).html"])
+    // A line of names, and a run of each format.
+    #expect(run.output.split(separator: "\n").count == 4, "\(run.output)")
+    let page = try Repository.text(folder.url.appendingPathComponent("\(name).html"))
+    #expect(page.contains("<figure id=\"throughput\">") && page.hasSuffix("</html>\n"))
+    let again = try CommandLineRun(shell: line, scenario: script.path, in: folder.url)
+    #expect(again.status == 0 && again.output == run.output, "\(again.errors)")
+    #expect(again.errors.contains("all points were there already"))
+  }
+
+  @Test("Without a kvsim, a study says how to get one")
+  func noProgram() throws {
+    let folder = try ScratchFolder()
+    for script in StudyTests.scripts {
+      let run = try CommandLineRun(
+        shell: "KVSIM=./none sh \"$1\"", scenario: script.path, in: folder.url)
+      #expect(run.status == 1 && run.errors.contains("there is no ./none; build it (make demo)"))
+    }
+    #expect(StudyTests.scripts.count >= 3 && folder.contents.isEmpty)
+  }
+}
