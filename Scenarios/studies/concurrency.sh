@@ -6,22 +6,8 @@
 # plays Qwen3-8B with 1 to 256 clients, short prompts (256 tokens) and long ones (16,384) before 1,024
 # output tokens each, in FP16, INT4 and rotated INT4; on the H200 as it was measured and on an H100
 # derived from it; with the kernels that kvsim brings along and with those that SAW-INT4 published
-# (arXiv 2604.19157). 216 runs; they leave FOLDER/concurrency.db, which `kvsim query` reads, and the
-# report, FOLDER/concurrency.html. FOLDER is the working directory unless it is given.
-#
-# KVSIM names another kvsim than the one that `make demo` built; an interrupted study goes on where it
-# was.
-set -eu
-
-here=$(cd "$(dirname "$0")" && pwd)
-kvsim=${KVSIM:-$here/../../.build/release/kvsim}
-folder=${1:-.}
-[ $# -eq 0 ] || shift
-
-command -v "$kvsim" > /dev/null || {
-  echo "$0: there is no $kvsim; build it (make demo), or name one with KVSIM=…" >&2
-  exit 1
-}
+# (arXiv 2604.19157). 216 runs.
+. "$(dirname "$0")/study.inc"
 
 bundled=../devices/nvidia-h200.json
 published=../devices/nvidia-h200-saw-int4.json
@@ -30,8 +16,5 @@ devices="$devices,{derive: {from: $bundled, device: nvidia-h100-sxm}}"
 devices="$devices,{profile: $published}"
 devices="$devices,{derive: {from: $published, device: nvidia-h100-sxm, source: nvidia-h200-sxm}}"
 
-# A database that is complete is only read; one of another scenario or kvsim is refused by name.
-"$kvsim" sweep "$here/concurrency.yaml" --output "$folder/concurrency.db" --charts never \
-  --vary "device=$devices" --vary workload.prompt_tokens=256,16384 \
+study concurrency.yaml --vary "device=$devices" --vary workload.prompt_tokens=256,16384 \
   --vary workload.arrivals.concurrency=1..256:x2 "$@"
-"$kvsim" report "$folder/concurrency.db" --output "$folder/concurrency.html" --force
