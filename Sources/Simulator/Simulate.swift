@@ -34,11 +34,41 @@ public func simulate<Records: Recorder>(
 }
 
 /// A way to play a run, in stretches.
-protocol Playing {
+protocol Playing: SendableMetatype {
   /// Plays a stretch and leaves its records; false where the run is over.
   mutating func playOn(_ records: inout RecordBuffer) -> Bool
+  /// The same, long enough for other work to be done meanwhile, on another core where one is free.
+  mutating func playOn(
+    _ records: inout RecordBuffer, beside work: @escaping @Sendable () -> Void
+  ) -> Bool
   /// The figures of a run that is over.
   func summary() -> RunSummary
+}
+
+/// Records of a stretch for which it pays to wait for another core.
+private let stretchRecords = 1 << 14
+
+extension Playing {
+  mutating func playOn(
+    _ records: inout RecordBuffer, beside work: @escaping @Sendable () -> Void
+  ) -> Bool {
+    var goesOn = true
+    withUnsafeMutablePointer(to: &self) { playing in
+      withUnsafeMutablePointer(to: &records) { records in
+        // These are the first iteration's alone.
+        nonisolated(unsafe) let (playing, records) = (playing, records)
+        nonisolated(unsafe) var playsOn = true
+        DispatchQueue.concurrentPerform(iterations: 2) {
+          guard $0 == 0 else { return work() }
+          while playsOn, records.pointee.count < stretchRecords {
+            playsOn = playing.pointee.playOn(&records.pointee)
+          }
+        }
+        goesOn = playsOn
+      }
+    }
+    return goesOn
+  }
 }
 
 /// A run whose loop knows neither who records nor, from outside, which prices and scheduler it was
@@ -46,6 +76,7 @@ protocol Playing {
 private struct Play {
   private let records: RecordBuffer
   private let playOn: (inout RecordBuffer) -> Bool
+  private let playBeside: (inout RecordBuffer, @escaping @Sendable () -> Void) -> Bool
   private let summary: () -> RunSummary
 
   init<Pricer: StepPricing>(
@@ -79,6 +110,7 @@ private struct Play {
     var engine = engine
     records = RecordBuffer(kinds)
     playOn = { engine.playOn(&$0) }
+    playBeside = { engine.playOn(&$0, beside: $1) }
     summary = { engine.summary() }
   }
 
@@ -95,18 +127,7 @@ private struct Play {
     return summary()
   }
 
-  /// Records of a stretch that is worth passing on.
-  private static var stretchRecords: Int { 1 << 14 }
-
-  /// Plays until so much has happened, or the run is over.
-  private func playStretch(_ records: inout RecordBuffer) -> Bool {
-    while records.count < Play.stretchRecords {
-      if !playOn(&records) { return false }
-    }
-    return true
-  }
-
-  /// Plays each stretch while the one before is recorded, on another core where one is free.
+  /// Plays each stretch while the one before is recorded.
   private func finish<Records: Recorder>(
     recordingBeside recorder: inout Records
   ) throws(Records.Failure) -> RunSummary {
@@ -115,25 +136,18 @@ private struct Play {
     var failure: Records.Failure?
     while !isOver {
       withUnsafeMutablePointer(to: &recorder) { recorder in
-        withUnsafeMutablePointer(to: &next) { next in
-          withUnsafeMutablePointer(to: &last) { last in
-            // The next stretch and the run are the first iteration's alone, the last one and the
-            // recorder the second one's.
-            nonisolated(unsafe) let (recorder, next, last, play) = (recorder, next, last, self)
-            nonisolated(unsafe) var (ends, failed) = (false, Records.Failure?.none)
-            DispatchQueue.concurrentPerform(iterations: 2) {
-              if $0 == 0 {
-                ends = !play.playStretch(&next.pointee)
-              } else {
-                do throws(Records.Failure) {
-                  try last.pointee.passAll(to: &recorder.pointee)
-                } catch {
-                  failed = error
-                }
-              }
+        withUnsafeMutablePointer(to: &last) { last in
+          // Both are the work's alone, which is done when the stretch has been played.
+          nonisolated(unsafe) let (recorder, last) = (recorder, last)
+          nonisolated(unsafe) var failed: Records.Failure?
+          isOver = !playBeside(&next) {
+            do throws(Records.Failure) {
+              try last.pointee.passAll(to: &recorder.pointee)
+            } catch {
+              failed = error
             }
-            (isOver, failure) = (ends, failed)
           }
+          failure = failed
         }
       }
       if let failure { throw failure }

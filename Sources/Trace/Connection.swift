@@ -108,6 +108,27 @@ final class Connection {
     try check(sqlite3_create_module_v2(handle, name, module, client, letGo))
   }
 
+  /// The whole database, as its file has it or would have it.
+  func serialized() throws(TraceError) -> [UInt8] {
+    var count: sqlite3_int64 = 0
+    guard let bytes = sqlite3_serialize(handle, "main", &count, 0) else {
+      throw error(SQLITE_NOMEM)
+    }
+    defer { sqlite3_free(bytes) }
+    return Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
+  }
+
+  /// Puts a database in memory, to be read alone, in the place of an attached one. Its bytes are to
+  /// stay as they are until the next is put there, or nobody asks for it.
+  func reopen(
+    _ schema: String, on bytes: UnsafeMutableRawPointer, count: Int
+  ) throws(TraceError) {
+    try check(
+      sqlite3_deserialize(
+        handle, schema, bytes.assumingMemoryBound(to: UInt8.self), Int64(count), Int64(count),
+        UInt32(SQLITE_DESERIALIZE_READONLY)))
+  }
+
   /// The rowid of the row inserted last.
   var lastRow: Int64 { sqlite3_last_insert_rowid(handle) }
 

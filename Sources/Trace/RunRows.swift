@@ -1,5 +1,5 @@
 /// Appends the rows that a trace has of scenarios, profiles and runs: those of which there are few.
-/// Their records come through ``RowInserts``.
+/// Their records come through ``PendingRows``.
 enum RunRows {
   /// Appends a scenario and its classes.
   /// - Precondition: it has at most 1,000 classes.

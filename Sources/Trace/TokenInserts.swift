@@ -17,8 +17,6 @@ final class TokenInserts {
   private var rows: [TokenRow] = []
   /// By the number of the request.
   private var waiting: [Int64: [TokenRecord]] = [:]
-  /// Rows since the last transaction began.
-  private(set) var rowsInBatch = 0
 
   /// Compiles the statement, once for a file.
   init(on connection: Connection) throws(TraceError) {
@@ -32,11 +30,14 @@ final class TokenInserts {
       """)
   }
 
+  /// Rows that wait to be inserted.
+  var count: Int { rows.count }
+
   /// Keeps the times of some tokens until their request leaves.
   func keep(_ tokens: TokenRecord) { waiting[tokens.request, default: []].append(tokens) }
 
   /// A request has left, with the place `seq`. Of one that is rejected nothing is told.
-  func append(_ request: RequestRecord, seq: Int64) throws(TraceError) {
+  func append(_ request: RequestRecord, seq: Int64) {
     guard !waiting.isEmpty, var tokens = waiting.removeValue(forKey: request.id),
       request.outcome == .finished
     else { return }
@@ -49,19 +50,14 @@ final class TokenInserts {
             timeNs: timeNs))
       }
     }
-    if rows.count >= RowInserts.batch { try insertAll() }
   }
 
   /// Inserts all rows.
   func insertAll() throws(TraceError) {
     guard !rows.isEmpty else { return }
     try feed.feed(rows) { () throws(TraceError) in try insert.run() }
-    rowsInBatch += rows.count
     rows.removeAll(keepingCapacity: true)
   }
-
-  /// A transaction has begun.
-  func beginBatch() { rowsInBatch = 0 }
 
   /// A run has ended: of its requests nobody is there any more.
   func endRun() { waiting = [:] }

@@ -4,6 +4,8 @@ enum TraceLimits {
   /// Bytes of one text or row: scenarios are limited to 1 MiB before they get here, profiles with
   /// all their samples to a few.
   static let textBytes: Int32 = 16 << 20
+  /// Bytes of a run's format, which stands in each of its requests.
+  static let formatBytes = 1_000
   /// Runs of one file.
   static let runs = 100_000
   /// Classes of one scenario's requests.

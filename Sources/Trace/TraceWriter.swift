@@ -7,23 +7,27 @@ import Simulator
 /// killed process leaves a readable partial file with whole batches of rows in it.
 ///
 /// One writer belongs to one thread at a time. Each row is inserted in constant time; memory is
-/// bounded by SQLite's page cache.
+/// bounded by the rows of one transaction, SQLite's page cache, and the tokens of requests that are
+/// there.
 public final class TraceWriter: Recorder {
-  /// SQLite takes as long for the rows as the simulation that makes them.
+  /// The rows take half as long as the simulation that makes them.
   public static var takesTime: Bool { true }
 
-  /// Rows of one transaction. Fewer cost commits, and more would be lost to a kill.
-  static let batchRows = 50_000
+  /// Rows of one transaction, which are laid out first and then inserted together. Fewer cost
+  /// commits; of more, some stretches of a run would have the work of others to wait for, and more
+  /// would be lost to a kill.
+  static let batchRows = 20_000
 
   private let partial: PartialFile
   private var connection: Connection?
-  private var inserts: RowInserts?
+  private var pending: PendingRows
   private var tokenInserts: TokenInserts?
   private var failure: TraceError?
-  private var run: (id: Int64, records: RecordTotals)?
+  /// The open run.
+  private var run: Int64?
   private var runs = 0
-  private var seq: Int64 = 0
-  private var rowsInBatch = 0
+  /// Whether the open run has recorded tokens.
+  private var keepsTokens = false
 
   /// Throws at once what `init` would throw for a path that may not be written, and touches
   /// nothing: for refusing a command before its work begins.
@@ -44,10 +48,10 @@ public final class TraceWriter: Recorder {
     let connection = try Connection(file: partial.file, path: path, mode: .create)
     try connection.execute(TraceWriter.settings)
     if let maxPages { try connection.execute("PRAGMA max_page_count = \(maxPages)") }
-    try connection.execute("BEGIN")
-    try connection.execute(TraceSchema.statements)
-    inserts = try RowInserts(on: connection)
+    try connection.execute("BEGIN; \(TraceSchema.statements) COMMIT")
     tokenInserts = try TokenInserts(on: connection)
+    pending = try PendingRows.attached(to: connection)
+    try connection.execute("BEGIN")
     self.connection = connection
   }
 
@@ -60,8 +64,9 @@ public final class TraceWriter: Recorder {
   /// - A rollback journal all the same: with it, a killed process leaves whole batches. Appended
   ///   pages need no journal, so it stays small; keeping its file saves creating it each time.
   /// - The exclusive lock keeps a curious `sqlite3` from rolling back a batch under way.
-  /// - Foreign keys are not checked, which takes as long as a row: those that callers name, of a
-  ///   run and its groups, are looked up when the run begins, and rows are of the open run.
+  /// - Foreign keys are not checked, as rows whose keys are cannot be copied: those that callers
+  ///   name, of a run and its groups, are looked up when the run begins, and rows are of the open
+  ///   run.
   private static let settings = """
     PRAGMA page_size = 16384;
     PRAGMA synchronous = OFF;
@@ -80,7 +85,6 @@ public final class TraceWriter: Recorder {
 
   /// Gives up: removes the partial file. A finished trace stays.
   public func discard() {
-    inserts = nil
     tokenInserts = nil
     connection = nil
     partial.discard()
@@ -108,20 +112,21 @@ public final class TraceWriter: Recorder {
   // MARK: Runs
 
   /// Begins a run; what is recorded from now on belongs to it.
-  /// - Precondition: no run is open.
+  /// - Precondition: no run is open; the format has at most 1,000 bytes.
   /// - Returns: the run's number in the file.
   @discardableResult
   public func beginRun(_ description: RunDescription) throws(TraceError) -> Int64 {
     precondition(run == nil, "a run begins when the one before has ended")
+    precondition(description.format.utf8.count <= TraceLimits.formatBytes)
     precondition(runs < TraceLimits.runs, "a trace has at most \(TraceLimits.runs) runs")
     let id = try guarded { connection throws(TraceError) in
-      let id = try RunRows.insert(description, firstSeq: self.seq + 1, on: connection)
-      try self.inserts?.begin(run: id, format: description.format)
+      let id = try RunRows.insert(description, firstSeq: self.pending.seq + 1, on: connection)
       // A kill leaves a trace from here on, be it of no row.
-      try self.beginBatch(on: connection)
+      try connection.execute("COMMIT; BEGIN")
       return id
     }
-    run = (id, RecordTotals())
+    pending.begin(run: id, format: description.format)
+    run = id
     runs += 1
     return id
   }
@@ -129,37 +134,33 @@ public final class TraceWriter: Recorder {
   /// Appends a request to the open run.
   /// - Precondition: a run is open.
   public func record(_ request: RequestRecord) throws(TraceError) {
-    let inserts = try insertsOfOpenRun()
-    inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.requests, record: request))
-    run!.records.record(request)
-    try guarded { _ throws(TraceError) in
-      try self.tokenInserts?.append(request, seq: self.seq + 1)
-    }
+    try checkRunIsOpen()
+    pending.append(request)
+    if keepsTokens { tokenInserts?.append(request, seq: pending.seq) }
     try rowWasAdded()
   }
 
   /// Appends a row of steps to the open run.
   /// - Precondition: a run is open.
   public func record(_ steps: StepRecord) throws(TraceError) {
-    let inserts = try insertsOfOpenRun()
-    inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.stepRows, record: steps))
-    run!.records.record(steps)
+    try checkRunIsOpen()
+    pending.append(steps)
     try rowWasAdded()
   }
 
   /// Appends an event to the open run.
   /// - Precondition: a run is open.
   public func record(_ event: EventRecord) throws(TraceError) {
-    let inserts = try insertsOfOpenRun()
-    inserts.append(PlacedRecord(seq: seq + 1, id: run!.records.events, record: event))
-    run!.records.record(event)
+    try checkRunIsOpen()
+    pending.append(event)
     try rowWasAdded()
   }
 
   /// Keeps the times of tokens until their request is recorded. They do not enter the digest.
   /// - Precondition: a run is open.
   public func record(_ tokens: TokenRecord) throws(TraceError) {
-    _ = try insertsOfOpenRun()
+    try checkRunIsOpen()
+    keepsTokens = true
     tokenInserts?.keep(tokens)
   }
 
@@ -168,19 +169,19 @@ public final class TraceWriter: Recorder {
   /// - Returns: the digest of its records, 16 hexadecimal digits.
   @discardableResult
   public func endRun(metrics: [Metric]) throws(TraceError) -> String {
-    let inserts = try insertsOfOpenRun()
-    let ended = run!
+    try checkRunIsOpen()
+    let totals = pending.totals
     try guarded { connection throws(TraceError) in
-      try inserts.insertAll()
-      try self.tokenInserts?.insertAll()
+      try self.insertPending(on: connection)
       self.tokenInserts?.endRun()
       try RunRows.end(
-        ended.id, ended.records, lastSeq: self.seq, metrics: metrics, on: connection)
+        self.run!, totals, lastSeq: self.pending.seq, metrics: metrics, on: connection)
       // A run that has ended survives a kill, however few rows it had.
-      try self.beginBatch(on: connection)
+      try connection.execute("COMMIT; BEGIN")
     }
     run = nil
-    return ended.records.digest.hex
+    keepsTokens = false
+    return totals.digest.hex
   }
 
   /// Completes the trace and gives it its name. The writer can do nothing more.
@@ -189,7 +190,6 @@ public final class TraceWriter: Recorder {
   public func finish() throws(TraceError) {
     precondition(run == nil, "a trace is finished when its last run has ended")
     try guarded { connection throws(TraceError) in
-      self.inserts = nil
       self.tokenInserts = nil
       try connection.execute("COMMIT")
       try connection.close()
@@ -200,29 +200,29 @@ public final class TraceWriter: Recorder {
 
   // MARK: Batches and failures
 
+  @inline(__always)
   private func rowWasAdded() throws(TraceError) {
-    seq += 1
-    rowsInBatch += 1
-    let tokens = tokenInserts?.rowsInBatch ?? 0
-    let endsBatch = rowsInBatch + tokens >= TraceWriter.batchRows
-    guard endsBatch || rowsInBatch % RowInserts.batch == 0 else { return }
-    try guarded { connection throws(TraceError) in
-      try self.inserts?.insertAll()
+    let tokens = keepsTokens ? tokenInserts?.count ?? 0 : 0
+    guard pending.count + tokens >= TraceWriter.batchRows else { return }
+    try guarded { connection throws(TraceError) in try self.insertPending(on: connection) }
+  }
+
+  private func insertPending(on connection: Connection) throws(TraceError) {
+    try connection.execute("COMMIT")
+    try pending.insertAll(on: connection) { () throws(TraceError) in
       try self.tokenInserts?.insertAll()
-      if endsBatch { try self.beginBatch(on: connection) }
     }
+    try connection.execute("BEGIN")
   }
 
-  private func beginBatch(on connection: Connection) throws(TraceError) {
-    rowsInBatch = 0
-    tokenInserts?.beginBatch()
-    try connection.execute("COMMIT; BEGIN")
+  @inline(__always)
+  private func checkRunIsOpen() throws(TraceError) {
+    if run == nil { throw noRun() }
   }
 
-  private func insertsOfOpenRun() throws(TraceError) -> RowInserts {
-    guard let inserts else { throw closed() }
-    precondition(run != nil, "records belong to a run")
-    return inserts
+  private func noRun() -> TraceError {
+    precondition(connection == nil, "records belong to a run")
+    return closed()
   }
 
   /// Runs `body`, unless the writer has failed before; if it throws, the trace is given up.

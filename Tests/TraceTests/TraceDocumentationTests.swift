@@ -76,8 +76,8 @@ import Testing
     let application = try #require(try connection.integer("PRAGMA application_id"))
     #expect(document.contains("`PRAGMA user_version = \(version)`"))
     #expect(document.contains("`PRAGMA application_id = \(application)`"))
-    #expect(document.contains("transactions of 50,000 rows"))
-    #expect(TraceWriter.batchRows == 50_000)
+    #expect(document.contains("transactions of 20,000 rows"))
+    #expect(TraceWriter.batchRows == 20_000)
   }
 
   @Test("A finished trace is sound: pages, foreign keys, strict types, no log left on")

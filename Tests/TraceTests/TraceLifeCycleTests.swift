@@ -98,7 +98,7 @@ import Testing
     try writer.beginRun(sampleRun())
     let full = TraceError.diskFull(path: path)
     #expect(throws: full) {
-      for record in sampleRecords(20_000, seed: 1) { try writer.record(record) }
+      for record in sampleRecords(TraceWriter.batchRows, seed: 1) { try writer.record(record) }
     }
     #expect(try folder.names() == ["trace.db"], "removed at once, not when the writer goes")
     #expect(throws: full) { try writer.record(finishedRequest) }
@@ -134,9 +134,12 @@ import Testing
   func left() throws {
     var writer = try halfWritten()
     let rows = 2 * TraceWriter.batchRows
-    let further = sampleRecords(rows + 2 * RowInserts.batch, seed: 2)
+    let further = sampleRecords(rows + 2_000, seed: 2)
     for record in further { try writer.record(record) }
-    // As a kill would leave it, rows of a third batch in the file and its journal not empty.
+    // As a kill would leave it: more than SQLite keeps in memory in the file, and not committed.
+    var profile = sampleProfile
+    profile.text = String(repeating: " ", count: 4 << 20)
+    _ = try writer.addProfile(profile)
     for ending in ["", "-journal"] {
       try folder.write(
         folder.bytes("trace.db.partial" + ending), to: "killed.db.partial" + ending)

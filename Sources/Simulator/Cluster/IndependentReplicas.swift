@@ -44,13 +44,25 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
   }
 
   mutating func playOn(_ records: inout RecordBuffer) -> Bool {
+    playWindow(&records, beside: nil)
+  }
+
+  mutating func playOn(
+    _ records: inout RecordBuffer, beside work: @escaping @Sendable () -> Void
+  ) -> Bool {
+    playWindow(&records, beside: work)
+  }
+
+  private mutating func playWindow(
+    _ records: inout RecordBuffer, beside work: (@Sendable () -> Void)?
+  ) -> Bool {
     takeWindow()
     var endNs = dealer.window.endNs
     if hasGivenAll {
       // Behind the last request, which was due then. Nobody keeps what nobody records.
       endNs = isUnrecorded ? .max : max(windowStartNs, endNs) + drainNs
     }
-    playLanes(until: endNs)
+    playLanes(until: endNs, beside: work)
     passOn(&records)
     if hasGivenAll, records.count < Dealer.windowRequests { drainNs *= 2 }
     windowStartNs = endNs
@@ -85,23 +97,27 @@ struct IndependentReplicas<Pricer: StepPricing, Policy: Scheduler>: Playing {
     hasGivenAll = dealer.window.isLast
   }
 
-  /// Plays the window on all cores, and deals the next one out on one of them.
-  private mutating func playLanes(until endNs: Int64) {
+  /// Plays the window on all cores, and deals the next one out and does the work on some of them.
+  private mutating func playLanes(until endNs: Int64, beside work: (@Sendable () -> Void)?) {
     let checks = checksInvariants
-    guard lanes.count > 1 || !hasGivenAll else {
+    guard lanes.count > 1 || !hasGivenAll || work != nil else {
       lanes[0].play(until: endNs, checksInvariants: checks, &buffers[0])
       return
     }
     lanes.withUnsafeMutableBufferPointer { lanes in
       buffers.withUnsafeMutableBufferPointer { buffers in
         withUnsafeMutablePointer(to: &dealer) { dealer in
-          // Each lane and its buffer are one iteration's alone, and the dealer is the first one's.
+          // Each lane and its buffer are one iteration's alone, and so is the dealer.
           nonisolated(unsafe) let (lanes, buffers, dealer) = (lanes, buffers, dealer)
-          DispatchQueue.concurrentPerform(iterations: 1 + lanes.count) {
-            if $0 == 0 {
-              dealer.pointee.deal()
-            } else {
-              lanes[$0 - 1].play(until: endNs, checksInvariants: checks, &buffers[$0 - 1])
+          // What takes longest goes first. It is one call for all: within one of its iterations,
+          // another would have one core.
+          DispatchQueue.concurrentPerform(iterations: 2 + lanes.count) {
+            switch $0 {
+            case 0: work?()
+            case 2: dealer.pointee.deal()
+            default:
+              let lane = max(0, $0 - 2)
+              lanes[lane].play(until: endNs, checksInvariants: checks, &buffers[lane])
             }
           }
         }
