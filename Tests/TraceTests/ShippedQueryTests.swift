@@ -282,38 +282,4 @@ import Testing
       #expect(starts.count <= 4 && starts.contains(0), "\(name)")
     }
   }
-
-  @Test("The head of the line: who waits, and whose prompt was computed meanwhile")
-  func blocking() throws {
-    // A's prompt is computed from 0 to 100, B's from 100 to 130, C's from 130 to 150; D is on
-    // another replica.
-    func request(_ id: Int64, _ arrival: Int64, _ start: Int64, _ first: Int64, on replica: Int64)
-      -> AnyRecord
-    {
-      .request(
-        RequestRecord(
-          id: id, arrivalNs: arrival, scheduledNs: start, firstTokenNs: first, finishNs: first,
-          promptTokens: 10 * id + 5, cachedTokens: 0, outputTokens: 1, preemptions: 0,
-          outcome: .finished, replica: replica))
-    }
-    let path = folder.path("line.db")
-    try writeTrace(
-      path,
-      records: [
-        request(0, 0, 0, 100, on: 0), request(1, 20, 100, 130, on: 0),
-        request(2, 40, 130, 150, on: 0), request(3, 0, 0, 500, on: 1),
-      ])
-    let shipped = try #require(ShippedQuery.all.first { $0.name == "blocking" })
-    let query = try TraceReader(path: path).query(shipped.sql)
-    var rows: [[Double]] = []
-    while let row = try query.next() {
-      rows.append(row[2...].map { (number($0) * 1e6).rounded() / 1e6 })
-    }
-    // C waited 90 ns: 60 for A, then 30 for B. B waited 80, all of it for A.
-    #expect(
-      rows
-        == [
-          [2, 90e-6, 25, 0, 5, 60e-6], [2, 90e-6, 25, 1, 15, 30e-6], [1, 80e-6, 15, 0, 5, 80e-6],
-        ].map { $0.map { ($0 * 1e6).rounded() / 1e6 } })
-  }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Trace
 
-/// The shipped queries that go by time: how much runs, and how full pools are.
+/// The shipped queries that go by time: how much runs, how full pools are, and who waits for whom.
 @Suite struct TimeQueryTests {
   let folder: TemporaryFolder
 
@@ -91,5 +91,82 @@ import Testing
     #expect(lanes.allSatisfy { number($0["mean_share"]) <= 0.5 + 1e-9 })
     #expect(lanes.contains { number($0["mean_share"]) > 0.49 })
     #expect(lanes.contains { number($0["peak_share"]) == 0 && $0["empty_share"] == .null })
+  }
+
+  // MARK: Who waits for whom
+
+  private func request(
+    _ id: Int64, _ arrival: Int64, _ start: Int64, _ first: Int64, finish: Int64? = nil,
+    on replica: Int64
+  ) -> AnyRecord {
+    .request(
+      RequestRecord(
+        id: id, arrivalNs: arrival, scheduledNs: start, firstTokenNs: first,
+        finishNs: finish ?? first, promptTokens: 10 * id + 5, cachedTokens: 0, outputTokens: 1,
+        preemptions: 0, outcome: .finished, replica: replica))
+  }
+
+  /// Request, waited, blocker, blocked and held of each row, times in nanoseconds.
+  private func blocking() throws -> [[Double]] {
+    try answer("blocking").map { row in
+      [number(row["request"]), number(row["blocker"])]
+        + ["waited_ms", "blocked_ms", "held_ms"].map { (number(row[$0]) * 1e6).rounded() }
+    }
+  }
+
+  @Test("The head of the line: who waits, and whose prompt was computed meanwhile")
+  func headOfLine() throws {
+    // A's prompt is computed from 0 to 100, B's from 100 to 130, C's from 130 to 150; D is on
+    // another replica, and E decodes all along.
+    try writeTrace(
+      folder.path(),
+      records: [
+        step(0, 150, on: 0, decodes: 1, prompts: 1),
+        request(0, 0, 0, 100, on: 0), request(1, 20, 100, 130, on: 0),
+        request(2, 40, 130, 150, on: 0), request(3, 0, 0, 500, on: 1),
+        request(4, 0, 0, 10, finish: 600, on: 0),
+      ])
+    // C waited 90 ns: 60 for A, then 30 for B. B waited 80, all of it for A.
+    #expect(
+      try blocking() == [[2, 0, 90, 60, 60], [2, 1, 90, 30, 30], [1, 0, 80, 80, 80]])
+  }
+
+  @Test("Who waits for blocks waits for those that hold them longest, of them the longest context")
+  func heldBlocks() throws {
+    // The prompt of B takes a moment; A and C decode, and hold the pool.
+    try writeTrace(
+      folder.path(),
+      records: [
+        step(0, 90, on: 0, decodes: 2, blocks: 995),
+        step(90, 100, on: 0, decodes: 2, prompts: 1, blocks: 998),
+        request(0, 0, 0, 10, finish: 300, on: 0), request(1, 80, 90, 100, finish: 150, on: 0),
+        request(2, 0, 0, 10, finish: 160, on: 0), request(3, 20, 160, 170, on: 0),
+      ])
+    let rows = try answer("blocking", [("top", .integer(1))])
+    #expect(rows.map { $0["blocker"] } == [2, 0, 1].map { .integer($0) })
+    #expect(rows.map { (number($0["held_ms"]) * 1e6).rounded() } == [140, 140, 60])
+    #expect(rows.map { (number($0["blocked_ms"]) * 1e6).rounded() } == [0, 0, 10])
+    #expect(rows.allSatisfy { number($0["pool_share"]) > 0.99 && number($0["prompt_share"]) < 0.2 })
+  }
+
+  @Test("A prompt that is handed over waits at the replica that computes it, and for that one's")
+  func handedOver() throws {
+    // Replica 0 computes the prompts of A and B, and 3 and 4 decode them; C decodes on 3 and never
+    // was on 0.
+    func copied(_ id: Int64, _ start: Int64, _ end: Int64, to replica: Int64) -> AnyRecord {
+      .event(
+        EventRecord(
+          kind: .handedOver, timeNs: end, startNs: start, replica: 0, toReplica: replica,
+          request: id))
+    }
+    try writeTrace(
+      folder.path(),
+      records: [
+        step(0, 100, on: 0, decodes: 0, prompts: 1), step(100, 140, on: 0, decodes: 0, prompts: 1),
+        copied(0, 100, 120, to: 3), copied(1, 140, 150, to: 4),
+        request(0, 0, 0, 100, finish: 400, on: 3), request(1, 30, 100, 140, finish: 500, on: 4),
+        request(2, 10, 10, 90, finish: 600, on: 4),
+      ])
+    #expect(try blocking() == [[1, 0, 70, 70, 70]])
   }
 }
