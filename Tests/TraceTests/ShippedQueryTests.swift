@@ -266,12 +266,34 @@ import Testing
     #expect(abs(number(throughput[0]["output_tokens_per_s_and_device"]) - outputs / 7200) < 1e-9)
   }
 
-  @Test("Equal runs compare as equal")
+  @Test("Equal runs compare as equal; requests of another length are others, not compared")
   func compare() throws {
     let rows = try answer("compare")
     #expect(rows.count == 1)
     #expect(number(rows[0]["e2e_ratio_p50"]) == 1 && number(rows[0]["faster_share"]) == 0)
-    #expect(number(rows[0]["requests"]) == Double(requests.compactMap(\.e2eNs).count))
+    let finished = requests.compactMap(\.e2eNs).count
+    #expect(number(rows[0]["requests"]) == Double(finished) && rows[0]["others"] == .integer(0))
+    // In the second run every fifth request is another one, which took no time.
+    let path = folder.path("compare.db")
+    let writer = try TraceWriter(path: path, overwrite: false)
+    _ = try writer.addScenario(sampleScenario)
+    _ = try writer.addProfile(sampleProfile)
+    for format in ["fp16", "int4"] {
+      try writer.beginRun(sampleRun(format: format))
+      for id in 0..<100 as Range<Int64> {
+        let isOther = format == "int4" && id % 5 == 0
+        try writer.record(
+          RequestRecord(
+            id: id, arrivalNs: 0, scheduledNs: 0, firstTokenNs: 0,
+            finishNs: isOther ? 1 : format == "int4" ? 50 : 100, promptTokens: isOther ? 2 : 1,
+            cachedTokens: 0, outputTokens: 9, preemptions: 0, outcome: .finished))
+      }
+      try writer.endRun(metrics: [])
+    }
+    try writer.finish()
+    let row = try #require(try answer("compare", in: TraceReader(path: path)).first)
+    #expect(row["requests"] == .integer(80) && row["others"] == .integer(20))
+    #expect(number(row["e2e_ratio_p5"]) == 0.5 && number(row["e2e_ratio_p95"]) == 0.5)
   }
 
   @Test("A run is cut into as many slices as asked for")
