@@ -31,7 +31,7 @@ struct QueryCommandTests {
     var metrics: [String: [Double]] = [:]
     for row in try rows("metrics") {
       let name = try #require(row["figure"] as? String)
-      metrics[name] = ["first_run", "second_run", "third_run"].map { number(row[$0]) }
+      metrics[name, default: []].append(number(row["value"]))
     }
     let latencies = try rows("latency")
     #expect(latencies.count == 3 * 2 * 4)

@@ -304,4 +304,16 @@ import Testing
       #expect(starts.count <= 4 && starts.contains(0), "\(name)")
     }
   }
+
+  @Test("Every figure of every run has a row")
+  func metrics() throws {
+    let rows = try answer("metrics")
+    #expect(
+      rows.map { [$0["figure"], $0["run"], $0["format"], $0["value"]] } == [
+        [.text("device_ns"), .integer(1), .text("fp16"), .real(7.2e12)],
+        [.text("device_ns"), .integer(2), .text("int4"), .real(7.2e12)],
+        [.text("ttft_p99_ns"), .integer(1), .text("fp16"), .real(12.5)],
+        [.text("ttft_p99_ns"), .integer(2), .text("int4"), .real(12.5)],
+      ])
+  }
 }
