@@ -48,7 +48,8 @@ public struct ComparisonTable {
 
   private mutating func addCapacity() {
     add(cluster.capacity)
-    add("most requests held at once" + (cluster.isCluster ? " by one replica" : "")) {
+    let held = comparison.scenario.workload.hasSamples ? "sequences" : "requests"
+    add("most \(held) held at once" + (cluster.isCluster ? " by one replica" : "")) {
       Figures.count($0.summary.peakRunning)
     }
     add("KV slots without a token: mean") { Figures.percent($0.summary.emptySlotShare) }

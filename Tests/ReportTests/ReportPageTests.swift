@@ -33,7 +33,7 @@ struct ReportPageTests {
       Metric(name: "ttft_p99_ns", unit: "ns", value: 1.5e9),
       Metric(name: "tpot_p50_ns", unit: "ns", value: 20e6),
       Metric(name: "tpot_p99_ns", unit: "ns", value: 40e6),
-      Metric(name: "peak_running", unit: "requests", value: 123),
+      Metric(name: "peak_running", unit: "sequences", value: 123),
       Metric(name: "preemptions", unit: "preemptions", value: 0),
     ]
     let end = StoredRun.End(
@@ -125,6 +125,15 @@ struct ReportPageTests {
       answer.headline == "fp16 serves this load best: 95.0 % of its requests meet their "
         + "objectives, 50.0 % of those of int4.")
     #expect(answer.sentences.contains { $0.contains("int4 50.0 %, 12 requests/s") })
+  }
+
+  @Test("What is held at once are sequences where requests have several samples")
+  func samples() {
+    let sampled = run(
+      1, "fp16", tokens: 10_000, more: [Metric(name: "samples", unit: "samples", value: 9)])
+    #expect(answer(sampled).sentences[1].contains("held 123 sequences at once in a KV pool"))
+    #expect(page(sampled).contains("most sequences held at once by a replica"))
+    #expect(page(run(1, "fp16", tokens: 1)).contains("most requests held at once by a replica"))
   }
 
   @Test("Alike formats, one run, none that ended: each is said as it is")

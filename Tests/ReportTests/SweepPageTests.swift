@@ -55,6 +55,19 @@ struct SweepPageTests {
       ])
   }
 
+  @Test("What is held at once are sequences where requests have several samples")
+  func samples() {
+    func page(_ more: [String: Double]) -> String {
+      let overview = overview([("workload.arrivals.rate", ["1/s", "2/s"])]) { _, _ in
+        more.merging(["peak_running": 8]) { $1 }
+      }
+      return SweepPage(overview).rendered()
+    }
+    let (sampled, plain) = (page(["samples": 9]), page([:]))
+    #expect(sampled.contains("Most sequences held at once") && !sampled.contains("requests at"))
+    #expect(plain.contains("Most requests held at once") && plain.contains(">requests at once<"))
+  }
+
   @Test("The axis is the key with the most numbers; other keys part curves, seeds are averaged")
   func curves() throws {
     let page = overview([

@@ -138,7 +138,7 @@ struct Answer {
         let tokens = Figures.count(Int(group.poolTokens))
         if !pools.contains(tokens) { pools.append(tokens) }
       }
-      return "\(Figures.number(run["peak_running"])) requests at once in a KV pool of "
+      return "\(Figures.number(run["peak_running"])) \(run.heldNoun) at once in a KV pool of "
         + "\(pools.joined(separator: " or ")) tokens"
     }
     let others = others.map { "\($0.label) \(held($0))" }

@@ -35,6 +35,9 @@ struct ReportRun {
   /// Whether it has ended, and so has figures.
   var hasEnded: Bool { overview.run.end != nil }
 
+  /// What a replica holds several of at once: of several samples each is a sequence.
+  var heldNoun: String { self["samples"] == nil ? "requests" : "sequences" }
+
   /// Groups of replicas, with the device of each.
   var groups: [(group: GroupDescription, device: String)] {
     zip(overview.run.description.groups, overview.profiles).map { ($0, ReportRun.cut($1.device)) }

@@ -23,7 +23,9 @@ struct ReportTables {
     var rows: [(String, [String])] = [
       row("KV bytes per token") { group($0) { Figures.count(Int($0.kvBytesPerToken)) } },
       row("tokens the pool of a replica holds") { group($0) { Figures.count(Int($0.poolTokens)) } },
-      row("most requests held at once by a replica") { Figures.number($0["peak_running"]) },
+      row("most \(runs.first?.heldNoun ?? "requests") held at once by a replica") {
+        Figures.number($0["peak_running"])
+      },
       row("devices") { Figures.number($0.devices) },
       row("output tokens/s") { Figures.number($0["output_tokens_per_s"]) },
       row("output tokens/s for each device") {

@@ -5,6 +5,8 @@ import Trace
 public struct SweepPage {
   private let overview: SweepOverview
   private let curves: SweepCurves?
+  /// What replicas hold several of at once: of several samples each is a sequence.
+  private let heldNoun: String
 
   /// Rows of the table that the page shows; its download has all.
   static let mostRows = 500
@@ -13,6 +15,10 @@ public struct SweepPage {
   public init(_ overview: SweepOverview) {
     self.overview = overview
     curves = SweepCurves(overview)
+    let hasSamples = overview.points.contains { point in
+      point.runs.contains { $0.metrics["samples"] != nil }
+    }
+    heldNoun = hasSamples ? "sequences" : "requests"
   }
 
   /// The page. The same database gives the same bytes.
@@ -72,7 +78,8 @@ public struct SweepPage {
         write("throughput", "Output tokens/s", "tokens/s", "output_tokens_per_s", curves, to: &page)
         write("tpot", "TPOT p50, ms", "ms", "tpot_p50_ns", scale: 1e6, curves, to: &page)
         write("ttft", "TTFT p99, ms", "ms", "ttft_p99_ns", scale: 1e6, curves, to: &page)
-        write("held", "Most requests held at once", "requests", "peak_running", curves, to: &page)
+        write(
+          "held", "Most \(heldNoun) held at once", heldNoun, "peak_running", curves, to: &page)
         writePareto(curves, to: &page)
       }
     }
@@ -173,13 +180,15 @@ public struct SweepPage {
       .joined(separator: ", ")
   }
 
-  private static let columns: [(name: String, metric: String, scale: Double)] = [
-    ("output tokens/s", "output_tokens_per_s", 1), ("requests/s", "requests_per_s", 1),
-    ("TTFT p50, ms", "ttft_p50_ns", 1e6), ("TTFT p99, ms", "ttft_p99_ns", 1e6),
-    ("TPOT p50, ms", "tpot_p50_ns", 1e6), ("TPOT p99, ms", "tpot_p99_ns", 1e6),
-    ("end-to-end p99, ms", "e2e_p99_ns", 1e6), ("requests at once", "peak_running", 1),
-    ("preemptions", "preemptions", 1),
-  ]
+  private var columns: [(name: String, metric: String, scale: Double)] {
+    [
+      ("output tokens/s", "output_tokens_per_s", 1), ("requests/s", "requests_per_s", 1),
+      ("TTFT p50, ms", "ttft_p50_ns", 1e6), ("TTFT p99, ms", "ttft_p99_ns", 1e6),
+      ("TPOT p50, ms", "tpot_p50_ns", 1e6), ("TPOT p99, ms", "tpot_p99_ns", 1e6),
+      ("end-to-end p99, ms", "e2e_p99_ns", 1e6), ("\(heldNoun) at once", "peak_running", 1),
+      ("preemptions", "preemptions", 1),
+    ]
+  }
 
   private func writeFigures(to page: inout Markup) {
     let rows = overview.points.flatMap { point in point.runs.map { (point, $0) } }
@@ -204,7 +213,7 @@ public struct SweepPage {
           page.element("thead") { page in
             page.element("tr") { page in
               let names = ["point"] + overview.sweep.axes.map(\.path) + ["format"]
-              for name in names + SweepPage.columns.map(\.name) {
+              for name in names + columns.map(\.name) {
                 page.element("th", ["scope": "col"], text: ReportRun.cut(name))
               }
             }
@@ -227,7 +236,7 @@ public struct SweepPage {
       for text in point.values.map(ReportRun.cut) + [ReportRun.cut(run.format)] {
         page.element("td", text: text)
       }
-      for column in SweepPage.columns {
+      for column in columns {
         page.element(
           "td", text: Figures.number(run.metrics[column.metric].map { $0 / column.scale }))
       }
