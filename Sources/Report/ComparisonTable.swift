@@ -119,7 +119,7 @@ public struct ComparisonTable {
     let unit = Figures.TimeUnit(largestNs: Double(all.map(\.p99Ns).max() ?? 0))
     let figures: [(String, (LatencyStatistics) -> Double)] = [
       ("mean", { $0.meanNs }), ("p50", { Double($0.p50Ns) }), ("p90", { Double($0.p90Ns) }),
-      ("p99", { Double($0.p99Ns) }),
+      ("p95", { Double($0.p95Ns) }), ("p99", { Double($0.p99Ns) }),
     ]
     for (figure, value) in figures {
       add("\(name) \(figure), \(unit.name)") {
