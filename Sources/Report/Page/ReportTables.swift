@@ -104,7 +104,7 @@ struct ReportTables {
         page.element(
           "a", ["download": "kvsim.csv", "href": "data:text/csv;charset=utf-8;base64,\(bytes)"],
           text: "Download as CSV")
-        page.add(", with every digit.")
+        page.add("with every digit.")
       }
       let rows = names.map { name, unit in
         let values = runs.map { $0[name] }

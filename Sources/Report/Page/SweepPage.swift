@@ -45,9 +45,16 @@ public struct SweepPage {
       ? Figures.count(there, "point")
       : "\(Figures.count(there)) of \(Figures.count(sweep.points)) points"
     let share = sweep.shard == .whole ? "" : ", share \(sweep.shard.number) of \(sweep.shard.count)"
+    let varied = sweep.axes.filter { $0.values.count > 1 }.map {
+      "\(ReportRun.cut($0.path)) (\($0.values.count))"
+    }
+    let fixed = sweep.axes.filter { $0.values.count == 1 }.map {
+      "\(ReportRun.cut($0.path))=\(ReportRun.cut($0.values[0]))"
+    }
     return
-      "\(points)\(share), seed \(sweep.seed), kvsim \(ReportRun.cut(sweep.kvsimVersion)); varied: "
-      + Figures.list(sweep.axes.map { "\(ReportRun.cut($0.path)) (\($0.values.count))" })
+      "\(points)\(share), seed \(sweep.seed), kvsim \(ReportRun.cut(sweep.kvsimVersion))"
+      + (varied.isEmpty ? "" : "; varied: \(Figures.list(varied))")
+      + (fixed.isEmpty ? "" : "; in all of them \(Figures.list(fixed))")
   }
 
   private func writeAnswer(_ curves: SweepCurves, to page: inout Markup) {
@@ -200,7 +207,7 @@ public struct SweepPage {
           "a",
           ["download": "kvsim-sweep.csv", "href": "data:text/csv;charset=utf-8;base64,\(bytes)"],
           text: "Download as CSV")
-        page.add(", with every metric and every digit.")
+        page.add("with every metric and every digit.")
         if rows.count > SweepPage.mostRows {
           page.add(" The first \(SweepPage.mostRows) of \(Figures.count(rows.count)) rows:")
         }
@@ -212,7 +219,7 @@ public struct SweepPage {
         page.element("table") { page in
           page.element("thead") { page in
             page.element("tr") { page in
-              let names = ["point"] + overview.sweep.axes.map(\.path) + ["format"]
+              let names = ["point"] + told.map { overview.sweep.axes[$0].path } + ["format"]
               for name in names + columns.map(\.name) {
                 page.element("th", ["scope": "col"], text: ReportRun.cut(name))
               }
@@ -233,7 +240,7 @@ public struct SweepPage {
   ) {
     page.element("tr") { page in
       page.element("th", ["scope": "row"], text: "\(point.id)")
-      for text in point.values.map(ReportRun.cut) + [ReportRun.cut(run.format)] {
+      for text in told.map({ ReportRun.cut(point.values[$0]) }) + [ReportRun.cut(run.format)] {
         page.element("td", text: text)
       }
       for column in columns {
@@ -241,6 +248,11 @@ public struct SweepPage {
           "td", text: Figures.number(run.metrics[column.metric].map { $0 / column.scale }))
       }
     }
+  }
+
+  /// The axes that the table has columns of: the format of a run has one in any case.
+  private var told: [Int] {
+    overview.sweep.axes.indices.filter { overview.sweep.axes[$0].path != "kv_cache.format" }
   }
 
   /// A row for each run, with all metrics that any run has.
