@@ -20,7 +20,15 @@ public struct QueryResult {
   private let columns: [String]
   private let encoder = JSONEncoder()
   private var rows: [[QueryValue]] = []
+  private var bytes = 0
   private var count = 0
+
+  /// Rows that a table keeps at most until its end, and their bytes, some for each value.
+  static let mostRows = 100_000
+  static let mostBytes = 64 << 20
+
+  /// Whether there are more rows than a table keeps: those that came too late are not in it.
+  public private(set) var isTooLong = false
 
   /// The result of a query with these columns.
   public init(columns: [String], as form: Form) {
@@ -47,7 +55,9 @@ public struct QueryResult {
       let fields = zip(columns, row).map { "\(quoted($0)): \(json($1))" }
       return (count == 1 ? "\n" : ",\n") + "  {" + fields.joined(separator: ", ") + "}"
     case .table, .markdown:
-      rows.append(row)
+      bytes += row.reduce(0) { $0 + $1.heldBytes }
+      isTooLong = isTooLong || count > QueryResult.mostRows || bytes > QueryResult.mostBytes
+      if !isTooLong { rows.append(row) }
       return ""
     }
   }
@@ -121,6 +131,11 @@ extension QueryValue {
     case .text(let text): text
     case .bytes(let count): "\(count) bytes"
     }
+  }
+
+  /// About what it takes to keep it.
+  fileprivate var heldBytes: Int {
+    if case .text(let text) = self { 32 + text.utf8.count } else { 32 }
   }
 
   /// For people: numbers with three digits, or all those before the point.

@@ -4,6 +4,9 @@ enum TraceLimits {
   /// Bytes of one text or row: scenarios are limited to 1 MiB before they get here, profiles with
   /// all their samples to a few.
   static let textBytes: Int32 = 16 << 20
+  /// Bytes of one text or row in queries that somebody else wrote: the longest shipped profile has
+  /// 3.3 million. What functions make of texts is no longer either.
+  static let queriedBytes: Int32 = 4 << 20
   /// Runs of one file.
   static let runs = 100_000
   /// Classes of one scenario's requests.

@@ -56,7 +56,7 @@ struct QueryCommand: ParsableCommand {
       guard let text = sql ?? chosen?.sql else { return try list() }
       let query = try reader.query(
         text, parameters: try parameters(), timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
-      try query.print(as: format)
+      try query.print(as: format, watch: QueryWatch(of: trace, seconds: timeLimit))
     } catch let error as TraceError {
       throw failure(error, .badInput)
     }
@@ -105,11 +105,17 @@ extension QueryResult.Form: ExpressibleByArgument {}
 
 extension TraceQuery {
   /// Prints the rows on standard output.
-  func print(as form: QueryResult.Form) throws {
+  func print(as form: QueryResult.Form, watch: QueryWatch? = nil) throws {
     var result = QueryResult(columns: columns, as: form)
     var text = result.beginning
-    while let row = try next() {
+    while let row = try nextRow(watch) {
       text += result.add(row)
+      if result.isTooLong {
+        throw failure(
+          "the rows are more than a \(form.rawValue) holds, whose columns are as wide as what is "
+            + "in them. Ask for fewer, or use --format csv, which passes them on as they come",
+          .badInput)
+      }
       // Rows can be millions: they are passed on as they come, but not one by one.
       if text.utf8.count > 1 << 16 {
         try printResult(text)
@@ -117,5 +123,10 @@ extension TraceQuery {
       }
     }
     try printResult(text + result.end())
+  }
+
+  private func nextRow(_ watch: QueryWatch?) throws -> [QueryValue]? {
+    guard let watch else { return try next() }
+    return try watch.reading { try next() }
   }
 }

@@ -60,6 +60,25 @@ struct QueryCommandTests {
     }
   }
 
+  @Test("A query ends with its time even within one call of a function, and a table at its length")
+  func limits() throws {
+    let small = Repository.root.appendingPathComponent("Scenarios/two-cores.yaml").path
+    #expect(try kvsim("run", small, "--trace", "trace.db").status == 0)
+    let start = Date()
+    let long = try kvsim(
+      "query", "trace.db", "--time-limit", "0.5", "--sql",
+      "SELECT instr(printf('%.*c', 4000000, 'a'), printf('%.*c', 2000000, 'a') || 'b')")
+    #expect(long.status == 65 && long.errors.contains("Raise --time-limit"), "\(long.errors)")
+    #expect(Date().timeIntervalSince(start) < 30)
+    let rows =
+      "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 100001) SELECT i FROM n"
+    let table = try kvsim("query", "trace.db", "--sql", rows)
+    #expect(table.status == 65 && table.errors.contains("use --format csv"), "\(table.errors)")
+    #expect(table.output.isEmpty)
+    let all = try kvsim("query", "trace.db", "--sql", rows, "--format", "csv")
+    #expect(all.status == 0 && all.output.hasSuffix("\n100001\n"))
+  }
+
   @Test("Without a query all are listed; a wrong one, a wrong file and a wrong parameter are named")
   func refusals() throws {
     try folder.write("trace.db", "no trace")

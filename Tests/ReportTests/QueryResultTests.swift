@@ -58,6 +58,21 @@ struct QueryResultTests {
     #expect(printed(.json, []) == "[]\n")
   }
 
+  @Test("Tables keep so many rows and bytes and say when there are more; CSV passes all on")
+  func limits() {
+    func isTooLong(_ form: QueryResult.Form, _ rows: Int, _ text: String) -> Bool {
+      var result = QueryResult(columns: ["a"], as: form)
+      for _ in 0..<rows { _ = result.add([.text(text)]) }
+      return result.isTooLong
+    }
+    let long = String(repeating: "a", count: 1 << 20)
+    for form in [QueryResult.Form.table, .markdown] {
+      #expect(!isTooLong(form, 100_000, "a") && isTooLong(form, 100_001, "a"))
+      #expect(!isTooLong(form, 60, long) && isTooLong(form, 65, long))
+    }
+    #expect(!isTooLong(.csv, 100_001, "a") && !isTooLong(.json, 65, long))
+  }
+
   @Test("Markdown keeps each row on its line and bars in their cells")
   func markdown() {
     #expect(
