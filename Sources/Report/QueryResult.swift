@@ -1,4 +1,5 @@
 import Foundation
+import Scenario
 import Trace
 
 /// The rows of a query, printed as they come or, where columns are as wide as what they hold, at
@@ -84,7 +85,7 @@ public struct QueryResult {
 
   private func table() -> String {
     var table = TextTable(leading: Set(columns.indices.filter { !isNumeric($0) }))
-    table.add(columns)
+    table.add(columns.map(Escaping.escaped))
     table.addRule()
     for row in rows { table.add(row.map(\.readable)) }
     return rows.isEmpty ? "no rows\n" : table.rendered()
@@ -92,7 +93,7 @@ public struct QueryResult {
 
   private func markdown() -> String {
     let rule = columns.indices.map { isNumeric($0) && !rows.isEmpty ? "--:" : "---" }
-    let lines = [columns, rule] + rows.map { $0.map(\.readable) }
+    let lines = [columns.map(Escaping.escaped), rule] + rows.map { $0.map(\.readable) }
     return lines.map { cells in
       "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
     }.joined()
@@ -116,8 +117,20 @@ public struct QueryResult {
   }
 
   private func quoted(_ text: String) -> String {
-    // Every string can be encoded.
-    String(decoding: (try? encoder.encode(text)) ?? Data(), as: UTF8.self)
+    // Every string can be encoded. The encoder leaves controls beyond ASCII as they are.
+    let encoded = String(decoding: (try? encoder.encode(text)) ?? Data(), as: UTF8.self)
+    guard encoded.unicodeScalars.contains(where: QueryResult.isLateControl) else { return encoded }
+    return encoded.unicodeScalars.reduce(into: "") { result, scalar in
+      if QueryResult.isLateControl(scalar) {
+        result += "\\u00" + String(scalar.value, radix: 16)
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+  }
+
+  private static func isLateControl(_ scalar: Unicode.Scalar) -> Bool {
+    (0x7F..<0xA0).contains(scalar.value)
   }
 }
 
@@ -143,7 +156,8 @@ extension QueryValue {
     switch self {
     case .null: "–"
     case .real(let real): Figures.decimal(real)
-    case .text(let text): text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    case .text(let text):
+      Escaping.escaped(text.split(whereSeparator: \.isNewline).joined(separator: " "))
     case .integer, .bytes: exact
     }
   }

@@ -84,6 +84,8 @@ struct QueryCommandTests {
     try folder.write("trace.db", "no trace")
     let wrongFile = try kvsim("query", "trace.db")
     #expect(wrongFile.status == 65 && wrongFile.errors.contains("is not a trace"))
+    let coloured = try kvsim("query", "\u{1b}[31m.db")
+    #expect(coloured.status == 65 && coloured.errors.hasPrefix("kvsim: error: \\u{1B}[31m.db"))
     let wrongQuery = try kvsim("query", "trace.db", "latencies")
     #expect(wrongQuery.status == 65 && wrongQuery.errors.contains("accepted: runs, metrics"))
     let shown = try kvsim("query", "trace.db", "slowest", "--show")
