@@ -27,6 +27,8 @@ public enum TraceError: Error, Hashable, Sendable {
   case noSuchRun(path: String, run: Int64)
   /// A query that SQLite cannot compile, or that may not be run on a trace.
   case badQuery(path: String, reason: String)
+  /// A parameter that a query has not, or that it cannot be given.
+  case badParameter(path: String, reason: String)
   /// The trace has not got what an export was asked for.
   case exportRefused(path: String, reason: String)
   /// The database is of another sweep.
@@ -37,6 +39,15 @@ public enum TraceError: Error, Hashable, Sendable {
   case notAFolder(path: String)
   /// A query or an export was still running when its time was over.
   case queryTimeLimit(path: String)
+}
+
+extension TraceError {
+  /// What is wrong with a parameter that is none of these.
+  static func unknownParameter(_ name: String, of names: [String], path: String) -> TraceError {
+    let accepted = names.isEmpty ? "none" : names.joined(separator: ", ")
+    return .badParameter(
+      path: path, reason: "the query has no parameter `\(name)`; accepted: \(accepted)")
+  }
 }
 
 extension TraceError: CustomStringConvertible {
@@ -73,7 +84,7 @@ extension TraceError: CustomStringConvertible {
     case .badQuery(let path, let reason):
       "\(path): the query was refused: \(reason). "
         + "A query is one SELECT of what docs/traces.md lists."
-    case .exportRefused(let path, let reason):
+    case .exportRefused(let path, let reason), .badParameter(let path, let reason):
       "\(path): \(reason)."
     case .anotherSweep(let path, let reason):
       "\(path) is of another sweep: \(reason). Choose another name, or pass --force to begin anew."

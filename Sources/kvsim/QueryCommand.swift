@@ -55,7 +55,8 @@ struct QueryCommand: ParsableCommand {
       let reader = try TraceReader(path: trace)
       guard let text = sql ?? chosen?.sql else { return try list() }
       let query = try reader.query(
-        text, parameters: try parameters(), timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
+        text, parameters: try parameters(of: chosen),
+        timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
       try query.print(as: format, watch: QueryWatch(of: trace, seconds: timeLimit))
     } catch let error as TraceError {
       throw failure(error, .badInput)
@@ -87,14 +88,18 @@ struct QueryCommand: ParsableCommand {
     try printResult(text)
   }
 
-  private func parameters() throws -> [(name: String, value: QueryValue)] {
+  /// Those of a query of kvsim's as it declares them; others as they look.
+  private func parameters(
+    of query: ShippedQuery?
+  ) throws -> [(name: String, value: QueryValue)] {
     try set.map { text in
       guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
         throw failure("--set `\(text)` is not of the form name=value", .badInput)
       }
-      let value = String(text[text.index(after: sign)...])
+      let (name, value) = (String(text[..<sign]), String(text[text.index(after: sign)...]))
+      if let query { return (name, try query.value(of: name, from: value, path: trace)) }
       return (
-        String(text[..<sign]),
+        name,
         Int64(value).map(QueryValue.integer) ?? Double(value).map(QueryValue.real) ?? .text(value)
       )
     }

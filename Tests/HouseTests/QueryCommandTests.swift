@@ -5,6 +5,7 @@ import Testing
 @Suite("kvsim query")
 struct QueryCommandTests {
   private let folder: ScratchFolder
+  private let small = Repository.root.appendingPathComponent("Scenarios/two-cores.yaml").path
   private let scenario = Repository.root.appendingPathComponent("Scenarios/two-classes.yaml").path
 
   init() throws {
@@ -62,7 +63,6 @@ struct QueryCommandTests {
 
   @Test("A query ends with its time even within one call of a function, and a table at its length")
   func limits() throws {
-    let small = Repository.root.appendingPathComponent("Scenarios/two-cores.yaml").path
     #expect(try kvsim("run", small, "--trace", "trace.db").status == 0)
     let start = Date()
     let long = try kvsim(
@@ -88,6 +88,13 @@ struct QueryCommandTests {
     #expect(coloured.status == 65 && coloured.errors.hasPrefix("kvsim: error: \\u{1B}[31m.db"))
     let wrongQuery = try kvsim("query", "trace.db", "latencies")
     #expect(wrongQuery.status == 65 && wrongQuery.errors.contains("accepted: runs, metrics"))
+    #expect(try kvsim("run", small, "--trace", "real.db").status == 0)
+    let wrongPrice = try kvsim("query", "real.db", "cost", "--set", "price=abc")
+    #expect(
+      wrongPrice.status == 65 && wrongPrice.output.isEmpty
+        && wrongPrice.errors
+          == "kvsim: error: real.db: `price` is a number, 0 or more, and not `abc`.\n"
+    )
     let shown = try kvsim("query", "trace.db", "slowest", "--show")
     #expect(shown.status == 0 && shown.output.hasPrefix("-- The slowest requests"))
     #expect(try kvsim("query", "trace.db", "slowest", "--sql", "SELECT 1").status == 64)

@@ -81,6 +81,33 @@ import Testing
     }
   }
 
+  @Test("Parameters are what they are declared to be, and everything else is refused")
+  func parameters() throws {
+    let slices = try #require(ShippedQuery.all.first { $0.name == "concurrency" })
+    let cost = try #require(ShippedQuery.all.first { $0.name == "cost" })
+    #expect(try slices.value(of: "slices", from: "7", path: "t.db") == .integer(7))
+    #expect(try cost.value(of: "price", from: "2.5", path: "t.db") == .real(2.5))
+    for text in ["0", "-1", "1.5", "abc", "100001", "", "1e3"] {
+      let error = traceError { _ = try slices.value(of: "slices", from: text, path: "t.db") }
+      #expect(
+        error
+          == .badParameter(
+            path: "t.db",
+            reason: "`slices` is a whole number from 1 to 100000, and not `\(text)`"))
+    }
+    for text in ["-1", "abc", "nan", "inf", ""] {
+      let error = traceError { _ = try cost.value(of: "price", from: text, path: "t.db") }
+      #expect(
+        error
+          == .badParameter(
+            path: "t.db", reason: "`price` is a number, 0 or more, and not `\(text)`"))
+    }
+    #expect(
+      traceError { _ = try cost.value(of: "top", from: "1", path: "t.db") }
+        == .badParameter(
+          path: "t.db", reason: "the query has no parameter `top`; accepted: price"))
+  }
+
   @Test("Percentiles are by the nearest rank")
   func latency() throws {
     let rows = try answer("latency")

@@ -133,7 +133,10 @@ import Testing
   func unknownParameter() {
     let error = traceError { _ = try rows("SELECT :top, :from", [("too", .integer(1))]) }
     #expect(
-      error == .badQuery(path: path, reason: "it has no parameter `too`; accepted: top, from"))
+      error
+        == .badParameter(
+          path: path, reason: "the query has no parameter `too`; accepted: top, from"))
+    #expect(error?.description.hasSuffix("accepted: top, from.") == true)
   }
 
   @Test("A query without an end ends with its time, and the reader reads on")

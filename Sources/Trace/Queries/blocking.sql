@@ -8,8 +8,8 @@
 -- the pool was on the mean. Where prompts were computed for less than half of the wait, or the pool
 -- was nine tenths full, the wait was for blocks or a seat: those come first that held theirs
 -- longest, of them the longest contexts. Else those come first whose prompts took longest.
--- :top (3) requests of each run that waited longest
--- :blockers (3) for each, those that were in its way longest
+-- :top count (3) requests of each run that waited longest
+-- :blockers count (3) for each, those that were in its way longest
 WITH copied AS (
   SELECT run_id, request_id, replica, max(time_ns) AS left_ns
   FROM event WHERE kind = 'handed_over' GROUP BY run_id, request_id),

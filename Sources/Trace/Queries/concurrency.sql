@@ -4,7 +4,7 @@
 -- slice: a row of `step` counts with its sequences, and with what waited when it began, for as long
 -- as it lasted, and between steps nothing does. `most_running` is the largest batch of one step. A
 -- request of several samples is as many sequences.
--- :slices (20) slices of each run
+-- :slices count (20) slices of each run
 WITH RECURSIVE span AS (
   SELECT run.id AS run_id, slices,
     1.0 * max(ifnull(run.last_event_ns, 0), max(step.end_ns)) / slices AS width

@@ -4,7 +4,7 @@
 -- it had at its end, for as long as it lasted, and between steps nothing does. `empty_share` is of
 -- their slots, one a token, and tells how many held no token: fragmentation. Steps of a pipeline's
 -- lanes overlap, and each says what all lanes have: where they do, it is counted once.
--- :slices (20) slices of each run
+-- :slices count (20) slices of each run
 WITH RECURSIVE span AS (
   SELECT run.id AS run_id, slices,
     1.0 * max(ifnull(run.last_event_ns, 0), max(step.end_ns)) / slices AS width
