@@ -2,7 +2,8 @@
 ///
 /// Its first line says what it answers, and comments behind that explain it. A line
 /// `-- :name kind (default) meaning` declares a parameter. One that is not given is NULL, in any
-/// SQLite tool, and the query then takes its default.
+/// SQLite tool, and the query then takes its default. A line `-- No rows: …` says what it means
+/// when there are none.
 public struct ShippedQuery: Hashable, Sendable {
   /// What can be given to it.
   public struct Parameter: Hashable, Sendable {
@@ -30,6 +31,8 @@ public struct ShippedQuery: Hashable, Sendable {
   public let summary: String
   /// What can be given to it.
   public let parameters: [Parameter]
+  /// What it is that the trace has not, where the query gives no rows; nil where that can be much.
+  public let emptiness: String?
   /// The file, byte for byte.
   public let sql: String
 
@@ -38,6 +41,7 @@ public struct ShippedQuery: Hashable, Sendable {
     sql = String(decoding: file, as: UTF8.self)
     let comments = sql.split(separator: "\n").prefix { $0.hasPrefix("--") }
     summary = comments.first.map { String($0.dropFirst(3)) } ?? ""
+    emptiness = comments.first { $0.hasPrefix("-- No rows: ") }.map { String($0.dropFirst(12)) }
     parameters = comments.compactMap { line in
       guard line.hasPrefix("-- :"), let open = line.firstIndex(of: "("),
         let close = line.firstIndex(of: ")")

@@ -57,10 +57,21 @@ struct QueryCommand: ParsableCommand {
       let query = try reader.query(
         text, parameters: try parameters(of: chosen),
         timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
-      try query.print(as: format, watch: QueryWatch(of: trace, seconds: timeLimit))
+      let rows = try query.print(as: format, watch: QueryWatch(of: trace, seconds: timeLimit))
+      if rows == 0, let chosen { try sayWhyEmpty(chosen) }
     } catch let error as TraceError {
       throw failure(error, .badInput)
     }
+  }
+
+  /// What the trace has not got for the query.
+  private func sayWhyEmpty(_ query: ShippedQuery) throws(TraceError) {
+    let isOfSweep = try SweepReader(ofAny: trace) != nil
+    let reason =
+      isOfSweep && query.name != "sweep"
+      ? "a sweep keeps figures of its runs and no records: ask `sweep` or `metrics`."
+      : query.emptiness
+    if let reason { printError("no rows: \(reason)") }
   }
 
   private func chosenQuery() throws -> ShippedQuery? {
@@ -110,11 +121,15 @@ extension QueryResult.Form: ExpressibleByArgument {}
 
 extension TraceQuery {
   /// Prints the rows on standard output.
-  func print(as form: QueryResult.Form, watch: QueryWatch? = nil) throws {
+  /// - Returns: how many there were.
+  @discardableResult
+  func print(as form: QueryResult.Form, watch: QueryWatch? = nil) throws -> Int {
     var result = QueryResult(columns: columns, as: form)
+    var rows = 0
     var text = result.beginning
     while let row = try nextRow(watch) {
       text += result.add(row)
+      rows += 1
       if result.isTooLong {
         throw failure(
           "the rows are more than a \(form.rawValue) holds, whose columns are as wide as what is "
@@ -128,6 +143,7 @@ extension TraceQuery {
       }
     }
     try printResult(text + result.end())
+    return rows
   }
 
   private func nextRow(_ watch: QueryWatch?) throws -> [QueryValue]? {

@@ -95,6 +95,12 @@ struct QueryCommandTests {
         && wrongPrice.errors
           == "kvsim: error: real.db: `price` is a number, 0 or more, and not `abc`.\n"
     )
+    for (name, hint) in [("itl", "`kvsim run --token-times`"), ("sweep", "`kvsim sweep`")] {
+      let empty = try kvsim("query", "real.db", name)
+      #expect(empty.status == 0 && empty.output == "no rows\n" && empty.errors.contains(hint))
+    }
+    let nowhere = try kvsim("query", "no/real.db")
+    #expect(nowhere.status == 65 && nowhere.errors.contains("no folder no. Check the name"))
     let shown = try kvsim("query", "trace.db", "slowest", "--show")
     #expect(shown.status == 0 && shown.output.hasPrefix("-- The slowest requests"))
     #expect(try kvsim("query", "trace.db", "slowest", "--sql", "SELECT 1").status == 64)

@@ -51,6 +51,7 @@ struct SweepCommandTests {
     #expect(tables.status == 0 && tables.output.contains(#"{"table":"sweep_point""#))
     let empty = try kvsim(["query", "s.db", "latency"])
     #expect(empty.status == 0 && empty.output == "no rows\n")
+    #expect(empty.errors.contains("ask `sweep` or `metrics`"))
   }
 
   @Test("Shares on several machines give, merged, what one sweep gives")

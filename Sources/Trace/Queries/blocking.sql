@@ -10,6 +10,7 @@
 -- longest, of them the longest contexts. Else those come first whose prompts took longest.
 -- :top count (3) requests of each run that waited longest
 -- :blockers count (3) for each, those that were in its way longest
+-- No rows: no request waited for its first step.
 WITH copied AS (
   SELECT run_id, request_id, replica, max(time_ns) AS left_ns
   FROM event WHERE kind = 'handed_over' GROUP BY run_id, request_id),

@@ -4,6 +4,7 @@
 -- Requests of sessions are numbered in the order in which they fall due, which differs from run to
 -- run: those that have another prompt or output than the request of their number in the first run
 -- are not compared, and counted as `others`.
+-- No rows: there is one run, or the others have no finished request in common with the first.
 WITH pairs AS (
   SELECT other.run_id, first.ttft_ns AS ttft_before, other.ttft_ns AS ttft,
     first.e2e_ns AS e2e_before, other.e2e_ns AS e2e,
