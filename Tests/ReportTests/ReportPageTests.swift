@@ -155,6 +155,16 @@ struct ReportPageTests {
           + "devices (NVIDIA H200), 16 in all"))
   }
 
+  @Test("Times between tokens are drawn where a run kept them, and nowhere else")
+  func tokenTimes() {
+    var kept = run(1, "fp16", tokens: 10_000)
+    kept.itl = curve(20_000_000)
+    #expect(
+      page(kept).contains("Share of gaps by time between tokens. fp16: p50 20.0 ms, p90 28.0 ms"))
+    #expect(page(kept).contains("1,000 gaps.") && page(kept).contains("id=\"itl\""))
+    #expect(!page(run(1, "fp16", tokens: 1)).contains("id=\"itl\""))
+  }
+
   @Test("What is held at once are sequences where requests have several samples")
   func samples() {
     let sampled = run(
