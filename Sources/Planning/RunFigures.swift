@@ -23,7 +23,7 @@ struct RunFigures {
       Metric(name: "blocks_swapped_in", unit: "blocks", value: Double(summary.blocksSwappedIn)),
       Metric(name: "peak_host_blocks", unit: "blocks", value: Double(summary.peakHostBlocks)),
       Metric(name: "recomputed_tokens", unit: "tokens", value: Double(summary.recomputedTokens)),
-      Metric(name: "peak_running", unit: "requests", value: Double(summary.peakRunning)),
+      Metric(name: "peak_running", unit: "sequences", value: Double(summary.peakRunning)),
       Metric(name: "peak_used_blocks", unit: "blocks", value: Double(summary.peakUsedBlocks)),
       Metric(name: "empty_slot_share", unit: "share", value: summary.emptySlotShare),
       Metric(

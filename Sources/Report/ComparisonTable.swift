@@ -48,7 +48,8 @@ public struct ComparisonTable {
 
   private mutating func addCapacity() {
     add(cluster.capacity)
-    add("most requests held at once" + (cluster.isCluster ? " by one replica" : "")) {
+    let held = comparison.scenario.workload.hasSamples ? "sequences" : "requests"
+    add("most \(held) held at once" + (cluster.isCluster ? " by one replica" : "")) {
       Figures.count($0.summary.peakRunning)
     }
     add("KV slots without a token: mean") { Figures.percent($0.summary.emptySlotShare) }
@@ -118,7 +119,7 @@ public struct ComparisonTable {
     let unit = Figures.TimeUnit(largestNs: Double(all.map(\.p99Ns).max() ?? 0))
     let figures: [(String, (LatencyStatistics) -> Double)] = [
       ("mean", { $0.meanNs }), ("p50", { Double($0.p50Ns) }), ("p90", { Double($0.p90Ns) }),
-      ("p99", { Double($0.p99Ns) }),
+      ("p95", { Double($0.p95Ns) }), ("p99", { Double($0.p99Ns) }),
     ]
     for (figure, value) in figures {
       add("\(name) \(figure), \(unit.name)") {

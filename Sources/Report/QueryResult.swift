@@ -1,4 +1,5 @@
 import Foundation
+import Scenario
 import Trace
 
 /// The rows of a query, printed as they come or, where columns are as wide as what they hold, at
@@ -20,7 +21,15 @@ public struct QueryResult {
   private let columns: [String]
   private let encoder = JSONEncoder()
   private var rows: [[QueryValue]] = []
+  private var bytes = 0
   private var count = 0
+
+  /// Rows that a table keeps at most until its end, and their bytes, some for each value.
+  static let mostRows = 100_000
+  static let mostBytes = 64 << 20
+
+  /// Whether there are more rows than a table keeps: those that came too late are not in it.
+  public private(set) var isTooLong = false
 
   /// The result of a query with these columns.
   public init(columns: [String], as form: Form) {
@@ -47,7 +56,9 @@ public struct QueryResult {
       let fields = zip(columns, row).map { "\(quoted($0)): \(json($1))" }
       return (count == 1 ? "\n" : ",\n") + "  {" + fields.joined(separator: ", ") + "}"
     case .table, .markdown:
-      rows.append(row)
+      bytes += row.reduce(0) { $0 + $1.heldBytes }
+      isTooLong = isTooLong || count > QueryResult.mostRows || bytes > QueryResult.mostBytes
+      if !isTooLong { rows.append(row) }
       return ""
     }
   }
@@ -74,7 +85,7 @@ public struct QueryResult {
 
   private func table() -> String {
     var table = TextTable(leading: Set(columns.indices.filter { !isNumeric($0) }))
-    table.add(columns)
+    table.add(columns.map(Escaping.escaped))
     table.addRule()
     for row in rows { table.add(row.map(\.readable)) }
     return rows.isEmpty ? "no rows\n" : table.rendered()
@@ -82,7 +93,7 @@ public struct QueryResult {
 
   private func markdown() -> String {
     let rule = columns.indices.map { isNumeric($0) && !rows.isEmpty ? "--:" : "---" }
-    let lines = [columns, rule] + rows.map { $0.map(\.readable) }
+    let lines = [columns.map(Escaping.escaped), rule] + rows.map { $0.map(\.readable) }
     return lines.map { cells in
       "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
     }.joined()
@@ -106,8 +117,20 @@ public struct QueryResult {
   }
 
   private func quoted(_ text: String) -> String {
-    // Every string can be encoded.
-    String(decoding: (try? encoder.encode(text)) ?? Data(), as: UTF8.self)
+    // Every string can be encoded. The encoder leaves controls beyond ASCII as they are.
+    let encoded = String(decoding: (try? encoder.encode(text)) ?? Data(), as: UTF8.self)
+    guard encoded.unicodeScalars.contains(where: QueryResult.isLateControl) else { return encoded }
+    return encoded.unicodeScalars.reduce(into: "") { result, scalar in
+      if QueryResult.isLateControl(scalar) {
+        result += "\\u00" + String(scalar.value, radix: 16)
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+  }
+
+  private static func isLateControl(_ scalar: Unicode.Scalar) -> Bool {
+    (0x7F..<0xA0).contains(scalar.value)
   }
 }
 
@@ -123,12 +146,18 @@ extension QueryValue {
     }
   }
 
+  /// About what it takes to keep it.
+  fileprivate var heldBytes: Int {
+    if case .text(let text) = self { 32 + text.utf8.count } else { 32 }
+  }
+
   /// For people: numbers with three digits, or all those before the point.
   fileprivate var readable: String {
     switch self {
     case .null: "–"
     case .real(let real): Figures.decimal(real)
-    case .text(let text): text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    case .text(let text):
+      Escaping.escaped(text.split(whereSeparator: \.isNewline).joined(separator: " "))
     case .integer, .bytes: exact
     }
   }

@@ -185,7 +185,7 @@ final class Connection {
     try check(csqlite_configure(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 1))
     let limits: [(limit: Int32, value: Int32)] = [
       (SQLITE_LIMIT_COLUMN, 200), (SQLITE_LIMIT_EXPR_DEPTH, 100),
-      (SQLITE_LIMIT_COMPOUND_SELECT, 50),
+      (SQLITE_LIMIT_COMPOUND_SELECT, 50), (SQLITE_LIMIT_LENGTH, TraceLimits.queriedBytes),
     ]
     for (limit, value) in limits { sqlite3_limit(handle, limit, value) }
     QueryGuard.allowReadsAlone(on: handle)
@@ -197,7 +197,7 @@ final class Connection {
     let switches: [(option: Int32, on: Int32)] = [
       (SQLITE_DBCONFIG_DEFENSIVE, 1), (SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
       (SQLITE_DBCONFIG_ENABLE_TRIGGER, 0), (SQLITE_DBCONFIG_ENABLE_VIEW, 0),
-      (SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0),
+      (SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0), (SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0),
     ]
     for (option, on) in switches { try check(csqlite_configure(handle, option, on)) }
     let limits: [(limit: Int32, value: Int32)] = [

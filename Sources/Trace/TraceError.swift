@@ -17,6 +17,8 @@ public enum TraceError: Error, Hashable, Sendable {
   case io(path: String, operation: String, code: Int32, reason: String)
   /// The file is no SQLite database, or not one that kvsim wrote.
   case notATrace(path: String)
+  /// The trace was turned to write-ahead logging, so that it cannot be read without being written.
+  case writeAheadLog(path: String)
   /// The trace was written in another version of the schema.
   case wrongVersion(path: String, found: Int64, expected: Int64)
   /// The file says it is a trace, and its contents contradict that.
@@ -27,6 +29,8 @@ public enum TraceError: Error, Hashable, Sendable {
   case noSuchRun(path: String, run: Int64)
   /// A query that SQLite cannot compile, or that may not be run on a trace.
   case badQuery(path: String, reason: String)
+  /// A parameter that a query has not, or that it cannot be given.
+  case badParameter(path: String, reason: String)
   /// The trace has not got what an export was asked for.
   case exportRefused(path: String, reason: String)
   /// The database is of another sweep.
@@ -39,6 +43,15 @@ public enum TraceError: Error, Hashable, Sendable {
   case queryTimeLimit(path: String)
 }
 
+extension TraceError {
+  /// What is wrong with a parameter that is none of these.
+  static func unknownParameter(_ name: String, of names: [String], path: String) -> TraceError {
+    let accepted = names.isEmpty ? "none" : names.joined(separator: ", ")
+    return .badParameter(
+      path: path, reason: "the query has no parameter `\(name)`; accepted: \(accepted)")
+  }
+}
+
 extension TraceError: CustomStringConvertible {
   /// One sentence on what happened and one on what to do.
   public var description: String {
@@ -46,12 +59,13 @@ extension TraceError: CustomStringConvertible {
     case .fileExists(let path):
       "\(path) exists already. Choose another name, or pass --force to overwrite it."
     case .notARegularFile(let path):
-      "\(path) is not a regular file. Name a file of your own; "
+      "\(path.isEmpty ? "An empty name" : path) is not a regular file. Name a file of your own; "
         + "links, folders and devices are refused."
     case .noSuchFile(let path):
       "\(path) does not exist. Check the name of the trace."
     case .noSuchFolder(let path, let folder):
-      "\(path) cannot be opened: there is no folder \(folder). Create it first."
+      "\(path) cannot be opened: there is no folder \(folder). Check the name; to write there, "
+        + "create the folder first."
     case .busy(let path):
       "\(path) is being written by another process. Wait for it, or choose another name."
     case .diskFull(let path):
@@ -61,6 +75,10 @@ extension TraceError: CustomStringConvertible {
         + "Check the folder's permissions and its disk."
     case .notATrace(let path):
       "\(path) is not a trace written by kvsim. Name a file that `kvsim run` wrote."
+    case .writeAheadLog(let path):
+      "\(path) is a trace that another program has turned to write-ahead logging, which cannot be "
+        + "read without being written. Turn a copy back: "
+        + "sqlite3 COPY 'PRAGMA journal_mode = DELETE'."
     case .wrongVersion(let path, let found, let expected):
       "\(path) is a trace of schema version \(found); this kvsim reads version \(expected). "
         + "Write it again with this kvsim, or read it with the one that wrote it."
@@ -73,7 +91,7 @@ extension TraceError: CustomStringConvertible {
     case .badQuery(let path, let reason):
       "\(path): the query was refused: \(reason). "
         + "A query is one SELECT of what docs/traces.md lists."
-    case .exportRefused(let path, let reason):
+    case .exportRefused(let path, let reason), .badParameter(let path, let reason):
       "\(path): \(reason)."
     case .anotherSweep(let path, let reason):
       "\(path) is of another sweep: \(reason). Choose another name, or pass --force to begin anew."

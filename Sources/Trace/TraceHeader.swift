@@ -35,12 +35,14 @@ struct TraceHeader {
   }
 
   /// Refuses everything but a trace of this version in rollback mode.
-  /// - Throws: `notATrace`, `wrongVersion`.
+  /// - Throws: `notATrace`, `writeAheadLog`, `wrongVersion`.
   func checkKind(path: String) throws(TraceError) {
-    // A write-ahead log, mode 2, would have SQLite create files beside a trace that is only read.
     guard bytes.count == 100, bytes.starts(with: Array("SQLite format 3\0".utf8)),
-      bytes[18] == 1, bytes[19] == 1, word(at: 68) == TraceSchema.applicationID
+      word(at: 68) == TraceSchema.applicationID
     else { throw .notATrace(path: path) }
+    // A write-ahead log, mode 2, would have SQLite create files beside a trace that is only read.
+    guard bytes[18] != 2, bytes[19] != 2 else { throw .writeAheadLog(path: path) }
+    guard bytes[18] == 1, bytes[19] == 1 else { throw .notATrace(path: path) }
     let version = word(at: 60)
     guard version == TraceSchema.version else {
       throw .wrongVersion(path: path, found: version, expected: TraceSchema.version)
@@ -48,7 +50,7 @@ struct TraceHeader {
   }
 
   /// The same, and that all of it is there.
-  /// - Throws: `notATrace`, `wrongVersion`, `damaged`.
+  /// - Throws: `notATrace`, `writeAheadLog`, `wrongVersion`, `damaged`.
   func check(path: String) throws(TraceError) {
     try checkKind(path: path)
     // SQLite would take a last page that is cut short for one that ends in zeros. A page size of

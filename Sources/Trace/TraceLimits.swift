@@ -6,6 +6,9 @@ enum TraceLimits {
   static let textBytes: Int32 = 16 << 20
   /// Bytes of a run's format, which stands in each of its requests.
   static let formatBytes = 1_000
+  /// Bytes of one text or row in queries that somebody else wrote: the longest shipped profile has
+  /// 3.3 million. What functions make of texts is no longer either.
+  static let queriedBytes: Int32 = 4 << 20
   /// Runs of one file.
   static let runs = 100_000
   /// Classes of one scenario's requests.

@@ -44,7 +44,7 @@ public final class TraceReader {
   /// - Parameters:
   ///   - parameters: values by name, without the colon.
   ///   - timeLimit: how long it may run; nil for as long as it takes.
-  /// - Throws: `badQuery` where SQLite refuses it, or it has no such parameter.
+  /// - Throws: `badQuery` where SQLite refuses it, `badParameter` where it has no such parameter.
   public func query(
     _ sql: String, parameters: [(name: String, value: QueryValue)] = [],
     timeLimit: Duration? = nil
@@ -52,11 +52,8 @@ public final class TraceReader {
     let statement = try queryConnection().prepareQuery(sql, timeLimit: timeLimit)
     for (name, value) in parameters {
       guard try statement.bind(":" + name, value) else {
-        let names = statement.parameterNames.map { String($0.dropFirst()) }
-        throw .badQuery(
-          path: path,
-          reason: "it has no parameter `\(name)`; accepted: "
-            + (names.isEmpty ? "none" : names.joined(separator: ", ")))
+        throw .unknownParameter(
+          name, of: statement.parameterNames.map { String($0.dropFirst()) }, path: path)
       }
     }
     return TraceQuery(statement)

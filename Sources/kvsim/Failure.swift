@@ -16,9 +16,10 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case json
 }
 
-/// Says on standard error what went wrong, and gives the exit code to throw.
+/// Says on standard error what went wrong, and gives the exit code to throw. What stands in it may
+/// be from a stranger's file.
 func failure(_ error: some CustomStringConvertible, _ code: ExitCode) -> ExitCode {
-  printError("kvsim: error: \(error)")
+  printError("kvsim: error: \(Escaping.escapedLines(error.description))")
   return code
 }
 

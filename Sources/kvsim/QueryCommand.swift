@@ -55,11 +55,23 @@ struct QueryCommand: ParsableCommand {
       let reader = try TraceReader(path: trace)
       guard let text = sql ?? chosen?.sql else { return try list() }
       let query = try reader.query(
-        text, parameters: try parameters(), timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
-      try query.print(as: format)
+        text, parameters: try parameters(of: chosen),
+        timeLimit: timeLimit > 0 ? .seconds(timeLimit) : nil)
+      let rows = try query.print(as: format, watch: QueryWatch(of: trace, seconds: timeLimit))
+      if rows == 0, let chosen { try sayWhyEmpty(chosen) }
     } catch let error as TraceError {
       throw failure(error, .badInput)
     }
+  }
+
+  /// What the trace has not got for the query.
+  private func sayWhyEmpty(_ query: ShippedQuery) throws(TraceError) {
+    let isOfSweep = try SweepReader(ofAny: trace) != nil
+    let reason =
+      isOfSweep && query.name != "sweep"
+      ? "a sweep keeps figures of its runs and no records: ask `sweep` or `metrics`."
+      : query.emptiness
+    if let reason { printError("no rows: \(reason)") }
   }
 
   private func chosenQuery() throws -> ShippedQuery? {
@@ -87,14 +99,18 @@ struct QueryCommand: ParsableCommand {
     try printResult(text)
   }
 
-  private func parameters() throws -> [(name: String, value: QueryValue)] {
+  /// Those of a query of kvsim's as it declares them; others as they look.
+  private func parameters(
+    of query: ShippedQuery?
+  ) throws -> [(name: String, value: QueryValue)] {
     try set.map { text in
       guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
         throw failure("--set `\(text)` is not of the form name=value", .badInput)
       }
-      let value = String(text[text.index(after: sign)...])
+      let (name, value) = (String(text[..<sign]), String(text[text.index(after: sign)...]))
+      if let query { return (name, try query.value(of: name, from: value, path: trace)) }
       return (
-        String(text[..<sign]),
+        name,
         Int64(value).map(QueryValue.integer) ?? Double(value).map(QueryValue.real) ?? .text(value)
       )
     }
@@ -105,11 +121,21 @@ extension QueryResult.Form: ExpressibleByArgument {}
 
 extension TraceQuery {
   /// Prints the rows on standard output.
-  func print(as form: QueryResult.Form) throws {
+  /// - Returns: how many there were.
+  @discardableResult
+  func print(as form: QueryResult.Form, watch: QueryWatch? = nil) throws -> Int {
     var result = QueryResult(columns: columns, as: form)
+    var rows = 0
     var text = result.beginning
-    while let row = try next() {
+    while let row = try nextRow(watch) {
       text += result.add(row)
+      rows += 1
+      if result.isTooLong {
+        throw failure(
+          "the rows are more than a \(form.rawValue) holds, whose columns are as wide as what is "
+            + "in them. Ask for fewer, or use --format csv, which passes them on as they come",
+          .badInput)
+      }
       // Rows can be millions: they are passed on as they come, but not one by one.
       if text.utf8.count > 1 << 16 {
         try printResult(text)
@@ -117,5 +143,11 @@ extension TraceQuery {
       }
     }
     try printResult(text + result.end())
+    return rows
+  }
+
+  private func nextRow(_ watch: QueryWatch?) throws -> [QueryValue]? {
+    guard let watch else { return try next() }
+    return try watch.reading { try next() }
   }
 }

@@ -36,7 +36,8 @@ struct CommandLineTests {
     #expect(run.status == 0)
     for row in [
       "KV bytes per token", "tokens the pool holds", "most requests held at once",
-      "output tokens/s", "TTFT p99", "TPOT p50", "end-to-end mean", "preemptions", "fp16", "int4",
+      "output tokens/s", "TTFT p95", "TTFT p99", "TPOT p50", "end-to-end mean", "preemptions",
+      "fp16", "int4",
       "int4-rotated",
     ] {
       #expect(run.output.contains(row), "\(row)")

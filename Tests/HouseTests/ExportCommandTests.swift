@@ -26,7 +26,8 @@ struct ExportCommandTests {
     for row in try #require(
       try JSONSerialization.jsonObject(with: Data(query.output.utf8)) as? [[String: Any]])
     {
-      metrics[try #require(row["figure"] as? String)] = number(row["second_run"])
+      guard row["format"] as? String == "int4" else { continue }
+      metrics[try #require(row["figure"] as? String)] = number(row["value"])
     }
     let run = try kvsim("export", "trace.db", "--to", "vllm-bench", "--format", "int4")
     #expect(run.status == 0 && run.errors.isEmpty)

@@ -5,6 +5,7 @@ import Testing
 @Suite("kvsim query")
 struct QueryCommandTests {
   private let folder: ScratchFolder
+  private let small = Repository.root.appendingPathComponent("Scenarios/two-cores.yaml").path
   private let scenario = Repository.root.appendingPathComponent("Scenarios/two-classes.yaml").path
 
   init() throws {
@@ -31,7 +32,7 @@ struct QueryCommandTests {
     var metrics: [String: [Double]] = [:]
     for row in try rows("metrics") {
       let name = try #require(row["figure"] as? String)
-      metrics[name] = ["first_run", "second_run", "third_run"].map { number(row[$0]) }
+      metrics[name, default: []].append(number(row["value"]))
     }
     let latencies = try rows("latency")
     #expect(latencies.count == 3 * 2 * 4)
@@ -60,13 +61,46 @@ struct QueryCommandTests {
     }
   }
 
+  @Test("A query ends with its time even within one call of a function, and a table at its length")
+  func limits() throws {
+    #expect(try kvsim("run", small, "--trace", "trace.db").status == 0)
+    let start = Date()
+    let long = try kvsim(
+      "query", "trace.db", "--time-limit", "0.5", "--sql",
+      "SELECT instr(printf('%.*c', 4000000, 'a'), printf('%.*c', 2000000, 'a') || 'b')")
+    #expect(long.status == 65 && long.errors.contains("Raise --time-limit"), "\(long.errors)")
+    #expect(Date().timeIntervalSince(start) < 30)
+    let rows =
+      "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 100001) SELECT i FROM n"
+    let table = try kvsim("query", "trace.db", "--sql", rows)
+    #expect(table.status == 65 && table.errors.contains("use --format csv"), "\(table.errors)")
+    #expect(table.output.isEmpty)
+    let all = try kvsim("query", "trace.db", "--sql", rows, "--format", "csv")
+    #expect(all.status == 0 && all.output.hasSuffix("\n100001\n"))
+  }
+
   @Test("Without a query all are listed; a wrong one, a wrong file and a wrong parameter are named")
   func refusals() throws {
     try folder.write("trace.db", "no trace")
     let wrongFile = try kvsim("query", "trace.db")
     #expect(wrongFile.status == 65 && wrongFile.errors.contains("is not a trace"))
+    let coloured = try kvsim("query", "\u{1b}[31m.db")
+    #expect(coloured.status == 65 && coloured.errors.hasPrefix("kvsim: error: \\u{1B}[31m.db"))
     let wrongQuery = try kvsim("query", "trace.db", "latencies")
     #expect(wrongQuery.status == 65 && wrongQuery.errors.contains("accepted: runs, metrics"))
+    #expect(try kvsim("run", small, "--trace", "real.db").status == 0)
+    let wrongPrice = try kvsim("query", "real.db", "cost", "--set", "price=abc")
+    #expect(
+      wrongPrice.status == 65 && wrongPrice.output.isEmpty
+        && wrongPrice.errors
+          == "kvsim: error: real.db: `price` is a number, 0 or more, and not `abc`.\n"
+    )
+    for (name, hint) in [("itl", "`kvsim run --token-times`"), ("sweep", "`kvsim sweep`")] {
+      let empty = try kvsim("query", "real.db", name)
+      #expect(empty.status == 0 && empty.output == "no rows\n" && empty.errors.contains(hint))
+    }
+    let nowhere = try kvsim("query", "no/real.db")
+    #expect(nowhere.status == 65 && nowhere.errors.contains("no folder no. Check the name"))
     let shown = try kvsim("query", "trace.db", "slowest", "--show")
     #expect(shown.status == 0 && shown.output.hasPrefix("-- The slowest requests"))
     #expect(try kvsim("query", "trace.db", "slowest", "--sql", "SELECT 1").status == 64)

@@ -39,6 +39,21 @@ struct SweepCommandTests {
     #expect(again.output == run.output && again.errors.contains("all points were there already"))
   }
 
+  @Test("What is made of records is refused of a sweep, which keeps none; its tables are exported")
+  func exports() throws {
+    #expect(try sweep("-o", "s.db").status == 0)
+    for form in ["perfetto", "otlp", "prometheus", "vllm-bench", "mooncake"] {
+      let run = try kvsim(["export", "s.db", "--to", form, "-o", "out"])
+      #expect(run.status == 65 && run.errors.contains("keeps the figures of its runs"), "\(form)")
+    }
+    #expect(folder.contents == ["s.db"])
+    let tables = try kvsim(["export", "s.db", "--to", "jsonl"])
+    #expect(tables.status == 0 && tables.output.contains(#"{"table":"sweep_point""#))
+    let empty = try kvsim(["query", "s.db", "latency"])
+    #expect(empty.status == 0 && empty.output == "no rows\n")
+    #expect(empty.errors.contains("ask `sweep` or `metrics`"))
+  }
+
   @Test("Shares on several machines give, merged, what one sweep gives")
   func shares() throws {
     let whole = try sweep("--format", "csv", "-o", "whole.db", "--threads", "1")

@@ -58,6 +58,31 @@ struct QueryResultTests {
     #expect(printed(.json, []) == "[]\n")
   }
 
+  @Test("Control characters of a trace are printed by their numbers, but in CSV")
+  func controls() {
+    let rows: [[QueryValue]] = [[.text("\u{1b}[31m\u{7f}\u{9b}"), .null, .null]]
+    for form in [QueryResult.Form.table, .markdown] {
+      #expect(printed(form, rows).contains("\\u{1B}[31m\\u{7F}\\u{9B}"))
+    }
+    #expect(printed(.json, rows).contains(#""\u001b[31m\u007f\u009b""#))
+    #expect(printed(.csv, rows).hasSuffix("\u{1b}[31m\u{7f}\u{9b},,\n"))
+  }
+
+  @Test("Tables keep so many rows and bytes and say when there are more; CSV passes all on")
+  func limits() {
+    func isTooLong(_ form: QueryResult.Form, _ rows: Int, _ text: String) -> Bool {
+      var result = QueryResult(columns: ["a"], as: form)
+      for _ in 0..<rows { _ = result.add([.text(text)]) }
+      return result.isTooLong
+    }
+    let long = String(repeating: "a", count: 1 << 20)
+    for form in [QueryResult.Form.table, .markdown] {
+      #expect(!isTooLong(form, 100_000, "a") && isTooLong(form, 100_001, "a"))
+      #expect(!isTooLong(form, 60, long) && isTooLong(form, 65, long))
+    }
+    #expect(!isTooLong(.csv, 100_001, "a") && !isTooLong(.json, 65, long))
+  }
+
   @Test("Markdown keeps each row on its line and bars in their cells")
   func markdown() {
     #expect(

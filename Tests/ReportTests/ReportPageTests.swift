@@ -33,7 +33,7 @@ struct ReportPageTests {
       Metric(name: "ttft_p99_ns", unit: "ns", value: 1.5e9),
       Metric(name: "tpot_p50_ns", unit: "ns", value: 20e6),
       Metric(name: "tpot_p99_ns", unit: "ns", value: 40e6),
-      Metric(name: "peak_running", unit: "requests", value: 123),
+      Metric(name: "peak_running", unit: "sequences", value: 123),
       Metric(name: "preemptions", unit: "preemptions", value: 0),
     ]
     let end = StoredRun.End(
@@ -123,8 +123,55 @@ struct ReportPageTests {
       run(2, "int4", tokens: 20_000, more: share(0.5)))
     #expect(
       answer.headline == "fp16 serves this load best: 95.0 % of its requests meet their "
-        + "objectives, 50.0 % of those of int4.")
+        + "objectives, against 50.0 % with int4.")
     #expect(answer.sentences.contains { $0.contains("int4 50.0 %, 12 requests/s") })
+  }
+
+  @Test("Where replicas come and go the throughput of a device decides; roles are told")
+  func changingFleet() {
+    let fixed = run(1, "fp16", tokens: 20_000)
+    var changing = run(2, "int4", tokens: 10_000)
+    changing.metrics = changing.metrics.map {
+      $0.name == "device_ns" ? Metric(name: $0.name, unit: $0.unit, value: 20e9) : $0
+    }
+    #expect(answer(fixed, changing).headline.hasPrefix("fp16 serves this load best: 2,000"))
+    changing.events.sums = [
+      RunEvents.Sum(
+        kind: .replicaReady, cause: .none, count: 1, firstNs: 1, lastNs: 1, tookNs: 1, tokens: 0)
+    ]
+    for (group, role) in zip(0..<2, ["prefill", "decode"]) {
+      changing.profiles.append(changing.profiles[0])
+      changing.run.description.groups.insert(self.group("int4", tokens: 9), at: group)
+      changing.run.description.groups[group].role = role
+    }
+    changing.run.description.groups.removeLast()
+    let answer = answer(fixed, changing)
+    #expect(
+      answer.headline == "int4 serves this load best: 500 output tokens/s for each device, "
+        + "2.00 times the 250 of fp16.")
+    #expect(
+      answer.sentences[0].hasPrefix(
+        "It runs on 2 prefill replicas of 4 devices (NVIDIA H200) and 2 decode replicas of 4 "
+          + "devices (NVIDIA H200), 16 in all"))
+  }
+
+  @Test("Times between tokens are drawn where a run kept them, and nowhere else")
+  func tokenTimes() {
+    var kept = run(1, "fp16", tokens: 10_000)
+    kept.itl = curve(20_000_000)
+    #expect(
+      page(kept).contains("Share of gaps by time between tokens. fp16: p50 20.0 ms, p90 28.0 ms"))
+    #expect(page(kept).contains("1,000 gaps.") && page(kept).contains("id=\"itl\""))
+    #expect(!page(run(1, "fp16", tokens: 1)).contains("id=\"itl\""))
+  }
+
+  @Test("What is held at once are sequences where requests have several samples")
+  func samples() {
+    let sampled = run(
+      1, "fp16", tokens: 10_000, more: [Metric(name: "samples", unit: "samples", value: 9)])
+    #expect(answer(sampled).sentences[1].contains("held 123 sequences at once in a KV pool"))
+    #expect(page(sampled).contains("most sequences held at once by a replica"))
+    #expect(page(run(1, "fp16", tokens: 1)).contains("most requests held at once by a replica"))
   }
 
   @Test("Alike formats, one run, none that ended: each is said as it is")
@@ -259,6 +306,7 @@ struct ReportPageTests {
     let marker = try #require(page.range(of: "base64,"))
     let text = page[marker.upperBound...].prefix { $0 != "\"" }
     let csv = String(decoding: try #require(Data(base64Encoded: String(text))), as: UTF8.self)
+    #expect(page.contains(">Download as CSV</a>\nwith every digit."))
     let lines = csv.split(separator: "\n")
     #expect(lines.count == 12 && lines[0] == "figure,unit,fp16,int4")
     #expect(lines.contains("output_tokens,tokens,10000.0,0.3333333333333333"))

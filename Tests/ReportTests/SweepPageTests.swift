@@ -55,6 +55,36 @@ struct SweepPageTests {
       ])
   }
 
+  @Test("What is varied is told apart from what is set, and formats have one column")
+  func axes() {
+    let page = SweepPage(
+      overview(
+        [
+          ("workload.requests", ["60"]), ("engine.max_num_seqs", ["4", "64"]),
+          ("kv_cache.format", ["fp16"]),
+        ], formats: ["fp16"]
+      ) { _, _ in ["output_tokens_per_s": 8] }
+    ).rendered()
+    #expect(
+      page.contains(
+        "varied: engine.max_num_seqs (2); in all of them workload.requests=60 and "
+          + "kv_cache.format=fp16"))
+    #expect(page.contains(">format</th>") && !page.contains(">kv_cache.format</th>"))
+  }
+
+  @Test("What is held at once are sequences where requests have several samples")
+  func samples() {
+    func page(_ more: [String: Double]) -> String {
+      let overview = overview([("workload.arrivals.rate", ["1/s", "2/s"])]) { _, _ in
+        more.merging(["peak_running": 8]) { $1 }
+      }
+      return SweepPage(overview).rendered()
+    }
+    let (sampled, plain) = (page(["samples": 9]), page([:]))
+    #expect(sampled.contains("Most sequences held at once") && !sampled.contains("requests at"))
+    #expect(plain.contains("Most requests held at once") && plain.contains(">requests at once<"))
+  }
+
   @Test("The axis is the key with the most numbers; other keys part curves, seeds are averaged")
   func curves() throws {
     let page = overview([

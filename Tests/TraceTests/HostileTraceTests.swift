@@ -55,8 +55,11 @@ import Testing
   func writeAheadLog() throws {
     try writeTrace(path, records: [])
     try connect(path).execute("PRAGMA journal_mode = WAL")
-    #expect(throws: TraceError.notATrace(path: path)) { try TraceReader(path: path) }
+    #expect(throws: TraceError.writeAheadLog(path: path)) { try TraceReader(path: path) }
     #expect(try folder.names() == ["trace.db"])
+    // What the error says to do helps.
+    try connect(path).execute("PRAGMA journal_mode = DELETE")
+    #expect(try TraceReader(path: path).runs().count == 1)
   }
 
   @Test("A link to a trace, a folder and a device are refused")

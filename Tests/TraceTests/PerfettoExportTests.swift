@@ -120,6 +120,69 @@ import Testing
     }
   }
 
+  @Test("Times without blocks and of copies stand inside their request, prompts where they were")
+  func pauses() throws {
+    func later(
+      _ kind: EventRecord.Kind, _ id: Int64, _ start: Int64, _ ns: Int64, on replica: Int64
+    ) -> AnyRecord {
+      .event(
+        EventRecord(kind: kind, timeNs: ns, startNs: start, replica: replica, request: id))
+    }
+    func request(_ id: Int64, _ times: Int64..., on replica: Int64, samples: Int64 = 1)
+      -> AnyRecord
+    {
+      .request(
+        RequestRecord(
+          id: id, arrivalNs: times[0], scheduledNs: times[1], firstTokenNs: times[2],
+          finishNs: times[3], promptTokens: 9, cachedTokens: 0, outputTokens: 5, preemptions: 1,
+          outcome: .finished, replica: replica, samples: samples))
+    }
+    // The first loses its blocks in its prompt and while it decodes; the prompt of the second is
+    // copied, and it is swapped out; of the third, with two samples, nothing can be said.
+    try writeTrace(
+      folder.path(),
+      records: [
+        later(.resumed, 0, 2_000, 3_000, on: 1), later(.resumed, 0, 5_000, 6_000, on: 1),
+        later(.recomputed, 0, 6_000, 7_000, on: 1), later(.resumed, 2, 5_000, 6_000, on: 1),
+        later(.handedOver, 1, 4_000, 4_500, on: 0), later(.swappedIn, 1, 5_000, 8_000, on: 3),
+        request(0, 0, 1_000, 4_000, 9_000, on: 1), request(1, 500, 1_000, 4_000, 9_000, on: 3),
+        request(2, 0, 1_000, 4_000, 9_000, on: 1, samples: 2),
+      ], formats: ["fp16", "int4"])
+    let events = try events { $0.run = 2 }
+    let slices = events.filter { $0.phase == "X" }
+    func parts(_ name: String) throws -> [String] {
+      let whole = try #require(slices.first { $0.name == name })
+      return slices.filter { $0.thread == whole.thread }
+        .map { "\($0.name) \($0.startNs)–\($0.endNs)" }
+    }
+    #expect(
+      try parts("request 0") == [
+        "request 0 1000–9000", "prefill 1000–4000", "decode 4000–9000", "preempted 2000–3000",
+        "preempted 5000–6000", "recompute 6000–7000",
+      ])
+    #expect(
+      try parts("request 1") == [
+        "request 1 1000–9000", "prefill on replica 0 1000–4000", "decode 4000–9000",
+        "handed over 4000–4500", "swapped out 5000–8000",
+      ])
+    #expect(try parts("request 2").count == 3)
+    #expect(try parts("prefill of request 1") == ["prefill of request 1 1000–4000"])
+    let process = { name in events.first { $0.name == name }?.process }
+    let names = Dictionary(
+      uniqueKeysWithValues: events.filter { $0.name == "process_name" }.map {
+        ($0.process, $0.arguments["name"] as? String ?? "")
+      })
+    let source = try #require(process("prefill of request 1"))
+    #expect(names[source]?.hasPrefix("run 2, int4: replica 0 of prompts") == true)
+    // It waited there for its prompt.
+    let wait = try #require(
+      events.first { $0.phase == "b" && $0.arguments["request"] as? Int == 1 })
+    #expect(wait.process == source)
+    // Of a window the same, for the requests in it.
+    let late = try self.events { $0.window = 8_500..<9_500 }
+    #expect(late.count { $0.name == "recompute" } == 2)
+  }
+
   @Test("Counters have the values of pool_sample, and the batch is empty between steps")
   func counters() throws {
     let records = plausibleRecords(1_500, seed: 4)

@@ -81,6 +81,33 @@ import Testing
     }
   }
 
+  @Test("Parameters are what they are declared to be, and everything else is refused")
+  func parameters() throws {
+    let slices = try #require(ShippedQuery.all.first { $0.name == "concurrency" })
+    let cost = try #require(ShippedQuery.all.first { $0.name == "cost" })
+    #expect(try slices.value(of: "slices", from: "7", path: "t.db") == .integer(7))
+    #expect(try cost.value(of: "price", from: "2.5", path: "t.db") == .real(2.5))
+    for text in ["0", "-1", "1.5", "abc", "100001", "", "1e3"] {
+      let error = traceError { _ = try slices.value(of: "slices", from: text, path: "t.db") }
+      #expect(
+        error
+          == .badParameter(
+            path: "t.db",
+            reason: "`slices` is a whole number from 1 to 100000, and not `\(text)`"))
+    }
+    for text in ["-1", "abc", "nan", "inf", ""] {
+      let error = traceError { _ = try cost.value(of: "price", from: text, path: "t.db") }
+      #expect(
+        error
+          == .badParameter(
+            path: "t.db", reason: "`price` is a number, 0 or more, and not `\(text)`"))
+    }
+    #expect(
+      traceError { _ = try cost.value(of: "top", from: "1", path: "t.db") }
+        == .badParameter(
+          path: "t.db", reason: "the query has no parameter `top`; accepted: price"))
+  }
+
   @Test("Percentiles are by the nearest rank")
   func latency() throws {
     let rows = try answer("latency")
@@ -266,12 +293,34 @@ import Testing
     #expect(abs(number(throughput[0]["output_tokens_per_s_and_device"]) - outputs / 7200) < 1e-9)
   }
 
-  @Test("Equal runs compare as equal")
+  @Test("Equal runs compare as equal; requests of another length are others, not compared")
   func compare() throws {
     let rows = try answer("compare")
     #expect(rows.count == 1)
     #expect(number(rows[0]["e2e_ratio_p50"]) == 1 && number(rows[0]["faster_share"]) == 0)
-    #expect(number(rows[0]["requests"]) == Double(requests.compactMap(\.e2eNs).count))
+    let finished = requests.compactMap(\.e2eNs).count
+    #expect(number(rows[0]["requests"]) == Double(finished) && rows[0]["others"] == .integer(0))
+    // In the second run every fifth request is another one, which took no time.
+    let path = folder.path("compare.db")
+    let writer = try TraceWriter(path: path, overwrite: false)
+    _ = try writer.addScenario(sampleScenario)
+    _ = try writer.addProfile(sampleProfile)
+    for format in ["fp16", "int4"] {
+      try writer.beginRun(sampleRun(format: format))
+      for id in 0..<100 as Range<Int64> {
+        let isOther = format == "int4" && id % 5 == 0
+        try writer.record(
+          RequestRecord(
+            id: id, arrivalNs: 0, scheduledNs: 0, firstTokenNs: 0,
+            finishNs: isOther ? 1 : format == "int4" ? 50 : 100, promptTokens: isOther ? 2 : 1,
+            cachedTokens: 0, outputTokens: 9, preemptions: 0, outcome: .finished))
+      }
+      try writer.endRun(metrics: [])
+    }
+    try writer.finish()
+    let row = try #require(try answer("compare", in: TraceReader(path: path)).first)
+    #expect(row["requests"] == .integer(80) && row["others"] == .integer(20))
+    #expect(number(row["e2e_ratio_p5"]) == 0.5 && number(row["e2e_ratio_p95"]) == 0.5)
   }
 
   @Test("A run is cut into as many slices as asked for")
@@ -283,37 +332,15 @@ import Testing
     }
   }
 
-  @Test("The head of the line: who waits, and whose prompt was computed meanwhile")
-  func blocking() throws {
-    // A's prompt is computed from 0 to 100, B's from 100 to 130, C's from 130 to 150; D is on
-    // another replica.
-    func request(_ id: Int64, _ arrival: Int64, _ start: Int64, _ first: Int64, on replica: Int64)
-      -> AnyRecord
-    {
-      .request(
-        RequestRecord(
-          id: id, arrivalNs: arrival, scheduledNs: start, firstTokenNs: first, finishNs: first,
-          promptTokens: 10 * id + 5, cachedTokens: 0, outputTokens: 1, preemptions: 0,
-          outcome: .finished, replica: replica))
-    }
-    let path = folder.path("line.db")
-    try writeTrace(
-      path,
-      records: [
-        request(0, 0, 0, 100, on: 0), request(1, 20, 100, 130, on: 0),
-        request(2, 40, 130, 150, on: 0), request(3, 0, 0, 500, on: 1),
-      ])
-    let shipped = try #require(ShippedQuery.all.first { $0.name == "blocking" })
-    let query = try TraceReader(path: path).query(shipped.sql)
-    var rows: [[Double]] = []
-    while let row = try query.next() {
-      rows.append(row[2...].map { (number($0) * 1e6).rounded() / 1e6 })
-    }
-    // C waited 90 ns: 60 for A, then 30 for B. B waited 80, all of it for A.
+  @Test("Every figure of every run has a row")
+  func metrics() throws {
+    let rows = try answer("metrics")
     #expect(
-      rows
-        == [
-          [2, 90e-6, 25, 0, 5, 60e-6], [2, 90e-6, 25, 1, 15, 30e-6], [1, 80e-6, 15, 0, 5, 80e-6],
-        ].map { $0.map { ($0 * 1e6).rounded() / 1e6 } })
+      rows.map { [$0["figure"], $0["run"], $0["format"], $0["value"]] } == [
+        [.text("device_ns"), .integer(1), .text("fp16"), .real(7.2e12)],
+        [.text("device_ns"), .integer(2), .text("int4"), .real(7.2e12)],
+        [.text("ttft_p99_ns"), .integer(1), .text("fp16"), .real(12.5)],
+        [.text("ttft_p99_ns"), .integer(2), .text("int4"), .real(12.5)],
+      ])
   }
 }

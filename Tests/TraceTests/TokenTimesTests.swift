@@ -61,6 +61,20 @@ import Testing
     return rows
   }
 
+  @Test("A report's gaps between tokens are those of the query itl")
+  func overview() throws {
+    try writeTrace(folder.path(), records: records, formats: ["fp16", "int4"])
+    let runs = try TraceReader(path: folder.path()).overview().runs
+    // Of request 5 10, 10 and 30, of 3 30, 10 and 40.
+    #expect(runs.map(\.itl.count) == [6, 6])
+    #expect(runs[1].itl[0] == 10 && runs[1].itl[50] == 10 && runs[1].itl[100] == 40)
+    try connect(folder.path()).execute("UPDATE request_token_times SET time_ns = 5 WHERE token = 2")
+    guard case .damaged = traceError({ _ = try TraceReader(path: folder.path()).overview() }) else {
+      Issue.record("tokens that go back in time were read")
+      return
+    }
+  }
+
   @Test("A row for each token, by request, sample and place; none of who was rejected")
   func table() throws {
     let digests = try writeTrace(folder.path(), records: records, formats: ["fp16", "int4"])

@@ -245,11 +245,13 @@ import Testing
       .io(path: "t.db", operation: "open it", code: 13, reason: "Permission denied"),
       .notATrace(path: "t.db"), .wrongVersion(path: "t.db", found: 2, expected: 1),
       .damaged(path: "t.db", reason: "r"), .sqlite(path: "t.db", code: 1, reason: "r"),
-      .noSuchRun(path: "t.db", run: 3),
+      .noSuchRun(path: "t.db", run: 3), .writeAheadLog(path: "t.db"),
+      .badParameter(path: "t.db", reason: "r"),
     ]
     for error in errors {
       #expect(error.description.hasPrefix("t.db"))
       #expect(error.description.hasSuffix("."))
     }
+    #expect(TraceError.notARegularFile(path: "").description.hasPrefix("An empty name is not"))
   }
 }

@@ -74,6 +74,51 @@ import Testing
     #expect(try folder.names() == ["trace.db"])
   }
 
+  @Test("Functions that compute can be called, and no others; no text grows without end")
+  func functions() throws {
+    for call in [
+      "round(avg(seq), 1)", "strftime('%Y', 0, 'unixepoch')", "json_extract('[7]', '$[0]')",
+      "printf('%.2f', sqrt(2))", "group_concat(format)", "'ab' LIKE 'A%'", "'ab' GLOB 'a*'",
+      "upper(trim(' x '))", "total(id)", "quote(x'00')", "CAST('1' AS REAL)",
+    ] {
+      #expect(try rows("SELECT \(call) FROM request LIMIT 1").count == 1, "\(call)")
+    }
+    for call in [
+      "load_extension('x')", "fts3_tokenizer('simple')", "sqlite_compileoption_get(0)",
+      "fts5_source_id()", "rtreedepth(x'00')",
+    ] {
+      #expect(refusal("SELECT \(call)")?.contains("not authorized") == true, "\(call)")
+    }
+    #expect(try rows("SELECT length(printf('%.*c', 4000000, 'a'))") == [[.integer(4_000_000)]])
+    let long = "SELECT length(a || a || a) FROM (SELECT printf('%.*c', 2000000, 'a') AS a)"
+    guard case .sqlite = traceError({ _ = try rows(long) }) else {
+      Issue.record("a text of 6 MB was made")
+      return
+    }
+  }
+
+  @Test("Our own profiles are longer than what a query may make, and are read")
+  func longProfile() throws {
+    var profile = sampleProfile
+    profile.text = String(repeating: "a", count: 5_000_000)
+    let path = folder.path("long.db")
+    let writer = try TraceWriter(path: path, overwrite: false)
+    _ = try writer.addScenario(sampleScenario)
+    _ = try writer.addProfile(profile)
+    try writer.beginRun(sampleRun())
+    try writer.endRun(metrics: [])
+    try writer.finish()
+    let reader = try TraceReader(path: path)
+    #expect(try reader.profile(1)?.text.utf8.count == 5_000_000)
+    _ = try reader.overview()
+    let runs = try #require(ShippedQuery.all.first { $0.name == "runs" })
+    #expect(try reader.query(runs.sql).next() != nil)
+    var options = ExportOptions(to: .file(folder.path("out")))
+    options.table = "profile"
+    try TraceExport(of: reader, options: options) { _ in statedTraffic }.write(as: .jsonl)
+    #expect(try folder.bytes("out").count > 5_000_000)
+  }
+
   @Test("What is no query is refused with the reason")
   func reasons() {
     #expect(refusal("SELECT seconds FROM run") == "no such column: seconds")
@@ -88,7 +133,10 @@ import Testing
   func unknownParameter() {
     let error = traceError { _ = try rows("SELECT :top, :from", [("too", .integer(1))]) }
     #expect(
-      error == .badQuery(path: path, reason: "it has no parameter `too`; accepted: top, from"))
+      error
+        == .badParameter(
+          path: path, reason: "the query has no parameter `too`; accepted: top, from"))
+    #expect(error?.description.hasSuffix("accepted: top, from.") == true)
   }
 
   @Test("A query without an end ends with its time, and the reader reads on")

@@ -6,29 +6,30 @@ struct Answer {
   /// Runs that have ended, in order.
   private let runs: [ReportRun]
   /// What divides the best from others, in the order in which it is asked.
-  private enum Criterion: CaseIterable {
-    case goodShare, throughput, latency, firstToken
+  private enum Criterion {
+    case goodShare, throughput, perDevice, latency, firstToken
 
-    var metric: String {
+    func value(of run: ReportRun) -> Double? {
       switch self {
-      case .goodShare: "good_share"
-      case .throughput: "output_tokens_per_s"
-      case .latency: "e2e_p50_ns"
-      case .firstToken: "ttft_p99_ns"
+      case .goodShare: run["good_share"]
+      case .throughput: run["output_tokens_per_s"]
+      case .perDevice: run.tokensPerDeviceSecond
+      case .latency: run["e2e_p50_ns"]
+      case .firstToken: run["ttft_p99_ns"]
       }
     }
 
     /// Whether a run with `value` is as good as the best, within 1 %.
     func isNear(_ value: Double, _ best: Double) -> Bool {
       switch self {
-      case .goodShare, .throughput: value >= 0.99 * best
+      case .goodShare, .throughput, .perDevice: value >= 0.99 * best
       case .latency, .firstToken: value <= 1.01 * best
       }
     }
 
     func best(_ values: [Double]) -> Double {
       switch self {
-      case .goodShare, .throughput: values.max() ?? 0
+      case .goodShare, .throughput, .perDevice: values.max() ?? 0
       case .latency, .firstToken: values.min() ?? 0
       }
     }
@@ -43,8 +44,10 @@ struct Answer {
   init(_ all: [ReportRun]) {
     runs = all.filter(\.hasEnded)
     var left = runs
-    for asked in Criterion.allCases {
-      let values = left.map { $0[asked.metric] }
+    // Of fleets that follow the load, the one that needed less of it serves as much better.
+    let rate = runs.contains(where: \.hasChangingFleet) ? Criterion.perDevice : .throughput
+    for asked in [.goodShare, rate, .latency, .firstToken] as [Criterion] {
+      let values = left.map(asked.value)
       guard left.count > 1, !values.contains(nil) else { continue }
       let best = asked.best(values.compactMap { $0 })
       let near = zip(left, values).filter { asked.isNear($1!, best) }.map(\.0)
@@ -78,14 +81,15 @@ struct Answer {
   }
 
   private func reason(_ criterion: Criterion, _ best: ReportRun, _ other: ReportRun) -> String {
-    let (own, its) = (best[criterion.metric] ?? 0, other[criterion.metric] ?? 0)
+    let (own, its) = (criterion.value(of: best) ?? 0, criterion.value(of: other) ?? 0)
     switch criterion {
     case .goodShare:
       return "\(Figures.percent(own)) of its requests meet their objectives, "
-        + "\(Figures.percent(its)) of those of \(other.label)"
-    case .throughput:
+        + "against \(Figures.percent(its)) with \(other.label)"
+    case .throughput, .perDevice:
       let times = its > 0 ? ", \(Figures.decimal(own / its)) times" : ", against"
-      return "\(Figures.number(own)) output tokens/s\(times) the \(Figures.number(its)) "
+      let each = criterion == .perDevice ? " for each device" : ""
+      return "\(Figures.number(own)) output tokens/s\(each)\(times) the \(Figures.number(its)) "
         + "of \(other.label)"
     case .latency:
       return "as much throughput, and a median end-to-end latency of \(Figures.time(own)) "
@@ -117,7 +121,8 @@ struct Answer {
     let groups = run.groups.map { group, device in
       let each = Figures.count(Int(group.devices), "device")
       let format = group.format == run.overview.run.description.format ? "" : ", \(group.format)"
-      return "\(Figures.count(Int(group.replicas), "replica")) of \(each) (\(device)\(format))"
+      let replica = group.role == "both" ? "replica" : "\(ReportRun.cut(group.role)) replica"
+      return "\(Figures.count(Int(group.replicas), replica)) of \(each) (\(device)\(format))"
     }
     let all =
       run.groups.count > 1 || run.devices > 1 ? ", \(Figures.number(run.devices)) in all" : ""
@@ -138,7 +143,7 @@ struct Answer {
         let tokens = Figures.count(Int(group.poolTokens))
         if !pools.contains(tokens) { pools.append(tokens) }
       }
-      return "\(Figures.number(run["peak_running"])) requests at once in a KV pool of "
+      return "\(Figures.number(run["peak_running"])) \(run.heldNoun) at once in a KV pool of "
         + "\(pools.joined(separator: " or ")) tokens"
     }
     let others = others.map { "\($0.label) \(held($0))" }

@@ -16,13 +16,14 @@ struct ReportCharts {
   func writeLatencies(to page: inout Markup) {
     writeDistribution("ttft", "Time to first token", \.ttft, to: &page)
     writeDistribution("tpot", "Time per output token after the first", \.tpot, to: &page)
+    writeDistribution("itl", "Time between tokens", \.itl, of: "gap", to: &page)
     writeDistribution("e2e", "End-to-end latency", \.e2e, to: &page)
     writeDistribution("queueing", "Queueing", \.queueing, to: &page)
   }
 
   private func writeDistribution(
     _ id: String, _ title: String, _ curve: KeyPath<RunOverview, LatencyCurve>,
-    to page: inout Markup
+    of noun: String = "request", to page: inout Markup
   ) {
     let curves = runs.map { ($0, $0.overview[keyPath: curve]) }.filter { $0.1.count > 0 }
     guard !curves.isEmpty else { return }
@@ -37,15 +38,15 @@ struct ReportCharts {
     var chart = XYChart(
       frame: ChartFrame(
         id: id, title: "\(title), \(unit.name)",
-        summary: "Share of requests by \(title.lowercased()). "
+        summary: "Share of \(noun)s by \(title.lowercased()). "
           + curves.map { run, curve in
             "\(run.label): "
               + [50, 90, 99].map { "p\($0) \(text(curve, $0))" }
-              .joined(separator: ", ") + ", \(Figures.count(curve.count, "request"))."
+              .joined(separator: ", ") + ", \(Figures.count(curve.count, noun))."
           }.joined(separator: " "),
         note: isWide && positive.count < shown.count
           ? "Times of zero stand at the left edge." : ""),
-      x: x, y: Axis("% of requests", upTo: [100]),
+      x: x, y: Axis("% of \(noun)s", upTo: [100]),
       series: curves.map { run, curve in
         XYChart.Series(
           name: run.label, style: run.style, form: .line,

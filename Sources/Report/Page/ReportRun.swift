@@ -1,3 +1,4 @@
+import Simulator
 import Trace
 
 /// A run as a report calls and draws it.
@@ -34,6 +35,17 @@ struct ReportRun {
 
   /// Whether it has ended, and so has figures.
   var hasEnded: Bool { overview.run.end != nil }
+
+  /// Whether replicas came or went by a rule of their group.
+  var hasChangingFleet: Bool {
+    let kinds: [EventRecord.Kind] = [
+      .replicaStarting, .replicaReady, .replicaDraining, .replicaReopened, .replicaOff,
+    ]
+    return kinds.contains { overview.events[$0] != nil }
+  }
+
+  /// What a replica holds several of at once: of several samples each is a sequence.
+  var heldNoun: String { self["samples"] == nil ? "requests" : "sequences" }
 
   /// Groups of replicas, with the device of each.
   var groups: [(group: GroupDescription, device: String)] {

@@ -23,7 +23,9 @@ struct ReportTables {
     var rows: [(String, [String])] = [
       row("KV bytes per token") { group($0) { Figures.count(Int($0.kvBytesPerToken)) } },
       row("tokens the pool of a replica holds") { group($0) { Figures.count(Int($0.poolTokens)) } },
-      row("most requests held at once by a replica") { Figures.number($0["peak_running"]) },
+      row("most \(runs.first?.heldNoun ?? "requests") held at once by a replica") {
+        Figures.number($0["peak_running"])
+      },
       row("devices") { Figures.number($0.devices) },
       row("output tokens/s") { Figures.number($0["output_tokens_per_s"]) },
       row("output tokens/s for each device") {
@@ -102,7 +104,7 @@ struct ReportTables {
         page.element(
           "a", ["download": "kvsim.csv", "href": "data:text/csv;charset=utf-8;base64,\(bytes)"],
           text: "Download as CSV")
-        page.add(", with every digit.")
+        page.add("with every digit.")
       }
       let rows = names.map { name, unit in
         let values = runs.map { $0[name] }

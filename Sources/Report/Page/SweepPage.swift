@@ -5,6 +5,8 @@ import Trace
 public struct SweepPage {
   private let overview: SweepOverview
   private let curves: SweepCurves?
+  /// What replicas hold several of at once: of several samples each is a sequence.
+  private let heldNoun: String
 
   /// Settings whose charts the page shows.
   static let mostFacets = 16
@@ -17,6 +19,10 @@ public struct SweepPage {
   public init(_ overview: SweepOverview) {
     self.overview = overview
     curves = SweepCurves(overview)
+    let hasSamples = overview.points.contains { point in
+      point.runs.contains { $0.metrics["samples"] != nil }
+    }
+    heldNoun = hasSamples ? "sequences" : "requests"
   }
 
   /// The page. The same database gives the same bytes.
@@ -43,9 +49,16 @@ public struct SweepPage {
       ? Figures.count(there, "point")
       : "\(Figures.count(there)) of \(Figures.count(sweep.points)) points"
     let share = sweep.shard == .whole ? "" : ", share \(sweep.shard.number) of \(sweep.shard.count)"
+    let varied = sweep.axes.filter { $0.values.count > 1 }.map {
+      "\(ReportRun.cut($0.path)) (\($0.values.count))"
+    }
+    let fixed = sweep.axes.filter { $0.values.count == 1 }.map {
+      "\(ReportRun.cut($0.path))=\(ReportRun.cut($0.values[0]))"
+    }
     return
-      "\(points)\(share), seed \(sweep.seed), kvsim \(ReportRun.cut(sweep.kvsimVersion)); varied: "
-      + Figures.list(sweep.axes.map { "\(ReportRun.cut($0.path)) (\($0.values.count))" })
+      "\(points)\(share), seed \(sweep.seed), kvsim \(ReportRun.cut(sweep.kvsimVersion))"
+      + (varied.isEmpty ? "" : "; varied: \(Figures.list(varied))")
+      + (fixed.isEmpty ? "" : "; in all of them \(Figures.list(fixed))")
   }
 
   private func writeAnswer(_ curves: SweepCurves, to page: inout Markup) {
@@ -93,7 +106,7 @@ public struct SweepPage {
       ("throughput", "Output tokens/s", "tokens/s", "output_tokens_per_s", 1),
       ("tpot", "TPOT p50, ms", "ms", "tpot_p50_ns", 1e6),
       ("ttft", "TTFT p99, ms", "ms", "ttft_p99_ns", 1e6),
-      ("held", "Most requests held at once", "requests", "peak_running", 1),
+      ("held", "Most \(heldNoun) held at once", heldNoun, "peak_running", 1),
     ]
     for chart in charts {
       write(
@@ -200,13 +213,15 @@ public struct SweepPage {
       .joined(separator: ", ")
   }
 
-  private static let columns: [(name: String, metric: String, scale: Double)] = [
-    ("output tokens/s", "output_tokens_per_s", 1), ("requests/s", "requests_per_s", 1),
-    ("TTFT p50, ms", "ttft_p50_ns", 1e6), ("TTFT p99, ms", "ttft_p99_ns", 1e6),
-    ("TPOT p50, ms", "tpot_p50_ns", 1e6), ("TPOT p99, ms", "tpot_p99_ns", 1e6),
-    ("end-to-end p99, ms", "e2e_p99_ns", 1e6), ("requests at once", "peak_running", 1),
-    ("preemptions", "preemptions", 1),
-  ]
+  private var columns: [(name: String, metric: String, scale: Double)] {
+    [
+      ("output tokens/s", "output_tokens_per_s", 1), ("requests/s", "requests_per_s", 1),
+      ("TTFT p50, ms", "ttft_p50_ns", 1e6), ("TTFT p99, ms", "ttft_p99_ns", 1e6),
+      ("TPOT p50, ms", "tpot_p50_ns", 1e6), ("TPOT p99, ms", "tpot_p99_ns", 1e6),
+      ("end-to-end p99, ms", "e2e_p99_ns", 1e6), ("\(heldNoun) at once", "peak_running", 1),
+      ("preemptions", "preemptions", 1),
+    ]
+  }
 
   private func writeFigures(to page: inout Markup) {
     let rows = overview.points.flatMap { point in point.runs.map { (point, $0) } }
@@ -218,7 +233,7 @@ public struct SweepPage {
           "a",
           ["download": "kvsim-sweep.csv", "href": "data:text/csv;charset=utf-8;base64,\(bytes)"],
           text: "Download as CSV")
-        page.add(", with every metric and every digit.")
+        page.add("with every metric and every digit.")
         if rows.count > SweepPage.mostRows {
           page.add(" The first \(SweepPage.mostRows) of \(Figures.count(rows.count)) rows:")
         }
@@ -230,8 +245,8 @@ public struct SweepPage {
         page.element("table") { page in
           page.element("thead") { page in
             page.element("tr") { page in
-              let names = ["point"] + overview.sweep.axes.map(\.path) + ["format"]
-              for name in names + SweepPage.columns.map(\.name) {
+              let names = ["point"] + told.map { overview.sweep.axes[$0].path } + ["format"]
+              for name in names + columns.map(\.name) {
                 page.element("th", ["scope": "col"], text: ReportRun.cut(name))
               }
             }
@@ -251,14 +266,19 @@ public struct SweepPage {
   ) {
     page.element("tr") { page in
       page.element("th", ["scope": "row"], text: "\(point.id)")
-      for text in point.values.map(ReportRun.cut) + [ReportRun.cut(run.format)] {
+      for text in told.map({ ReportRun.cut(point.values[$0]) }) + [ReportRun.cut(run.format)] {
         page.element("td", text: text)
       }
-      for column in SweepPage.columns {
+      for column in columns {
         page.element(
           "td", text: Figures.number(run.metrics[column.metric].map { $0 / column.scale }))
       }
     }
+  }
+
+  /// The axes that the table has columns of: the format of a run has one in any case.
+  private var told: [Int] {
+    overview.sweep.axes.indices.filter { overview.sweep.axes[$0].path != "kv_cache.format" }
   }
 
   /// A row for each run, with all metrics that any run has.

@@ -28,8 +28,9 @@ public struct ComparisonCharts {
 
   private var requestsAtOnce: BarChart {
     let isCluster = comparison.scenario.cluster.replicas > 1
+    let held = comparison.scenario.workload.hasSamples ? "sequences" : "requests"
     return BarChart(
-      title: "most requests held at once" + (isCluster ? ", by a replica" : ""),
+      title: "most \(held) held at once" + (isCluster ? ", by a replica" : ""),
       rows: outcomes.enumerated().map { index, outcome in
         let most = outcome.summary.peakRunning
         return BarChart.Row(

@@ -15,6 +15,12 @@ public enum Escaping {
     return result
   }
 
+  /// The same, but that lines stay lines.
+  public static func escapedLines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { escaped(String($0)) }
+      .joined(separator: "\n")
+  }
+
   /// `text` between backquotes, cut where it is long.
   static func quoted(_ text: String) -> String {
     guard text.count > Limits.quotedCharacters else { return "`\(text)`" }

@@ -23,6 +23,9 @@ public enum ExportForm: String, CaseIterable, Sendable {
     }
   }
 
+  /// Whether it tells the tables as they are. Others are made of records: a sweep has none.
+  var isOfTables: Bool { self == .csv || self == .jsonl }
+
   /// Whether it has room for several runs.
   var takesSeveralRuns: Bool { self != .mooncake }
 }

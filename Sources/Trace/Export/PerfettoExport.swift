@@ -4,8 +4,10 @@ import Simulator
 ///
 /// A process for each replica of each run. In it a track of steps, more where the lanes of a
 /// pipeline overlap; a track for each slot, on which one request runs at a time, with its prompt
-/// and its decoding inside it; asynchronous slices for requests that wait; a track of events; and
-/// counters. Times are in microseconds with three digits, which is to the nanosecond.
+/// and its decoding inside it, and in them when it was without blocks and computed again; a prompt
+/// that is handed over, on the replica that computed it, too; asynchronous slices for requests that
+/// wait; a track of events; and counters. Times are in microseconds with three digits, which is to
+/// the nanosecond.
 struct PerfettoExport: TraceExporter {
   /// The time that is shown; nil for all.
   let window: Range<Int64>?
@@ -32,10 +34,11 @@ struct PerfettoExport: TraceExporter {
       try file.passOn()
     }
     tracks.endSteps(to: &file.text)
+    var pauses = try RequestPauses(of: run.stored, on: source.connection)
     try source.forEachRequestByStart(
       of: run.stored, within: window
     ) { record throws(TraceError) in
-      addRequest(record, run, to: &file.text)
+      addRequest(record, try pauses.pauses(of: record), run, to: &file.text)
       try file.passOn()
     }
     try source.forEachEvent(of: run.stored, within: window) { record throws(TraceError) in
@@ -83,13 +86,24 @@ struct PerfettoExport: TraceExporter {
   // MARK: Requests
 
   private mutating func addRequest(
-    _ request: RequestRecord, _ run: ExportedRun, to text: inout ExportText
+    _ request: RequestRecord, _ pauses: [RequestPauses.Pause], _ run: ExportedRun,
+    to text: inout ExportText
   ) {
     guard request.scheduledNs >= 0 else { return addUnscheduled(request, run, to: &text) }
+    // The last copy: who is displaced from a replica may be handed over once more.
+    let source = pauses.last { $0.kind == .handedOver }?.replica
     if request.scheduledNs > request.arrivalNs {
       tracks.wait(
-        of: request.id, on: request.replica, from: request.arrivalNs, until: request.scheduledNs,
-        to: &text)
+        of: request.id, on: source ?? request.replica, from: request.arrivalNs,
+        until: request.scheduledNs, to: &text)
+    }
+    if let source, request.firstTokenNs >= 0 {
+      let track = tracks.slot(
+        of: source, from: request.scheduledNs, until: request.firstTokenNs, to: &text)
+      tracks.slice(
+        "prefill of request \(request.id)", on: track, from: request.scheduledNs,
+        until: request.firstTokenNs, to: &text)
+      text.append("}")
     }
     let track = tracks.slot(
       of: request.replica, from: request.scheduledNs, until: request.finishNs, to: &text)
@@ -99,12 +113,38 @@ struct PerfettoExport: TraceExporter {
     appendArguments(of: request, run, to: &text)
     guard request.firstTokenNs >= 0 else { return }
     tracks.slice(
-      "prefill", on: track, from: request.scheduledNs, until: request.firstTokenNs, to: &text)
+      source.map { "prefill on replica \($0)" } ?? "prefill", on: track,
+      from: request.scheduledNs, until: request.firstTokenNs, to: &text)
     text.append("}")
-    guard request.finishNs > request.firstTokenNs else { return }
-    tracks.slice(
-      "decode", on: track, from: request.firstTokenNs, until: request.finishNs, to: &text)
-    text.append("}")
+    if request.finishNs > request.firstTokenNs {
+      tracks.slice(
+        "decode", on: track, from: request.firstTokenNs, until: request.finishNs, to: &text)
+      text.append("}")
+    }
+    add(pauses, of: request, on: track, to: &text)
+  }
+
+  /// Adds the pauses of a request to its track: those that lie in its prompt or in its decoding.
+  private mutating func add(
+    _ pauses: [RequestPauses.Pause], of request: RequestRecord, on track: PerfettoTracks.Track,
+    to text: inout ExportText
+  ) {
+    for pause in pauses where pause.startNs < pause.endNs {
+      let isInPrompt =
+        pause.startNs >= request.scheduledNs && pause.endNs <= request.firstTokenNs
+      let isInDecoding =
+        pause.startNs >= request.firstTokenNs && pause.endNs <= request.finishNs
+      guard isInPrompt || isInDecoding else { continue }
+      let name =
+        switch pause.kind {
+        case .recomputed: "recompute"
+        case .swappedIn: "swapped out"
+        case .handedOver: "handed over"
+        default: "preempted"
+        }
+      tracks.slice(name, on: track, from: pause.startNs, until: pause.endNs, to: &text)
+      text.append("}")
+    }
   }
 
   /// A request that no step worked on: it was rejected.

@@ -80,6 +80,12 @@ public struct TraceExport {
   // MARK: Runs
 
   private func chosenRuns(for form: ExportForm) throws(TraceError) -> [ExportedRun] {
+    if !form.isOfTables, try reader.sweep() != nil {
+      throw refusal(
+        "a sweep keeps the figures of its runs and no records, of which \(form.rawValue) is made. "
+          + "Ask the query `sweep`, export it to csv or jsonl, or play a point's scenario by "
+          + "`kvsim run`")
+    }
     let all = try reader.runs()
     var chosen = all
     if let run = options.run {

@@ -52,6 +52,7 @@ extension TraceReader {
     }
     guard lastEventNs >= 0 else { throw rows.damaged("run \(run.id) ends before its start") }
     let requests = try rows.requests(of: run)
+    let gaps = try rows.gaps(of: run)
     let steps = try rows.steps(of: run, untilNs: lastEventNs)
     let events = try rows.events(of: run, untilNs: lastEventNs)
     var slices = steps.slices
@@ -59,7 +60,7 @@ extension TraceReader {
     return RunOverview(
       run: run, scenario: scenario, profiles: profiles, metrics: try metrics(run: run.id),
       lastEventNs: lastEventNs, queueing: requests.queueing.curve, ttft: requests.ttft.curve,
-      tpot: requests.tpot.curve, e2e: requests.e2e.curve, slices: slices,
+      tpot: requests.tpot.curve, e2e: requests.e2e.curve, itl: gaps.curve, slices: slices,
       events: events, stepTimes: steps.times, concurrency: steps.concurrency,
       pointsHavePrompts: steps.pointsHavePrompts, lanes: steps.lanes, timeline: Timeline())
   }

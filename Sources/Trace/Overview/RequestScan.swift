@@ -40,6 +40,28 @@ extension OverviewRows {
     return scan
   }
 
+  /// Goes through the tokens of a run, if it kept their times: how long samples waited from one
+  /// step that gave them some to the next.
+  func gaps(of run: StoredRun) throws(TraceError) -> TimeHistogram {
+    let row = try prepare(
+      """
+      SELECT request_seq, sample, time_ns FROM request_token_times
+      WHERE request_seq BETWEEN ?1 AND ?2 AND ?3 IS NOT NULL ORDER BY request_seq, sample, token
+      """, of: run)
+    var histogram = TimeHistogram()
+    var last: (seq: Int64, sample: Int64, ns: Int64) = (0, 0, 0)
+    while try row.step() {
+      let next = (seq: row.integer(0), sample: row.integer(1), ns: row.integer(2))
+      let isSame = next.seq == last.seq && next.sample == last.sample
+      guard next.ns >= (isSame ? last.ns : 0) else {
+        throw damaged("a token of run \(run.id) comes before the one before it")
+      }
+      if isSame, next.ns > last.ns { histogram.record(next.ns - last.ns) }
+      last = next
+    }
+    return histogram
+  }
+
   /// The requests of a run that were there at some time of a window, thinned out by number so that
   /// the same ones are shown of runs with the same requests.
   func timeline(of run: StoredRun, in window: Range<Int64>) throws(TraceError) -> Timeline {

@@ -38,6 +38,8 @@ public struct RunOverview: Sendable {
   public var tpot: LatencyCurve
   /// Arrival to the last token.
   public var e2e: LatencyCurve
+  /// Times between tokens, of steps that gave a sample some: of runs that kept the times of tokens.
+  public var itl = LatencyCurve(count: 0, percentilesNs: [])
   /// The run over time, in ``TraceOverview/slices`` slices of equal length; none for an empty run.
   public var slices: [TimeSlice]
   /// What happened between steps.
@@ -58,7 +60,7 @@ public struct RunOverview: Sendable {
 
 /// How a latency is distributed.
 public struct LatencyCurve: Hashable, Sendable {
-  /// How many requests have it.
+  /// How many requests have it, or how many gaps there are between tokens.
   public var count: Int
   /// The times in nanoseconds that so many per cent of the requests do not exceed, by nearest rank:
   /// 101 of them, from 0 to 100 per cent; none without a request. They are those of a histogram of

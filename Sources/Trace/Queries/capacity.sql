@@ -1,8 +1,8 @@
 -- What each format holds: tokens of the pool, how full it was, how many requests ran at once
 --
 -- `times` is the pool's tokens as a multiple of the first run's, replicas of one kind compared.
--- `most_running` and `peak_share` are of the replica where they were highest; `preempted` are
--- requests that lost their blocks at least once.
+-- `most_running`, of which each sample of a request counts, and `peak_share` are of the replica
+-- where they were highest; `preempted` are requests that lost their blocks at least once.
 WITH busiest AS (
   SELECT step.run_id, replica_group.id AS group_id, max(step.used_blocks) AS used_blocks,
     max(step.decode_sequences + step.prefill_sequences) AS running,

@@ -2,7 +2,8 @@
 --
 -- Hours of all devices, busy or not, over the tokens of the run: those produced, and all of prompts
 -- and outputs. A device counts while its replica is there.
--- :price (none) what an hour of a device costs, in any currency
+-- :price amount (none) what an hour of a device costs, in any currency
+-- No rows: no run has ended, or the trace keeps no requests.
 WITH tokens AS (
   SELECT run_id, sum(output_tokens) AS outputs,
     sum((prompt_tokens + output_tokens) * (outcome = 'finished')) AS all_tokens

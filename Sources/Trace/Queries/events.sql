@@ -1,6 +1,7 @@
 -- What happened to requests and replicas between steps, kind by kind
 --
 -- Times in seconds since the start of the run; `mean_ms` is what one took, of kinds that take time.
+-- No rows: nothing happened to requests and replicas between steps.
 SELECT run.id AS run, run.format, event.kind, count(*) AS events,
   count(DISTINCT event.request_id) AS requests, min(event.time_ns) / 1e9 AS first_s,
   max(event.time_ns) / 1e9 AS last_s,

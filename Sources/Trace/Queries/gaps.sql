@@ -4,7 +4,8 @@
 -- the request lost its blocks meanwhile, if it did, and `hand_over_ms` for how long they were copied
 -- to another replica; `prompt_tokens` and `prompt_steps` are what the steps of its replica computed
 -- of prompts meanwhile, its own lost tokens among them, and `longest_step_ms` their longest step.
--- :top (10) how many of each run
+-- :top count (10) how many of each run
+-- No rows: times of tokens are kept by `kvsim run --token-times`.
 WITH gap AS (
   SELECT request.run_id, request.id AS request, request.replica, late.sample, late.token,
     early.time_ns AS from_ns, late.time_ns AS to_ns

@@ -4,9 +4,9 @@
 -- of a class without objectives meets them when it finishes. With one output token there is no
 -- time per token to be missed. `missed_*` are finished requests, some of which missed several.
 -- Good requests a second are over the time from the first arrival to the last departure.
--- :ttft_ms (the class's) milliseconds to the first token
--- :tpot_ms (the class's) milliseconds for each token after it
--- :e2e_ms (the class's) milliseconds to the last token
+-- :ttft_ms amount (the class's) milliseconds to the first token
+-- :tpot_ms amount (the class's) milliseconds for each token after it
+-- :e2e_ms amount (the class's) milliseconds to the last token
 WITH span AS (
   SELECT run_id, (max(finish_ns) - min(arrival_ns)) / 1e9 AS seconds FROM request GROUP BY run_id),
 judged AS (

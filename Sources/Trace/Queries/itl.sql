@@ -3,6 +3,7 @@
 -- Of runs with `--token-times`. A gap is between two steps that gave a sample tokens: those of one
 -- step come at once, and have none between them. Percentiles are by the nearest rank.
 -- Steps give many samples the same gap: each is counted before anything is sorted.
+-- No rows: times of tokens are kept by `kvsim run --token-times`.
 WITH counted AS (
   SELECT request.run_id, request.class_id, next.time_ns - token.time_ns AS ns, count(*) AS gaps
   FROM request_token_times AS token

@@ -6,6 +6,7 @@
 -- `tokens_lost` and `blocks_freed` are of all of them together, `wait_ms` from the loss until a
 -- request had blocks again, and `recompute_ms` from there until it had its next token: what was in
 -- the host's memory is not computed again.
+-- No rows: no request lost its blocks.
 WITH loss AS (SELECT * FROM event WHERE kind IN ('preempted', 'swapped_out', 'displaced')),
 regained AS (SELECT * FROM event WHERE kind IN ('resumed', 'swapped_in')),
 recomputed AS (SELECT * FROM event WHERE kind = 'recomputed')

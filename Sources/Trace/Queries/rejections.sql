@@ -6,6 +6,7 @@
 -- it; turn, the turn of its session before it was rejected. `share` is of all requests of the class
 -- that left, times are seconds since the start of the run, `max_tokens` what the longest of them
 -- would have had in the cache at its end.
+-- No rows: no request was rejected.
 WITH requests AS (
   SELECT run_id, class_id, count(*) AS requests FROM request GROUP BY run_id, class_id),
 rejection AS (

@@ -5,7 +5,7 @@
 -- of these two, waiting without the blocks that it had lost (`preempted_ms`) and computing again
 -- what was in them (`recompute_ms`). The five add up to `e2e_ms`; of several samples of a prompt the
 -- last two are left at 0, as while one waits others go on.
--- :top (10) requests of each run
+-- :top count (10) requests of each run
 WITH ranked AS (
   SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY e2e_ns DESC, id) AS place
   FROM request WHERE e2e_ns IS NOT NULL),

@@ -1,7 +1,9 @@
 -- What each point of a sweep came to, in each format: throughput, latencies, requests at once
 --
 -- One row for each point and format, with what the point sets. `requests_at_once` is the most that
--- one replica ran; `reason` says why a point failed, and is NULL of one that did not.
+-- one replica ran, of which each sample of a request counts; `reason` says why a point failed, and
+-- is NULL of one that did not.
+-- No rows: points are in the database of `kvsim sweep`.
 WITH settings AS (
   SELECT point_id, group_concat(path || '=' || value, ' ') AS settings
   FROM (SELECT point_id, path, value FROM sweep_setting ORDER BY point_id, axis)
