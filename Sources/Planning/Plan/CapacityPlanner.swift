@@ -39,7 +39,6 @@ public struct CapacityPlanner: Sendable {
   struct Case: Sendable {
     let settings: [ScenarioSetting]
     let format: KVFormat
-    let formatName: String
     /// What it is run with, or why it cannot be.
     let trials: Result<LoadTrials, PlanRefusal>
     var results: [LoadSearch.Result] = []
@@ -117,13 +116,27 @@ public struct CapacityPlanner: Sendable {
           + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario")
     }
     if let fault = question.faults(in: scenario.workload).first { throw .badQuestion(fault) }
-    guard scenario.cluster.outages.isEmpty,
-      scenario.cluster.groups.allSatisfy({ $0.autoscaling == nil })
-    else {
-      throw .badQuestion(
-        "`failures` and `autoscaling` are not planned with: a plan finds the number of replicas "
-          + "itself, and `reserve` says how many may fail")
+    if let fault = fault(of: scenario.cluster) { throw .badQuestion(fault) }
+    for variation in question.variations {
+      let root = String(variation.path.prefix { $0 != "." && $0 != "[" })
+      guard serving.contains(root) else {
+        throw .badQuestion(
+          "`\(variation.path)` is not chosen from: a plan compares ways to serve one traffic; "
+            + "accepted: keys of \(serving.map { "`\($0)`" }.joined(separator: ", ")), "
+            + "and `kvsim sweep` for others")
+      }
     }
+  }
+
+  /// The keys of a scenario's root that say how its traffic is served.
+  private static let serving = ["model", "device", "kv_cache", "engine", "cluster"]
+
+  /// Why a cluster is not planned with; nil where it is.
+  private static func fault(of cluster: ClusterOptions) -> String? {
+    guard !cluster.outages.isEmpty || cluster.groups.contains(where: { $0.autoscaling != nil })
+    else { return nil }
+    return "`failures` and `autoscaling` are not planned with: a plan finds the number of replicas "
+      + "itself, and `reserve` says how many may fail"
   }
 
   /// Looks at every option.
@@ -175,12 +188,14 @@ public struct CapacityPlanner: Sendable {
     case .failure(let error):
       return self.scenario.formats.map { format in
         Case(
-          settings: candidate.settings, format: format, formatName: format.name,
+          settings: candidate.settings, format: format,
           trials: .failure(PlanRefusal(reason: error.firstReason)))
       }
     }
+    let fault = CapacityPlanner.fault(of: scenario.cluster)
     return scenario.formats.map { format in
       let trials = Result { () throws(PlanRefusal) in
+        if let fault { throw PlanRefusal(reason: fault) }
         do throws(PlanningError) {
           return LoadTrials(
             plan: try ComparisonPlan(scenario, formats: [format]), format: 0,
@@ -189,8 +204,7 @@ public struct CapacityPlanner: Sendable {
           throw PlanRefusal(reason: error.description)
         }
       }
-      return Case(
-        settings: candidate.settings, format: format, formatName: format.name, trials: trials)
+      return Case(settings: candidate.settings, format: format, trials: trials)
     }
   }
 
@@ -248,7 +262,7 @@ public struct CapacityPlanner: Sendable {
   private func option(_ own: Case) -> PlanOption {
     let cell = (try? own.trials.get()).map { PlanCell($0.plan.pools[0]) }
     return PlanOption(
-      settings: own.settings, format: own.formatName, cell: cell, outcome: outcome(own, cell))
+      settings: own.settings, format: own.format.name, cell: cell, outcome: outcome(own, cell))
   }
 
   private func outcome(_ own: Case, _ cell: PlanCell?) -> PlanOption.Outcome {

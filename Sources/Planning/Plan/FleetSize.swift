@@ -71,7 +71,7 @@ extension CapacityPlan {
       fleet.needed * cell.replicas <= FleetCheck.mostReplicas,
       scenario.workload.course == .level,
       let own = cases.first(where: {
-        $0.formatName == best.format && $0.settings == best.settings
+        $0.format.name == best.format && $0.settings == best.settings
       }), var trials = try? own.trials.get()
     else { return nil }
     trials.cells = fleet.needed

@@ -68,7 +68,7 @@ struct WhatIf: Sendable {
 
   private func ownCase(_ place: Int) -> CapacityPlanner.Case? {
     cases.first {
-      $0.formatName == options[place].format && $0.settings == options[place].settings
+      $0.format.name == options[place].format && $0.settings == options[place].settings
     }
   }
 

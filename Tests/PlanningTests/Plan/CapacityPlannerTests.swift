@@ -191,7 +191,8 @@ struct CapacityPlannerTests {
     arguments: [
       ("reserve: 1", "no objective is stated"),
       ("objectives: tpot.mean <= 1 s, vary: {engine.max_num_seqs: 1..9:x}", "needs a step"),
-      ("objectives: tpot.mean <= 1 s, vary: {seed: 1..2000}", "more than 1000 ways"),
+      ("objectives: tpot.mean <= 1 s, vary: {engine.max_num_seqs: 1..2000}", "more than 1000 ways"),
+      ("objectives: tpot.mean <= 1 s, vary: {seed: 1..3}", "`seed` is not chosen from"),
     ])
   func questions(_ plan: String, _ says: String) throws {
     #expect {
@@ -205,6 +206,18 @@ struct CapacityPlannerTests {
       _ = try planner(
         more: "cluster: {replicas: 2, failures: [{replica: 0, at: 1 s, recovers_after: 1 s}]}")
     } throws: { "\($0)".contains("`failures` and `autoscaling` are not planned with") }
+  }
+
+  @Test("A choice that brings failures or autoscaling along is impossible, and no other")
+  func changingCluster() throws {
+    let plan = try plan(
+      """
+      objectives: tpot.mean <= 20 ms, vary: {cluster: [{replicas: 1},
+      {replicas: 2, failures: [{replica: 0, at: 1 s, recovers_after: 1 s}]}]}
+      """, formats: "int4")
+    #expect(plan.options.map { $0.held != nil } == [true, false])
+    guard case .impossible(let reason)? = plan.options.last?.outcome else { return }
+    #expect(reason.contains("`reserve` says how many may fail"))
   }
 
   @Test("The Pareto front holds what no other point betters in both respects")
