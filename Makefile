@@ -7,7 +7,7 @@ SOURCES := Package.swift Sources Tests
 
 .PHONY: demo test test-deep test-c test-arm64 test-sanitized test-sanitized-c test-vulkan shaders \
 	check-shaders bench bench-lengths format lint release clean setup setup-arm64 setup-vulkan \
-	setup-chromium build
+	setup-chromium setup-cluster build
 
 # Plays Scenarios/quickstart.yaml on the shipped profile of an H200 in three KV formats; then
 # measures this machine, and plays Scenarios/two-cores.yaml on it.
@@ -22,7 +22,7 @@ demo: build
 build: setup
 	$(SWIFT) build -c release --product kvsim
 
-test: setup setup-vulkan setup-chromium lint
+test: setup setup-vulkan setup-chromium setup-cluster lint
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
@@ -35,7 +35,7 @@ test-sanitized: setup
 	$(SANITIZED)/release/kvsim kernels check --quick
 
 # The same tests with more random worlds, shapes and mutations.
-test-deep: setup setup-vulkan setup-chromium lint
+test-deep: setup setup-vulkan setup-chromium setup-cluster lint
 	$(SWIFT) build --build-tests
 	KVSIM_TEST_DEPTH=10 $(SWIFT) test --skip-build
 
@@ -134,6 +134,18 @@ setup-vulkan:
 setup-chromium:
 	$(call install,chromium fonts-dejavu-core)
 
+# What spreads sweeps over machines, for a cluster and hosts on loopback, and a checker of scripts.
+# Tests start their own daemons; those that come with the packages stay off.
+setup-cluster:
+	$(call install,slurm-wlm munge parallel openssh-client openssh-server shellcheck,$(start_nothing))
+
+# Debian asks this file whether a package may start its daemons. One that stands there is kept.
+start_nothing = policy=/usr/sbin/policy-rc.d; \
+  if [ ! -e $$policy ]; then \
+    trap "$$as rm -f $$policy" EXIT; trap 'exit 130' INT TERM; \
+    printf '\#!/bin/sh\nexit 101\n' | $$as tee $$policy >/dev/null; $$as chmod 755 $$policy; \
+  fi;
+
 # A C library and its start files for arm64, and an emulator of its CPUs.
 setup-arm64:
 	$(call install,gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
@@ -143,6 +155,7 @@ define install
   dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
 if [ -n "$$missing" ]; then \
   if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+  $(2) \
   $$as apt-get update -q && $$as apt-get install -q -y --no-install-recommends $$missing; \
 fi
 endef

@@ -8,6 +8,8 @@ extension ExitCode {
   static let runFailed = ExitCode(1)
   /// A scenario, or a file that it names, is wrong.
   static let badInput = ExitCode(65)
+  /// Another process writes the file just now; scripts try again later (`EX_TEMPFAIL`).
+  static let busy = ExitCode(75)
 }
 
 /// How results are printed.

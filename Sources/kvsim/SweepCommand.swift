@@ -16,7 +16,8 @@ struct SweepCommand: ParsableCommand {
       `workload.arrivals.concurrency=1..256:x2`, `kv_cache.format=fp16,int4`. The last one varies \
       fastest. Points run on all cores; each is kept when it has ended, and the same command goes \
       on after an interruption. The figures are the same in any order and on any machine. Exits \
-      with 65 where the scenario or the grid is wrong, 1 where a point fails: the rest goes on.
+      with 65 where the scenario or the grid is wrong, 75 where another process writes the \
+      database, 1 where a point fails: the rest goes on.
       """)
 
   @OptionGroup var options: ScenarioOptions
@@ -108,6 +109,7 @@ struct SweepCommand: ParsableCommand {
       switch error {
       case .anotherSweep, .fileExists, .damaged, .notATrace, .wrongVersion:
         throw failure(error, .badInput)
+      case .busy: throw failure(error, .busy)
       default: throw failure(error, .runFailed)
       }
     }

@@ -22,7 +22,8 @@ struct CommandLineRun {
       in: folder)
   }
 
-  private init(
+  /// Runs any program.
+  init(
     _ program: URL, _ arguments: [String], in folder: URL, environment: [String: String] = [:]
   ) throws {
     let process = Process()
