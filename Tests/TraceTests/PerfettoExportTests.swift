@@ -70,9 +70,11 @@ import Testing
       {"ph":"M","name":"thread_sort_index","pid":3,"tid":4,"args":{"sort_index":999}},
       {"ph":"i","name":"rejected: request 1","pid":3,"tid":4,"ts":0.700,"s":"t",\#
       "args":{"class":"batch","priority":3,"prompt_tokens":9000,"samples":1}},
-      {"ph":"b","name":"waiting","pid":1,"ts":0.500,"cat":"queue","id":"0x0000000000000001",\#
+      {"ph":"b","name":"request","pid":1,"ts":0.500,"cat":"request","id":"0x0000000000000001",\#
       "args":{"request":0}},
-      {"ph":"e","name":"waiting","pid":1,"ts":1.000,"cat":"queue","id":"0x0000000000000001"},
+      {"ph":"b","name":"waiting","pid":1,"ts":0.500,"cat":"request","id":"0x0000000000000001"},
+      {"ph":"e","name":"waiting","pid":1,"ts":1.000,"cat":"request","id":"0x0000000000000001"},
+      {"ph":"e","name":"request","pid":1,"ts":9.007,"cat":"request","id":"0x0000000000000001"},
       {"ph":"M","name":"thread_name","pid":1,"tid":5,"args":{"name":"slot 0"}},
       {"ph":"M","name":"thread_sort_index","pid":1,"tid":5,"args":{"sort_index":1000}},
       {"ph":"X","name":"request 0","pid":1,"tid":5,"ts":1.000,"dur":8.007,\#
@@ -99,6 +101,12 @@ import Testing
     #expect(slices.count == 2 * records.finished.count)
     let rejected = events.filter { $0.phase == "i" }
     #expect(rejected.count == 2 * (records.requests.count - records.finished.count))
+    // And on a track of its own from its arrival to its end.
+    for phase in ["b", "e"] {
+      let ends = events.filter { $0.phase == phase && $0.name == "request" }.map(\.startNs)
+      let times = records.finished.map { phase == "b" ? $0.arrivalNs : $0.finishNs }
+      #expect(ends.sorted() == (times + times).sorted())
+    }
     let byID = Dictionary(uniqueKeysWithValues: records.finished.map { ("request \($0.id)", $0) })
     for slice in slices {
       let request = try #require(byID[slice.name])
@@ -176,7 +184,9 @@ import Testing
     #expect(names[source]?.hasPrefix("run 2, int4: replica 0 of prompts") == true)
     // It waited there for its prompt.
     let wait = try #require(
-      events.first { $0.phase == "b" && $0.arguments["request"] as? Int == 1 })
+      events.first {
+        $0.phase == "b" && $0.name == "waiting" && $0.arguments["request"] as? Int == 1
+      })
     #expect(wait.process == source)
     // Of a window the same, for the requests in it.
     let late = try self.events { $0.window = 8_500..<9_500 }
@@ -230,14 +240,22 @@ import Testing
     let records = plausibleRecords(1_000, seed: 5)
     try writeTrace(folder.path(), records: records)
     let events = try events()
-    let begun = events.filter { $0.phase == "b" }
+    let requests = Dictionary(
+      uniqueKeysWithValues: events.filter { $0.phase == "b" && $0.name == "request" }.map {
+        ($0.id, ($0.arguments["request"] as! NSNumber).int64Value)
+      })
+    #expect(requests.count == records.finished.count)
+    let begun = events.filter { $0.phase == "b" && $0.name == "waiting" }
     let ended = Dictionary(
-      uniqueKeysWithValues: events.filter { $0.phase == "e" }.map { ($0.id, $0.startNs) })
+      uniqueKeysWithValues: events.filter { $0.phase == "e" && $0.name == "waiting" }.map {
+        ($0.id, $0.startNs)
+      })
     let waited = records.finished.filter { $0.scheduledNs > $0.arrivalNs }
     #expect(begun.count == waited.count && ended.count == waited.count && !waited.isEmpty)
     let byID = Dictionary(uniqueKeysWithValues: waited.map { ($0.id, $0) })
     for event in begun {
-      let request = try #require(byID[(event.arguments["request"] as! NSNumber).int64Value])
+      let number = try #require(requests[event.id])
+      let request = try #require(byID[number])
       #expect(event.startNs == request.arrivalNs && ended[event.id] == request.scheduledNs)
     }
   }

@@ -92,11 +92,16 @@ struct PerfettoExport: TraceExporter {
     guard request.scheduledNs >= 0 else { return addUnscheduled(request, run, to: &text) }
     // The last copy: who is displaced from a replica may be handed over once more.
     let source = pauses.last { $0.kind == .handedOver }?.replica
+    var life: [PerfettoTracks.Stretch] = [("request", request.arrivalNs, request.finishNs)]
     if request.scheduledNs > request.arrivalNs {
-      tracks.wait(
-        of: request.id, on: source ?? request.replica, from: request.arrivalNs,
-        until: request.scheduledNs, to: &text)
+      let wait = ("waiting", request.arrivalNs, request.scheduledNs)
+      if let source {
+        tracks.request(request.id, on: source, [wait], to: &text)
+      } else {
+        life.append(wait)
+      }
     }
+    tracks.request(request.id, on: request.replica, life, to: &text)
     if let source, request.firstTokenNs >= 0 {
       let track = tracks.slot(
         of: source, from: request.scheduledNs, until: request.firstTokenNs, to: &text)

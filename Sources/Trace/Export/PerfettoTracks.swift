@@ -34,7 +34,7 @@ struct PerfettoTracks {
   private var run: ExportedRun?
   private var processes: [Int64: Process] = [:]
   private var lastNumber: Int64 = 0
-  private var lastWait: Int64 = 0
+  private var lastRequest: Int64 = 0
   private var isFirst = true
 
   /// From now on replicas are those of this run.
@@ -150,25 +150,38 @@ struct PerfettoTracks {
     text.append(",\"s\":\"t\"")
   }
 
-  /// The wait of a request: beside others, not above them.
-  mutating func wait(
-    of request: Int64, on replica: Int64, from startNs: Int64, until endNs: Int64,
-    to text: inout ExportText
+  /// A stretch of a request's life, on a track of its own: beside others, not above them.
+  typealias Stretch = (name: String, startNs: Int64, endNs: Int64)
+
+  /// A track of a request on a replica, and what stands on it: each stretch within the one before.
+  mutating func request(
+    _ request: Int64, on replica: Int64, _ stretches: [Stretch], to text: inout ExportText
   ) {
     let track = Track(process: process(of: replica, to: &text), thread: 0)
-    lastWait += 1
-    for (phase, ns) in [("b", startNs), ("e", endNs)] {
-      open(phase, "waiting", on: track, at: ns, to: &text)
-      text.append(",\"cat\":\"queue\",\"id\":\"0x")
-      text.append(hexadecimalOf: UInt64(lastWait))
-      text.append("\"")
-      if phase == "b" {
+    lastRequest += 1
+    for (place, stretch) in stretches.enumerated() {
+      event("b", stretch.name, at: stretch.startNs, on: track, to: &text)
+      if place == 0 {
         text.append(",\"args\":{\"request\":")
         text.append(request)
         text.append("}")
       }
       text.append("}")
     }
+    for stretch in stretches.reversed() {
+      event("e", stretch.name, at: stretch.endNs, on: track, to: &text)
+      text.append("}")
+    }
+  }
+
+  /// A beginning or an end on the track of the last request, but for its closing brace.
+  private mutating func event(
+    _ phase: String, _ name: String, at ns: Int64, on track: Track, to text: inout ExportText
+  ) {
+    open(phase, name, on: track, at: ns, to: &text)
+    text.append(",\"cat\":\"request\",\"id\":\"0x")
+    text.append(hexadecimalOf: UInt64(lastRequest))
+    text.append("\"")
   }
 
   /// What the counters say of a row of steps: the batch and who waits at its start, the pool at its
