@@ -22,7 +22,7 @@ import Testing
       errors[0]
         == "scenario.yaml:4:1: error: sede: unknown key; did you mean `seed`? accepted: `kvsim`, "
         + "`name`, `description`, `seed`, `model`, `device`, `kv_cache`, `engine`, `cluster`, "
-        + "`workload`, `reference`")
+        + "`workload`, `reference`, `plan`")
     #expect(
       errors[4]
         == "scenario.yaml:19:11: error: workload.arrivals.rate: `2.5` has no unit; accepted: a "

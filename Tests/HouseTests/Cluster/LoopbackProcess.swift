@@ -48,8 +48,8 @@ struct LoopbackProcess {
   }
 }
 
-/// Daemons that live in a scratch folder. Whatever becomes of a test, none outlives it for long:
-/// `stop` ends all that works in the folder, and each has a time limit of its own.
+/// Daemons that live in a scratch folder. None outlives the test: `stop` ends all that works in the
+/// folder, a watcher does so where the test's own process was ended, and each has a time limit.
 final class LoopbackDaemons {
   /// What did not come in time, with the logs.
   struct Failure: Error, CustomStringConvertible {
@@ -58,6 +58,8 @@ final class LoopbackDaemons {
 
   let folder: URL
   private var processes: [Process] = []
+  /// Open as long as this process lives.
+  private let sign = Pipe()
 
   /// How long anything may take. Idle machines need a tenth of it.
   static let patience = Duration.seconds(240)
@@ -65,7 +67,28 @@ final class LoopbackDaemons {
   init(in folder: URL) throws {
     // As processes see it, however it is reached.
     self.folder = folder.resolvingSymlinksInPath()
+    let watcher = Process()
+    watcher.executableURL = URL(fileURLWithPath: "/bin/bash")
+    watcher.arguments = ["-c", LoopbackDaemons.watch, self.folder.path]
+    watcher.standardInput = sign
+    try watcher.run()
+    try sign.fileHandleForReading.close()
   }
+
+  /// Waits for the end of its input; then ends what works in a folder, or was given a file of it.
+  private static let watch = """
+    trap '' INT TERM HUP
+    read -r _
+    for round in 1 2 3; do
+      for process in /proc/[0-9]*; do
+        [[ $process != "/proc/$$" ]] || continue
+        if [[ $(readlink "$process/cwd") == "$0"* ]] || grep -qsF "$0" "$process/cmdline"; then
+          kill -KILL "${process#/proc/}"
+        fi
+      done
+      sleep 0.2
+    done
+    """
 
   /// Where a program stands; daemons are not on everybody's path.
   static func program(_ name: String) -> String? {
@@ -113,6 +136,13 @@ final class LoopbackDaemons {
     try process.run()
     processes.append(process)
     return process
+  }
+
+  /// - Throws: where one has ended, with the logs.
+  func checkAllRun() throws {
+    guard processes.allSatisfy(\.isRunning) else {
+      throw Failure(description: "a daemon has ended.\n\(logs)")
+    }
   }
 
   /// Waits for something.

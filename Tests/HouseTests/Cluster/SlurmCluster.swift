@@ -4,7 +4,18 @@ import Foundation
 /// as on a real cluster but for times, which are short, and cgroups, which containers may lack.
 final class SlurmCluster {
   static let programs = ["munged", "slurmctld", "slurmd", "sbatch"]
-  static var isInstalled: Bool { programs.allSatisfy { LoopbackDaemons.program($0) != nil } }
+
+  /// Whether it is installed and can run: where a machine has no address but 127.0.0.1, Slurm finds
+  /// none, since it asks for addresses of the kinds that interfaces have.
+  static var isThere: Bool {
+    var hints = addrinfo()
+    hints.ai_family = AF_INET
+    hints.ai_flags = AI_ADDRCONFIG
+    var answer: UnsafeMutablePointer<addrinfo>?
+    defer { if let answer { freeaddrinfo(answer) } }
+    return programs.allSatisfy { LoopbackDaemons.program($0) != nil }
+      && getaddrinfo("127.0.0.1", nil, &hints, &answer) == 0
+  }
 
   let daemons: LoopbackDaemons
   /// What commands need to speak to it.
@@ -45,7 +56,8 @@ final class SlurmCluster {
         try daemons.start("slurmd", ["-D", "-N", node], environment: environment)
       }
       try daemons.wait(for: "an idle cluster") {
-        try run("sinfo", ["-h", "-N", "-t", "idle"]).output.split(separator: "\n").count == 2
+        try daemons.checkAllRun()
+        return try run("sinfo", ["-h", "-N", "-t", "idle"]).output.split(separator: "\n").count == 2
       }
     } catch {
       daemons.stop()
@@ -54,19 +66,18 @@ final class SlurmCluster {
   }
 
   /// A node that is silent for some seconds is given up, and its jobs may start again after five,
-  /// which is the least that Slurm takes.
+  /// which is the least that Slurm takes. Jobs are queued again where they ask for it alone.
   private static func settings(_ folder: String, ports: [Int]) -> String {
     let user = NSUserName()
     return """
       ClusterName=kvsim
-      SlurmctldHost=localhost
+      SlurmctldHost=localhost(127.0.0.1)
       SlurmctldPort=\(ports[0])
       SlurmUser=\(user)
       SlurmdUser=\(user)
       AuthType=auth/munge
       CredType=cred/munge
       AuthInfo=socket=\(folder)/munge.socket,cred_expire=5
-      CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
       StateSaveLocation=\(folder)/state
       SlurmdSpoolDir=\(folder)/%n
       SlurmctldPidFile=\(folder)/slurmctld.pid
@@ -80,7 +91,7 @@ final class SlurmCluster {
       JobAcctGatherType=jobacct_gather/none
       AccountingStorageType=accounting_storage/none
       SlurmdParameters=config_overrides
-      JobRequeue=1
+      JobRequeue=0
       ReturnToService=2
       SlurmdTimeout=5
       MessageTimeout=3
