@@ -18,7 +18,7 @@ public enum Binding: Hashable, Sendable {
 
 extension CapacityPlan {
   /// A gain that is no more than what a search leaves open.
-  private var leastGain: Double { 1 + planner.tolerance / 2 }
+  public var leastGain: Double { 1 + planner.tolerance / 2 }
   /// A replica with steps for less of the time than this has time left.
   private static let busy = 0.8
 

@@ -26,7 +26,7 @@ public struct CapacityPlan: Sendable {
     public let option: Int
     /// What is supposed.
     public let supposition: Supposition
-    /// The load over that without it, both of the first seed.
+    /// The load over that without it, both the means of the same seeds.
     public let gain: Double
   }
 
@@ -34,7 +34,7 @@ public struct CapacityPlan: Sendable {
   public struct RotationCost: Hashable, Sendable {
     /// How much longer, as a share.
     public let share: Double
-    /// The load over that of rotated INT4 as it was measured, both of the first seed.
+    /// The load over that of rotated INT4 as it was measured, both the means of the same seeds.
     public let ofRotated: Double
     /// The same over that of FP16; nil where FP16 holds none, or is no option.
     public let ofFP16: Double?
@@ -113,44 +113,39 @@ extension CapacityPlan {
     return isPriced ? .pricePerHour : .devices
   }
 
-  /// What an option comes to, less of which is better, with the ends of what it may be.
-  private func cost(_ option: PlanOption, _ criterion: Criterion) -> (least: Double, most: Double) {
-    guard let cell = option.cell, let held = option.held else { return (.infinity, .infinity) }
-    // More where a cell holds as little as it may, and less where it holds as much.
-    func fleet(counting load: Double?) -> FleetSize? {
-      question.target.map {
-        FleetSize(
-          $0.amount, of: cell, holding: held, reserve: question.reserve, counting: load)
-      }
-    }
-    let (small, large) = (fleet(counting: held.load.upper), fleet(counting: nil))
+  /// What an option comes to with its planned load; less is better.
+  private func cost(_ option: PlanOption, _ criterion: Criterion) -> Double {
+    guard let cell = option.cell, let held = option.held else { return .infinity }
     switch criterion {
-    case .pricePerHour: return (small?.pricePerHour ?? 0, large?.pricePerHour ?? .infinity)
-    case .devices: return (Double(small?.devices ?? 0), Double(large?.devices ?? 0))
-    case .pricePerMillionOutputTokens, .loadOfDevice:
-      var one = Double(cell.devices)
-      if criterion == .pricePerMillionOutputTokens {
-        // By tokens and not by requests: both have as many.
-        one = (cell.pricePerHour ?? 0) / max(1e-9, held.figures.outputTokens)
-      }
-      return (one / max(1e-12, held.load.upper), one / max(1e-12, held.planned))
+    case .pricePerHour: return fleet(of: option)?.pricePerHour ?? .infinity
+    case .devices: return Double(fleet(of: option)?.devices ?? .max)
+    case .loadOfDevice: return Double(cell.devices) / held.planned
+    case .pricePerMillionOutputTokens:
+      // By tokens and not by requests: options may differ in how many of these they reject.
+      return (cell.pricePerHour ?? 0) / max(1e-9, held.planned * held.figures.outputTokens)
     }
   }
 
-  /// Puts options in order: the one that costs least goes first, but where others may cost as
-  /// little within their confidence intervals, the one of them whose format keeps more of the
-  /// model.
+  /// Whether an option is not the cheapest, but within the tolerance of what the cheapest costs, and
+  /// stands before it because its format keeps more of the model.
+  public func isFirstForAccuracy(_ place: Int) -> Bool {
+    let own = cost(options[place], criterion)
+    return options[(place + 1)...].contains {
+      cost($0, criterion) < own && $0.accuracyLoss > options[place].accuracyLoss
+    }
+  }
+
+  /// Puts options in order: the cheapest goes first, but where others cost as much within the
+  /// tolerance, the one of them whose format keeps more of the model.
   func ordered(_ found: [PlanOption]) -> [PlanOption] {
     let criterion = CapacityPlan.criterion(question, found)
     var left = found.enumerated().filter { $0.element.held != nil }.map { place, option in
       (place: place, option: option, cost: cost(option, criterion))
     }
     var ordered: [PlanOption] = []
-    while let cheapest = left.min(by: { ($0.cost.most, $0.place) < ($1.cost.most, $1.place) }) {
-      let alike = left.filter { $0.cost.least <= cheapest.cost.most }
-      let next = alike.min {
-        ($0.option.accuracyLoss, $0.cost.most, $0.place)
-          < ($1.option.accuracyLoss, $1.cost.most, $1.place)
+    while let cheapest = left.min(by: { ($0.cost, $0.place) < ($1.cost, $1.place) }) {
+      let next = left.filter { $0.cost <= cheapest.cost * (1 + planner.tolerance) }.min {
+        ($0.option.accuracyLoss, $0.cost, $0.place) < ($1.option.accuracyLoss, $1.cost, $1.place)
       }
       guard let next else { break }
       ordered.append(next.option)

@@ -252,7 +252,7 @@ public struct CapacityPlanner: Sendable {
     // Objectives that the lightest load of some seed misses are not met.
     guard held.count == own.results.count else { return true }
     guard held.count >= options.leastSeeds else { return nil }
-    let estimate = Estimate(held)
+    let estimate = estimate(own)
     if estimate.halfWidth ?? .infinity <= options.tolerance * estimate.mean { return true }
     return held.count >= options.mostSeeds ? false : nil
   }
@@ -276,8 +276,14 @@ public struct CapacityPlanner: Sendable {
         UnmetObjectives(
           load: lightest.load, readings: lightest.readings, figures: lightest.figures))
     }
-    let load = Estimate(own.results.compactMap { $0.held?.load })
-    let (amount, readings) = planned(own, trials, below: load.lower)
+    let load = estimate(own)
+    let least = load.values.min() ?? load.mean
+    // Seeds that differ by much leave an interval that reaches to nothing.
+    let (amount, readings) = planned(own, trials, below: max(load.lower, least / 2))
+    if let unjudged = readings.first(where: { $0.value == nil }) {
+      return .impossible(
+        "nothing was measured of `\(unjudged.objective)`: no request of the runs has such a time")
+    }
     let devices = Double(cell?.devices ?? 1)
     var course: [LoadPoint] = []
     var planned: LoadTrial?
@@ -299,6 +305,18 @@ public struct CapacityPlanner: Sendable {
         load: load, planned: planned.load, isSettled: own.isSettled ?? false,
         trials: own.results.reduce(0) { $0 + $1.trials }, figures: planned.figures,
         readings: readings, limit: LoadLimit(first, planned, trials.plan), course: course))
+  }
+
+  /// The loads of all seeds. What a search leaves open, a share or less than a client, is halved.
+  private func estimate(_ own: Case) -> Estimate {
+    guard case .clients = scenario.workload.load else {
+      let middles = own.results.compactMap { result in
+        result.held.map { ($0.load * (result.missed?.load ?? $0.load)).squareRoot() }
+      }
+      let mean = middles.reduce(0, +) / Double(middles.count)
+      return Estimate(middles, slack: resolution / 2 * mean)
+    }
+    return Estimate(own.results.compactMap { $0.held?.load }, slack: 0.5)
   }
 
   /// Steps down from the lower end of an interval till the objectives are met on the mean of the

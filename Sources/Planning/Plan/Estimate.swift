@@ -2,18 +2,22 @@
 public struct Estimate: Hashable, Sendable {
   /// One value a seed.
   public let values: [Double]
+  /// How far each of them may be off by itself: half of what its search left open.
+  private let slack: Double
 
   /// The mean.
   public var mean: Double { values.reduce(0, +) / Double(values.count) }
 
-  /// Half the width of the 95 % confidence interval of the mean, by Student's distribution; nil of
-  /// one value.
+  /// Half the width of the 95 % confidence interval of the mean, by Student's distribution, and what
+  /// a search leaves open; nil of one value.
   public var halfWidth: Double? {
     guard values.count > 1 else { return nil }
     let mean = mean
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let count = Double(values.count)
-    return Estimate.student(values.count - 1) * (squares / (count - 1) / count).squareRoot()
+    let variance = squares / (count - 1) / count
+    let width = Estimate.student(values.count - 1) * variance.squareRoot()
+    return (width * width + slack * slack).squareRoot()
   }
 
   /// The lower end of that interval; the value itself where there is but one.
@@ -22,9 +26,10 @@ public struct Estimate: Hashable, Sendable {
   public var upper: Double { mean + (halfWidth ?? 0) }
 
   /// An estimate from at least one value.
-  init(_ values: [Double]) {
+  init(_ values: [Double], slack: Double = 0) {
     precondition(!values.isEmpty)
     self.values = values
+    self.slack = slack
   }
 
   /// The 97.5th percentile of Student's distribution with so many degrees of freedom: tabulated,

@@ -24,16 +24,12 @@ public struct FleetSize: Hashable, Sendable {
   ///
   /// A part of a stream is burstier than what a router makes of the whole, so this is on the safe
   /// side.
-  /// - Parameter load: what a cell is taken to hold; the load to plan with unless it is given.
   /// - Precondition: the cell holds some load.
-  init(
-    _ target: Double, of cell: PlanCell, holding held: HeldLoad, reserve: Int,
-    counting load: Double? = nil
-  ) {
-    let load = load ?? held.planned
-    precondition(load > 0 && held.planned > 0 && target > 0)
+  init(_ target: Double, of cell: PlanCell, holding held: HeldLoad, reserve: Int) {
+    precondition(held.planned > 0 && target > 0)
     self.target = target
-    needed = max(1, Int((target / load * (1 - 1e-9)).rounded(.up)))
+    let share = (target / held.planned * (1 - 1e-9)).rounded(.up)
+    needed = Int(min(1e12, max(1, share)))
     // A cell of several replicas is kept whole.
     cells = needed + (reserve + cell.replicas - 1) / cell.replicas
     replicas = cells * cell.replicas

@@ -13,14 +13,18 @@ struct LoadSearch {
     let trials: Int
   }
 
-  /// Clients of a closed loop that are tried at most, for each seat of its replicas: beyond, all
-  /// but a few wait.
-  private static let clientsPerSeat = 4
-  /// At most in any case, and at least.
-  private static let clients = 64...1 << 14
+  /// Requests in a closed loop for each seat of its replicas, beyond which more of them only wait.
+  private static let requestsPerSeat = 4.0
+  /// Clients that are tried at most.
+  private static let mostClients = 1 << 14
+  /// The share of a run's requests that are there at once, on the mean, where they come all together.
+  private static let together = 0.4
+  /// Seconds that a run lasts at most.
+  private static let longest = 1e9
   /// Loads are twice or half as high till one that holds and one that does not are known.
   private static let stride = 2.0
-  /// A request that finds this many others, or fewer, is alone.
+  /// A request that finds this many others, or fewer, is alone, for each that an objective spares:
+  /// one in a hundred may not find any where the 99th percentile is to show what one alone gets.
   private static let lone = 0.1
 
   let trials: LoadTrials
@@ -52,7 +56,7 @@ struct LoadSearch {
       let next = trial(at: load)
       if next.holds {
         held = next
-        guard missed == nil, !isHighest(load) else { break }
+        guard missed == nil, !isHighest(next) else { break }
         load = higher(load, step)
       } else {
         missed = next
@@ -69,17 +73,8 @@ struct LoadSearch {
     return Result(held: held, missed: missed, trials: made)
   }
 
-  /// The most clients that are tried.
-  private var mostClients: Double {
-    let seats = trials.plan.pools[trials.format].reduce(0) {
-      $0 + $1.group.most * $1.group.setup.engine.maxNumSeqs
-    }
-    let (least, most) = (LoadSearch.clients.lowerBound, LoadSearch.clients.upperBound)
-    return Double(min(most, max(least, LoadSearch.clientsPerSeat * seats)))
-  }
-
   private func rounded(_ load: Double) -> Double {
-    isClosed ? min(mostClients, max(1, load.rounded())) : load
+    isClosed ? min(Double(LoadSearch.mostClients), max(1, load.rounded())) : load
   }
 
   private func higher(_ load: Double, _ step: Double) -> Double {
@@ -99,14 +94,27 @@ struct LoadSearch {
     return high - low > 1 ? whole : nil
   }
 
-  private func isHighest(_ load: Double) -> Bool {
-    isClosed && load >= mostClients
+  /// Whether a higher load would be no higher for the replicas.
+  private func isHighest(_ trial: LoadTrial) -> Bool {
+    guard isClosed else {
+      // One request alone is not many at once.
+      return trial.requests > 1
+        && trial.present >= LoadSearch.together * Double(trial.requests - 1)
+    }
+    let seats = trials.plan.pools[trials.format].reduce(0) {
+      $0 + $1.group.most * $1.group.setup.engine.maxNumSeqs
+    }
+    return trial.load >= Double(LoadSearch.mostClients)
+      || trial.present >= LoadSearch.requestsPerSeat * Double(seats)
   }
 
   /// Whether a lighter load would be no lighter for any request.
   private func isLightest(_ trial: LoadTrial) -> Bool {
     if isClosed { return trial.load <= 1 }
+    let spared = trials.objectives.map(\.spared).min() ?? 1
     let figures = trial.figures
-    return figures.requestsPerSecond * figures.e2e.meanNs * 1e-9 < LoadSearch.lone
+    let present = figures.requestsPerSecond * figures.e2e.meanNs * 1e-9
+    return present < LoadSearch.lone * max(1e-3, spared)
+      || Double(trial.requests) > LoadSearch.longest * trial.load
   }
 }

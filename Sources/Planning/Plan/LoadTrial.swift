@@ -7,6 +7,10 @@ struct LoadTrial: Sendable {
   let load: Double
   /// Whether the run reached a steady state, or was one of a course that has none.
   let isSteady: Bool
+  /// How many requests each of these found in the system on the mean.
+  let present: Double
+  /// Requests of the whole run.
+  let requests: Int
   /// What each objective came to, of the requests in that state.
   let readings: [ObjectiveReading]
   /// These requests; all of the run where it reached none.
@@ -78,11 +82,14 @@ struct LoadTrials: Sendable {
   /// all at once in a closed loop, and those that took their places.
   private static let firstTurnovers = 2.0
 
+  /// Requests that are played at most.
+  private static let mostRequests = 1_000_000
+
   /// Runs under a load, as long as it takes for a verdict: a run that has not settled, or has too
   /// few requests, is run again with twice as many, four times at most.
   func trial(at load: Double, seed: UInt64) -> LoadTrial {
     var requests = firstLength(at: load)
-    for _ in 0..<LoadTrials.doublings {
+    for _ in 0..<LoadTrials.doublings where 2 * requests <= LoadTrials.mostRequests {
       let (trial, isLongEnough) = run(load, seed, requests)
       // Where an objective is missed by far, more requests would not save it.
       if isLongEnough && trial.isSteady || trial.readings.contains(where: { $0.use > 2 }) {
@@ -97,15 +104,25 @@ struct LoadTrials: Sendable {
     switch workload.course {
     case .recorded: return workload.requests
     case .changing:
-      // The same stretch of time, and so more requests of a higher rate.
+      // The same stretch of time, and so more requests of a higher rate; where rates begin again,
+      // from beginning to beginning.
       let share = load / (workload.load?.amount ?? load)
-      return max(1, Int((Double(workload.requests) * share).rounded()))
+      var requests = Double(workload.requests) * share
+      if let period = requestsOfPeriod(at: load) {
+        requests = max(1, (requests / period).rounded(.up)) * period
+      }
+      return Int(min(Double(LoadTrials.mostRequests), max(1, requests.rounded())))
     case .level:
       let most = objectives.map { $0.requestsNeeded(atLeast: leastRequests) }.max()
       let needed = 3 * (most ?? leastRequests) / 2
       guard case .clients = workload.load else { return needed }
-      return max(needed, Int(2 * LoadTrials.turnovers * load))
+      return min(LoadTrials.mostRequests, max(needed, Int(2 * LoadTrials.turnovers * load)))
     }
+  }
+
+  /// Requests that come till the rates begin again; nil where they do not.
+  private func requestsOfPeriod(at load: Double) -> Double? {
+    workload.periodNs.map { max(1, load * Double($0) * 1e-9) }
   }
 
   private func run(
@@ -115,21 +132,23 @@ struct LoadTrials: Sendable {
     var recorder = RequestKeeper()
     let summary = plan.play(format, offered, seed: seed, times: cells, recordingInto: &recorder)
     let records = recorder.records.sorted { ($0.arrivalNs, $0.id) < ($1.arrivalNs, $1.id) }
-    guard workload.course == .level else {
-      return (trial(load, records[...], isSteady: true, summary), true)
-    }
     let found = SteadyState.found(by: records)
+    guard workload.course == .level else {
+      // A period that is too long to be played says nothing of the rest of it.
+      let isWhole = Double(requests) >= 0.99 * (requestsOfPeriod(at: load) ?? 0)
+      return (trial(load, records, records.indices, found, isSteady: isWhole, summary), true)
+    }
     let last = Int(found.last ?? 0)
     var values = found
     // Of a closed loop as many are there all the time.
     if case .clients = workload.load { values = records.map { Double($0.finishNs - $0.arrivalNs) } }
     guard case .steady(let range) = SteadyState.verdict(on: values, leavingOut: last) else {
-      return (trial(load, records[...], isSteady: false, summary), false)
+      return (trial(load, records, records.indices, found, isSteady: false, summary), false)
     }
     let present = found[range].reduce(0, +) / Double(range.count)
     let start = max(range.lowerBound, Int(LoadTrials.firstTurnovers * present))
     guard start < range.upperBound else {
-      return (trial(load, records[...], isSteady: false, summary), false)
+      return (trial(load, records, records.indices, found, isSteady: false, summary), false)
     }
     let steady = records[start..<range.upperBound]
     let isLongEnough =
@@ -138,14 +157,19 @@ struct LoadTrials: Sendable {
         ObjectiveReading.judged($0, steady, workload.classes).count
           >= $0.requestsNeeded(atLeast: leastRequests)
       }
-    return (trial(load, steady, isSteady: true, summary), isLongEnough)
+    return (
+      trial(load, records, start..<range.upperBound, found, isSteady: true, summary), isLongEnough
+    )
   }
 
   private func trial(
-    _ load: Double, _ records: ArraySlice<RequestRecord>, isSteady: Bool, _ summary: RunSummary
+    _ load: Double, _ all: [RequestRecord], _ range: Range<Int>, _ found: [Double],
+    isSteady: Bool, _ summary: RunSummary
   ) -> LoadTrial {
-    LoadTrial(
+    let records = all[range]
+    return LoadTrial(
       load: load, isSteady: isSteady,
+      present: found[range].reduce(0, +) / Double(max(1, range.count)), requests: all.count,
       readings: objectives.map { ObjectiveReading($0, of: records, workload.classes) },
       figures: LoadFigures(records), summary: summary)
   }

@@ -93,12 +93,24 @@ public struct ObjectiveReading: Hashable, Sendable {
 }
 
 extension ServiceObjective {
+  /// The share of requests that it says nothing of: those beyond a percentile, or that need not be
+  /// good.
+  var spared: Double {
+    switch bound {
+    case .time(_, .mean, _): 1
+    case .time(_, .percentile(let thousandths), _): 1 - Double(thousandths) / 1000
+    case .goodput(let share): 1 - share
+    }
+  }
+
   /// Requests without which a reading means little: a hundred beyond a percentile or of those that
-  /// need not be good, so many in any case, and no more than a hundred thousand.
+  /// need not be good, so many in any case, and no more than a hundred thousand; for the largest of
+  /// all, which grows with their number, ten thousand.
   func requestsNeeded(atLeast least: Int) -> Int {
     let share: Double =
       switch bound {
       case .time(_, .mean, _): 1
+      case .time(_, .percentile(1000), _): 0.01
       case .time(_, .percentile(let thousandths), _): 1 - Double(thousandths) / 1000
       case .goodput(let share): 1 - share
       }

@@ -2,7 +2,8 @@ import Operators
 import Scenario
 
 /// What would become of a plan if devices or kernels were otherwise. Each question is asked with
-/// the first seed and held against what that seed came to, so that nothing else differs.
+/// the first seeds and held against what is, searched for in the same steps with the same seeds, so
+/// that nothing else differs.
 struct WhatIf: Sendable {
   let planner: CapacityPlanner
   let cases: [CapacityPlanner.Case]
@@ -16,18 +17,27 @@ struct WhatIf: Sendable {
     var format: KVFormat?
   }
 
+  /// Seeds with which each question is asked.
+  private static let seeds = 3
+
   /// What would help the best option of each format.
   func levers() -> [CapacityPlan.Lever] {
     let factor = CapacityPlan.leverFactor
-    let asked = bestOfFormats.flatMap { place in
-      [.memory(factor), .bandwidth(factor), .arithmetic(factor)].map {
-        Question(option: place, supposition: $0)
+    let suppositions = [Supposition.memory(factor), .bandwidth(factor), .arithmetic(factor)]
+    let places = bestOfFormats
+    let loads = answers(
+      places.flatMap { place in
+        ([.none] + suppositions).map { Question(option: place, supposition: $0) }
+      })
+    return places.indices.flatMap { index -> [CapacityPlan.Lever] in
+      let own = loads[index * 4..<index * 4 + 4]
+      guard let present = own[index * 4] else { return [] }
+      return zip(suppositions, own.dropFirst()).compactMap { supposition, load in
+        load.map {
+          CapacityPlan.Lever(
+            option: places[index], supposition: supposition, gain: $0 / present)
+        }
       }
-    }
-    return answers(asked).compactMap { question, load in
-      guard let load, let present = firstLoad(question.option) else { return nil }
-      return CapacityPlan.Lever(
-        option: question.option, supposition: question.supposition, gain: load / present)
     }
   }
 
@@ -36,20 +46,23 @@ struct WhatIf: Sendable {
     guard
       let place = options.firstIndex(where: {
         isEnded($0) && $0.format == KVFormat.int4Rotated.name
-      }),
-      let present = firstLoad(place)
+      })
     else { return [] }
     let fp16 = options.firstIndex {
       $0.held != nil && $0.format == KVFormat.fp16.name && $0.settings == options[place].settings
     }
-    let reference = fp16.flatMap { firstLoad($0) }
-    let asked = CapacityPlan.rotationShares.map {
-      Question(option: place, supposition: .kernels(.int4, 1 + $0), format: .int4)
-    }
-    return zip(CapacityPlan.rotationShares, answers(asked)).compactMap { share, answer in
-      guard let load = answer.1 else { return nil }
-      return CapacityPlan.RotationCost(
-        share: share, ofRotated: load / present, ofFP16: reference.map { load / $0 })
+    let loads = answers(
+      [Question(option: place, supposition: .none)]
+        + CapacityPlan.rotationShares.map {
+          Question(option: place, supposition: .kernels(.int4, 1 + $0), format: .int4)
+        } + (fp16.map { [Question(option: $0, supposition: .none)] } ?? []))
+    guard let present = loads[0] else { return [] }
+    let reference = fp16 == nil ? nil : loads[loads.count - 1]
+    return zip(CapacityPlan.rotationShares, loads.dropFirst()).compactMap { share, load in
+      load.map { load in
+        CapacityPlan.RotationCost(
+          share: share, ofRotated: load / present, ofFP16: reference.map { load / $0 })
+      }
     }
   }
 
@@ -72,21 +85,23 @@ struct WhatIf: Sendable {
     }
   }
 
-  private func firstLoad(_ place: Int) -> Double? {
-    ownCase(place)?.results.first?.held?.load
-  }
-
-  /// The loads that are held; nil where none is, or the question cannot be asked.
-  private func answers(_ questions: [Question]) -> [(Question, Double?)] {
-    let loads = CapacityPlanner.eachInParallel(questions, threads: planner.options.threads) {
-      load($0)
+  /// The mean loads that are held; nil where some seed holds none, or the question cannot be asked.
+  private func answers(_ questions: [Question]) -> [Double?] {
+    let tasks = questions.flatMap { question in
+      (0..<WhatIf.seeds).map { (question: question, seed: $0) }
     }
-    return Array(zip(questions, loads))
+    let loads = CapacityPlanner.eachInParallel(tasks, threads: planner.options.threads) {
+      load($0.question, seed: $0.seed)
+    }
+    return questions.indices.map { place in
+      let own = loads[place * WhatIf.seeds..<(place + 1) * WhatIf.seeds].compactMap { $0 }
+      return own.count == WhatIf.seeds ? own.reduce(0, +) / Double(own.count) : nil
+    }
   }
 
-  private func load(_ question: Question) -> Double? {
-    guard let own = ownCase(question.option), let present = firstLoad(question.option),
-      let trials = try? own.trials.get()
+  private func load(_ question: Question, seed: Int) -> Double? {
+    guard let own = ownCase(question.option), let trials = try? own.trials.get(),
+      let start = own.results.first?.held?.load
     else { return nil }
     let plan = try? ComparisonPlan(
       trials.plan.scenario, formats: [question.format ?? own.format],
@@ -95,7 +110,7 @@ struct WhatIf: Sendable {
     let search = LoadSearch(
       trials: LoadTrials(
         plan: plan, format: 0, objectives: trials.objectives, leastRequests: trials.leastRequests),
-      seed: planner.scenario.seed, resolution: planner.resolution / 2)
-    return search.highest(from: present, stride: 1 + 4 * planner.resolution).held?.load
+      seed: planner.scenario.seed &+ UInt64(seed), resolution: planner.resolution / 2)
+    return search.highest(from: start, stride: 1 + 4 * planner.resolution).held?.load
   }
 }

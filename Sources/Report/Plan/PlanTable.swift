@@ -20,7 +20,11 @@ public struct PlanTable {
 
   private var heading: String {
     let scenario = plan.scenario
-    var text = "\(scenario.name): \(Escaping.escaped(scenario.model.name))\n"
+    var text = "\(scenario.name): \(Escaping.escaped(scenario.model.name))"
+    if !words.hasDevices, let device = plan.options.compactMap(\.cell?.deviceName).first {
+      text += " on \(Escaping.escaped(device))"
+    }
+    text += "\n"
     text +=
       "objectives: "
       + plan.question.objectives.map(\.description).joined(separator: ", ") + "\n"
@@ -35,7 +39,7 @@ public struct PlanTable {
     if let least = seeds.min(), let most = seeds.max() {
       text +=
         "by \(least == most ? "\(least)" : "\(least) to \(most)") seeds from "
-        + "\(scenario.seed), planned with the lower end of the 95 % interval or less\n"
+        + "\(scenario.seed), each load ± half its 95 % interval\n"
     }
     return text
   }
@@ -53,7 +57,8 @@ public struct PlanTable {
     let keys = words.keys
     var columns = ["", "format"] + (words.hasDevices ? ["device"] : []) + keys.map(words.short)
     let leading = Set(1..<columns.count)
-    columns += ["holds, \(words.unit)", "±"] + plan.question.objectives.map(PlanWords.short)
+    columns +=
+      ["plan with, \(words.unit)", "holds", "±"] + plan.question.objectives.map(PlanWords.short)
     columns += ["tokens/s/device", "tokens/s/user"]
     if plan.question.target != nil { columns += ["replicas", "devices"] }
     let isPriced = held.contains { $0.cell?.pricePerHour != nil }
@@ -80,7 +85,7 @@ public struct PlanTable {
     cells += keys.map { key in option.settings.first { $0.path == key }?.value ?? "" }
     let last = held.course.last
     cells += [
-      Figures.decimal(held.load.mean),
+      Figures.decimal(held.planned), Figures.decimal(held.load.mean),
       held.load.halfWidth.map { Figures.decimal($0) + (held.isSettled ? "" : "!") } ?? "–",
     ]
     cells += held.readings.map(PlanWords.value)

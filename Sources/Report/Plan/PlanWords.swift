@@ -37,9 +37,10 @@ struct PlanWords {
   /// Whether options differ in their device.
   var hasDevices: Bool { Set(plan.options.compactMap { $0.cell?.deviceName }).count > 1 }
 
-  /// A key as the head of a column.
+  /// A key as the head of a column: its last word where that tells it from the others.
   func short(_ key: String) -> String {
-    key.split(separator: ".").last.map(String.init) ?? key
+    func word(_ key: String) -> String { key.split(separator: ".").last.map(String.init) ?? key }
+    return keys.count { word($0) == word(key) } > 1 ? key : word(key)
   }
 
   /// An option by what it differs in from others.
@@ -81,10 +82,12 @@ struct PlanWords {
     guard let best = plan.best, let held = best.held else {
       return "No option holds the objectives: below stands why."
     }
-    var text = "\(name(best)) is best: \(cell) holds \(load(held.load.mean)) within the objectives"
-    if let width = held.load.halfWidth {
-      text += " (95 %: ± \(Figures.decimal(width)))"
-    }
+    let isOpen = held.limit.breach == .none
+    var text =
+      "\(name(best)) is best: plan \(cell) with \(isOpen ? "at least " : "")"
+      + "\(load(held.planned)) within the objectives (it holds \(Figures.decimal(held.load.mean))"
+    if let width = held.load.halfWidth { text += " ± \(Figures.decimal(width)), 95 %" }
+    text += ")"
     if let fleet = plan.fleet(of: best) {
       text +=
         ", so \(load(fleet.target)) take \(Figures.count(fleet.replicas, "replica")) of "
@@ -92,7 +95,16 @@ struct PlanWords {
       if fleet.cells > fleet.needed { text += ", the reserve included" }
       if let price = fleet.pricePerHour { text += ", at \(Figures.decimal(price)) an hour" }
     }
-    return text + "."
+    text += "."
+    if plan.isFirstForAccuracy(0) {
+      text +=
+        " Others cost as little within \(Figures.percent(plan.planner.tolerance)); its format "
+        + "keeps more of the model."
+    }
+    if plan.fleetCheck?.holds == false {
+      text += " But as a whole these replicas do NOT hold it: see below."
+    }
+    return text
   }
 
   /// What is behind it, a sentence each.
@@ -166,7 +178,7 @@ struct PlanWords {
       switch limit.breach {
       case .objectives(let missed): missed.first.map(PlanWords.short) ?? ""
       case .filling: "overload"
-      case .none: "nothing tried"
+      case .none: "no end"
       }
     let binding = PlanWords.noun(plan.binding(of: place))
     return binding.isEmpty ? what : "\(what): \(binding)"
@@ -207,7 +219,8 @@ struct PlanWords {
       let start = "\(label(place)) "
       let missed: String
       switch limit.breach {
-      case .none: return start + "holds the most that was tried."
+      case .none:
+        return start + "has no end that more would show: all that come wait at once by then."
       case .filling: missed = "requests come faster than they leave"
       case .objectives(let all):
         missed = "it misses \(Figures.list(all.map { "`\($0)`" }))"
@@ -239,7 +252,7 @@ struct PlanWords {
     guard !places.isEmpty else { return nil }
     let all = places.map { place in
       let gains = plan.levers.filter { $0.option == place }.map { lever in
-        "\(PlanWords.thing(lever.supposition)) \(Figures.change(lever.gain))"
+        "\(PlanWords.thing(lever.supposition)) \(change(lever.gain))"
       }
       return "\(label(place)): \(gains.joined(separator: ", "))"
     }
@@ -249,6 +262,11 @@ struct PlanWords {
   /// What is supposed to be better, as a key.
   static func key(_ supposition: Supposition) -> String {
     thing(supposition).replacing(" ", with: "_").lowercased()
+  }
+
+  /// A ratio of loads; what a search leaves open is nothing.
+  private func change(_ ratio: Double) -> String {
+    abs(ratio - 1) < plan.leastGain - 1 ? "nothing" : Figures.change(ratio)
   }
 
   private static func thing(_ supposition: Supposition) -> String {
@@ -263,10 +281,10 @@ struct PlanWords {
   private var rotation: String? {
     guard !plan.rotation.isEmpty else { return nil }
     let shares = plan.rotation.map { "\(Int(($0.share * 100).rounded()))" }
-    let loads = plan.rotation.map { Figures.change($0.ofRotated) }
+    let loads = plan.rotation.map { change($0.ofRotated) }
     var text =
-      "If the kernels of rotated INT4 took \(Figures.list(shares)) % longer than plain INT4's, it "
-      + "would hold \(Figures.list(loads))"
+      "If the kernels of rotated INT4 took \(Figures.list(shares)) % longer than plain INT4's, its "
+      + "load would change by \(Figures.list(loads))"
     let over = plan.rotation.compactMap(\.ofFP16)
     if over.count == plan.rotation.count {
       text += ": \(Figures.list(over.map { Figures.decimal($0) })) times what fp16 does"

@@ -32,6 +32,9 @@ extension Workload {
   /// How it goes on.
   public var course: LoadCourse { arrivals.course }
 
+  /// The longest time, in nanoseconds, after which rates begin again; nil where none does.
+  public var periodNs: Int64? { arrivals.periodNs }
+
   /// The same requests, lengths and classes in the same order, of which more or fewer come in a
   /// time: what is random of them is drawn from the same numbers.
   ///
@@ -62,6 +65,14 @@ extension Workload.Arrivals {
     case .replay: .recorded
     case .superposed(let streams):
       streams.contains { $0.arrivals.course == .changing } ? .changing : .level
+    }
+  }
+
+  fileprivate var periodNs: Int64? {
+    switch self {
+    case .rateCurve(let curve): curve.periodNs
+    case .superposed(let streams): streams.compactMap(\.arrivals.periodNs).max()
+    case .poisson, .deterministic, .gamma, .closedLoop, .replay: nil
     }
   }
 

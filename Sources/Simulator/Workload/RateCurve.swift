@@ -53,8 +53,8 @@ public struct RateCurve: Hashable, Sendable {
   }
 
   private let segments: [Segment]
-  /// Nil where the last rate holds for ever.
-  private let periodNs: Int64?
+  /// After which it begins again, in nanoseconds; nil where the last rate holds for ever.
+  public let periodNs: Int64?
   /// Requests expected in a period; infinite without one.
   private let requestsPerPeriod: Double
 

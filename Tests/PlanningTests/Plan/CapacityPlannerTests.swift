@@ -208,6 +208,35 @@ struct CapacityPlannerTests {
     } throws: { "\($0)".contains("`failures` and `autoscaling` are not planned with") }
   }
 
+  @Test("An objective of what no request has is not taken to be met")
+  func nothingMeasured() throws {
+    try small.write(
+      "one.yaml",
+      small.text(prompt: "40", output: "1", more: "plan: {objectives: tpot.mean <= 1 s}"))
+    let template = try ScenarioTemplate(path: small.path("one.yaml"))
+    var options = PlannerOptions()
+    options.leastRequests = 200
+    let plan = try CapacityPlanner(
+      template, question: try #require(try template.scenario().plan), options: options
+    ).run { _ in }
+    #expect(plan.best == nil && !plan.options.isEmpty)
+    for option in plan.options {
+      guard case .impossible(let reason) = option.outcome else {
+        Issue.record("nothing is enough")
+        continue
+      }
+      #expect(reason.contains("nothing was measured of `tpot.mean <= 1 s`"))
+    }
+  }
+
+  @Test("A load to plan with is there however much seeds differ")
+  func apart() {
+    // The interval of two seeds reaches below nothing.
+    let estimate = Estimate([1, 9])
+    #expect(estimate.lower == 0 && estimate.upper > 9)
+    #expect(Estimate([2, 2, 2], slack: 0.1).halfWidth == 0.1)
+  }
+
   @Test("A choice that brings failures or autoscaling along is impossible, and no other")
   func changingCluster() throws {
     let plan = try plan(

@@ -89,6 +89,49 @@ struct LoadSearchTests {
     #expect(one.held == nil && one.missed?.load == 1)
   }
 
+  /// The small scenario with other arrivals.
+  private func load(_ arrivals: String, requests: Int = 40) throws -> ServingScenario {
+    let text = small.text(prompt: "16", output: "4")
+      .replacing("{process: closed-loop, concurrency: 64}", with: arrivals)
+      .replacing("requests: 200", with: "requests: \(requests)")
+    try small.write("other.yaml", text)
+    return try ServingScenario.load(path: small.path("other.yaml"))
+  }
+
+  @Test(
+    "A trace that is held at any speed ends the search, with no load that is missed",
+    arguments: [2, 40])
+  func anySpeed(_ rows: Int) throws {
+    let lines = (0..<rows).map { "2023-11-16 18:15:\(10 + $0).0000000,16,4" }
+    try small.write(
+      "trace.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n" + lines.joined(separator: "\n"))
+    let scenario = try load("{process: replay, trace: trace.csv}", requests: rows)
+    let found = LoadSearch(
+      trials: try trials(scenario, "ttft.max <= 1 h"), seed: 1, resolution: 0.01
+    ).highest(from: 1)
+    #expect(found.held?.holds == true && found.missed == nil)
+    #expect(found.trials < 40)
+  }
+
+  @Test("Of rates that begin again, whole periods are played, at any load")
+  func periods() throws {
+    let scenario = try load("{process: on-off, rate: 6/s, on: 20 s, off: 40 s}")
+    let trials = try trials(scenario, "ttft.mean <= 1 h")
+    // Two a second over a minute.
+    for (load, requests) in [(2.0, 120), (1, 60), (0.5, 30)] {
+      #expect(trials.trial(at: load, seed: 1).requests == requests)
+    }
+  }
+
+  @Test("Clients that think are more than four a seat, where they do not wait")
+  func thinkers() throws {
+    let scenario = try load("{process: closed-loop, concurrency: 64, think_time: 10 s}")
+    let found = LoadSearch(
+      trials: try trials(scenario, "ttft.mean <= 200 ms"), seed: 1, resolution: 0.05
+    ).highest(from: 512)
+    #expect(found.held?.load ?? 0 > 4 * 64 && found.missed != nil)
+  }
+
   @Test("An overload is not held, though its objective is met for as long as the run lasts")
   func overload() throws {
     // Twice what one server does: the queue grows by half a service a request.

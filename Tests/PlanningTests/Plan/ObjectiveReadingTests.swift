@@ -82,7 +82,7 @@ struct ObjectiveReadingTests {
   @Test("A percentile needs a hundred requests beyond it")
   func needed() throws {
     for (text, count) in [
-      ("ttft.p99 <= 1 s", 10_000), ("ttft.p99.9 <= 1 s", 100_000), ("ttft.max <= 1 s", 100_000),
+      ("ttft.p99 <= 1 s", 10_000), ("ttft.p99.9 <= 1 s", 100_000), ("ttft.max <= 1 s", 10_000),
       ("ttft.p50 <= 1 s", 2000), ("e2e.mean <= 1 s", 2000), ("goodput >= 98 %", 5000),
     ] {
       #expect(
