@@ -116,6 +116,12 @@ public struct CapacityPlanner: Sendable {
           + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario")
     }
     if let fault = question.faults(in: scenario.workload).first { throw .badQuestion(fault) }
+    let requests = scenario.workload.requests
+    guard scenario.workload.course == .level || requests <= LoadTrials.mostRequests else {
+      throw .badQuestion(
+        "a plan plays all \(requests) requests of such traffic again and again; accepted: up to "
+          + "\(LoadTrials.mostRequests) in `workload.requests`")
+    }
     if let fault = fault(of: scenario.cluster) { throw .badQuestion(fault) }
     for variation in question.variations {
       let root = String(variation.path.prefix { $0 != "." && $0 != "[" })

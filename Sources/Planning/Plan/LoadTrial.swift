@@ -82,8 +82,11 @@ struct LoadTrials: Sendable {
   /// all at once in a closed loop, and those that took their places.
   private static let firstTurnovers = 2.0
 
-  /// Requests that are played at most.
-  private static let mostRequests = 1_000_000
+  /// Requests that are played at most, and that a scenario whose traffic is of some stretch of time
+  /// may have.
+  static let mostRequests = 1_000_000
+  /// Requests of such a stretch that are played at higher rates than the scenario's at most.
+  private static let mostOfStretch = 4 * mostRequests
 
   /// Runs under a load, as long as it takes for a verdict: a run that has not settled, or has too
   /// few requests, is run again with twice as many, four times at most.
@@ -111,7 +114,7 @@ struct LoadTrials: Sendable {
       if let period = requestsOfPeriod(at: load) {
         requests = max(1, (requests / period).rounded(.up)) * period
       }
-      return Int(min(Double(LoadTrials.mostRequests), max(1, requests.rounded())))
+      return Int(min(Double(LoadTrials.mostOfStretch), max(1, requests.rounded())))
     case .level:
       let most = objectives.map { $0.requestsNeeded(atLeast: leastRequests) }.max()
       let needed = 3 * (most ?? leastRequests) / 2
@@ -134,8 +137,8 @@ struct LoadTrials: Sendable {
     let records = recorder.records.sorted { ($0.arrivalNs, $0.id) < ($1.arrivalNs, $1.id) }
     let found = SteadyState.found(by: records)
     guard workload.course == .level else {
-      // A period that is too long to be played says nothing of the rest of it.
-      let isWhole = Double(requests) >= 0.99 * (requestsOfPeriod(at: load) ?? 0)
+      // A stretch that is too long to be played says nothing of the rest of it.
+      let isWhole = requests < LoadTrials.mostOfStretch
       return (trial(load, records, records.indices, found, isSteady: isWhole, summary), true)
     }
     let last = Int(found.last ?? 0)
