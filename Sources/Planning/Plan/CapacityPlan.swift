@@ -126,8 +126,8 @@ extension CapacityPlan {
     }
   }
 
-  /// Whether an option is not the cheapest, but within the tolerance of what the cheapest costs, and
-  /// stands before it because its format keeps more of the model.
+  /// Whether an option is not the cheapest, but within the tolerance of what the cheapest costs,
+  /// and stands before it because its format keeps more of the model.
   public func isFirstForAccuracy(_ place: Int) -> Bool {
     let own = cost(options[place], criterion)
     return options[(place + 1)...].contains {

@@ -8,8 +8,8 @@ public struct Estimate: Hashable, Sendable {
   /// The mean.
   public var mean: Double { values.reduce(0, +) / Double(values.count) }
 
-  /// Half the width of the 95 % confidence interval of the mean, by Student's distribution, and what
-  /// a search leaves open; nil of one value.
+  /// Half the width of the 95 % confidence interval of the mean, by Student's distribution, and
+  /// what a search leaves open; nil of one value.
   public var halfWidth: Double? {
     guard values.count > 1 else { return nil }
     let mean = mean

@@ -52,11 +52,17 @@ public struct FleetCheck: Sendable {
   /// What each objective came to.
   public let readings: [ObjectiveReading]
 
+  /// Replicas that hold the load: these, or where they do not as many as it takes; nil where none
+  /// of the numbers that were tried does.
+  public let enough: Int?
+
   /// Whether the objectives are met.
   public var holds: Bool { isSteady && readings.allSatisfy(\.isMet) }
 
   /// Replicas that are simulated at most: more take longer than the rest of a plan.
   static let mostReplicas = 256
+  /// Larger fleets that are tried where one does not hold the load.
+  static let mostTried = 8
 }
 
 extension CapacityPlan {
@@ -70,10 +76,21 @@ extension CapacityPlan {
         $0.format.name == best.format && $0.settings == best.settings
       }), var trials = try? own.trials.get()
     else { return nil }
-    trials.cells = fleet.needed
-    let trial = trials.trial(at: fleet.target, seed: scenario.seed)
+    func trial(_ cells: Int) -> LoadTrial {
+      trials.cells = cells
+      return trials.trial(at: fleet.target, seed: scenario.seed)
+    }
+    let planned = trial(fleet.needed)
+    var cells = fleet.needed
+    var holds = planned.holds
+    // A router can scatter what a replica by itself keeps together, such as sessions.
+    for _ in 0..<FleetCheck.mostTried where !holds {
+      cells += max(1, cells / 8)
+      guard cells * cell.replicas <= FleetCheck.mostReplicas else { break }
+      holds = trial(cells).holds
+    }
     return FleetCheck(
-      replicas: fleet.needed * cell.replicas, load: fleet.target, isSteady: trial.isSteady,
-      readings: trial.readings)
+      replicas: fleet.needed * cell.replicas, load: fleet.target, isSteady: planned.isSteady,
+      readings: planned.readings, enough: holds ? cells * cell.replicas : nil)
   }
 }

@@ -17,7 +17,8 @@ struct LoadSearch {
   private static let requestsPerSeat = 4.0
   /// Clients that are tried at most.
   private static let mostClients = 1 << 14
-  /// The share of a run's requests that are there at once, on the mean, where they come all together.
+  /// The share of a run's requests that are there at once, on the mean, where they come all
+  /// together.
   private static let together = 0.4
   /// Seconds that a run lasts at most.
   private static let longest = 1e9

@@ -158,9 +158,12 @@ public struct PlanJSON: Encodable {
     let replicas: Int
     let load: Double
     let holds: Bool
+    /// Absent where no number that was tried holds the load.
+    let enoughReplicas: Int?
     let readings: [ReadingSection]
 
     init(_ check: FleetCheck) {
+      enoughReplicas = check.enough
       replicas = check.replicas
       load = check.load
       holds = check.holds

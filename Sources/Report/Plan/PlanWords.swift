@@ -123,8 +123,17 @@ struct PlanWords {
     let start =
       "Simulated as a whole, \(Figures.count(check.replicas, "replica")), those in reserve "
       + "left out, "
-    return start + (check.holds ? "hold" : "do NOT hold") + " \(load(check.load)): "
+    let text =
+      start + (check.holds ? "hold" : "do NOT hold") + " \(load(check.load)): "
       + Figures.list(readings) + (check.isSteady ? "." : ", and do not come to rest.")
+    guard !check.holds else { return text }
+    let more =
+      check.enough.map { "\(Figures.count($0, "replica")) do, with the first seed" }
+      ?? "nor does any larger fleet that was tried"
+    let advice =
+      plan.scenario.workload.hasCommonPrefixes
+      ? "; `cluster.router: prefix-aware` keeps what begins alike together" : ""
+    return text + " \(more.prefix(1).uppercased())\(more.dropFirst())\(advice)."
   }
 
   /// What an objective came to.

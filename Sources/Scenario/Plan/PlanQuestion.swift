@@ -76,4 +76,10 @@ public struct Variation: Hashable, Sendable {
   public let path: String
   /// Its values.
   public let values: Values
+
+  /// A variation, complete; nothing is checked yet.
+  public init(path: String, values: Values) {
+    self.path = path
+    self.values = values
+  }
 }

@@ -82,6 +82,7 @@ struct CapacityPlannerTests {
     // As a whole they hold it, too.
     let check = try #require(plan.fleetCheck)
     #expect(check.replicas == fleet.needed && check.load == 100 && check.holds)
+    #expect(check.enough == check.replicas)
   }
 
   @Test("What varies is chosen from, the cheapest first, and what cannot be run says why")
@@ -235,6 +236,35 @@ struct CapacityPlannerTests {
     let estimate = Estimate([1, 9])
     #expect(estimate.lower == 0 && estimate.upper > 9)
     #expect(Estimate([2, 2, 2], slack: 0.1).halfWidth == 0.1)
+  }
+
+  @Test("Where a router scatters sessions, larger fleets are tried, and what holds is told")
+  func scattered() throws {
+    let text = small.text(
+      prompt: "40", output: "20",
+      more: "  sessions: {turns: 10}\nkv_cache: {format: fp16}\n"
+        + "plan: {objectives: ttft.mean <= 150 ms, rate: 10/s}"
+    ).replacing("{process: closed-loop, concurrency: 64}", with: "{process: poisson, rate: 1/s}")
+    try small.write("sessions.yaml", text)
+    let template = try ScenarioTemplate(path: small.path("sessions.yaml"))
+    var options = PlannerOptions()
+    options.leastRequests = 300
+    let question = try #require(try template.scenario().plan)
+    var checks: [FleetCheck] = []
+    for router in ["round-robin", "prefix-aware"] {
+      var asked = question
+      asked.variations = [Variation(path: "cluster.router", values: .text(router))]
+      let plan = try CapacityPlanner(template, question: asked, options: options).run { _ in }
+      let check = try #require(plan.fleetCheck)
+      #expect(check.holds == (check.enough == check.replicas))
+      #expect(check.enough.map { $0 >= check.replicas } ?? true)
+      checks.append(check)
+    }
+    // One replica by itself scatters nothing, so the same number is planned.
+    #expect(checks[0].replicas == checks[1].replicas && checks[0].replicas > 1)
+    let scattered = try #require(checks[0].readings[0].value)
+    let kept = try #require(checks[1].readings[0].value)
+    #expect(scattered > 1.2 * kept, "\(scattered) \(kept)")
   }
 
   @Test("A choice that brings failures or autoscaling along is impossible, and no other")
