@@ -1,4 +1,3 @@
-import Foundation
 import KernelStudies
 import Operators
 
@@ -21,12 +20,7 @@ public struct AccuracyJSON: Encodable {
   }
 
   /// The text, ended by a newline.
-  public func rendered() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-  }
+  public func rendered() throws -> String { try snakeCaseJSON() }
 
   private struct SampleSection: Encodable {
     let keys: String

@@ -1,5 +1,4 @@
 import CostModel
-import Foundation
 import Planning
 import Scenario
 import Simulator
@@ -30,12 +29,7 @@ public struct ComparisonJSON: Encodable {
   }
 
   /// The text, ended by a newline.
-  public func rendered() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-  }
+  public func rendered() throws -> String { try snakeCaseJSON() }
 
   private struct ProfileSection: Encodable {
     let device: String

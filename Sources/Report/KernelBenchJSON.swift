@@ -1,4 +1,3 @@
-import Foundation
 import KernelStudies
 import Operators
 
@@ -44,12 +43,7 @@ public struct KernelBenchJSON: Encodable {
   }
 
   /// The text, ended by a newline.
-  public func rendered() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-  }
+  public func rendered() throws -> String { try snakeCaseJSON() }
 
   /// A value, or null: the encoder would leave the key out.
   private struct Nullable<Value: Encodable>: Encodable {

@@ -1,4 +1,3 @@
-import Foundation
 import KernelStudies
 
 /// What `kvsim kernels check` found, for programs.
@@ -135,10 +134,5 @@ public struct KernelCheckJSON: Encodable {
   }
 
   /// Sorted keys in snake case, ended by a newline.
-  public func rendered() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-  }
+  public func rendered() throws -> String { try snakeCaseJSON() }
 }

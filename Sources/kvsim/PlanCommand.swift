@@ -3,7 +3,6 @@ import Foundation
 import Planning
 import Report
 import Scenario
-import Simulator
 import Synchronization
 
 /// `kvsim plan`.

@@ -44,7 +44,14 @@ public struct CapacityPlanner: Sendable {
     var results: [LoadSearch.Result] = []
     /// Nil while it is not known.
     var isSettled: Bool?
-    var seeds = 0
+
+    /// What it is run with; nil where it cannot be.
+    var runnable: LoadTrials? { try? trials.get() }
+
+    /// Whether an option is what was found of it.
+    func isOf(_ option: PlanOption) -> Bool {
+      format.name == option.format && settings == option.settings
+    }
   }
 
   /// Why an option cannot be run.
@@ -152,7 +159,7 @@ public struct CapacityPlanner: Sendable {
     var cases = candidates.flatMap { self.cases($0) }
     var progress = Progress(options: cases.count)
     // Each option's first search tells where the others begin.
-    var wave = cases.indices.filter { (try? cases[$0].trials.get()) != nil }.map {
+    var wave = cases.indices.filter { cases[$0].runnable != nil }.map {
       (place: $0, seed: 0)
     }
     while !wave.isEmpty {
@@ -162,7 +169,7 @@ public struct CapacityPlanner: Sendable {
       }
       progress.searches += wave.count
       wave = []
-      for place in cases.indices where (try? cases[place].trials.get()) != nil {
+      for place in cases.indices where cases[place].runnable != nil {
         cases[place].isSettled = isSettled(cases[place])
         guard cases[place].isSettled == nil else { continue }
         let known = cases[place].results.count
@@ -238,7 +245,7 @@ public struct CapacityPlanner: Sendable {
 
   /// Searches with a seed; where the first one has told of the load, from there in small steps.
   private func search(_ own: Case, seed: Int) -> LoadSearch.Result {
-    guard let trials = try? own.trials.get() else { preconditionFailure("it cannot be run") }
+    guard let trials = own.runnable else { preconditionFailure("it cannot be run") }
     let search = LoadSearch(
       trials: trials, seed: scenario.seed &+ UInt64(seed), resolution: resolution)
     let known = own.results.compactMap { $0.held?.load }
@@ -266,7 +273,7 @@ public struct CapacityPlanner: Sendable {
   // MARK: What was found
 
   private func option(_ own: Case) -> PlanOption {
-    let cell = (try? own.trials.get()).map { PlanCell($0.plan.pools[0]) }
+    let cell = own.runnable.map { PlanCell($0.plan.pools[0]) }
     return PlanOption(
       settings: own.settings, format: own.format.name, cell: cell, outcome: outcome(own, cell))
   }

@@ -72,9 +72,7 @@ extension CapacityPlan {
     guard let best = ordered.first, let fleet = fleet(of: best), let cell = best.cell,
       fleet.needed * cell.replicas <= FleetCheck.mostReplicas,
       scenario.workload.course == .level,
-      let own = cases.first(where: {
-        $0.format.name == best.format && $0.settings == best.settings
-      }), var trials = try? own.trials.get()
+      var trials = cases.first(where: { $0.isOf(best) })?.runnable
     else { return nil }
     func trial(_ cells: Int) -> LoadTrial {
       trials.cells = cells

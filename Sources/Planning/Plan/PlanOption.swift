@@ -41,14 +41,11 @@ public struct PlanCell: Hashable, Sendable {
   public let deviceName: String
   /// What an hour of all of them costs; nil where a price is unknown.
   public let pricePerHour: Double?
-  /// Tokens that its pools hold in the format.
-  public let poolTokens: Int
 
   init(_ groups: [GroupPool]) {
     replicas = groups.reduce(0) { $0 + $1.group.most }
     devices = groups.reduce(0) { $0 + $1.group.most * $1.group.setup.parallelism.devices }
     deviceName = groups[0].group.setup.profile.device.name
-    poolTokens = groups.reduce(0) { $0 + $1.group.most * $1.pool.tokens }
     let prices = groups.map { own in
       own.group.setup.pricePerHour.map {
         $0 * Double(own.group.most * own.group.setup.parallelism.devices)

@@ -80,9 +80,7 @@ struct WhatIf: Sendable {
   }
 
   private func ownCase(_ place: Int) -> CapacityPlanner.Case? {
-    cases.first {
-      $0.format.name == options[place].format && $0.settings == options[place].settings
-    }
+    cases.first { $0.isOf(options[place]) }
   }
 
   /// The mean loads that are held; nil where some seed holds none, or the question cannot be asked.
@@ -100,7 +98,7 @@ struct WhatIf: Sendable {
   }
 
   private func load(_ question: Question, seed: Int) -> Double? {
-    guard let own = ownCase(question.option), let trials = try? own.trials.get(),
+    guard let own = ownCase(question.option), let trials = own.runnable,
       let start = own.results.first?.held?.load
     else { return nil }
     let plan = try? ComparisonPlan(

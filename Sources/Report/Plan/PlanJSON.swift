@@ -1,4 +1,3 @@
-import Foundation
 import Planning
 import Scenario
 import Simulator
@@ -42,12 +41,7 @@ public struct PlanJSON: Encodable {
   }
 
   /// The text, ended by a newline.
-  public func rendered() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-  }
+  public func rendered() throws -> String { try snakeCaseJSON() }
 
   private struct OptionSection: Encodable {
     let format: String
