@@ -9,14 +9,18 @@ public struct AccuracyJSON: Encodable {
   private let int4WithoutOutliers: FormatSection?
   private let bestFourBitFormat: String?
   private let verdict: String
+  private let times: TimesSection?
 
-  /// The JSON of a result and where its sample comes from.
-  public init(_ result: AccuracyResult, origin: SampleOrigin) {
+  /// The JSON of a result, where its sample comes from, and what its formats cost in time.
+  public init(
+    _ result: AccuracyResult, origin: SampleOrigin, tradeOff: FormatTradeOff? = nil
+  ) {
     sample = SampleSection(result, origin)
     formats = result.formats.map(FormatSection.init)
     int4WithoutOutliers = result.floor.map(FormatSection.init)
     bestFourBitFormat = result.bestFourBit?.format.name
     verdict = result.verdict
+    times = tradeOff.map(TimesSection.init)
   }
 
   /// The text, ended by a newline.
@@ -77,6 +81,51 @@ public struct AccuracyJSON: Encodable {
       centredLogitError = row.centredLogitError
       outputError = row.outputError
       outlierChannelShare = row.outlierChannelShare
+    }
+  }
+
+  private struct TimesSection: Encodable {
+    let device: String
+    let kernelPath: String
+    let formats: [TimedFormat]
+    let leftOut: [String]
+    let verdict: String?
+
+    init(_ tradeOff: FormatTradeOff) {
+      let facts = tradeOff.times.machine.facts
+      device = facts.name
+      kernelPath = facts.kernelPath
+      formats = tradeOff.rows.map(TimedFormat.init)
+      leftOut = tradeOff.times.skipped.map { "\($0.label): \($0.reason)" }
+      verdict = tradeOff.verdict
+    }
+  }
+
+  private struct TimedFormat: Encodable {
+    let format: String
+    let outputError: Double?
+    let decode: Cost?
+    let prefill: Cost?
+    let append: Cost?
+    let appendOfRowInCache: Cost?
+
+    init(_ row: FormatTradeOff.Row) {
+      format = row.accuracy.format.name
+      outputError = row.accuracy.outputError
+      decode = row.decode.map(Cost.init)
+      prefill = row.prefill.map(Cost.init)
+      append = row.append.map(Cost.init)
+      appendOfRowInCache = row.cachedAppend.map(Cost.init)
+    }
+  }
+
+  private struct Cost: Encodable {
+    let timeNs: SpreadJSON
+    let overInt4: SpreadJSON
+
+    init(_ cost: FormatTradeOff.Cost) {
+      timeNs = SpreadJSON(cost.time_ns)
+      overInt4 = SpreadJSON(cost.overINT4)
     }
   }
 }

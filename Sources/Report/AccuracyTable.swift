@@ -92,7 +92,7 @@ public struct AccuracyTable {
     ]
   }
 
-  private static func error(_ share: Double?) -> String {
+  static func error(_ share: Double?) -> String {
     // Large ones have their thousands apart.
     share.map { $0 < 10 ? AccuracyResult.percent($0) : "\(Figures.decimal(100 * $0)) %" } ?? "–"
   }

@@ -57,20 +57,6 @@ public struct KernelBenchJSON: Encodable {
     }
   }
 
-  private struct Spread: Encodable {
-    let median: Double
-    let p10: Double
-    let p90: Double
-    let samples: Int
-
-    init(_ spread: SampleSpread) {
-      median = spread.median
-      p10 = spread.p10
-      p90 = spread.p90
-      samples = spread.count
-    }
-  }
-
   private struct Machine: Encodable {
     let name: String
     let cpuFamily: Nullable<Int>
@@ -79,10 +65,10 @@ public struct KernelBenchJSON: Encodable {
     let threads: Int
     let memoryBytes: Int
     let lastLevelCacheBytes: Int
-    let readBytesPerSOneThread: Nullable<Spread>
-    let readBytesPerS: Spread
-    let peakFlopPerSOneThread: Nullable<Spread>
-    let peakFlopPerS: Nullable<Spread>
+    let readBytesPerSOneThread: Nullable<SpreadJSON>
+    let readBytesPerS: SpreadJSON
+    let peakFlopPerSOneThread: Nullable<SpreadJSON>
+    let peakFlopPerS: Nullable<SpreadJSON>
 
     init(_ machine: BenchMachine) {
       name = machine.facts.name
@@ -92,10 +78,10 @@ public struct KernelBenchJSON: Encodable {
       threads = machine.facts.coreCount
       memoryBytes = machine.facts.memoryBytes
       lastLevelCacheBytes = machine.facts.lastLevelCacheBytes
-      readBytesPerSOneThread = Nullable(machine.readOneThread.map(Spread.init))
-      readBytesPerS = Spread(machine.readAllThreads)
-      peakFlopPerSOneThread = Nullable(machine.peakOneThread.map(Spread.init))
-      peakFlopPerS = Nullable(machine.peakAllThreads.map(Spread.init))
+      readBytesPerSOneThread = Nullable(machine.readOneThread.map(SpreadJSON.init))
+      readBytesPerS = SpreadJSON(machine.readAllThreads)
+      peakFlopPerSOneThread = Nullable(machine.peakOneThread.map(SpreadJSON.init))
+      peakFlopPerS = Nullable(machine.peakAllThreads.map(SpreadJSON.init))
     }
   }
 
@@ -124,20 +110,20 @@ public struct KernelBenchJSON: Encodable {
     let context: Nullable<Int>
     let ratedBytes: Int
     let exceedsCache: Bool
-    let timeNs: Spread
+    let timeNs: SpreadJSON
     let bytesPerS: Double
-    let shareOfRead: Spread
-    let shareOfCaseRead: Nullable<Spread>
+    let shareOfRead: SpreadJSON
+    let shareOfCaseRead: Nullable<SpreadJSON>
     let flopPerS: Double
-    let shareOfPeak: Nullable<Spread>
+    let shareOfPeak: Nullable<SpreadJSON>
     let tokensPerS: Double
     /// What the rated bytes take at the plain read, and the operations at the published rate.
     let floorOfBytesNs: Double
     let floorOfOperationsNs: Nullable<Double>
     /// What was published for other kernels at these sizes, on the device that figures name.
     let publishedNs: Nullable<Double>
-    let speedOverFp16: Nullable<Spread>
-    let timeOverInt4: Nullable<Spread>
+    let speedOverFp16: Nullable<SpreadJSON>
+    let timeOverInt4: Nullable<SpreadJSON>
 
     init(_ samples: BenchSamples, _ index: Int, _ result: BenchResult) {
       let shape = samples.group.cases[index]
@@ -162,42 +148,42 @@ public struct KernelBenchJSON: Encodable {
       self.context = Nullable(context)
       ratedBytes = shape.ratedBytes
       exceedsCache = result.exceedsCache(samples, index)
-      timeNs = Spread(samples.time(index))
+      timeNs = SpreadJSON(samples.time(index))
       bytesPerS = samples.bytesPerSecond(index)
-      shareOfRead = Spread(samples.shareOfRead(index))
-      shareOfCaseRead = Nullable(samples.shareOfCaseRead(index).map(Spread.init))
+      shareOfRead = SpreadJSON(samples.shareOfRead(index))
+      shareOfCaseRead = Nullable(samples.shareOfCaseRead(index).map(SpreadJSON.init))
       flopPerS = samples.operationsPerSecond(index)
-      shareOfPeak = Nullable(samples.shareOfPeak(index).map(Spread.init))
+      shareOfPeak = Nullable(samples.shareOfPeak(index).map(SpreadJSON.init))
       tokensPerS = samples.tokensPerSecond(index)
       floorOfBytesNs = samples.floorOfBytes_ns(index)
       floorOfOperationsNs = Nullable(result.floorOfOperations_ns(samples, index))
       publishedNs = Nullable(result.published_ns(samples, index))
       speedOverFp16 = Nullable(
-        samples.index(of: .fp16).map { Spread(samples.speed(index, over: $0)) })
+        samples.index(of: .fp16).map { SpreadJSON(samples.speed(index, over: $0)) })
       timeOverInt4 = Nullable(
-        samples.index(of: .int4).map { Spread(samples.timeRatio(index, to: $0)) })
+        samples.index(of: .int4).map { SpreadJSON(samples.timeRatio(index, to: $0)) })
     }
   }
 
   private struct CachedRow: Encodable {
     let format: String
-    let rowNs: Spread
-    let timeOverInt4: Spread
+    let rowNs: SpreadJSON
+    let timeOverInt4: SpreadJSON
 
     init(_ append: CachedAppend) {
       format = append.format.name
-      rowNs = Spread(append.rowNs)
-      timeOverInt4 = Spread(append.ratioToPlain)
+      rowNs = SpreadJSON(append.rowNs)
+      timeOverInt4 = SpreadJSON(append.ratioToPlain)
     }
   }
 
   private struct CachedRate: Encodable {
     let format: String
-    let bytesPerS: Spread
+    let bytesPerS: SpreadJSON
 
     init(_ decode: CachedDecode) {
       format = decode.format.name
-      bytesPerS = Spread(decode.bytesPerSecond)
+      bytesPerS = SpreadJSON(decode.bytesPerSecond)
     }
   }
 
@@ -211,7 +197,7 @@ public struct KernelBenchJSON: Encodable {
     let bound: String
     let limit: Double
     let unit: String
-    let worst: Nullable<Spread>
+    let worst: Nullable<SpreadJSON>
     let worstAt: Nullable<String>
     let shapes: Int
     let shapesMet: Int
@@ -225,7 +211,7 @@ public struct KernelBenchJSON: Encodable {
       }
       limit = goal.bound.limit
       unit = goal.unit.rawValue
-      worst = Nullable(goal.worst.map { Spread($0.spread) })
+      worst = Nullable(goal.worst.map { SpreadJSON($0.spread) })
       worstAt = Nullable(goal.worst?.place)
       shapes = goal.shapes
       shapesMet = goal.shapesMet

@@ -15,8 +15,10 @@ struct AccuracyCommand: ParsableCommand {
       both, of the attention logits and of the attention output (see docs/accuracy.md). Files are \
       NAME.npy, NAME.safetensors or NAME.safetensors:TENSOR; shapes [tokens, heads, head_dim], \
       [tokens, head_dim] or [1, heads, tokens, head_dim]. Without files it generates keys with \
-      outlier channels. KVSIM_CPU_PATH names the kernels (kvsim devices lists them); by default \
-      the fastest. Exits with 65 where a file is wrong.
+      outlier channels. With --device it times each format's kernels there as well: what does \
+      rotation cost, by its order? That takes some 20 seconds, and the times want a machine that \
+      does nothing else. KVSIM_CPU_PATH names the CPU's kernels (kvsim devices lists them); by \
+      default the fastest. Exits with 65 where a file is wrong.
       """)
 
   @Option(help: ArgumentHelp("Keys as they are cached: after rotary embedding.", valueName: "file"))
@@ -70,6 +72,12 @@ struct AccuracyCommand: ParsableCommand {
     help: "Logits s become cap · tanh(s / cap) (default: no cap); Gemma 2: 50.")
   var softCap: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Times the formats on this device: \(DeviceChoice.accepted) (default: no times).",
+      valueName: "device"))
+  var device: DeviceChoice?
+
   @Option(help: "How to print the result: table or json.")
   var format = OutputFormat.table
 
@@ -115,6 +123,7 @@ struct AccuracyCommand: ParsableCommand {
     let rule = LogitRule(headDim: sample.heads.headDim, scale: scale, softCap: softCap)
     let floor = keys == nil ? generator(hasOutliers: false).sample() : nil
     let result: AccuracyResult
+    let times: BenchResult?
     do throws(DeviceError) {
       var bar = ProgressBar()
       defer { bar.clear() }
@@ -123,13 +132,23 @@ struct AccuracyCommand: ParsableCommand {
       ).run {
         bar.show($0.share, $0.format.name)
       }
+      let runner = try device?.benchRunner { kind in
+        .times(of: result.formats.map(\.format), heads: result.heads, on: kind)
+      }
+      times = try runner?.run { bar.show($0.share, $0.label) }
     } catch {
       throw failure(error, .runFailed)
     }
+    let tradeOff = times.map { FormatTradeOff(result, $0) }
     switch format {
-    case .table: try printResult(AccuracyTable(result, origin: origin).rendered())
-    case .json: try printResult(try AccuracyJSON(result, origin: origin).rendered())
+    case .table:
+      try printResult(
+        AccuracyTable(result, origin: origin).rendered()
+          + (tradeOff.map { "\n" + FormatTimesTable($0).rendered() } ?? ""))
+    case .json:
+      try printResult(try AccuracyJSON(result, origin: origin, tradeOff: tradeOff).rendered())
     }
+    if let error = times?.failure { throw failure(error, .runFailed) }
   }
 
   private func sample() throws -> (KVSample, SampleOrigin) {

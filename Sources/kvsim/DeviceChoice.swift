@@ -1,4 +1,5 @@
 import ArgumentParser
+import KernelStudies
 import Kernels
 
 /// What `--device` names: the CPU, or a Vulkan device.
@@ -44,6 +45,30 @@ enum DeviceChoice: Hashable, ExpressibleByArgument {
     switch self {
     case .cpu: "cpu"
     case .vulkan: "vulkan"
+    }
+  }
+
+  /// Which timings suit it, as far as its name tells.
+  var benchKind: BenchPlan.DeviceKind {
+    switch self {
+    case .cpu: .cpu
+    case .vulkan: .gpu
+    }
+  }
+
+  /// What runs a plan that suits the device.
+  /// - Parameter threads: of the CPU, where the plan wants all; nil means one for each processor.
+  func benchRunner(
+    threads: Int? = nil, plan: (BenchPlan.DeviceKind) -> BenchPlan
+  ) throws(DeviceError) -> BenchRunner {
+    switch self {
+    case .cpu:
+      return BenchRunner(plan(.cpu)) { (wanted) throws(DeviceError) in
+        try CPUBackend(threads: wanted ?? threads)
+      }
+    case .vulkan(let selection):
+      let backend = try VulkanBackend(selection)
+      return BenchRunner(plan(backend.facts.isGPU ? .gpu : .softwareGPU)) { _ in backend }
     }
   }
 

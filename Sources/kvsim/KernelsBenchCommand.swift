@@ -60,13 +60,8 @@ struct KernelsBenchCommand: ParsableCommand {
   @Option(help: "How the result is printed.")
   var format: OutputFormat = .table
 
-  /// - Parameter isSoftware: whether the device is a GPU made of software.
-  private func plan(isSoftware: Bool = false) -> BenchPlan {
-    var plan: BenchPlan
-    switch device {
-    case .cpu: plan = quick ? .quick : .standard
-    case .vulkan: plan = isSoftware ? .softwareGPU : quick ? .gpuQuick : .gpu
-    }
+  private func plan(_ kind: BenchPlan.DeviceKind) -> BenchPlan {
+    var plan = BenchPlan.standing(for: kind, isQuick: quick)
     if let batch { plan.batches = batch.numbers }
     if let context { plan.contexts = context.numbers }
     if let tokens { plan.linearTokens = tokens.numbers }
@@ -78,7 +73,7 @@ struct KernelsBenchCommand: ParsableCommand {
   }
 
   func validate() throws {
-    if let objection = plan().objection { throw ValidationError(objection + ".") }
+    if let objection = plan(device.benchKind).objection { throw ValidationError(objection + ".") }
     guard let threads else { return }
     guard (1...1024).contains(threads) else {
       throw ValidationError("--threads takes a whole number from 1 to 1024.")
@@ -102,21 +97,11 @@ struct KernelsBenchCommand: ParsableCommand {
     var bar = ProgressBar()
     defer { bar.clear() }
     do throws(DeviceError) {
-      return try runner().run { bar.show($0.share, $0.label) }
+      return try device.benchRunner(threads: threads, plan: plan).run {
+        bar.show($0.share, $0.label)
+      }
     } catch {
       throw failure(error, .runFailed)
-    }
-  }
-
-  private func runner() throws(DeviceError) -> BenchRunner {
-    switch device {
-    case .cpu:
-      return BenchRunner(plan()) { (wanted) throws(DeviceError) in
-        try CPUBackend(threads: wanted ?? threads)
-      }
-    case .vulkan(let selection):
-      let backend = try VulkanBackend(selection)
-      return BenchRunner(plan(isSoftware: !backend.facts.isGPU)) { _ in backend }
     }
   }
 }

@@ -47,6 +47,31 @@ struct AccuracyCommandTests {
     #expect(formats.count == 8 && formats[0]["format"] as? String == "fp16")
   }
 
+  @Test("With a device, times stand beside the errors, of the same formats")
+  func times() throws {
+    let small = ["--tokens", "48", "--kv-heads", "1", "--head-dim", "32", "--query-tokens", "4"]
+    let table = try CommandLineRun(
+      ["accuracy"] + small + ["--device", "cpu"], in: folder.url)
+    #expect(table.status == 0, "\(table.errors)")
+    for text in [
+      "decode 16 x 4096, prefill 512 after 0, append 2048", "output error", "decode µs", "/ int4",
+      "row in cache ns", "Over plain int4 int4-rotated",
+    ] {
+      #expect(table.output.contains(text), "\(text)")
+    }
+    let json = try CommandLineRun(
+      ["accuracy"] + small + ["--device", "cpu", "--format", "json"], in: folder.url)
+    let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+    let formats = try #require(object?["formats"] as? [[String: Any]])
+    let times = try #require(object?["times"] as? [String: Any])
+    let timed = try #require(times["formats"] as? [[String: Any]])
+    #expect(timed.map { $0["format"] as? String } == formats.map { $0["format"] as? String })
+    for row in timed {
+      let decode = try #require(row["decode"] as? [String: [String: Double]])
+      #expect(decode["time_ns"]?["median"] ?? 0 > 0 && decode["over_int4"]?["median"] ?? 0 > 0)
+    }
+  }
+
   @Test("Files are read and named in the result; drawn queries are said to be")
   func files() throws {
     try write("k.npy", first: 1)
@@ -106,6 +131,7 @@ struct AccuracyCommandTests {
       ["--keys", "k.npy"], ["--queries", "q.npy"], ["--head-dim", "20"], ["--tokens", "0"],
       ["--query-heads", "3"], ["--keys", "k.npy", "--values", "v.npy", "--tokens", "9"],
       ["--tokens", "65536", "--kv-heads", "64"], ["--format", "xml"], ["--seed", "-1"],
+      ["--device", "tpu"],
     ] {
       let run = try CommandLineRun(["accuracy"] + arguments, in: folder.url)
       #expect(run.status == 64, "\(arguments)")

@@ -4,8 +4,9 @@ import Testing
 @Suite("Studies")
 struct StudyTests {
   private static let scripts = Repository.files(in: "Scenarios/studies", endings: ["sh"])
+  private static let sweeps = scripts.filter { $0.lastPathComponent != "hadamard-order.sh" }
 
-  @Test("A study leaves a database and its report, and finds both there again", arguments: scripts)
+  @Test("A study leaves a database and its report, and finds both there again", arguments: sweeps)
   func study(_ script: URL) throws {
     let folder = try ScratchFolder()
     let name = script.deletingPathExtension().lastPathComponent
@@ -26,6 +27,19 @@ struct StudyTests {
     #expect(again.errors.contains("all points were there already"))
   }
 
+  @Test("The study of the Hadamard order leaves what rotations keep and what they cost")
+  func hadamardOrder() throws {
+    let folder = try ScratchFolder()
+    let script = try #require(StudyTests.scripts.first { !StudyTests.sweeps.contains($0) })
+    let line =
+      "KVSIM=\"$0\" sh \"$1\" . --tokens 48 --kv-heads 1 --head-dim 32 --query-tokens 4"
+    let run = try CommandLineRun(shell: line, scenario: script.path, in: folder.url)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(folder.contents == ["hadamard-order.txt"])
+    let text = try Repository.text(folder.url.appendingPathComponent("hadamard-order.txt"))
+    #expect(text == run.output && text.contains("output error  decode µs"))
+  }
+
   @Test("Without a kvsim, a study says how to get one")
   func noProgram() throws {
     let folder = try ScratchFolder()
@@ -34,6 +48,6 @@ struct StudyTests {
         shell: "KVSIM=./none sh \"$1\"", scenario: script.path, in: folder.url)
       #expect(run.status == 1 && run.errors.contains("there is no ./none; build it (make demo)"))
     }
-    #expect(StudyTests.scripts.count >= 5 && folder.contents.isEmpty)
+    #expect(StudyTests.scripts.count >= 6 && folder.contents.isEmpty)
   }
 }

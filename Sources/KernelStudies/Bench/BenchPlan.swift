@@ -25,6 +25,8 @@ public struct BenchPlan: Hashable, Sendable {
   public var appendedTokens: [Int]
   /// Tokens of gather.
   public var gatheredTokens: [Int]
+  /// The formats of every attention shape.
+  public var attentionFormats = BenchPlan.formats
   /// The formats of append and gather.
   public var movedFormats: [KVFormat]
   /// Whether one thread is measured by itself: what a CPU's figures from cache want.
@@ -69,7 +71,7 @@ public struct BenchPlan: Hashable, Sendable {
   /// The most that one page may take: the pool that timings read from holds pages enough then.
   static let pageLimitBytes = 16 << 20
 
-  /// The formats that share every attention shape: the yardstick first.
+  /// The formats that scenarios name: the yardstick first.
   public static let formats: [KVFormat] = [.fp16, .int4, .int4Rotated]
   /// INT4 whose values are rotated too: append shows what fused rotation costs on every row.
   public static let fullyRotated = KVFormat.int4.rotated(by: 128, includesValues: true)
@@ -151,7 +153,7 @@ public struct BenchPlan: Hashable, Sendable {
   private func attention(
     _ kind: BenchGroup.Kind, _ shape: (KVFormat) -> OperatorShape
   ) -> BenchGroup {
-    BenchGroup(kind, BenchPlan.formats.map(shape))
+    BenchGroup(kind, attentionFormats.map(shape))
   }
 
   /// Why the plan cannot run, in one sentence; nil where it can.

@@ -117,13 +117,14 @@ public struct BenchRunner {
     _ device: any CPUBenchDevice
   ) throws(DeviceError) -> [CachedDecode] {
     guard !plan.kinds.isDisjoint(with: [.decode, .decodeOneThread]) else { return [] }
-    var rates = [[Double]](repeating: [], count: BenchPlan.formats.count)
+    let formats = plan.attentionFormats
+    var rates = [[Double]](repeating: [], count: formats.count)
     for _ in 0..<max(plan.repeats, BenchRunner.machineSamples) {
-      for (index, format) in BenchPlan.formats.enumerated() {
+      for (index, format) in formats.enumerated() {
         rates[index] += try device.decodeRateFromCache(
           heads: plan.heads, format: format, blockSize: plan.blockSize, repeats: 1)
       }
     }
-    return zip(BenchPlan.formats, rates).map { CachedDecode(format: $0, bytesPerSecond: $1) }
+    return zip(formats, rates).map { CachedDecode(format: $0, bytesPerSecond: $1) }
   }
 }
