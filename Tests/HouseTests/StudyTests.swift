@@ -48,6 +48,6 @@ struct StudyTests {
         shell: "KVSIM=./none sh \"$1\"", scenario: script.path, in: folder.url)
       #expect(run.status == 1 && run.errors.contains("there is no ./none; build it (make demo)"))
     }
-    #expect(StudyTests.scripts.count >= 6 && folder.contents.isEmpty)
+    #expect(StudyTests.scripts.count >= 7 && folder.contents.isEmpty)
   }
 }

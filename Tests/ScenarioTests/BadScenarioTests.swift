@@ -152,6 +152,24 @@ import Testing
       "arrivals:\n    process: replay\n    trace: trace.csv\n    start: 1000 s", "19:12",
       "no row of the trace comes as late; accepted: up to 4.31941 s"),
     BadInput(
+      "end before the start", "requests: 100\n  arrivals:\n    process: poisson\n    rate: 2.5/s",
+      "arrivals:\n    process: replay\n    trace: trace.csv\n    start: 4 s\n    end: 4 s",
+      "20:10",
+      "no row of the trace comes from `start` to then; accepted: above 4.314579 s"),
+    BadInput(
+      "repeats without end", "requests: 100\n  arrivals:\n    process: poisson\n    rate: 2.5/s",
+      "arrivals:\n    process: replay\n    trace: trace.csv\n    repeats: 2", "19:14",
+      "needs `end` beside it"),
+    BadInput(
+      "many repeats", "requests: 100\n  arrivals:\n    process: poisson\n    rate: 2.5/s",
+      "arrivals:\n    process: replay\n    trace: trace.csv\n    end: 1 s\n    repeats: 9999999999",
+      "20:14", "out of range"),
+    BadInput(
+      "repeats of a hundred years",
+      "requests: 100\n  arrivals:\n    process: poisson\n    rate: 2.5/s",
+      "arrivals:\n    process: replay\n    trace: trace.csv\n    end: 1000 h\n    repeats: 1000",
+      "20:14", "at most 876 of these rows"),
+    BadInput(
       "long jitter", "poisson\n    rate: 2.5/s", "replay\n    trace: trace.csv\n    jitter: 101 s",
       "20:13", "out of range", "from 0 to 100 s"),
     BadInput(

@@ -217,6 +217,15 @@ import Testing
     #expect(
       try trace("    jitter: 3 s\n    start: 1 s")
         == whole.starting(atNs: 1_000_000_000).jittered(byNs: 3_000_000_000, seed: 7))
+    #expect(try trace("    end: 4315 ms")?.arrivalNs == [0, 4_314_579_000])
+    // From 1 s to 4.315 s there is one row; it comes three times, and its jitter is drawn for each.
+    let part = whole.starting(atNs: 1_000_000_000).ending(atNs: 3_315_000_000)
+    let often = "    start: 1 s\n    end: 4315 ms\n    repeats: 3"
+    let thrice = part.repeated(3, periodNs: 3_315_000_000)
+    #expect(thrice.arrivalNs == [3_314_579_000, 6_629_579_000, 9_944_579_000])
+    #expect(try trace(often) == thrice)
+    #expect(
+      try trace(often + "\n    jitter: 1 s") == thrice.jittered(byNs: 1_000_000_000, seed: 7))
   }
 
   @Test("one format needs no list, and YAML's other notations are taken")

@@ -29,6 +29,7 @@ struct ScenarioMutator {
     "{process: closed-loop, concurrency: 3, think_time: 2.5e3 ms}",
     "{process: closed-loop, concurrency: 3, think_time: {exponential: {mean: 1.5 s}}}",
     "{process: replay, trace: trace.csv, start: 0 s, jitter: 3 s, time_scale: 0.5}",
+    "{process: replay, trace: trace.csv, end: 5 s, repeats: 3}",
   ]
 
   private static let changes: [(old: String, new: String)] = [

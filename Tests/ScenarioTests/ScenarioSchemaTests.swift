@@ -43,6 +43,7 @@ import Testing
     // How values fit together.
     "budget too small", "default budget too small", "other block size", "rate too small",
     "longer than the trace", "long time scale", "start behind the end", "no link",
+    "end before the start", "repeats without end", "repeats of a hundred years",
     "uneven devices", "empty range", "too long", "endless gaps", "late start",
     "points in disorder", "silence for ever", "silent periods", "short period", "rate too low",
     "seldom on", "empty bounds", "far bounds", "too long at the least",

@@ -13,7 +13,7 @@ enum ArrivalKeys {
     ("on-off", [rate.name, on.name, off.name, offRate.name]),
     (clients, [file.name, rateScale.name]),
     (closedLoop, [concurrency.name, thinkTime.name]),
-    (replay, [trace.name, start.name, jitter.name, timeScale.name]),
+    (replay, [trace.name, start.name, end.name, repeats.name, jitter.name, timeScale.name]),
   ]
 
   static let process = SchemaKey(
@@ -65,12 +65,18 @@ enum ArrivalKeys {
   static let start = SchemaKey(
     "start", .time(upTo: Limits.arrivalSeconds, like: "10 min"), .standard("0 s"),
     "Rows before it are left out, and times count from it.")
+  static let end = SchemaKey(
+    "end", .positiveTime, .otherwise("none: the trace's own"),
+    "Rows from it on are left out; by the trace's times, as `start`.")
+  static let repeats = SchemaKey(
+    "repeats", .wholeNumber(1...Limits.requests), .standard(1),
+    "How often the rows come, again from `end` on; needs `end`.")
   static let jitter = SchemaKey(
     "jitter", .time(like: "3 s"), .standard("0 s"),
     "Each request comes later by a draw between 0 and this.")
   static let timeScale = SchemaKey(
     "time_scale", .positiveNumber(note: "; 2 halves the rate"), .standard(1),
-    "By which times are multiplied, those that `start` and `jitter` gave.")
+    "By which times are multiplied, those that the keys above gave.")
 
   static let form = mapping(by: process)
   /// Of a class. The keys of other processes are known there too, so that of a closed loop one
@@ -80,7 +86,8 @@ enum ArrivalKeys {
   private static func mapping(by process: SchemaKey<String>) -> MappingForm {
     MappingForm(
       process, rate, burstiness, points, period, on, off, offRate, file, rateScale, concurrency,
-      thinkTime, trace, start, jitter, timeScale, variants: .byValue(of: process.name, processes))
+      thinkTime, trace, start, end, repeats, jitter, timeScale,
+      variants: .byValue(of: process.name, processes))
   }
 }
 

@@ -116,6 +116,21 @@ public struct PromptBlocks: Hashable, Sendable {
       blockTokens: blockTokens, ids: picked, starts: starts,
       continuations: continuations(picking: requests))
   }
+
+  /// The prompts so many times, each time of blocks that no other time has.
+  /// - Precondition: numbers of requests and blocks fit 32 bits.
+  func repeated(_ times: Int) -> PromptBlocks {
+    let blocks = (ids.max() ?? -1) + 1
+    let requests = Int32(count)
+    return PromptBlocks(
+      blockTokens: blockTokens,
+      ids: (0..<Int32(times)).flatMap { time in ids.map { $0 + time * blocks } },
+      starts: [0]
+        + (0..<times).flatMap { time in starts.dropFirst().map { $0 + time * ids.count } },
+      continuations: (0..<Int32(times)).flatMap { time in
+        continuations.map { $0 < 0 ? -1 : $0 + time * requests }
+      })
+  }
 }
 
 extension PromptBlocks {

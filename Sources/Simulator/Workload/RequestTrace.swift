@@ -60,6 +60,30 @@ public struct RequestTrace: Hashable, Sendable {
     return picking(Array(first..<count), arrivalNs: arrivalNs[first...].map { $0 - startNs })
   }
 
+  /// The requests that arrive before `endNs`; they may be none. Linear in the trace's size.
+  public func ending(atNs endNs: Int64) -> RequestTrace {
+    guard let last = arrivalNs.last, last >= endNs else { return self }
+    let kept = arrivalNs.prefix { $0 < endNs }
+    return picking(Array(kept.indices), arrivalNs: Array(kept))
+  }
+
+  /// The requests so many times, each time `periodNs` later. Blocks of prompts are others each
+  /// time, and so are requests that continue one another: other people ask the like.
+  /// - Precondition: `times` is positive, no request comes behind `periodNs`, and no number of a
+  ///   request or block comes to more than 32 bits, no time to more than 64.
+  public func repeated(_ times: Int, periodNs: Int64) -> RequestTrace {
+    precondition(times > 0 && arrivalNs.last ?? 0 <= periodNs)
+    guard times > 1 else { return self }
+    func again<Element>(_ elements: [Element]) -> [Element] {
+      Array((0..<times).lazy.map { _ in elements }.joined())
+    }
+    return RequestTrace(
+      arrivalNs: (0..<times).flatMap { time in arrivalNs.map { $0 + Int64(time) * periodNs } },
+      promptTokens: again(promptTokens), outputTokens: again(outputTokens),
+      promptBlocks: promptBlocks?.repeated(times), urgencies: urgencies.map(again),
+      failedRows: failedRows)
+  }
+
   /// Every request at a time of its own in `jitterNs` nanoseconds from its time in the trace, each
   /// equally likely. A request keeps its lengths and its blocks; those that come at the same time
   /// stay in their order. Many traces have one time for all requests of some seconds.

@@ -19,6 +19,15 @@ struct ContinuationTests {
     ).continuations
   }
 
+  @Test("A request that comes again is continued by what came with it")
+  func repeated() {
+    let once = Self.trace.promptBlocks!.continuations
+    let count = Int32(once.count)
+    #expect(
+      Self.trace.repeated(2, periodNs: 1_000).promptBlocks?.continuations
+        == once + once.map { $0 < 0 ? -1 : $0 + count })
+  }
+
   @Test("The first that begins with all whole blocks of its parent's prompt names its output")
   func first() {
     #expect(Self.continued([-1, 0, 0, 0]) == [1, -1, -1, -1])

@@ -36,6 +36,30 @@ struct RequestTraceTests {
     #expect(RequestTraceTests.trace.starting(atNs: 0) == RequestTraceTests.trace)
   }
 
+  @Test("What ends earlier has the requests before that, and their blocks")
+  func end() {
+    let early = RequestTraceTests.trace.ending(atNs: 25)
+    #expect(early.arrivalNs == [0, 10, 10])
+    #expect(early.promptBlocks?.starts.count == 4)
+    #expect(RequestTraceTests.trace.ending(atNs: 26) == RequestTraceTests.trace)
+    #expect(RequestTraceTests.trace.ending(atNs: 0).count == 0)
+  }
+
+  @Test("Each time that requests come again they have blocks of their own, shared as before")
+  func repeated() {
+    let once = RequestTraceTests.trace
+    let thrice = once.repeated(3, periodNs: 100)
+    #expect(thrice.arrivalNs == [0, 10, 10, 25, 100, 110, 110, 125, 200, 210, 210, 225])
+    #expect(thrice.promptTokens == once.promptTokens + once.promptTokens + once.promptTokens)
+    #expect(thrice.outputTokens == once.outputTokens + once.outputTokens + once.outputTokens)
+    let (hit, all) = once.promptBlocks!.unlimitedCacheHits()
+    #expect(hit > 0 && thrice.promptBlocks!.unlimitedCacheHits() == (3 * hit, 3 * all))
+    // Each time by itself is the trace again.
+    let last = thrice.starting(atNs: 200)
+    #expect(last == once)
+    #expect(once.repeated(1, periodNs: 25) == once)
+  }
+
   @Test("Jitter moves each request later by less than itself, with its lengths and blocks")
   func jitter() {
     var random = SeededRandom(5)
