@@ -158,8 +158,9 @@ struct SweepCommandTests {
     for (arguments, status, mention) in [
       ([scenario, "--vary", "engine.max_num_seq=1"], 65, "did you mean `engine.max_num_seqs`?"),
       ([scenario, "--vary", "seed=2..1"], 65, "is no range"), ([scenario], 64, "--vary"),
-      ([scenario, "--vary", "seed=1", "--shard", "4/3"], 64, "shard"),
-      ([scenario, "--vary", "seed=1", "--shard", "x"], 64, "shard"),
+      ([scenario, "--vary", "seed=1", "--shard", "4/3"], 64, "'4/3' is invalid for '--shard"),
+      ([scenario, "--vary", "seed=1", "--shard", "0/3"], 64, "K is from 1 to N"),
+      ([scenario, "--vary", "seed=1", "--shard", "a/b"], 64, "accepted: K/N"),
       ([scenario, "--vary", "seed=1", "--threads", "0"], 64, "--threads"),
       ([scenario, "--vary", "seed=1", "--force", "--retry-failed"], 64, "--retry-failed"),
       ([scenario, "--plan-file", "bad.yaml"], 65, "bad.yaml:1:8: error: vary: no scenario has"),
