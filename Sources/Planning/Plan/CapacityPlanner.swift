@@ -90,21 +90,30 @@ public struct CapacityPlanner: Sendable {
     try CapacityPlanner.check(question, scenario)
     var all: [[ScenarioSetting]] = [[]]
     if !question.devices.isEmpty {
-      all = try question.devices.map { [try template.setting(of: $0)] }
+      do throws(ScenarioError) {
+        all = try question.devices.map { (device) throws(ScenarioError) in
+          [try template.setting(of: device)]
+        }
+      } catch {
+        throw PlanningError.badQuestion(.init(key: PlanQuestion.devicesKey, error.firstReason))
+      }
     }
     for variation in question.variations {
       let axis: SweepAxisDescription
       do throws(SweepError) {
         axis = try SweepAxisDescription(variation)
       } catch {
-        throw PlanningError.badQuestion(error.description)
+        throw PlanningError.badQuestion(
+          .init(key: PlanQuestion.variationsKey, error.description))
       }
       all = all.flatMap { settings in
         axis.values.map { settings + [ScenarioSetting(path: axis.path, value: $0)] }
       }
       guard all.count <= CapacityPlanner.mostOptions else {
         throw PlanningError.badQuestion(
-          "more than \(CapacityPlanner.mostOptions) ways to choose from; vary less at a time")
+          .init(
+            key: PlanQuestion.variationsKey,
+            "more than \(CapacityPlanner.mostOptions) ways to choose from; vary less at a time"))
       }
     }
     candidates = all.map { settings in
@@ -119,24 +128,28 @@ public struct CapacityPlanner: Sendable {
   ) throws(PlanningError) {
     guard !question.objectives.isEmpty else {
       throw .badQuestion(
-        "no objective is stated; say what has to hold, such as --objective 'ttft.p99 <= 500 ms' "
-          + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario")
+        .init(
+          "no objective is stated; say what has to hold, such as --objective 'ttft.p99 <= 500 ms' "
+            + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario"))
     }
     if let fault = question.faults(in: scenario.workload).first { throw .badQuestion(fault) }
     let requests = scenario.workload.requests
     guard scenario.workload.course == .level || requests <= LoadTrials.mostRequests else {
       throw .badQuestion(
-        "a plan plays all \(requests) requests of such traffic again and again; accepted: up to "
-          + "\(LoadTrials.mostRequests) in `workload.requests`")
+        .init(
+          "a plan plays all \(requests) requests of such traffic again and again; accepted: up to "
+            + "\(LoadTrials.mostRequests) in `workload.requests`"))
     }
-    if let fault = fault(of: scenario.cluster) { throw .badQuestion(fault) }
+    if let fault = fault(of: scenario.cluster) { throw .badQuestion(.init(fault)) }
     for variation in question.variations {
       let root = String(variation.path.prefix { $0 != "." && $0 != "[" })
       guard serving.contains(root) else {
         throw .badQuestion(
-          "`\(variation.path)` is not chosen from: a plan compares ways to serve one traffic; "
-            + "accepted: keys of \(serving.map { "`\($0)`" }.joined(separator: ", ")), "
-            + "and `kvsim sweep` for others")
+          .init(
+            key: PlanQuestion.variationsKey,
+            "`\(variation.path)` is not chosen from: a plan compares ways to serve one traffic; "
+              + "accepted: keys of \(serving.map { "`\($0)`" }.joined(separator: ", ")), "
+              + "and `kvsim sweep` for others"))
       }
     }
   }

@@ -24,7 +24,7 @@ struct PlanReader {
       reserve: reserve, devices: devices, variations: variations)
     if let workload {
       for fault in question.faults(in: workload) {
-        plan.log.report(at: plan.position, key: plan.path, fault)
+        plan.log.report(at: plan.position, key: fault.key ?? plan.path, fault.reason)
       }
     }
     return question
