@@ -27,6 +27,9 @@ struct PlanCommandTests {
       plan: {\(plan)}
       """
     try Data(text.utf8).write(to: folder.url.appendingPathComponent("short.yaml"))
+    let devices = folder.url.appendingPathComponent("devices")
+    try? FileManager.default.createSymbolicLink(
+      atPath: devices.path, withDestinationPath: "\(shipped)/devices")
     return try CommandLineRun(["plan", "short.yaml"] + more, in: folder.url)
   }
 
@@ -84,6 +87,10 @@ struct PlanCommandTests {
     for (question, says) in [
       ("reserve: 1", "no objective is stated; say what has to hold, such as --objective"),
       ("objectives: fast", "plan.objectives: `fast` is no objective"),
+      (
+        "objectives: e2e.mean <= 1 s, devices: [{name: nvidia-h2000}]",
+        "`nvidia-h2000` is neither a profile in `devices` nor a data sheet"
+      ),
     ] {
       let run = try answer(question)
       #expect(run.status == 65 && run.output.isEmpty, "\(run.errors)")
@@ -101,6 +108,8 @@ struct PlanCommandTests {
       ("--rate", "3/s", "ask for `concurrency`"), ("--rate", "3", "`3` has no unit"),
       ("--vary", "engine.max_seqs=1", "no scenario has a key"),
       ("--vary", "seed=1..3", "`seed` is not chosen from"),
+      ("--device", "nvidia-h2000=3", "did you mean `nvidia-h200`?"),
+      ("--device", "none.json", "there is no file `none.json`"),
       ("--tolerance", "2", "--tolerance is a share"),
     ])
   func wrongOption(_ option: String, _ text: String, _ says: String) throws {
@@ -109,5 +118,14 @@ struct PlanCommandTests {
     #expect(run.errors.contains(says) && run.errors.contains(option), "\(run.errors)")
     #expect(!run.errors.contains("short.yaml:"))
     #expect(run.errors.split(separator: "\n").count { $0.contains("rror: ") } == 1)
+  }
+
+  @Test("A device is named once")
+  func deviceTwice() throws {
+    let run = try answer(
+      "objectives: e2e.mean <= 1 s", ["--device", "short.yaml", "--device", "short.yaml=3"])
+    #expect(
+      run.status == 64 && run.output.isEmpty
+        && run.errors == "kvsim: error: --device: `short.yaml` stands twice in the list\n")
   }
 }
