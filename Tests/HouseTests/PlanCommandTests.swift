@@ -10,7 +10,9 @@ struct PlanCommandTests {
   }
 
   /// Short requests on a CPU, so that an unoptimised kvsim plays thousands of them.
-  private func answer(_ plan: String, _ more: [String] = []) throws -> CommandLineRun {
+  private func answer(
+    _ plan: String, _ more: [String] = [], prompt: String = "16"
+  ) throws -> CommandLineRun {
     let shipped = Repository.root.appendingPathComponent("Scenarios").path
     let text = """
       kvsim: 1
@@ -22,7 +24,7 @@ struct PlanCommandTests {
       workload:
         requests: 100
         arrivals: {process: closed-loop, concurrency: 2}
-        prompt_tokens: 16
+        prompt_tokens: \(prompt)
         output_tokens: 3
       plan: {\(plan)}
       """
@@ -80,6 +82,26 @@ struct PlanCommandTests {
     #expect(
       run.output.contains("fp16: no load meets `ttft.mean <= 1 us` (it is ")
         && run.output.contains("): so it is at 1 client already"))
+  }
+
+  @Test("Where requests are rejected, the words say how many of how many, and why; so does JSON")
+  func rejected() throws {
+    // FP16 has room for 585 tokens in 64 MiB.
+    let long = "{uniform: {min: 8, max: 600}}"
+    let run = try answer(
+      "objectives: e2e.max <= 1 h", ["--vary", "kv_cache.format=fp16"], prompt: long)
+    #expect(run.status == 1)
+    #expect(run.output.contains("(it is ∞)"))
+    #expect(run.output.contains(" are rejected: longer than the pool"))
+    let json = try answer(
+      "objectives: e2e.p50 <= 1 h", ["--vary", "kv_cache.format=fp16", "--format", "json"],
+      prompt: long)
+    let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+    let option = try #require((object?["options"] as? [[String: Any]])?.first)
+    let rejections = try #require(option["rejections"] as? [String: Any])
+    let causes = try #require(rejections["causes"] as? [String: Int])
+    #expect(causes == ["pool": try #require(rejections["rejected"] as? Int)])
+    #expect(option["load"] != nil && rejections["requests"] as? Int ?? 0 > causes["pool"] ?? 0)
   }
 
   @Test("A wrong question ends with 65 and one error")

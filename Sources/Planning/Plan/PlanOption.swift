@@ -28,6 +28,16 @@ public struct PlanOption: Sendable {
   public var held: HeldLoad? {
     if case .held(let held) = outcome { held } else { nil }
   }
+
+  /// What its requests came to, at the load to plan with or else at the lightest; nil where it
+  /// cannot be run.
+  public var figures: LoadFigures? {
+    switch outcome {
+    case .held(let held): held.figures
+    case .unmet(let unmet): unmet.figures
+    case .impossible: nil
+    }
+  }
 }
 
 /// What a plan counts: the replicas of the scenario's `cluster`, which is one where it says

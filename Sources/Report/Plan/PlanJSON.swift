@@ -1,6 +1,7 @@
 import Planning
 import Scenario
 import Simulator
+import Trace
 
 /// A capacity plan as JSON: keys in order, times in nanoseconds, options the best first.
 public struct PlanJSON: Encodable {
@@ -56,6 +57,8 @@ public struct PlanJSON: Encodable {
     let levers: [String: Double]?
     /// Why no load is held.
     let reason: String?
+    /// Of the run at the planned load, or at the lightest; absent where no request was rejected.
+    let rejections: RejectionSection?
 
     init(_ plan: CapacityPlan, _ place: Int, _ words: PlanWords) {
       let option = plan.options[place]
@@ -75,6 +78,22 @@ public struct PlanJSON: Encodable {
         : Dictionary(
           own.map { (PlanWords.key($0.supposition), $0.gain) }, uniquingKeysWith: { $1 })
       reason = words.reason(option)
+      rejections = option.figures.flatMap { $0.rejected > 0 ? RejectionSection($0) : nil }
+    }
+  }
+
+  private struct RejectionSection: Encodable {
+    let rejected: Int
+    let requests: Int
+    /// Of the rejected ones, by cause.
+    let causes: [String: Int]
+
+    init(_ figures: LoadFigures) {
+      rejected = figures.rejected
+      requests = figures.requests
+      causes = Dictionary(
+        figures.rejections.map { ($0.stored?.description ?? "unknown", $1) },
+        uniquingKeysWith: +)
     }
   }
 

@@ -310,11 +310,12 @@ struct PlanWords {
 
   // MARK: What holds nothing
 
-  /// Options that hold no load, and figures that are less sure than was asked, a line each.
+  /// Options that hold no load or reject requests, and figures that are less sure than was asked, a
+  /// line each.
   var notes: String {
     var lines = plan.options.compactMap { option -> String? in
-      guard option.held == nil else { return nil }
-      return reason(option).map { "\(name(option)): \($0)" }
+      let words = option.held.map { PlanWords.rejections($0.figures) } ?? reason(option)
+      return words.map { "\(name(option)): \($0)" }
     }
     if lines.count > 20 {
       lines = lines.prefix(20) + ["… and \(lines.count - 20) more"]
@@ -342,7 +343,22 @@ struct PlanWords {
       "`\(reading.objective)` (it is \(PlanWords.value(reading)))"
     }
     let load = load(unmet.load)
-    guard !missed.isEmpty else { return "even at \(load) the system does not come to rest" }
-    return "no load meets \(Figures.list(missed)): so it is at \(load) already"
+    let rejections = PlanWords.rejections(unmet.figures).map { "; \($0)" } ?? ""
+    guard !missed.isEmpty else {
+      return "even at \(load) the system does not come to rest\(rejections)"
+    }
+    return "no load meets \(Figures.list(missed)): so it is at \(load) already\(rejections)"
+  }
+
+  /// How many requests are rejected, and why; nil where none is.
+  static func rejections(_ figures: LoadFigures) -> String? {
+    guard figures.rejected > 0 else { return nil }
+    let causes = figures.rejections.sorted { $0.key.rawValue < $1.key.rawValue }
+    let reasons = causes.map { cause, count in
+      causes.count == 1 ? cause.rejection : "\(Figures.count(count)) (\(cause.rejection))"
+    }
+    return
+      "\(Figures.count(figures.rejected)) of \(Figures.count(figures.requests, "request")) are "
+      + "rejected: \(Figures.list(reasons))"
   }
 }

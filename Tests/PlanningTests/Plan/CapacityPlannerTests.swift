@@ -138,6 +138,25 @@ struct CapacityPlannerTests {
     }
   }
 
+  @Test("Of requests that are rejected it is told how many were, and why")
+  func rejections() throws {
+    // A pool of 400 tokens in FP16, and of more in four bits; some prompts have 600.
+    try small.write(
+      "long.yaml",
+      small.text(
+        memory: "400 KiB", prompt: "{uniform: {min: 10, max: 600}}", output: "4",
+        more: "kv_cache: {format: fp16}\nplan: {objectives: ttft.mean <= 1 h}"))
+    let template = try ScenarioTemplate(path: small.path("long.yaml"))
+    var options = PlannerOptions()
+    options.leastRequests = 200
+    let plan = try CapacityPlanner(
+      template, question: try #require(try template.scenario().plan), options: options
+    ).run { _ in }
+    let figures = try #require(plan.options[0].figures)
+    #expect(plan.best == nil && figures.rejected > 0 && figures.rejected < figures.requests)
+    #expect(figures.rejections == [.pool: figures.rejected])
+  }
+
   @Test("More memory never holds less, and where it binds it holds more")
   func memory() throws {
     // So little that requests wait for blocks.
