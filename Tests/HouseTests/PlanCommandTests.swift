@@ -104,6 +104,22 @@ struct PlanCommandTests {
     #expect(option["load"] != nil && rejections["requests"] as? Int ?? 0 > causes["pool"] ?? 0)
   }
 
+  @Test("With prompts and decodes apart, words and JSON name the side that ends the load")
+  func sides() throws {
+    let apart =
+      "cluster={kv_transfer: {bandwidth: 10 GB/s, latency: 20 us}, "
+      + "groups: [{name: a, role: prefill}, {name: b, role: decode, engine: {max_num_seqs: 64}}]}"
+    let run = try answer(
+      "objectives: ttft.mean <= 300 ms",
+      ["--vary", apart, "--vary", "kv_cache.format=fp16", "--format", "json", "--max-seeds", "3"])
+    let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
+    let options = try #require(object?["options"] as? [[String: Any]])
+    #expect(options.map { $0["binding_side"] as? String } == ["prefill"])
+    let sentences = try #require(object?["answer"] as? [String])
+    #expect(sentences.contains { $0.contains(" on the prefill side: above it, ") })
+    #expect(sentences.contains { $0.contains(" % (prefill) and ") })
+  }
+
   @Test("A wrong question ends with 65 and one error")
   func wrong() throws {
     for (question, says) in [

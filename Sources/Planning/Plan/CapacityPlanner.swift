@@ -404,27 +404,3 @@ public struct CapacityPlanner: Sendable {
     return state.withLock { $0.values.compactMap { $0 } }
   }
 }
-
-extension LoadLimit {
-  /// What ends the load that a search found.
-  init(_ result: LoadSearch.Result, _ planned: LoadTrial, _ plan: ComparisonPlan) {
-    let above = result.missed ?? planned
-    let pools = plan.pools[0]
-    if result.missed == nil {
-      breach = .none
-    } else {
-      let missed = above.readings.filter { !$0.isMet }.sorted { $0.use > $1.use }
-      breach = missed.isEmpty ? .filling : .objectives(missed.map(\.objective))
-    }
-    let blocks = pools.map(\.pool.blocks).min() ?? 1
-    let seats = pools.map(\.group.setup.engine.maxNumSeqs).min() ?? 1
-    poolShare = Double(above.summary.peakUsedBlocks) / Double(max(1, blocks))
-    preemptionsPerRequest =
-      Double(above.summary.preemptions) / Double(max(1, above.summary.finishedRequests))
-    sequencesShare = Double(above.summary.peakRunning) / Double(seats)
-    let replicas = Double(planned.summary.replicas.count)
-    busyShare =
-      planned.summary.durationNs == 0
-      ? 0 : Double(planned.summary.busyNs) / Double(planned.summary.durationNs) / replicas
-  }
-}

@@ -96,30 +96,6 @@ public struct LoadPoint: Hashable, Sendable {
   public let tokensPerSecondOfUser: Double
 }
 
-/// What ends the load that is held.
-public struct LoadLimit: Hashable, Sendable {
-  /// What was missed just above it.
-  public enum Breach: Hashable, Sendable {
-    /// These objectives, the one that is missed by most first.
-    case objectives([ServiceObjective])
-    /// The system fills for as long as requests come, though the objectives are met yet.
-    case filling
-    /// Nothing: no higher load was tried.
-    case none
-  }
-
-  /// What was missed.
-  public let breach: Breach
-  /// The most blocks owned at once in a pool, as a share of it, just above.
-  public let poolShare: Double
-  /// Preemptions there, for each request.
-  public let preemptionsPerRequest: Double
-  /// The most sequences of a replica there, as a share of `max_num_seqs`.
-  public let sequencesShare: Double
-  /// The share of the time in which a replica has a step, just below.
-  public let busyShare: Double
-}
-
 /// Objectives that no load can meet.
 public struct UnmetObjectives: Sendable {
   /// The lightest load that was tried.

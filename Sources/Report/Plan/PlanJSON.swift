@@ -54,6 +54,8 @@ public struct PlanJSON: Encodable {
     let fleet: FleetSection?
     let pricePerMillionOutputTokens: Double?
     let binding: String?
+    /// `prefill` or `decode`; absent where replicas do both.
+    let bindingSide: String?
     let levers: [String: Double]?
     /// Why no load is held.
     let reason: String?
@@ -71,6 +73,7 @@ public struct PlanJSON: Encodable {
       fleet = plan.fleet(of: option).map(FleetSection.init)
       pricePerMillionOutputTokens = plan.pricePerMillionOutputTokens(of: option)
       binding = option.held.map { _ in words.noun(ofOption: place) }
+      bindingSide = plan.side(of: place)?.rawValue
       let own = plan.levers.filter { $0.option == place }
       levers =
         own.isEmpty
@@ -121,7 +124,7 @@ public struct PlanJSON: Encodable {
       case .filling: endedBy = ["overload"]
       case .none: endedBy = []
       }
-      busyShare = held.limit.busyShare
+      busyShare = held.limit.slowSide.busyShare
       readings = held.readings.map(ReadingSection.init)
       course = held.course.map(PointSection.init)
     }

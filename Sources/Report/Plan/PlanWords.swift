@@ -190,7 +190,8 @@ struct PlanWords {
       case .none: "no end"
       }
     let binding = PlanWords.noun(plan.binding(of: place))
-    return binding.isEmpty ? what : "\(what): \(binding)"
+    let side = plan.side(of: place).map { "\($0.rawValue) " } ?? ""
+    return binding.isEmpty ? what : "\(what): \(side)\(binding)"
   }
 
   /// An objective without its limit.
@@ -234,12 +235,21 @@ struct PlanWords {
       case .objectives(let all):
         missed = "it misses \(Figures.list(all.map { "`\($0)`" }))"
       }
-      return start + "is ended by \(reason(place)): above it, \(missed), with "
-        + "\(Figures.percent(min(1, limit.poolShare))) of a KV pool in use at the peak, "
+      let side = plan.side(of: place).map { " on the \($0.rawValue) side" } ?? ""
+      return start + "is ended by \(reason(place))\(side): above it, \(missed), with "
+        + "\(shares(limit) { min(1, $0.poolShare) }) of a KV pool in use at the peak, "
         + "\(Figures.decimal(limit.preemptionsPerRequest)) preemptions a request and "
-        + "\(Figures.percent(limit.sequencesShare)) of max_num_seqs; below it a replica works "
-        + "\(Figures.percent(limit.busyShare)) of the time."
+        + "\(shares(limit, \.sequencesShare)) of max_num_seqs; below it a replica works "
+        + "\(shares(limit, \.busyShare)) of the time."
     }
+  }
+
+  /// A share of each side of a cell.
+  private func shares(_ limit: LoadLimit, _ share: (LoadLimit.Side) -> Double) -> String {
+    Figures.list(
+      limit.sides.map { side in
+        Figures.percent(share(side)) + (limit.sides.count > 1 ? " (\(side.role.rawValue))" : "")
+      })
   }
 
   private func reason(_ place: Int) -> String {

@@ -167,7 +167,31 @@ struct CapacityPlannerTests {
     let memory = try #require(gains.first { $0.supposition == .memory(1.1) })
     #expect(memory.gain > 1.02 && plan.binding(of: place) == .memory, "\(gains)")
     let limit = try #require(plan.options[place].held?.limit)
-    #expect(limit.poolShare > 0.9)
+    #expect(limit.sides.map(\.role) == [.whole] && limit.slowSide.poolShare > 0.9)
+    #expect(plan.side(of: place) == nil)
+  }
+
+  @Test(
+    "Of prompts and decodes apart, the side that ends the load is told",
+    arguments: [
+      ("ttft.mean <= 100 ms", ", engine: {kv_cache_memory_bytes: 16 MiB}", ReplicaRole.prefill),
+      // Where decodes have no room, prompts stay where they were computed: both pools are full.
+      ("ttft.mean <= 100 ms", "", .decode), ("tpot.mean <= 20 ms", "", .decode),
+      ("e2e.mean <= 1300 ms", ", engine: {max_num_seqs: 2}", .decode),
+      ("e2e.mean <= 1300 ms", ", engine: {kv_cache_memory_bytes: 144 KiB}", .decode),
+    ])
+  func sides(_ objective: String, _ decodes: String, _ side: ReplicaRole) throws {
+    let plan = try planner(
+      "objectives: \(objective)", formats: "fp16",
+      more: """
+        cluster:
+          kv_transfer: {bandwidth: 10 GB/s, latency: 20 us}
+          groups: [{name: a, role: prefill}, {name: b, role: decode\(decodes)}]
+        """
+    ).run { _ in }
+    let limit = try #require(plan.best?.held?.limit)
+    #expect(limit.sides.map(\.role) == [.prefill, .decode] && limit.breach != .none)
+    #expect(plan.side(of: 0) == side, "\(plan.binding(of: 0)) \(limit)")
   }
 
   @Test("To suppose nothing changes nothing; slower kernels of a format slow it, and no other")
