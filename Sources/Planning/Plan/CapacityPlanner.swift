@@ -297,10 +297,14 @@ public struct CapacityPlanner: Sendable {
     case .failure(let refusal): return .impossible(refusal.reason)
     case .success(let runnable): trials = runnable
     }
-    if let unmet = own.results.first(where: { $0.held == nil }), let lightest = unmet.missed {
+    if let seed = own.results.firstIndex(where: { $0.held == nil }),
+      let lightest = own.results[seed].missed
+    {
       return .unmet(
         UnmetObjectives(
-          load: lightest.load, readings: lightest.readings, figures: lightest.figures))
+          seed: scenario.seed &+ UInt64(seed), load: lightest.load, readings: lightest.readings,
+          figures: lightest.figures,
+          others: own.results.contains { $0.held != nil } ? estimate(own) : nil))
     }
     let load = estimate(own)
     let least = load.values.min() ?? load.mean

@@ -18,7 +18,7 @@ public struct PlanOption: Sendable {
   public enum Outcome: Sendable {
     /// So much is held.
     case held(HeldLoad)
-    /// Not even the lightest load is; what it came to there.
+    /// With some seed not even the lightest load is; what it came to there.
     case unmet(UnmetObjectives)
     /// It cannot be run; why, in a sentence.
     case impossible(String)
@@ -96,12 +96,16 @@ public struct LoadPoint: Hashable, Sendable {
   public let tokensPerSecondOfUser: Double
 }
 
-/// Objectives that no load can meet.
+/// Objectives that no load meets, with one seed at least.
 public struct UnmetObjectives: Sendable {
-  /// The lightest load that was tried.
+  /// The first such seed.
+  public let seed: UInt64
+  /// The lightest load that was tried with it.
   public let load: Double
   /// What each objective came to.
   public let readings: [ObjectiveReading]
   /// What the requests came to.
   public let figures: LoadFigures
+  /// The loads that are held with other seeds; nil where none is.
+  public let others: Estimate?
 }

@@ -353,11 +353,18 @@ struct PlanWords {
       "`\(reading.objective)` (it is \(PlanWords.value(reading)))"
     }
     let load = load(unmet.load)
+    let seed = unmet.others == nil ? "" : " with seed \(unmet.seed)"
+    let others =
+      unmet.others.map { held in
+        "; with \(Figures.count(held.values.count, "other seed")) \(Figures.decimal(held.mean)) "
+          + "\(unit) are held on the mean"
+      } ?? ""
     let rejections = PlanWords.rejections(unmet.figures).map { "; \($0)" } ?? ""
     guard !missed.isEmpty else {
-      return "even at \(load) the system does not come to rest\(rejections)"
+      return "even at \(load) the system does not come to rest\(seed)\(others)\(rejections)"
     }
-    return "no load meets \(Figures.list(missed)): so it is at \(load) already\(rejections)"
+    return "no load meets \(Figures.list(missed))\(seed): so it is at \(load) already"
+      + others + rejections
   }
 
   /// How many requests are rejected, and why; nil where none is.

@@ -138,6 +138,31 @@ struct CapacityPlannerTests {
     }
   }
 
+  @Test("Where a later seed alone misses the objective at the lightest load, that is what is told")
+  func unmetLater() throws {
+    let scenario = try small.load(
+      prompt: "40", output: "{uniform: {min: 20, max: 60}}", more: "kv_cache: {format: fp16}")
+    let trials = LoadTrials(
+      plan: try ComparisonPlan(scenario), format: 0,
+      objectives: try ServiceObjective.parse("e2e.mean <= 1 h"), leastRequests: 200)
+    let means = (0..<20).map { trials.trial(at: 1, seed: $0).readings[0].value ?? 0 }
+    // A client alone is slower with the second seed, and the limit lies between.
+    let first = try #require(means.indices.dropLast().first { means[$0] * 1.001 < means[$0 + 1] })
+    let limit = Int((means[first] + means[first + 1]) / 2)
+    let plan = try planner(
+      "objectives: [ttft.mean <= 1 h, e2e.mean <= \(limit) ns]", formats: "fp16",
+      more: "seed: \(first)"
+    ).run { _ in }
+    guard case .unmet(let unmet) = plan.options[0].outcome else {
+      Issue.record("the second seed misses it")
+      return
+    }
+    #expect(unmet.seed == UInt64(first + 1) && unmet.load == 1)
+    #expect(unmet.readings.map(\.isMet) == [true, false])
+    #expect(unmet.readings[1].value == means[first + 1])
+    #expect(unmet.others?.values.first == 1)
+  }
+
   @Test("Of requests that are rejected it is told how many were, and why")
   func rejections() throws {
     // A pool of 400 tokens in FP16, and of more in four bits; some prompts have 600.
