@@ -99,8 +99,7 @@ struct PlanCommand: ParsableCommand {
         let least = progress.options * PlannerOptions().leastSeeds
         bar.withLock {
           $0.show(
-            min(0.99, Double(progress.searches) / Double(max(1, least))),
-            "\(progress.settled) of \(progress.options) options settled")
+            min(0.99, Double(progress.searches) / Double(max(1, least))), progress.label)
         }
       }
     }

@@ -27,12 +27,31 @@ public struct PlannerOptions: Hashable, Sendable {
 public struct CapacityPlanner: Sendable {
   /// How far a plan has come.
   public struct Progress: Sendable {
-    /// Searches that were made.
+    /// Searches that were made, each of an option with a seed.
     public var searches = 0
     /// Options.
-    public let options: Int
+    public var options = 0
     /// Options that are settled.
     public var settled = 0
+    /// Runs that were begun, those included that are no part of a search.
+    public var runs = 0
+    /// The load of the last of them; nil before the first.
+    public var load: OfferedLoad?
+  }
+
+  /// The progress that all threads of a plan report.
+  private final class SharedProgress: Sendable {
+    private let progress = Mutex(Progress())
+    private let report: @Sendable (Progress) -> Void
+
+    init(_ report: @escaping @Sendable (Progress) -> Void) { self.report = report }
+
+    func update(_ change: (inout Progress) -> Void) {
+      progress.withLock {
+        change(&$0)
+        report($0)
+      }
+    }
   }
 
   /// An option while it is looked at.
@@ -167,20 +186,20 @@ public struct CapacityPlanner: Sendable {
 
   /// Looks at every option.
   ///
-  /// - Parameter report: called after each search, on any thread, one call at a time.
+  /// - Parameter report: called before each run and after each search, on any thread, one call at a
+  ///   time.
   public func run(report: @escaping @Sendable (Progress) -> Void) -> CapacityPlan {
-    var cases = candidates.flatMap { self.cases($0) }
-    var progress = Progress(options: cases.count)
+    let progress = SharedProgress(report)
+    var cases = candidates.flatMap { self.cases($0, progress) }
+    progress.update { $0.options = cases.count }
     // Each option's first search tells where the others begin.
     var wave = cases.indices.filter { cases[$0].runnable != nil }.map {
       (place: $0, seed: 0)
     }
     while !wave.isEmpty {
-      progress.settled = cases.count { $0.isSettled != nil }
-      for (task, result) in search(wave, cases, progress, report) {
+      for (task, result) in search(wave, cases, progress) {
         cases[task.place].results.append(result)
       }
-      progress.searches += wave.count
       wave = []
       for place in cases.indices where cases[place].runnable != nil {
         cases[place].isSettled = isSettled(cases[place])
@@ -189,6 +208,7 @@ public struct CapacityPlanner: Sendable {
         let more = known < options.leastSeeds ? options.leastSeeds - known : 1
         wave += (known..<known + more).map { (place, $0) }
       }
+      progress.update { $0.settled = cases.count { $0.runnable == nil || $0.isSettled != nil } }
     }
     let found = CapacityPlanner.eachInParallel(cases, threads: options.threads) { self.option($0) }
     return complete(found, cases)
@@ -207,7 +227,7 @@ public struct CapacityPlanner: Sendable {
       fleetCheck: plain.fleetCheck(of: ordered, cases))
   }
 
-  private func cases(_ candidate: Candidate) -> [Case] {
+  private func cases(_ candidate: Candidate, _ progress: SharedProgress) -> [Case] {
     let scenario: ServingScenario
     switch candidate.scenario {
     case .success(let good): scenario = good
@@ -225,7 +245,13 @@ public struct CapacityPlanner: Sendable {
         do throws(PlanningError) {
           return LoadTrials(
             plan: try ComparisonPlan(scenario, formats: [format]), format: 0,
-            objectives: question.objectives, leastRequests: options.leastRequests)
+            objectives: question.objectives, leastRequests: options.leastRequests,
+            begins: { load in
+              progress.update {
+                $0.runs += 1
+                $0.load = self.offered(load)
+              }
+            })
         } catch {
           throw PlanRefusal(reason: error.description)
         }
@@ -241,16 +267,11 @@ public struct CapacityPlanner: Sendable {
   /// Makes some searches, as many at a time as there are threads; their results in the order of the
   /// tasks.
   private func search(
-    _ tasks: [Task], _ cases: [Case], _ before: Progress,
-    _ report: @escaping @Sendable (Progress) -> Void
+    _ tasks: [Task], _ cases: [Case], _ progress: SharedProgress
   ) -> [(Task, LoadSearch.Result)] {
-    let progress = Mutex(before)
     let results = CapacityPlanner.eachInParallel(tasks, threads: options.threads) { task in
       let result = self.search(cases[task.place], seed: task.seed)
-      progress.withLock {
-        $0.searches += 1
-        report($0)
-      }
+      progress.update { $0.searches += 1 }
       return result
     }
     return Array(zip(tasks, results))
@@ -386,6 +407,12 @@ public struct CapacityPlanner: Sendable {
   private func load(_ amount: Double) -> Double {
     guard case .clients = scenario.workload.load else { return amount }
     return max(1, amount.rounded(.down))
+  }
+
+  /// The same in words of its kind.
+  private func offered(_ amount: Double) -> OfferedLoad {
+    guard case .clients = scenario.workload.load else { return .rate(perSecond: amount) }
+    return .clients(Int(amount))
   }
 
   /// The results of a function in the order of what it is asked of, by several threads.

@@ -78,6 +78,8 @@ struct LoadTrials: Sendable {
   var leastRequests = PlannerOptions().leastRequests
   /// How many times the scenario's replicas there are.
   var cells = 1
+  /// Told of the load of each run before it is made, on the thread that makes it.
+  var begins: (@Sendable (Double) -> Void)?
 
   private var workload: Workload { plan.scenario.workload }
 
@@ -138,6 +140,7 @@ struct LoadTrials: Sendable {
   private func run(
     _ load: Double, _ seed: UInt64, _ requests: Int
   ) -> (trial: LoadTrial, isLongEnough: Bool) {
+    begins?(load)
     let offered = workload.offering(load, requests: requests)
     var kept = RequestKeeper()
     let summary = plan.play(format, offered, seed: seed, times: cells, recordingInto: &kept)

@@ -21,7 +21,14 @@ struct PlanWords {
   }
 
   func load(_ amount: Double) -> String {
-    isClosed ? Figures.count(Int(amount), "client") : "\(Figures.decimal(amount)) requests/s"
+    PlanWords.load(isClosed ? .clients(Int(amount)) : .rate(perSecond: amount))
+  }
+
+  static func load(_ load: OfferedLoad) -> String {
+    switch load {
+    case .clients(let count): Figures.count(count, "client")
+    case .rate(let perSecond): "\(Figures.decimal(perSecond)) requests/s"
+    }
   }
 
   /// The keys that differ between options, but for the device's.
@@ -377,5 +384,13 @@ struct PlanWords {
     return
       "\(Figures.count(figures.rejected)) of \(Figures.count(figures.requests, "request")) are "
       + "rejected: \(Figures.list(reasons))"
+  }
+}
+
+extension CapacityPlanner.Progress {
+  /// What is done and what is being tried, for a bar.
+  public var label: String {
+    let run = load.map { ", run \(Figures.count(runs)) at \(PlanWords.load($0))" } ?? ""
+    return "\(settled) of \(options) options settled, \(searches) seeds tried\(run)"
   }
 }

@@ -1,6 +1,7 @@
 import Operators
 import Scenario
 import Simulator
+import Synchronization
 import Testing
 
 @testable import Planning
@@ -48,6 +49,20 @@ struct CapacityPlannerTests {
     }
     #expect(plans[0].levers == plans[1].levers && plans[0].rotation == plans[1].rotation)
     #expect(plans[0].options.count == 2 && plans[0].levers.count == 6)
+  }
+
+  @Test("Progress is told before each run, with its load, within a search and behind the last")
+  func progress() throws {
+    let told = Mutex<[CapacityPlanner.Progress]>([])
+    _ = try planner(formats: "fp16").run { progress in told.withLock { $0.append(progress) } }
+    let all = told.withLock { $0 }
+    let last = try #require(all.last)
+    #expect(last.options == 1 && last.settled == 1 && last.searches >= 3)
+    #expect(all.map(\.runs) == all.map(\.runs).sorted() && last.runs > 10 * last.searches / 3)
+    for searches in [0, last.searches] {
+      let loads = Set(all.filter { $0.searches == searches }.map(\.load))
+      #expect(loads.count > 3, "\(searches): \(loads)")
+    }
   }
 
   @Test("At the load to plan with, the objectives are met, and so they are at every lighter one")
