@@ -104,6 +104,18 @@ struct PlanCommandTests {
     #expect(option["load"] != nil && rejections["requests"] as? Int ?? 0 > causes["pool"] ?? 0)
   }
 
+  @Test("What is rejected above the load alone is told with what ends it")
+  func fullQueue() throws {
+    let run = try answer(
+      "objectives: e2e.mean <= 1 h",
+      [
+        "--vary", "engine.max_queued_requests=1", "--vary", "kv_cache.format=fp16",
+        "--max-seeds", "3",
+      ])
+    #expect(run.output.contains(" of max_num_seqs; "))
+    #expect(run.output.contains(" requests are rejected: the queue was full; below it"))
+  }
+
   @Test("With prompts and decodes apart, words and JSON name the side that ends the load")
   func sides() throws {
     let apart =

@@ -242,12 +242,13 @@ struct PlanWords {
       case .objectives(let all):
         missed = "it misses \(Figures.list(all.map { "`\($0)`" }))"
       }
+      let rejections = PlanWords.rejections(limit.figures).map { "; \($0)" } ?? ""
       let side = plan.side(of: place).map { " on the \($0.rawValue) side" } ?? ""
       return start + "is ended by \(reason(place))\(side): above it, \(missed), with "
         + "\(shares(limit) { min(1, $0.poolShare) }) of a KV pool in use at the peak, "
         + "\(Figures.decimal(limit.preemptionsPerRequest)) preemptions a request and "
-        + "\(shares(limit, \.sequencesShare)) of max_num_seqs; below it a replica works "
-        + "\(shares(limit, \.busyShare)) of the time."
+        + "\(shares(limit, \.sequencesShare)) of max_num_seqs\(rejections); below it a replica "
+        + "works \(shares(limit, \.busyShare)) of the time."
     }
   }
 
