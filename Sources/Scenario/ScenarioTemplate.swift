@@ -76,16 +76,21 @@ extension ScenarioTemplate {
     let profiles = (try? FileManager.default.contentsOfDirectory(atPath: folder + "devices")) ?? []
     let names = profiles.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }
     if names.contains(name) { return true }
-    var path = from?.written ?? ""
-    path = ScenarioReader.isName(path) ? "devices/\(path).json" : path
+    var path = ""
+    if case .scalar(let text, _)? = from?.kind {
+      path = ScenarioReader.isName(text) ? "devices/\(text).json" : text
+    }
     let sheets = DataSheetShelf(beside: [SourceFile.path(path, in: folder)]).ids
     guard !sheets.contains(name) else { return false }
+    let known = names.sorted() + sheets
+    // Of `h100` nobody means what is spelt most like it.
+    let longer = known.filter { $0.contains(name) }
+    let near = longer.isEmpty ? Spelling.suggestion(for: name, among: known).map { [$0] } : longer
+    let advice = near.map { "; did you mean \($0.map { "`\($0)`" }.joined(separator: " or "))?" }
     throw .unreadable(
       path: name,
       reason: "\(Escaping.quoted(name)) is neither a profile in `devices` nor a data sheet"
-        + Spelling.advice(
-          for: name, among: names.sorted() + sheets,
-          accepted: (names.sorted() + sheets + ["a path"]).joined(separator: ", ")))
+        + "\(advice ?? ";") accepted: \((known + ["a path"]).joined(separator: ", "))")
   }
 }
 

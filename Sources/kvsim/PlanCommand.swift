@@ -143,7 +143,7 @@ struct PlanCommand: ParsableCommand {
       throw ExitCode.badInput
     } catch PlanningError.badQuestion(let fault) {
       guard let option = fault.key.flatMap(arguments.option) else {
-        throw scenario.refusal(fault.reason)
+        throw scenario.refusal(fault.key.map { "\($0): \(fault.reason)" } ?? fault.reason)
       }
       throw failure("\(option): \(fault.reason)", .validationFailure)
     } catch let error as PlanningError {

@@ -139,7 +139,7 @@ struct PlanCommandTests {
       ("objectives: fast", "plan.objectives: `fast` is no objective"),
       (
         "objectives: e2e.mean <= 1 s, devices: [{name: nvidia-h2000}]",
-        "`nvidia-h2000` is neither a profile in `devices` nor a data sheet"
+        "plan.devices: `nvidia-h2000` is neither a profile in `devices` nor a data sheet; did you"
       ),
     ] {
       let run = try answer(question)
@@ -159,6 +159,7 @@ struct PlanCommandTests {
       ("--vary", "engine.max_seqs=1", "no scenario has a key"),
       ("--vary", "seed=1..3", "`seed` is not chosen from"),
       ("--device", "nvidia-h2000=3", "did you mean `nvidia-h200`?"),
+      ("--device", "h100-n", "did you mean `nvidia-h100-nvl`? accepted: amd-epyc-zen5-2c, "),
       ("--device", "none.json", "there is no file `none.json`"),
       ("--tolerance", "2", "--tolerance is a share"),
     ])

@@ -112,6 +112,10 @@ struct PlanReaderTests {
     let scenario = try template.scenario([profile])
     #expect(scenario.setup.pricePerHour == 0.7)
     #expect(try template.scenario().setup.pricePerHour == nil)
+    let path = "\"\(fixture.folder)p.json\""
+    try fixture.write("quoted.yaml", Fixture.scenario.replacing("profile.json", with: path))
+    let quoted = try ScenarioTemplate(path: fixture.folder + "quoted.yaml")
+    #expect(try quoted.setting(of: .init(name: "nvidia-l4")).value.contains("/p.json\", device: "))
     #expect {
       try template.setting(of: .init(name: "nvidia-l40"))
     } throws: {
