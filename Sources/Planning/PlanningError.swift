@@ -10,7 +10,7 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The pool does not hold the shortest request of the workload, and what would help.
   case poolTooSmall(format: String, pool: PoolPlan, requestTokens: Int, remedies: [Remedy])
   /// What is asked of a plan makes no sense, and what would.
-  case badQuestion(String)
+  case badQuestion(PlanQuestion.Fault)
   /// The scenario names nothing that a real engine did.
   case noReference
   /// Requests that the real engine served do not fit the pool or the model's context.
@@ -32,7 +32,7 @@ public enum PlanningError: Error, Hashable, Sendable, CustomStringConvertible {
         \(PlanningError.place(pool)) holds \(pool.laneTokens) tokens in format \(format), \
         and the shortest request needs \(requestTokens)\(PlanningError.advice(remedies))
         """
-    case .badQuestion(let reason): return reason
+    case .badQuestion(let fault): return fault.reason
     case .noReference:
       return """
         it names no run of a real engine to compare with; give it `reference` with `requests` or \

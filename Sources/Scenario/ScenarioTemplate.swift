@@ -38,7 +38,8 @@ extension ScenarioTemplate {
   /// its path, or a data sheet by its id, for which the times of the scenario's own profile are
   /// derived. The link between devices stays.
   ///
-  /// - Throws: ``ScenarioError/invalid(_:)`` where the scenario's text is no mapping.
+  /// - Throws: ``ScenarioError/invalid(_:)`` where the scenario's text is no mapping,
+  ///   ``ScenarioError/unreadable(path:reason:)`` where there is no such device.
   public func setting(of device: PlanQuestion.Device) throws(ScenarioError) -> ScenarioSetting {
     let log = DiagnosticLog(file: file.path, dialect: .yaml)
     guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
@@ -49,7 +50,7 @@ extension ScenarioTemplate {
     let from = own?.member(DeviceKeys.profile.name) ?? derivation?.member(DeviceKeys.from.name)
     let name = JSONValue.text(device.name).written()
     var members: [String] = []
-    if isProfile(device.name) {
+    if try isProfile(device.name, orDerivedFrom: from) {
       members.append("profile: \(name)")
     } else {
       let source = derivation?.member(DeviceKeys.source.name).map { ", source: \($0.written)" }
@@ -61,11 +62,35 @@ extension ScenarioTemplate {
       path: ScenarioKeys.device.name, value: "{\(members.joined(separator: ", "))}")
   }
 
-  private func isProfile(_ name: String) -> Bool {
+  /// Whether a device is a profile, and not a data sheet beside the one that stands under `from`.
+  private func isProfile(
+    _ name: String, orDerivedFrom from: SourceNode?
+  ) throws(ScenarioError) -> Bool {
     let folder = file.path.lastIndex(of: "/").map { String(file.path[...$0]) } ?? ""
-    guard ScenarioReader.isName(name) else { return true }
-    return FileManager.default.fileExists(
-      atPath: SourceFile.path("devices/\(name).json", in: folder))
+    guard ScenarioReader.isName(name) else {
+      guard FileManager.default.fileExists(atPath: SourceFile.path(name, in: folder)) else {
+        throw .unreadable(path: name, reason: "there is no file \(Escaping.quoted(name))")
+      }
+      return true
+    }
+    let profiles = (try? FileManager.default.contentsOfDirectory(atPath: folder + "devices")) ?? []
+    let names = profiles.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }
+    if names.contains(name) { return true }
+    var path = ""
+    if case .scalar(let text, _)? = from?.kind {
+      path = ScenarioReader.isName(text) ? "devices/\(text).json" : text
+    }
+    let sheets = DataSheetShelf(beside: [SourceFile.path(path, in: folder)]).ids
+    guard !sheets.contains(name) else { return false }
+    let known = names.sorted() + sheets
+    // Of `h100` nobody means what is spelt most like it.
+    let longer = known.filter { $0.contains(name) }
+    let near = longer.isEmpty ? Spelling.suggestion(for: name, among: known).map { [$0] } : longer
+    let advice = near.map { "; did you mean \($0.map { "`\($0)`" }.joined(separator: " or "))?" }
+    throw .unreadable(
+      path: name,
+      reason: "\(Escaping.quoted(name)) is neither a profile in `devices` nor a data sheet"
+        + "\(advice ?? ";") accepted: \((known + ["a path"]).joined(separator: ", "))")
   }
 }
 

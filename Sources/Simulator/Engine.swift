@@ -266,7 +266,7 @@ struct Engine<Pricer: StepPricing, Policy: Scheduler>: Playing {
       switch servers[index].startRun(now: clock, &metrics) {
       case .until(var endNs):
         if servers[index].isLane {
-          endNs = pipelines.begin(stepOf: index, on: &servers, now: clock, &metrics)
+          endNs = pipelines.begin(stepOf: index, on: &servers, now: clock)
           if endNs > simulationHorizonNs { reachedHorizon = true }
         }
         schedule(.runEnd, at: endNs, for: index)

@@ -10,6 +10,8 @@ public struct ReplicaSummary: Hashable, Sendable {
   public internal(set) var busyNs: Int64 = 0
   /// Output tokens of the requests that it finished.
   public internal(set) var outputTokens = 0
+  /// The most sequences that held blocks at once: requests, or their samples.
+  public internal(set) var peakRunning = 0
   /// The most blocks owned at once.
   public internal(set) var peakUsedBlocks = 0
   /// The most blocks in the host's memory at once.
@@ -130,7 +132,6 @@ struct RunMetrics: Sendable {
   private var copies = BlockCopies()
   private var prefilledTokens = 0
   private var steps = 0
-  private var peakRunning = 0
   private var cost = StepCost()
   private var drafting = DraftSummary()
   private var finished = 0
@@ -173,8 +174,7 @@ struct RunMetrics: Sendable {
     if let ns = record.queueNs { queueing.append(ns) }
   }
 
-  mutating func started(running: Int, preempted: Int, copies: BlockCopies) {
-    peakRunning = max(peakRunning, running)
+  mutating func started(preempted: Int, copies: BlockCopies) {
     preemptions += preempted
     self.copies += copies
   }
@@ -183,11 +183,6 @@ struct RunMetrics: Sendable {
   mutating func displaced(requests: Int, preempted: Int) {
     displaced += requests
     preemptions += preempted
-  }
-
-  /// The lanes of a pipeline have so many requests with blocks, all together.
-  mutating func ran(together running: Int) {
-    peakRunning = max(peakRunning, running)
   }
 
   /// A run of steps is done: each gave every sequence that decodes in it a token, or several at
@@ -275,7 +270,6 @@ struct RunMetrics: Sendable {
     sum.samples += other.samples
     sum.prefilledTokens += other.prefilledTokens
     sum.steps += other.steps
-    sum.peakRunning = max(sum.peakRunning, other.peakRunning)
     sum.cost += other.cost
     sum.drafting += other.drafting
     sum.copies += other.copies
@@ -302,7 +296,8 @@ struct RunMetrics: Sendable {
       reachedHorizon: reachedHorizon,
       durationNs: lastEventNs - max(0, firstArrivalNs),
       busyNs: replicas.reduce(0) { $0.capped(adding: $1.busyNs) }, steps: steps,
-      peakRunning: peakRunning, peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
+      peakRunning: replicas.map(\.peakRunning).max() ?? 0,
+      peakUsedBlocks: replicas.map(\.peakUsedBlocks).max() ?? 0,
       emptySlotShare: slots.emptyShare, emptySlotShareWhenFullest: slots.emptyShareWhenFullest,
       cost: cost, drafting: drafting.drafts > 0 ? drafting : nil,
       sampling: hasSamples

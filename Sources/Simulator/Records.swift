@@ -137,7 +137,7 @@ public struct StepRecord: Hashable, Sendable {
 public enum RecordedKinds: Sendable {
   /// Requests, steps and events, and tokens where their times are kept.
   case all
-  /// Requests alone.
+  /// Requests alone, and the events that say why some were rejected.
   case requests
   /// Nothing.
   case none

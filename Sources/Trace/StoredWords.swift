@@ -51,7 +51,7 @@ extension EventRecord.Kind {
 
 extension EventRecord.Cause {
   /// The word that stands in the file; nil for no cause.
-  var stored: StaticString? {
+  public var stored: StaticString? {
     switch self {
     case .none: nil
     case .decodes: "decodes"

@@ -10,6 +10,12 @@ public struct SweepAxisDescription: Hashable, Sendable {
     self.path = path
     self.values = values
   }
+
+  /// Its values in words, of many the first and the last.
+  fileprivate var shortened: String {
+    guard values.count > 6, let last = values.last else { return values.joined(separator: ", ") }
+    return values.prefix(3).joined(separator: ", ") + ", … \(last) (\(values.count) values)"
+  }
 }
 
 /// A share of the points of a sweep: those whose number, divided by the number of shares, leaves
@@ -102,8 +108,13 @@ public struct SweepDescription: Hashable, Sendable {
     if kvsimVersion != other.kvsimVersion {
       return "this is kvsim \(kvsimVersion) and not \(other.kvsimVersion)"
     }
-    if axes != other.axes { return "other values are varied" }
-    return nil
+    let (keys, others) = (axes.map(\.path), other.axes.map(\.path))
+    if keys != others {
+      return "the grid is another, of \(keys.joined(separator: ", ")) instead of "
+        + others.joined(separator: ", ")
+    }
+    guard let (own, its) = zip(axes, other.axes).first(where: { $0 != $1 }) else { return nil }
+    return "the grid is another: `\(own.path)` takes \(own.shortened) instead of \(its.shortened)"
   }
 }
 

@@ -14,8 +14,9 @@ public enum SweepMerge {
   /// - Parameters:
   ///   - inputs: the databases of the shares, in any order.
   ///   - path: the database to write.
-  /// - Throws: `anotherSweep` where two are not of one sweep; `incompleteMerge` where points are
-  ///   missing, or in two of them; what reading and writing throws.
+  /// - Throws: `foreignShare` where one is of another sweep than most, or of none;
+  ///   `incompleteMerge` where points are missing, or in two of them; what reading and writing
+  ///   throws.
   public static func merge(
     _ inputs: [String], into path: String, overwrite: Bool
   ) throws(TraceError) -> Result {
@@ -23,13 +24,12 @@ public enum SweepMerge {
     try TraceWriter.check(path: path, overwrite: overwrite)
     var readers: [SweepReader] = []
     for input in inputs {
-      let reader = try SweepReader(path: input)
-      if let first = readers.first, let difference = reader.sweep.difference(from: first.sweep) {
-        throw .anotherSweep(
-          path: input, reason: "in contrast to \(inputs[0]), \(difference)")
+      guard let reader = try SweepReader(ofAny: input) else {
+        throw .foreignShare(path: input, reason: "it is a trace of `kvsim run` and of no sweep")
       }
       readers.append(reader)
     }
+    try checkAlike(readers, inputs)
     let owners = try owners(readers, inputs, path: path)
     var whole = readers[0].sweep
     whole.shard = .whole
@@ -45,6 +45,27 @@ public enum SweepMerge {
       throw error
     }
     return Result(points: whole.points, failed: store.points.values.count { $0 })
+  }
+
+  /// Makes sure that all are of one sweep: that of most of them, so that a single other one is
+  /// named whichever is the first.
+  private static func checkAlike(
+    _ readers: [SweepReader], _ inputs: [String]
+  ) throws(TraceError) {
+    var alike: [[Int]] = []
+    for (place, reader) in readers.enumerated() {
+      let group = alike.firstIndex { reader.sweep.difference(from: readers[$0[0]].sweep) == nil }
+      if let group { alike[group].append(place) } else { alike.append([place]) }
+    }
+    guard let most = alike.min(by: { $0.count > $1.count }),
+      let stranger = readers.indices.first(where: { !most.contains($0) }),
+      let difference = readers[stranger].sweep.difference(from: readers[most[0]].sweep)
+    else { return }
+    let others = readers.indices.filter { $0 != stranger && !most.contains($0) }.prefix(10)
+    throw .foreignShare(
+      path: inputs[stranger],
+      reason: "in contrast to \(inputs[most[0]]), \(difference)"
+        + (others.isEmpty ? "" : "; nor does \(others.map { inputs[$0] }.joined(separator: ", "))"))
   }
 
   /// Which database has each point.

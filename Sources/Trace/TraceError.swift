@@ -35,6 +35,8 @@ public enum TraceError: Error, Hashable, Sendable {
   case exportRefused(path: String, reason: String)
   /// The database is of another sweep.
   case anotherSweep(path: String, reason: String)
+  /// A database that has no share of the sweep that others have shares of.
+  case foreignShare(path: String, reason: String)
   /// Databases that do not make up a whole sweep.
   case incompleteMerge(path: String, reason: String)
   /// Something else stands where an export is to have its folder.
@@ -95,6 +97,8 @@ extension TraceError: CustomStringConvertible {
       "\(path): \(reason)."
     case .anotherSweep(let path, let reason):
       "\(path) is of another sweep: \(reason). Choose another name, or pass --force to begin anew."
+    case .foreignShare(let path, let reason):
+      "\(path) does not belong to this sweep: \(reason). Leave it out, or run its share again."
     case .incompleteMerge(let path, let reason):
       "\(path) was not written: \(reason). Name the database of every share once."
     case .notAFolder(let path):

@@ -15,8 +15,8 @@ struct PlanCommand: ParsableCommand {
       and with each device and value that --device and --vary name, over several seeds, and says \
       how many replicas a target load takes, what they cost, what ends the load and what would \
       help. A scenario may ask all of it under `plan` (see docs/capacity-planning.md); what the \
-      command line says comes before that. Exits with 65 where the scenario or the question is \
-      wrong, 1 where no option meets the objectives.
+      command line says comes before that. Exits with 65 where the scenario or its question is \
+      wrong, 64 where an option is, 1 where no option meets the objectives.
       """)
 
   @OptionGroup var scenario: ScenarioOptions
@@ -99,8 +99,7 @@ struct PlanCommand: ParsableCommand {
         let least = progress.options * PlannerOptions().leastSeeds
         bar.withLock {
           $0.show(
-            min(0.99, Double(progress.searches) / Double(max(1, least))),
-            "\(progress.settled) of \(progress.options) options settled")
+            min(0.99, Double(progress.searches) / Double(max(1, least))), progress.label)
         }
       }
     }
@@ -130,18 +129,38 @@ struct PlanCommand: ParsableCommand {
     do {
       let template = try ScenarioTemplate(
         path: scenario.scenario, profileOverride: scenario.profile, seedOverride: scenario.seed)
-      let question = try template.scenario(arguments.settings).plan ?? .empty
+      let question = try question(template)
       if scenario.profile != nil, !question.devices.isEmpty {
         throw PlanningError.badQuestion(
-          "--profile stands for every device, so there are none to choose from; give one of the two"
-        )
+          .init(
+            key: PlanQuestion.devicesKey,
+            "--profile stands for every device, so there are none to choose from; give one of "
+              + "the two"))
       }
       return try CapacityPlanner(template, question: question, options: options)
     } catch let error as ScenarioError {
       printError("\(error)")
       throw ExitCode.badInput
+    } catch PlanningError.badQuestion(let fault) {
+      guard let option = fault.key.flatMap(arguments.option) else {
+        throw scenario.refusal(fault.key.map { "\($0): \(fault.reason)" } ?? fault.reason)
+      }
+      throw failure("\(option): \(fault.reason)", .validationFailure)
     } catch let error as PlanningError {
       throw scenario.refusal(error)
+    }
+  }
+
+  /// What is asked. What is wrong with the file by itself is said at its place; the rest is what
+  /// options say.
+  private func question(_ template: ScenarioTemplate) throws -> PlanQuestion {
+    let own = try template.scenario().plan
+    guard !arguments.settings.isEmpty else { return own ?? .empty }
+    do throws(ScenarioError) {
+      return try template.scenario(arguments.settings).plan ?? .empty
+    } catch {
+      guard let fault = error.diagnostics.first else { throw error }
+      throw PlanningError.badQuestion(.init(key: fault.keyPath, fault.message))
     }
   }
 }

@@ -48,7 +48,8 @@ struct SweepCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Run one share of the points, such as 3/64; `kvsim merge` puts shares together.",
-      valueName: "share/of"))
+      valueName: "share/of"),
+    transform: SweepCommand.shard)
   var shard: SweepShard = .whole
 
   @Option(
@@ -167,13 +168,15 @@ struct SweepCommand: ParsableCommand {
         ? "\(plan.points.count) points"
         : "\(plan.points.count) of \(plan.sweep.points) points")
   }
-}
 
-extension SweepShard: ExpressibleByArgument {
   /// A share as people write it: `3/64` is the third of 64.
-  public init?(argument: String) {
-    let parts = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let number = parts[0], let count = parts[1] else { return nil }
-    self.init(number: number, of: count)
+  private static func shard(_ text: String) throws -> SweepShard {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let number = parts[0], let count = parts[1],
+      let shard = SweepShard(number: number, of: count)
+    else {
+      throw ValidationError("accepted: K/N, the K-th of N shares, such as 3/64; K is from 1 to N.")
+    }
+    return shard
   }
 }

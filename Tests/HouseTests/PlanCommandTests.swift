@@ -10,7 +10,9 @@ struct PlanCommandTests {
   }
 
   /// Short requests on a CPU, so that an unoptimised kvsim plays thousands of them.
-  private func answer(_ plan: String, _ more: [String] = []) throws -> CommandLineRun {
+  private func answer(
+    _ plan: String, _ more: [String] = [], prompt: String = "16"
+  ) throws -> CommandLineRun {
     let shipped = Repository.root.appendingPathComponent("Scenarios").path
     let text = """
       kvsim: 1
@@ -22,11 +24,14 @@ struct PlanCommandTests {
       workload:
         requests: 100
         arrivals: {process: closed-loop, concurrency: 2}
-        prompt_tokens: 16
+        prompt_tokens: \(prompt)
         output_tokens: 3
       plan: {\(plan)}
       """
     try Data(text.utf8).write(to: folder.url.appendingPathComponent("short.yaml"))
+    let devices = folder.url.appendingPathComponent("devices")
+    try? FileManager.default.createSymbolicLink(
+      atPath: devices.path, withDestinationPath: "\(shipped)/devices")
     return try CommandLineRun(["plan", "short.yaml"] + more, in: folder.url)
   }
 
@@ -79,21 +84,99 @@ struct PlanCommandTests {
         && run.output.contains("): so it is at 1 client already"))
   }
 
-  @Test("A wrong question ends with 65, or 64 on the command line, and one error")
+  @Test("Where requests are rejected, the words say how many of how many, and why; so does JSON")
+  func rejected() throws {
+    // FP16 has room for 585 tokens in 64 MiB.
+    let long = "{uniform: {min: 8, max: 600}}"
+    let run = try answer(
+      "objectives: e2e.max <= 1 h", ["--vary", "kv_cache.format=fp16"], prompt: long)
+    #expect(run.status == 1)
+    #expect(run.output.contains("(it is ∞)"))
+    #expect(run.output.contains(" are rejected: longer than the pool"))
+    let json = try answer(
+      "objectives: e2e.p50 <= 1 h", ["--vary", "kv_cache.format=fp16", "--format", "json"],
+      prompt: long)
+    let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+    let option = try #require((object?["options"] as? [[String: Any]])?.first)
+    let rejections = try #require(option["rejections"] as? [String: Any])
+    let causes = try #require(rejections["causes"] as? [String: Int])
+    #expect(causes == ["pool": try #require(rejections["rejected"] as? Int)])
+    #expect(option["load"] != nil && rejections["requests"] as? Int ?? 0 > causes["pool"] ?? 0)
+  }
+
+  @Test("What is rejected above the load alone is told with what ends it")
+  func fullQueue() throws {
+    let run = try answer(
+      "objectives: e2e.mean <= 1 h",
+      [
+        "--vary", "engine.max_queued_requests=1", "--vary", "kv_cache.format=fp16",
+        "--max-seeds", "3",
+      ])
+    #expect(run.output.contains(" of max_num_seqs; "))
+    #expect(run.output.contains(" requests are rejected: the queue was full; below it"))
+  }
+
+  @Test("With prompts and decodes apart, words and JSON name the side that ends the load")
+  func sides() throws {
+    let apart =
+      "cluster={kv_transfer: {bandwidth: 10 GB/s, latency: 20 us}, "
+      + "groups: [{name: a, role: prefill}, {name: b, role: decode, engine: {max_num_seqs: 64}}]}"
+    let run = try answer(
+      "objectives: ttft.mean <= 300 ms",
+      ["--vary", apart, "--vary", "kv_cache.format=fp16", "--format", "json", "--max-seeds", "3"])
+    let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
+    let options = try #require(object?["options"] as? [[String: Any]])
+    #expect(options.map { $0["binding_side"] as? String } == ["prefill"])
+    let sentences = try #require(object?["answer"] as? [String])
+    #expect(sentences.contains { $0.contains(" on the prefill side: above it, ") })
+    #expect(sentences.contains { $0.contains(" % (prefill) and ") })
+  }
+
+  @Test("A wrong question ends with 65 and one error")
   func wrong() throws {
-    let wrong: [(String, [String], String)] = [
-      ("reserve: 1", [], "no objective is stated; say what has to hold, such as --objective"),
-      ("objectives: fast", [], "plan.objectives: `fast` is no objective"),
-      ("objectives: e2e.mean <= 1 s", ["--rate", "3/s"], "ask for `concurrency`"),
-      ("objectives: e2e.mean <= 1 s", ["--vary", "engine.max_seqs=1"], "no scenario has a key"),
-      ("", ["--objective", "ttft.p99 < 1"], "is no objective"),
-    ]
-    for (question, arguments, says) in wrong {
-      let run = try answer(question, arguments)
+    for (question, says) in [
+      ("reserve: 1", "no objective is stated; say what has to hold, such as --objective"),
+      ("objectives: fast", "plan.objectives: `fast` is no objective"),
+      (
+        "objectives: e2e.mean <= 1 s, devices: [{name: nvidia-h2000}]",
+        "plan.devices: `nvidia-h2000` is neither a profile in `devices` nor a data sheet; did you"
+      ),
+    ] {
+      let run = try answer(question)
       #expect(run.status == 65 && run.output.isEmpty, "\(run.errors)")
       #expect(run.errors.contains(says), "\(run.errors)")
     }
-    let run = try answer("objectives: e2e.mean <= 1 s", ["--tolerance", "2"])
-    #expect(run.status == 64 && run.errors.contains("--tolerance is a share"))
+  }
+
+  @Test(
+    "A wrong option ends with 64 and one line that names it and quotes no line of the file",
+    arguments: [
+      ("--objective", "ttft.p99 < 500ms", "`ttft.p99 < 500ms` is no objective; accepted: such as"),
+      ("--objective", "itl.p99 <= 5 ms", "`itl.p99 <= 5 ms`: `itl.p99` is nothing to"),
+      ("--objective", "vip.ttft.p99 <= 5 ms", "a class that the workload has not got"),
+      ("--objective", "goodput <= 5 %", "`goodput <= 5 %`: a goodput is bounded by `>=`"),
+      ("--rate", "3/s", "ask for `concurrency`"), ("--rate", "3", "`3` has no unit"),
+      ("--vary", "engine.max_seqs=1", "no scenario has a key"),
+      ("--vary", "seed=1..3", "`seed` is not chosen from"),
+      ("--device", "nvidia-h2000=3", "did you mean `nvidia-h200`?"),
+      ("--device", "h100-n", "did you mean `nvidia-h100-nvl`? accepted: amd-epyc-zen5-2c, "),
+      ("--device", "none.json", "there is no file `none.json`"),
+      ("--tolerance", "2", "--tolerance is a share"),
+    ])
+  func wrongOption(_ option: String, _ text: String, _ says: String) throws {
+    let run = try answer("objectives: e2e.mean <= 1 s", [option, text])
+    #expect(run.status == 64 && run.output.isEmpty, "\(run.errors)")
+    #expect(run.errors.contains(says) && run.errors.contains(option), "\(run.errors)")
+    #expect(!run.errors.contains("short.yaml:"))
+    #expect(run.errors.split(separator: "\n").count { $0.contains("rror: ") } == 1)
+  }
+
+  @Test("A device is named once")
+  func deviceTwice() throws {
+    let run = try answer(
+      "objectives: e2e.mean <= 1 s", ["--device", "short.yaml", "--device", "short.yaml=3"])
+    #expect(
+      run.status == 64 && run.output.isEmpty
+        && run.errors == "kvsim: error: --device: `short.yaml` stands twice in the list\n")
   }
 }

@@ -64,6 +64,10 @@ struct SweepCommandTests {
     #expect(missing.status == 65 && missing.errors.contains("look at 3"), "\(missing.errors)")
     let twice = try kvsim(["merge", "1.db", "2.db", "3.db", "4.db", "2.db", "-o", "merged.db"])
     #expect(twice.status == 65 && twice.errors.contains("is in 2.db and in 2.db"))
+    #expect(try kvsim(["run", scenario, "--trace", "run.db"]).status == 0)
+    let trace = try kvsim(["merge", "run.db", "1.db", "-o", "merged.db"])
+    #expect(trace.status == 65 && !trace.errors.contains("--force"))
+    #expect(trace.errors.contains("run.db does not belong to this sweep: it is a trace of"))
     #expect(!folder.contents.contains("merged.db"))
     let merge = try kvsim(["merge", "4.db", "2.db", "3.db", "1.db", "-o", "merged.db"])
     #expect(merge.status == 0 && merge.errors == "sweep: merged.db: 6 points\n")
@@ -154,8 +158,9 @@ struct SweepCommandTests {
     for (arguments, status, mention) in [
       ([scenario, "--vary", "engine.max_num_seq=1"], 65, "did you mean `engine.max_num_seqs`?"),
       ([scenario, "--vary", "seed=2..1"], 65, "is no range"), ([scenario], 64, "--vary"),
-      ([scenario, "--vary", "seed=1", "--shard", "4/3"], 64, "shard"),
-      ([scenario, "--vary", "seed=1", "--shard", "x"], 64, "shard"),
+      ([scenario, "--vary", "seed=1", "--shard", "4/3"], 64, "'4/3' is invalid for '--shard"),
+      ([scenario, "--vary", "seed=1", "--shard", "0/3"], 64, "K is from 1 to N"),
+      ([scenario, "--vary", "seed=1", "--shard", "a/b"], 64, "accepted: K/N"),
       ([scenario, "--vary", "seed=1", "--threads", "0"], 64, "--threads"),
       ([scenario, "--vary", "seed=1", "--force", "--retry-failed"], 64, "--retry-failed"),
       ([scenario, "--plan-file", "bad.yaml"], 65, "bad.yaml:1:8: error: vary: no scenario has"),

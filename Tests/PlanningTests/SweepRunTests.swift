@@ -118,7 +118,14 @@ struct SweepRunTests {
     #expect(refusal(Array(names.dropLast())).contains("of 5 shares, look at 4"))
     #expect(refusal(names + [names[0]]).contains("point 2 is in"))
     try run(plan([("engine.max_num_seqs", ["4", "8"])]), to: "other.db")
-    #expect(refusal(names + [small.path("other.db")]).contains("other values are varied"))
+    // The one that is not like most is named, wherever it stands, and nothing is to be forced.
+    let other = small.path("other.db")
+    for mixed in [names + [other], [other] + names] {
+      let refusal = refusal(mixed)
+      #expect(refusal.hasPrefix("\(other) does not belong to this sweep: in contrast to "))
+      #expect(refusal.contains("the grid is another, of engine.max_num_seqs instead of "))
+      #expect(!refusal.contains("--force"))
+    }
     #expect(!FileManager.default.fileExists(atPath: small.path("no.db")))
     #expect(!FileManager.default.fileExists(atPath: small.path("no.db.partial")))
   }
@@ -153,7 +160,7 @@ struct SweepRunTests {
     let before = try Data(contentsOf: URL(filePath: small.path("a.db")))
     try small.write("t.yaml", small.text(more: "  time_limit: 10 h"))
     let others: [(String, SweepPlan)] = try [
-      ("other values", self.plan([("engine.max_num_seqs", ["4"])])),
+      ("the grid is another", self.plan([("engine.max_num_seqs", ["4"])])),
       ("another text", self.plan(file: "t.yaml")),
       ("kvsim 0 and not test", self.plan(version: "0")),
       ("share 1 of 1, and not 2 of 3", self.plan(shard: SweepShard(number: 2, of: 3)!)),

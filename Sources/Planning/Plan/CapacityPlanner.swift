@@ -27,12 +27,31 @@ public struct PlannerOptions: Hashable, Sendable {
 public struct CapacityPlanner: Sendable {
   /// How far a plan has come.
   public struct Progress: Sendable {
-    /// Searches that were made.
+    /// Searches that were made, each of an option with a seed.
     public var searches = 0
     /// Options.
-    public let options: Int
+    public var options = 0
     /// Options that are settled.
     public var settled = 0
+    /// Runs that were begun, those included that are no part of a search.
+    public var runs = 0
+    /// The load of the last of them; nil before the first.
+    public var load: OfferedLoad?
+  }
+
+  /// The progress that all threads of a plan report.
+  private final class SharedProgress: Sendable {
+    private let progress = Mutex(Progress())
+    private let report: @Sendable (Progress) -> Void
+
+    init(_ report: @escaping @Sendable (Progress) -> Void) { self.report = report }
+
+    func update(_ change: (inout Progress) -> Void) {
+      progress.withLock {
+        change(&$0)
+        report($0)
+      }
+    }
   }
 
   /// An option while it is looked at.
@@ -90,21 +109,30 @@ public struct CapacityPlanner: Sendable {
     try CapacityPlanner.check(question, scenario)
     var all: [[ScenarioSetting]] = [[]]
     if !question.devices.isEmpty {
-      all = try question.devices.map { [try template.setting(of: $0)] }
+      do throws(ScenarioError) {
+        all = try question.devices.map { (device) throws(ScenarioError) in
+          [try template.setting(of: device)]
+        }
+      } catch {
+        throw PlanningError.badQuestion(.init(key: PlanQuestion.devicesKey, error.firstReason))
+      }
     }
     for variation in question.variations {
       let axis: SweepAxisDescription
       do throws(SweepError) {
         axis = try SweepAxisDescription(variation)
       } catch {
-        throw PlanningError.badQuestion(error.description)
+        throw PlanningError.badQuestion(
+          .init(key: PlanQuestion.variationsKey, error.description))
       }
       all = all.flatMap { settings in
         axis.values.map { settings + [ScenarioSetting(path: axis.path, value: $0)] }
       }
       guard all.count <= CapacityPlanner.mostOptions else {
         throw PlanningError.badQuestion(
-          "more than \(CapacityPlanner.mostOptions) ways to choose from; vary less at a time")
+          .init(
+            key: PlanQuestion.variationsKey,
+            "more than \(CapacityPlanner.mostOptions) ways to choose from; vary less at a time"))
       }
     }
     candidates = all.map { settings in
@@ -119,24 +147,28 @@ public struct CapacityPlanner: Sendable {
   ) throws(PlanningError) {
     guard !question.objectives.isEmpty else {
       throw .badQuestion(
-        "no objective is stated; say what has to hold, such as --objective 'ttft.p99 <= 500 ms' "
-          + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario")
+        .init(
+          "no objective is stated; say what has to hold, such as --objective 'ttft.p99 <= 500 ms' "
+            + "--objective 'tpot.p99 <= 40 ms', or `plan: {objectives: [...]}` in the scenario"))
     }
     if let fault = question.faults(in: scenario.workload).first { throw .badQuestion(fault) }
     let requests = scenario.workload.requests
     guard scenario.workload.course == .level || requests <= LoadTrials.mostRequests else {
       throw .badQuestion(
-        "a plan plays all \(requests) requests of such traffic again and again; accepted: up to "
-          + "\(LoadTrials.mostRequests) in `workload.requests`")
+        .init(
+          "a plan plays all \(requests) requests of such traffic again and again; accepted: up to "
+            + "\(LoadTrials.mostRequests) in `workload.requests`"))
     }
-    if let fault = fault(of: scenario.cluster) { throw .badQuestion(fault) }
+    if let fault = fault(of: scenario.cluster) { throw .badQuestion(.init(fault)) }
     for variation in question.variations {
       let root = String(variation.path.prefix { $0 != "." && $0 != "[" })
       guard serving.contains(root) else {
         throw .badQuestion(
-          "`\(variation.path)` is not chosen from: a plan compares ways to serve one traffic; "
-            + "accepted: keys of \(serving.map { "`\($0)`" }.joined(separator: ", ")), "
-            + "and `kvsim sweep` for others")
+          .init(
+            key: PlanQuestion.variationsKey,
+            "`\(variation.path)` is not chosen from: a plan compares ways to serve one traffic; "
+              + "accepted: keys of \(serving.map { "`\($0)`" }.joined(separator: ", ")), "
+              + "and `kvsim sweep` for others"))
       }
     }
   }
@@ -154,20 +186,20 @@ public struct CapacityPlanner: Sendable {
 
   /// Looks at every option.
   ///
-  /// - Parameter report: called after each search, on any thread, one call at a time.
+  /// - Parameter report: called before each run and after each search, on any thread, one call at a
+  ///   time.
   public func run(report: @escaping @Sendable (Progress) -> Void) -> CapacityPlan {
-    var cases = candidates.flatMap { self.cases($0) }
-    var progress = Progress(options: cases.count)
+    let progress = SharedProgress(report)
+    var cases = candidates.flatMap { self.cases($0, progress) }
+    progress.update { $0.options = cases.count }
     // Each option's first search tells where the others begin.
     var wave = cases.indices.filter { cases[$0].runnable != nil }.map {
       (place: $0, seed: 0)
     }
     while !wave.isEmpty {
-      progress.settled = cases.count { $0.isSettled != nil }
-      for (task, result) in search(wave, cases, progress, report) {
+      for (task, result) in search(wave, cases, progress) {
         cases[task.place].results.append(result)
       }
-      progress.searches += wave.count
       wave = []
       for place in cases.indices where cases[place].runnable != nil {
         cases[place].isSettled = isSettled(cases[place])
@@ -176,6 +208,7 @@ public struct CapacityPlanner: Sendable {
         let more = known < options.leastSeeds ? options.leastSeeds - known : 1
         wave += (known..<known + more).map { (place, $0) }
       }
+      progress.update { $0.settled = cases.count { $0.runnable == nil || $0.isSettled != nil } }
     }
     let found = CapacityPlanner.eachInParallel(cases, threads: options.threads) { self.option($0) }
     return complete(found, cases)
@@ -194,7 +227,7 @@ public struct CapacityPlanner: Sendable {
       fleetCheck: plain.fleetCheck(of: ordered, cases))
   }
 
-  private func cases(_ candidate: Candidate) -> [Case] {
+  private func cases(_ candidate: Candidate, _ progress: SharedProgress) -> [Case] {
     let scenario: ServingScenario
     switch candidate.scenario {
     case .success(let good): scenario = good
@@ -212,7 +245,13 @@ public struct CapacityPlanner: Sendable {
         do throws(PlanningError) {
           return LoadTrials(
             plan: try ComparisonPlan(scenario, formats: [format]), format: 0,
-            objectives: question.objectives, leastRequests: options.leastRequests)
+            objectives: question.objectives, leastRequests: options.leastRequests,
+            begins: { load in
+              progress.update {
+                $0.runs += 1
+                $0.load = self.offered(load)
+              }
+            })
         } catch {
           throw PlanRefusal(reason: error.description)
         }
@@ -228,16 +267,11 @@ public struct CapacityPlanner: Sendable {
   /// Makes some searches, as many at a time as there are threads; their results in the order of the
   /// tasks.
   private func search(
-    _ tasks: [Task], _ cases: [Case], _ before: Progress,
-    _ report: @escaping @Sendable (Progress) -> Void
+    _ tasks: [Task], _ cases: [Case], _ progress: SharedProgress
   ) -> [(Task, LoadSearch.Result)] {
-    let progress = Mutex(before)
     let results = CapacityPlanner.eachInParallel(tasks, threads: options.threads) { task in
       let result = self.search(cases[task.place], seed: task.seed)
-      progress.withLock {
-        $0.searches += 1
-        report($0)
-      }
+      progress.update { $0.searches += 1 }
       return result
     }
     return Array(zip(tasks, results))
@@ -284,10 +318,14 @@ public struct CapacityPlanner: Sendable {
     case .failure(let refusal): return .impossible(refusal.reason)
     case .success(let runnable): trials = runnable
     }
-    if let unmet = own.results.first(where: { $0.held == nil }), let lightest = unmet.missed {
+    if let seed = own.results.firstIndex(where: { $0.held == nil }),
+      let lightest = own.results[seed].missed
+    {
       return .unmet(
         UnmetObjectives(
-          load: lightest.load, readings: lightest.readings, figures: lightest.figures))
+          seed: scenario.seed &+ UInt64(seed), load: lightest.load, readings: lightest.readings,
+          figures: lightest.figures,
+          others: own.results.contains { $0.held != nil } ? estimate(own) : nil))
     }
     let load = estimate(own)
     let least = load.values.min() ?? load.mean
@@ -371,6 +409,12 @@ public struct CapacityPlanner: Sendable {
     return max(1, amount.rounded(.down))
   }
 
+  /// The same in words of its kind.
+  private func offered(_ amount: Double) -> OfferedLoad {
+    guard case .clients = scenario.workload.load else { return .rate(perSecond: amount) }
+    return .clients(Int(amount))
+  }
+
   /// The results of a function in the order of what it is asked of, by several threads.
   static func eachInParallel<Item: Sendable, Value: Sendable>(
     _ items: [Item], threads: Int, _ value: @Sendable (Item) -> Value
@@ -389,29 +433,5 @@ public struct CapacityPlanner: Sendable {
       }
     }
     return state.withLock { $0.values.compactMap { $0 } }
-  }
-}
-
-extension LoadLimit {
-  /// What ends the load that a search found.
-  init(_ result: LoadSearch.Result, _ planned: LoadTrial, _ plan: ComparisonPlan) {
-    let above = result.missed ?? planned
-    let pools = plan.pools[0]
-    if result.missed == nil {
-      breach = .none
-    } else {
-      let missed = above.readings.filter { !$0.isMet }.sorted { $0.use > $1.use }
-      breach = missed.isEmpty ? .filling : .objectives(missed.map(\.objective))
-    }
-    let blocks = pools.map(\.pool.blocks).min() ?? 1
-    let seats = pools.map(\.group.setup.engine.maxNumSeqs).min() ?? 1
-    poolShare = Double(above.summary.peakUsedBlocks) / Double(max(1, blocks))
-    preemptionsPerRequest =
-      Double(above.summary.preemptions) / Double(max(1, above.summary.finishedRequests))
-    sequencesShare = Double(above.summary.peakRunning) / Double(seats)
-    let replicas = Double(planned.summary.replicas.count)
-    busyShare =
-      planned.summary.durationNs == 0
-      ? 0 : Double(planned.summary.busyNs) / Double(planned.summary.durationNs) / replicas
   }
 }

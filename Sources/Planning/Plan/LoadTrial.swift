@@ -26,8 +26,8 @@ struct LoadTrial: Sendable {
 public struct LoadFigures: Hashable, Sendable {
   /// Requests.
   public let requests: Int
-  /// Of these, such as were rejected.
-  public let rejected: Int
+  /// How many of these were rejected for each cause.
+  public let rejections: [EventRecord.Cause: Int]
   /// Time to first token.
   public let ttft: LatencyStatistics
   /// Mean time per output token of each request, after its first.
@@ -41,10 +41,14 @@ public struct LoadFigures: Hashable, Sendable {
   /// Mean output tokens of a request.
   public let outputTokens: Double
 
-  init(_ records: ArraySlice<RequestRecord>) {
+  /// - Parameter causes: why requests were rejected, by their numbers.
+  init(_ records: ArraySlice<RequestRecord>, _ causes: [Int64: EventRecord.Cause]) {
     let finished = records.filter { $0.outcome == .finished }
     requests = records.count
-    rejected = records.count - finished.count
+    rejections = records.reduce(into: [:]) { counts, record in
+      guard record.outcome == .rejected else { return }
+      counts[causes[record.id] ?? .none, default: 0] += 1
+    }
     ttft = LatencyStatistics(values: finished.compactMap(\.ttftNs))
     tpot = LatencyStatistics(values: finished.compactMap(\.tpotNs))
     e2e = LatencyStatistics(values: finished.compactMap(\.e2eNs))
@@ -54,6 +58,9 @@ public struct LoadFigures: Hashable, Sendable {
     outputTokens = finished.isEmpty ? 0 : tokens / Double(finished.count)
     outputTokensPerSecond = span > 0 ? tokens / span : 0
   }
+
+  /// Requests that were rejected.
+  public var rejected: Int { rejections.values.reduce(0, +) }
 
   /// Tokens a second that a user sees: the inverse of the mean TPOT; nil where no request has one.
   public var tokensPerSecondOfUser: Double? {
@@ -71,6 +78,8 @@ struct LoadTrials: Sendable {
   var leastRequests = PlannerOptions().leastRequests
   /// How many times the scenario's replicas there are.
   var cells = 1
+  /// Told of the load of each run before it is made, on the thread that makes it.
+  var begins: (@Sendable (Double) -> Void)?
 
   private var workload: Workload { plan.scenario.workload }
 
@@ -131,27 +140,29 @@ struct LoadTrials: Sendable {
   private func run(
     _ load: Double, _ seed: UInt64, _ requests: Int
   ) -> (trial: LoadTrial, isLongEnough: Bool) {
+    begins?(load)
     let offered = workload.offering(load, requests: requests)
-    var recorder = RequestKeeper()
-    let summary = plan.play(format, offered, seed: seed, times: cells, recordingInto: &recorder)
-    let records = recorder.records.sorted { ($0.arrivalNs, $0.id) < ($1.arrivalNs, $1.id) }
+    var kept = RequestKeeper()
+    let summary = plan.play(format, offered, seed: seed, times: cells, recordingInto: &kept)
+    kept.records.sort { ($0.arrivalNs, $0.id) < ($1.arrivalNs, $1.id) }
+    let records = kept.records
     let found = SteadyState.found(by: records)
     guard workload.course == .level else {
       // A stretch that is too long to be played says nothing of the rest of it.
       let isWhole = requests < LoadTrials.mostOfStretch
-      return (trial(load, records, records.indices, found, isSteady: isWhole, summary), true)
+      return (trial(load, kept, records.indices, found, isSteady: isWhole, summary), true)
     }
     let last = Int(found.last ?? 0)
     var values = found
     // Of a closed loop as many are there all the time.
     if case .clients = workload.load { values = records.map { Double($0.finishNs - $0.arrivalNs) } }
     guard case .steady(let range) = SteadyState.verdict(on: values, leavingOut: last) else {
-      return (trial(load, records, records.indices, found, isSteady: false, summary), false)
+      return (trial(load, kept, records.indices, found, isSteady: false, summary), false)
     }
     let present = found[range].reduce(0, +) / Double(range.count)
     let start = max(range.lowerBound, Int(LoadTrials.firstTurnovers * present))
     guard start < range.upperBound else {
-      return (trial(load, records, records.indices, found, isSteady: false, summary), false)
+      return (trial(load, kept, records.indices, found, isSteady: false, summary), false)
     }
     let steady = records[start..<range.upperBound]
     let isLongEnough =
@@ -161,29 +172,34 @@ struct LoadTrials: Sendable {
           >= $0.requestsNeeded(atLeast: leastRequests)
       }
     return (
-      trial(load, records, start..<range.upperBound, found, isSteady: true, summary), isLongEnough
+      trial(load, kept, start..<range.upperBound, found, isSteady: true, summary), isLongEnough
     )
   }
 
   private func trial(
-    _ load: Double, _ all: [RequestRecord], _ range: Range<Int>, _ found: [Double],
+    _ load: Double, _ kept: RequestKeeper, _ range: Range<Int>, _ found: [Double],
     isSteady: Bool, _ summary: RunSummary
   ) -> LoadTrial {
-    let records = all[range]
+    let records = kept.records[range]
     return LoadTrial(
       load: load, isSteady: isSteady,
-      present: found[range].reduce(0, +) / Double(max(1, range.count)), requests: all.count,
+      present: found[range].reduce(0, +) / Double(max(1, range.count)),
+      requests: kept.records.count,
       readings: objectives.map { ObjectiveReading($0, of: records, workload.classes) },
-      figures: LoadFigures(records), summary: summary)
+      figures: LoadFigures(records, kept.causes), summary: summary)
   }
 }
 
-/// Keeps every request.
+/// Keeps every request, and why some were rejected.
 private struct RequestKeeper: Recorder {
   static var kinds: RecordedKinds { .requests }
   var records: [RequestRecord] = []
+  /// By the numbers of requests.
+  var causes: [Int64: EventRecord.Cause] = [:]
 
   mutating func record(_ request: RequestRecord) throws(Never) { records.append(request) }
   mutating func record(_ run: StepRecord) throws(Never) {}
-  mutating func record(_ event: EventRecord) throws(Never) {}
+  mutating func record(_ event: EventRecord) throws(Never) {
+    if event.kind == .rejected { causes[event.request] = event.cause }
+  }
 }

@@ -18,7 +18,7 @@ public struct PlanOption: Sendable {
   public enum Outcome: Sendable {
     /// So much is held.
     case held(HeldLoad)
-    /// Not even the lightest load is; what it came to there.
+    /// With some seed not even the lightest load is; what it came to there.
     case unmet(UnmetObjectives)
     /// It cannot be run; why, in a sentence.
     case impossible(String)
@@ -27,6 +27,16 @@ public struct PlanOption: Sendable {
   /// What is held, if anything is.
   public var held: HeldLoad? {
     if case .held(let held) = outcome { held } else { nil }
+  }
+
+  /// What its requests came to, at the load to plan with or else at the lightest; nil where it
+  /// cannot be run.
+  public var figures: LoadFigures? {
+    switch outcome {
+    case .held(let held): held.figures
+    case .unmet(let unmet): unmet.figures
+    case .impossible: nil
+    }
   }
 }
 
@@ -86,36 +96,16 @@ public struct LoadPoint: Hashable, Sendable {
   public let tokensPerSecondOfUser: Double
 }
 
-/// What ends the load that is held.
-public struct LoadLimit: Hashable, Sendable {
-  /// What was missed just above it.
-  public enum Breach: Hashable, Sendable {
-    /// These objectives, the one that is missed by most first.
-    case objectives([ServiceObjective])
-    /// The system fills for as long as requests come, though the objectives are met yet.
-    case filling
-    /// Nothing: no higher load was tried.
-    case none
-  }
-
-  /// What was missed.
-  public let breach: Breach
-  /// The most blocks owned at once in a pool, as a share of it, just above.
-  public let poolShare: Double
-  /// Preemptions there, for each request.
-  public let preemptionsPerRequest: Double
-  /// The most sequences of a replica there, as a share of `max_num_seqs`.
-  public let sequencesShare: Double
-  /// The share of the time in which a replica has a step, just below.
-  public let busyShare: Double
-}
-
-/// Objectives that no load can meet.
+/// Objectives that no load meets, with one seed at least.
 public struct UnmetObjectives: Sendable {
-  /// The lightest load that was tried.
+  /// The first such seed.
+  public let seed: UInt64
+  /// The lightest load that was tried with it.
   public let load: Double
   /// What each objective came to.
   public let readings: [ObjectiveReading]
   /// What the requests came to.
   public let figures: LoadFigures
+  /// The loads that are held with other seeds; nil where none is.
+  public let others: Estimate?
 }

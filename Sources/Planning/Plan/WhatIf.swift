@@ -107,7 +107,8 @@ struct WhatIf: Sendable {
     guard let plan else { return nil }
     let search = LoadSearch(
       trials: LoadTrials(
-        plan: plan, format: 0, objectives: trials.objectives, leastRequests: trials.leastRequests),
+        plan: plan, format: 0, objectives: trials.objectives, leastRequests: trials.leastRequests,
+        begins: trials.begins),
       seed: planner.scenario.seed &+ UInt64(seed), resolution: planner.resolution / 2)
     return search.highest(from: start, stride: 1 + 4 * planner.resolution).held?.load
   }

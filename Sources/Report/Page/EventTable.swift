@@ -85,7 +85,7 @@ extension EventRecord {
     case .replicaDraining: "replicas that got no more requests"
     case .replicaReopened: "replicas that got requests again"
     case .replicaOff: "replicas that were switched off"
-    case .rejected: "rejected: \(rejectionReason(cause))"
+    case .rejected: "rejected: \(cause.rejection)"
     }
   }
 
@@ -93,9 +93,12 @@ extension EventRecord {
     cause == .urgency
       ? "a more urgent request came" : "those that decode needed blocks"
   }
+}
 
-  private static func rejectionReason(_ cause: Cause) -> String {
-    switch cause {
+extension EventRecord.Cause {
+  /// Why a request was rejected.
+  var rejection: String {
+    switch self {
     case .context: "longer than the model's context"
     case .step: "longer than a step"
     case .pool: "longer than the pool"

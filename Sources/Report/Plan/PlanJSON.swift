@@ -1,6 +1,7 @@
 import Planning
 import Scenario
 import Simulator
+import Trace
 
 /// A capacity plan as JSON: keys in order, times in nanoseconds, options the best first.
 public struct PlanJSON: Encodable {
@@ -53,9 +54,13 @@ public struct PlanJSON: Encodable {
     let fleet: FleetSection?
     let pricePerMillionOutputTokens: Double?
     let binding: String?
+    /// `prefill` or `decode`; absent where replicas do both.
+    let bindingSide: String?
     let levers: [String: Double]?
     /// Why no load is held.
     let reason: String?
+    /// Of the run at the planned load, or at the lightest; absent where no request was rejected.
+    let rejections: RejectionSection?
 
     init(_ plan: CapacityPlan, _ place: Int, _ words: PlanWords) {
       let option = plan.options[place]
@@ -68,6 +73,7 @@ public struct PlanJSON: Encodable {
       fleet = plan.fleet(of: option).map(FleetSection.init)
       pricePerMillionOutputTokens = plan.pricePerMillionOutputTokens(of: option)
       binding = option.held.map { _ in words.noun(ofOption: place) }
+      bindingSide = plan.side(of: place)?.rawValue
       let own = plan.levers.filter { $0.option == place }
       levers =
         own.isEmpty
@@ -75,6 +81,22 @@ public struct PlanJSON: Encodable {
         : Dictionary(
           own.map { (PlanWords.key($0.supposition), $0.gain) }, uniquingKeysWith: { $1 })
       reason = words.reason(option)
+      rejections = option.figures.flatMap { $0.rejected > 0 ? RejectionSection($0) : nil }
+    }
+  }
+
+  private struct RejectionSection: Encodable {
+    let rejected: Int
+    let requests: Int
+    /// Of the rejected ones, by cause.
+    let causes: [String: Int]
+
+    init(_ figures: LoadFigures) {
+      rejected = figures.rejected
+      requests = figures.requests
+      causes = Dictionary(
+        figures.rejections.map { ($0.stored?.description ?? "unknown", $1) },
+        uniquingKeysWith: +)
     }
   }
 
@@ -102,7 +124,7 @@ public struct PlanJSON: Encodable {
       case .filling: endedBy = ["overload"]
       case .none: endedBy = []
       }
-      busyShare = held.limit.busyShare
+      busyShare = held.limit.slowSide.busyShare
       readings = held.readings.map(ReadingSection.init)
       course = held.course.map(PointSection.init)
     }

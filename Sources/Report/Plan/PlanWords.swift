@@ -21,7 +21,14 @@ struct PlanWords {
   }
 
   func load(_ amount: Double) -> String {
-    isClosed ? Figures.count(Int(amount), "client") : "\(Figures.decimal(amount)) requests/s"
+    PlanWords.load(isClosed ? .clients(Int(amount)) : .rate(perSecond: amount))
+  }
+
+  static func load(_ load: OfferedLoad) -> String {
+    switch load {
+    case .clients(let count): Figures.count(count, "client")
+    case .rate(let perSecond): "\(Figures.decimal(perSecond)) requests/s"
+    }
   }
 
   /// The keys that differ between options, but for the device's.
@@ -190,7 +197,8 @@ struct PlanWords {
       case .none: "no end"
       }
     let binding = PlanWords.noun(plan.binding(of: place))
-    return binding.isEmpty ? what : "\(what): \(binding)"
+    let side = plan.side(of: place).map { "\($0.rawValue) " } ?? ""
+    return binding.isEmpty ? what : "\(what): \(side)\(binding)"
   }
 
   /// An objective without its limit.
@@ -234,12 +242,22 @@ struct PlanWords {
       case .objectives(let all):
         missed = "it misses \(Figures.list(all.map { "`\($0)`" }))"
       }
-      return start + "is ended by \(reason(place)): above it, \(missed), with "
-        + "\(Figures.percent(min(1, limit.poolShare))) of a KV pool in use at the peak, "
+      let rejections = PlanWords.rejections(limit.figures).map { "; \($0)" } ?? ""
+      let side = plan.side(of: place).map { " on the \($0.rawValue) side" } ?? ""
+      return start + "is ended by \(reason(place))\(side): above it, \(missed), with "
+        + "\(shares(limit) { min(1, $0.poolShare) }) of a KV pool in use at the peak, "
         + "\(Figures.decimal(limit.preemptionsPerRequest)) preemptions a request and "
-        + "\(Figures.percent(limit.sequencesShare)) of max_num_seqs; below it a replica works "
-        + "\(Figures.percent(limit.busyShare)) of the time."
+        + "\(shares(limit, \.sequencesShare)) of max_num_seqs\(rejections); below it a replica "
+        + "works \(shares(limit, \.busyShare)) of the time."
     }
+  }
+
+  /// A share of each side of a cell.
+  private func shares(_ limit: LoadLimit, _ share: (LoadLimit.Side) -> Double) -> String {
+    Figures.list(
+      limit.sides.map { side in
+        Figures.percent(share(side)) + (limit.sides.count > 1 ? " (\(side.role.rawValue))" : "")
+      })
   }
 
   private func reason(_ place: Int) -> String {
@@ -310,11 +328,12 @@ struct PlanWords {
 
   // MARK: What holds nothing
 
-  /// Options that hold no load, and figures that are less sure than was asked, a line each.
+  /// Options that hold no load or reject requests, and figures that are less sure than was asked, a
+  /// line each.
   var notes: String {
     var lines = plan.options.compactMap { option -> String? in
-      guard option.held == nil else { return nil }
-      return reason(option).map { "\(name(option)): \($0)" }
+      let words = option.held.map { PlanWords.rejections($0.figures) } ?? reason(option)
+      return words.map { "\(name(option)): \($0)" }
     }
     if lines.count > 20 {
       lines = lines.prefix(20) + ["… and \(lines.count - 20) more"]
@@ -342,7 +361,37 @@ struct PlanWords {
       "`\(reading.objective)` (it is \(PlanWords.value(reading)))"
     }
     let load = load(unmet.load)
-    guard !missed.isEmpty else { return "even at \(load) the system does not come to rest" }
-    return "no load meets \(Figures.list(missed)): so it is at \(load) already"
+    let seed = unmet.others == nil ? "" : " with seed \(unmet.seed)"
+    let others =
+      unmet.others.map { held in
+        "; with \(Figures.count(held.values.count, "other seed")) \(Figures.decimal(held.mean)) "
+          + "\(unit) are held on the mean"
+      } ?? ""
+    let rejections = PlanWords.rejections(unmet.figures).map { "; \($0)" } ?? ""
+    guard !missed.isEmpty else {
+      return "even at \(load) the system does not come to rest\(seed)\(others)\(rejections)"
+    }
+    return "no load meets \(Figures.list(missed))\(seed): so it is at \(load) already"
+      + others + rejections
+  }
+
+  /// How many requests are rejected, and why; nil where none is.
+  static func rejections(_ figures: LoadFigures) -> String? {
+    guard figures.rejected > 0 else { return nil }
+    let causes = figures.rejections.sorted { $0.key.rawValue < $1.key.rawValue }
+    let reasons = causes.map { cause, count in
+      causes.count == 1 ? cause.rejection : "\(Figures.count(count)) (\(cause.rejection))"
+    }
+    return
+      "\(Figures.count(figures.rejected)) of \(Figures.count(figures.requests, "request")) are "
+      + "rejected: \(Figures.list(reasons))"
+  }
+}
+
+extension CapacityPlanner.Progress {
+  /// What is done and what is being tried, for a bar.
+  public var label: String {
+    let run = load.map { ", run \(Figures.count(runs)) at \(PlanWords.load($0))" } ?? ""
+    return "\(settled) of \(options) options settled, \(searches) seeds tried\(run)"
   }
 }

@@ -17,29 +17,37 @@ public struct PlanArguments: Hashable, Sendable {
   public init() {}
 
   /// The same as settings of a scenario, which are read and checked as its file is.
-  public var settings: [ScenarioSetting] {
-    var settings: [ScenarioSetting] = []
-    func set<Value>(_ key: SchemaKey<Value>, _ value: JSONValue) {
-      settings.append(
-        ScenarioSetting(path: "\(ScenarioKeys.plan.name).\(key.name)", value: value.written()))
+  public var settings: [ScenarioSetting] { said.map(\.setting) }
+
+  /// The option of the command line that says what the key at a path is, or a part of it; nil where
+  /// none does.
+  public func option(ofKey path: String) -> String? {
+    said.first { path.hasPrefix($0.setting.path) }?.option
+  }
+
+  private var said: [(option: String, setting: ScenarioSetting)] {
+    var said: [(option: String, setting: ScenarioSetting)] = []
+    func set<Value>(_ key: SchemaKey<Value>, by option: String, _ value: JSONValue) {
+      let setting = ScenarioSetting(path: PlanKeys.path(key), value: value.written())
+      said.append((option, setting))
     }
-    if !objectives.isEmpty { set(PlanKeys.objectives, .texts(objectives)) }
-    if let rate { set(PlanKeys.rate, .text(rate)) }
-    if let concurrency { set(PlanKeys.concurrency, .integer(concurrency)) }
-    if let reserve { set(PlanKeys.reserve, .integer(reserve)) }
+    if !objectives.isEmpty { set(PlanKeys.objectives, by: "--objective", .texts(objectives)) }
+    if let rate { set(PlanKeys.rate, by: "--rate", .text(rate)) }
+    if let concurrency { set(PlanKeys.concurrency, by: "--concurrency", .integer(concurrency)) }
+    if let reserve { set(PlanKeys.reserve, by: "--reserve", .integer(reserve)) }
     if !devices.isEmpty {
-      set(PlanKeys.devices, .list(devices.map(PlanArguments.device)))
+      set(PlanKeys.devices, by: "--device", .list(devices.map(PlanArguments.device)))
     }
     if !variations.isEmpty {
       set(
-        PlanKeys.vary,
+        PlanKeys.vary, by: "--vary",
         .object(
           variations.map { text in
             let (path, values) = PlanArguments.sides(text)
             return (path, .text(values ?? ""))
           }))
     }
-    return settings
+    return said
   }
 
   private static func device(_ text: String) -> JSONValue {

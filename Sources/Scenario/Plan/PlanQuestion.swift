@@ -32,30 +32,60 @@ public struct PlanQuestion: Hashable, Sendable {
   public static let empty = PlanQuestion(
     objectives: [], target: nil, reserve: 0, devices: [], variations: [])
 
-  /// What of it does not go with a workload, a sentence each.
-  public func faults(in workload: Workload) -> [String] {
+  /// The path of `devices` from the root of a scenario.
+  public static let devicesKey = PlanKeys.path(PlanKeys.devices)
+  /// That of `vary`.
+  public static let variationsKey = PlanKeys.path(PlanKeys.vary)
+
+  /// What is wrong with a question.
+  public struct Fault: Error, Hashable, Sendable {
+    /// The key that asks it, by its path from the root of a scenario; nil where none alone does.
+    public let key: String?
+    /// A sentence.
+    public let reason: String
+
+    /// A fault of one of these keys, or of none alone.
+    public init(key: String? = nil, _ reason: String) {
+      self.key = key
+      self.reason = reason
+    }
+  }
+
+  /// What of it does not go with a workload.
+  public func faults(in workload: Workload) -> [Fault] {
     let classes = workload.classes
-    var faults: [String] = []
+    var faults: [Fault] = []
+    func add<Value>(_ key: SchemaKey<Value>, _ reason: String) {
+      faults.append(Fault(key: PlanKeys.path(key), reason))
+    }
     for objective in objectives {
       let judged = classes.filter { $0.name == objective.className ?? $0.name }
       if judged.isEmpty {
         let names = classes.map { "`\($0.name)`" }.joined(separator: ", ")
-        faults.append("`\(objective)` is of a class that the workload has not got; it has \(names)")
+        add(
+          PlanKeys.objectives,
+          "`\(objective)` is of a class that the workload has not got; it has \(names)")
       } else if case .goodput = objective.bound,
         judged.allSatisfy({ $0.objectives == .unstated })
       {
-        faults.append(
+        add(
+          PlanKeys.objectives,
           "`\(objective)` counts requests that meet the `objectives` of their class, and none are "
             + "stated; give `workload` some, such as {ttft: 500 ms, tpot: 40 ms}")
       }
     }
     switch (target, workload.load) {
     case (.rate, .clients):
-      faults.append("a `rate` is asked for, and requests come from clients; ask for `concurrency`")
+      add(
+        PlanKeys.rate,
+        "a `rate` is asked for, and requests come from clients; ask for `concurrency`")
     case (.clients, .rate):
-      faults.append("clients are asked for, and requests come at a rate; ask for `rate`")
+      add(
+        PlanKeys.concurrency,
+        "clients are asked for, and requests come at a rate; ask for `rate`")
     case (_, nil):
-      faults.append("the requests of the trace come all at once, and no rate can be varied")
+      faults.append(
+        Fault("the requests of the trace come all at once, and no rate can be varied"))
     default: break
     }
     return faults

@@ -24,7 +24,7 @@ struct PlanReader {
       reserve: reserve, devices: devices, variations: variations)
     if let workload {
       for fault in question.faults(in: workload) {
-        plan.log.report(at: plan.position, key: plan.path, fault)
+        plan.log.report(at: plan.position, key: fault.key ?? plan.path, fault.reason)
       }
     }
     return question
@@ -33,10 +33,15 @@ struct PlanReader {
   private func devices(_ plan: MappingCursor) -> [PlanQuestion.Device]? {
     guard let given = plan.given(PlanKeys.devices) else { return [] }
     guard let items = given else { return nil }
+    var names: Set<String> = []
     let devices = items.compactMap { item -> PlanQuestion.Device? in
       guard let keys = item.mapping(PlanDeviceKeys.form) else { return nil }
       let name = keys.value(PlanDeviceKeys.name)
       guard let price = keys.given(PlanDeviceKeys.pricePerHour) ?? .some(nil), let name else {
+        return nil
+      }
+      guard names.insert(name.text).inserted else {
+        name.cursor.refuse("\(Escaping.quoted(name.text)) stands twice in the list")
         return nil
       }
       return PlanQuestion.Device(name: name.text, pricePerHour: price)

@@ -127,8 +127,8 @@ extension ServiceObjective {
       return [ServiceObjective(className: String(parts[0]), bound)]
     }
     throw ObjectiveFault(
-      description: "\(Escaping.quoted(left)) is nothing to state an objective of; accepted: "
-        + accepted)
+      description: "\(Escaping.quoted(text)): \(Escaping.quoted(left)) is nothing to state an "
+        + "objective of; accepted: \(accepted)")
   }
 
   private static func sides(_ text: String) -> (left: String, isAtMost: Bool, right: String)? {
@@ -148,7 +148,10 @@ extension ServiceObjective {
   ) throws(ObjectiveFault) -> Bound? {
     guard let first = parts.first else { return nil }
     if first == "goodput", parts.count == 1 {
-      guard !isAtMost else { throw ObjectiveFault(description: "goodput is bounded by `>=`") }
+      guard !isAtMost else {
+        throw ObjectiveFault(
+          description: "\(Escaping.quoted(text)): a goodput is bounded by `>=`")
+      }
       return .goodput(atLeast: try share(right, of: text))
     }
     // The point of p99.9 parts nothing.
@@ -156,7 +159,8 @@ extension ServiceObjective {
     guard let measure = Measure(rawValue: String(first)), let statistic = Statistic(rest[...])
     else { return nil }
     guard isAtMost else {
-      throw ObjectiveFault(description: "\(first).\(rest) is bounded by `<=`")
+      throw ObjectiveFault(
+        description: "\(Escaping.quoted(text)): a time is bounded by `<=`")
     }
     return .time(measure, statistic, atMostNs: try time(right, of: text))
   }

@@ -25,6 +25,11 @@ enum PlanKeys {
   static let form = MappingForm(
     objectives, rate, concurrency, reserve, devices, vary,
     conflicts: [(.present(rate.name), .present(concurrency.name))])
+
+  /// The path of a key from the root of a scenario.
+  static func path<Value>(_ key: SchemaKey<Value>) -> String {
+    "\(ScenarioKeys.plan.name).\(key.name)"
+  }
 }
 
 /// A device of `devices`.

@@ -66,6 +66,8 @@ struct Pipelines: Sendable {
     var busyNs: Int64 = 0
     /// Time for which each stage had a step.
     var stageBusyNs: [Int64]
+    /// The most sequences with blocks of all lanes together.
+    var peakRunning = 0
     /// The most blocks that all lanes owned together behind the plan of a step.
     var peakUsedBlocks = 0
 
@@ -87,8 +89,7 @@ struct Pipelines: Sendable {
   /// The step that a lane has planned passes through the stages of its pipeline; when it ends.
   /// O(stages).
   mutating func begin<Pricer, Policy>(
-    stepOf lane: Int, on servers: inout [Server<Pricer, Policy>], now: Int64,
-    _ metrics: inout RunMetrics
+    stepOf lane: Int, on servers: inout [Server<Pricer, Policy>], now: Int64
   ) -> Int64 {
     let replica = lanes.replica[lane]
     var (running, used) = (0, 0)
@@ -96,7 +97,7 @@ struct Pipelines: Sendable {
       running += servers[lane].replica.runningCount
       used += servers[lane].replica.pool.used
     }
-    metrics.ran(together: running)
+    pipelines[replica].peakRunning = max(pipelines[replica].peakRunning, running)
     pipelines[replica].peakUsedBlocks = max(pipelines[replica].peakUsedBlocks, used)
     if pipelines[replica].lanesAtWork == 0 { pipelines[replica].sinceNs = now }
     pipelines[replica].lanesAtWork += 1
@@ -137,6 +138,7 @@ struct Pipelines: Sendable {
       }
       sum.busyNs = pipelines[replica].busyNs
       sum.stageBusyNs = pipelines[replica].stageBusyNs
+      sum.peakRunning = pipelines[replica].peakRunning
       sum.peakUsedBlocks = pipelines[replica].peakUsedBlocks
       return sum
     }

@@ -191,11 +191,11 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
     scheduler.plan(&replica, now: now)
     pulls.clear()
     while let pull = replica.takeInbound() { pulls.append(pull) }
+    summary.peakRunning = max(summary.peakRunning, replica.runningCount)
     let hasChunks = !replica.batch.chunks.isEmpty
     guard hasChunks || replica.batch.decodeSequences > 0 else {
       precondition(replica.handovers.ownBlocks, "what fits the pool is never stuck")
-      metrics.started(
-        running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
+      metrics.started(preempted: replica.preemptedNow, copies: replica.copies)
       return .noRun
     }
     // A step with prompts or drafted tokens is one by itself, and so is each of a lane.
@@ -218,8 +218,7 @@ struct Server<Pricer: StepPricing, Policy: Scheduler>: Sendable {
       startNs: now, waitingRequests: replica.pendingCount, span: span,
       swapNs: configuration.hostMemory.ns(of: replica.copies), isCutByArrivals: isCutByArrivals)
     if isLane { pricer.spread(span.first, of: replica.batch, over: &stageTimes) }
-    metrics.started(
-      running: replica.runningCount, preempted: replica.preemptedNow, copies: replica.copies)
+    metrics.started(preempted: replica.preemptedNow, copies: replica.copies)
     return .until(endRun(afterSteps: steps))
   }
 

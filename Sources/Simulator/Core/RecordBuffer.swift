@@ -36,7 +36,7 @@ struct RecordBuffer: Recorder, Hashable, Sendable {
   }
 
   mutating func record(_ event: EventRecord) throws(Never) {
-    guard keepsSteps else { return }
+    guard keepsSteps || kinds == .requests && event.kind == .rejected else { return }
     events.append(event)
     order.append(.event)
   }

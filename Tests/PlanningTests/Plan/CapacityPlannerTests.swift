@@ -1,6 +1,7 @@
 import Operators
 import Scenario
 import Simulator
+import Synchronization
 import Testing
 
 @testable import Planning
@@ -48,6 +49,20 @@ struct CapacityPlannerTests {
     }
     #expect(plans[0].levers == plans[1].levers && plans[0].rotation == plans[1].rotation)
     #expect(plans[0].options.count == 2 && plans[0].levers.count == 6)
+  }
+
+  @Test("Progress is told before each run, with its load, within a search and behind the last")
+  func progress() throws {
+    let told = Mutex<[CapacityPlanner.Progress]>([])
+    _ = try planner(formats: "fp16").run { progress in told.withLock { $0.append(progress) } }
+    let all = told.withLock { $0 }
+    let last = try #require(all.last)
+    #expect(last.options == 1 && last.settled == 1 && last.searches >= 3)
+    #expect(all.map(\.runs) == all.map(\.runs).sorted() && last.runs > 10 * last.searches / 3)
+    for searches in [0, last.searches] {
+      let loads = Set(all.filter { $0.searches == searches }.map(\.load))
+      #expect(loads.count > 3, "\(searches): \(loads)")
+    }
   }
 
   @Test("At the load to plan with, the objectives are met, and so they are at every lighter one")
@@ -138,6 +153,50 @@ struct CapacityPlannerTests {
     }
   }
 
+  @Test("Where a later seed alone misses the objective at the lightest load, that is what is told")
+  func unmetLater() throws {
+    let scenario = try small.load(
+      prompt: "40", output: "{uniform: {min: 20, max: 60}}", more: "kv_cache: {format: fp16}")
+    let trials = LoadTrials(
+      plan: try ComparisonPlan(scenario), format: 0,
+      objectives: try ServiceObjective.parse("e2e.mean <= 1 h"), leastRequests: 200)
+    let means = (0..<20).map { trials.trial(at: 1, seed: $0).readings[0].value ?? 0 }
+    // A client alone is slower with the second seed, and the limit lies between.
+    let first = try #require(means.indices.dropLast().first { means[$0] * 1.001 < means[$0 + 1] })
+    let limit = Int((means[first] + means[first + 1]) / 2)
+    let plan = try planner(
+      "objectives: [ttft.mean <= 1 h, e2e.mean <= \(limit) ns]", formats: "fp16",
+      more: "seed: \(first)"
+    ).run { _ in }
+    guard case .unmet(let unmet) = plan.options[0].outcome else {
+      Issue.record("the second seed misses it")
+      return
+    }
+    #expect(unmet.seed == UInt64(first + 1) && unmet.load == 1)
+    #expect(unmet.readings.map(\.isMet) == [true, false])
+    #expect(unmet.readings[1].value == means[first + 1])
+    #expect(unmet.others?.values.first == 1)
+  }
+
+  @Test("Of requests that are rejected it is told how many were, and why")
+  func rejections() throws {
+    // A pool of 400 tokens in FP16, and of more in four bits; some prompts have 600.
+    try small.write(
+      "long.yaml",
+      small.text(
+        memory: "400 KiB", prompt: "{uniform: {min: 10, max: 600}}", output: "4",
+        more: "kv_cache: {format: fp16}\nplan: {objectives: ttft.mean <= 1 h}"))
+    let template = try ScenarioTemplate(path: small.path("long.yaml"))
+    var options = PlannerOptions()
+    options.leastRequests = 200
+    let plan = try CapacityPlanner(
+      template, question: try #require(try template.scenario().plan), options: options
+    ).run { _ in }
+    let figures = try #require(plan.options[0].figures)
+    #expect(plan.best == nil && figures.rejected > 0 && figures.rejected < figures.requests)
+    #expect(figures.rejections == [.pool: figures.rejected])
+  }
+
   @Test("More memory never holds less, and where it binds it holds more")
   func memory() throws {
     // So little that requests wait for blocks.
@@ -148,7 +207,31 @@ struct CapacityPlannerTests {
     let memory = try #require(gains.first { $0.supposition == .memory(1.1) })
     #expect(memory.gain > 1.02 && plan.binding(of: place) == .memory, "\(gains)")
     let limit = try #require(plan.options[place].held?.limit)
-    #expect(limit.poolShare > 0.9)
+    #expect(limit.sides.map(\.role) == [.whole] && limit.slowSide.poolShare > 0.9)
+    #expect(plan.side(of: place) == nil)
+  }
+
+  @Test(
+    "Of prompts and decodes apart, the side that ends the load is told",
+    arguments: [
+      ("ttft.mean <= 100 ms", ", engine: {kv_cache_memory_bytes: 16 MiB}", ReplicaRole.prefill),
+      // Where decodes have no room, prompts stay where they were computed: both pools are full.
+      ("ttft.mean <= 100 ms", "", .decode), ("tpot.mean <= 20 ms", "", .decode),
+      ("e2e.mean <= 1300 ms", ", engine: {max_num_seqs: 2}", .decode),
+      ("e2e.mean <= 1300 ms", ", engine: {kv_cache_memory_bytes: 144 KiB}", .decode),
+    ])
+  func sides(_ objective: String, _ decodes: String, _ side: ReplicaRole) throws {
+    let plan = try planner(
+      "objectives: \(objective)", formats: "fp16",
+      more: """
+        cluster:
+          kv_transfer: {bandwidth: 10 GB/s, latency: 20 us}
+          groups: [{name: a, role: prefill}, {name: b, role: decode\(decodes)}]
+        """
+    ).run { _ in }
+    let limit = try #require(plan.best?.held?.limit)
+    #expect(limit.sides.map(\.role) == [.prefill, .decode] && limit.breach != .none)
+    #expect(plan.side(of: 0) == side, "\(plan.binding(of: 0)) \(limit)")
   }
 
   @Test("To suppose nothing changes nothing; slower kernels of a format slow it, and no other")

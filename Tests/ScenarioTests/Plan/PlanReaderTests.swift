@@ -1,3 +1,4 @@
+import Foundation
 import Simulator
 import Testing
 
@@ -76,6 +77,7 @@ struct PlanReaderTests {
       ("{objectives: vip.ttft.p99 <= 1 s}", "a class that the workload has not got; it has `all`"),
       ("{objectives: goodput >= 99 %}", "give `workload` some"),
       ("{reserve: -1}", "plan.reserve: `-1` is out of range"),
+      ("{devices: [{name: a}, {name: a}]}", "plan.devices[1].name: `a` stands twice"),
       ("{devices: []}", "plan.devices"), ("{devices: [{price_per_hour: 1}]}", "name: missing"),
       ("{vary: {engine.max_seqs: [1]}}", "no scenario has a key"),
       ("{vary: {}}", "plan.vary"), ("{objectiv: x}", "did you mean `objectives`?"),
@@ -96,6 +98,12 @@ struct PlanReaderTests {
         "profile: profile.json",
         with: "profile: profile.json\n  link: {bandwidth: 1 GB/s, latency: 1 us}"))
     let template = try ScenarioTemplate(path: fixture.folder + "scenario.yaml")
+    for folder in ["data-sheets", "devices"] {
+      try FileManager.default.createDirectory(
+        atPath: fixture.folder + folder, withIntermediateDirectories: false)
+    }
+    try fixture.write("data-sheets/nvidia-l4.json", "{}")
+    try fixture.write("devices/nvidia-h100.json", "{}")
     let sheet = try template.setting(of: .init(name: "nvidia-l4", pricePerHour: 0.7))
     #expect(
       sheet.value == "{derive: {from: profile.json, device: \"nvidia-l4\"}, "
@@ -104,5 +112,14 @@ struct PlanReaderTests {
     let scenario = try template.scenario([profile])
     #expect(scenario.setup.pricePerHour == 0.7)
     #expect(try template.scenario().setup.pricePerHour == nil)
+    let path = "\"\(fixture.folder)p.json\""
+    try fixture.write("quoted.yaml", Fixture.scenario.replacing("profile.json", with: path))
+    let quoted = try ScenarioTemplate(path: fixture.folder + "quoted.yaml")
+    #expect(try quoted.setting(of: .init(name: "nvidia-l4")).value.contains("/p.json\", device: "))
+    #expect {
+      try template.setting(of: .init(name: "nvidia-l40"))
+    } throws: {
+      "\($0)".contains("did you mean `nvidia-l4`? accepted: nvidia-h100, nvidia-l4, a path")
+    }
   }
 }
