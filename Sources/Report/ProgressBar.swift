@@ -27,7 +27,16 @@ public struct ProgressBar {
       String(repeating: "█", count: full)
       + String(repeating: "░", count: ProgressBar.width - full)
     let percent = String(format: "%3.0f %%", 100 * share)
-    write("\r\u{1B}[2K\(bar) \(percent)  \(timeLeft(share, now))\(label)")
+    let line = "\(bar) \(percent)  \(timeLeft(share, now))\(label)"
+    // A line that wraps could not be taken back.
+    write("\r\u{1B}[2K\(line.prefix(ProgressBar.columns - 1))")
+  }
+
+  /// Columns of the terminal; 80 where it does not tell.
+  private static var columns: Int {
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return 80 }
+    return Int(size.ws_col)
   }
 
   /// Clears the bar's line.

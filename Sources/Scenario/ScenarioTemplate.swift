@@ -57,7 +57,15 @@ extension ScenarioTemplate {
       members.append("derive: {from: \(from?.written ?? name), device: \(name)\(source ?? "")}")
     }
     if let link = own?.member(DeviceKeys.link.name) { members.append("link: \(link.written)") }
-    if let price = device.pricePerHour { members.append("price_per_hour: \(price)") }
+    if let price = device.pricePerHour {
+      members.append("price_per_hour: \(price)")
+    } else if let price = own?.member(DeviceKeys.pricePerHour.name),
+      [own?.member(DeviceKeys.profile.name), derivation?.member(DeviceKeys.device.name)]
+        .contains(where: { $0?.scalar == device.name })
+    {
+      // It is the scenario's own.
+      members.append("price_per_hour: \(price.written)")
+    }
     return ScenarioSetting(
       path: ScenarioKeys.device.name, value: "{\(members.joined(separator: ", "))}")
   }
@@ -76,10 +84,7 @@ extension ScenarioTemplate {
     let profiles = (try? FileManager.default.contentsOfDirectory(atPath: folder + "devices")) ?? []
     let names = profiles.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }
     if names.contains(name) { return true }
-    var path = ""
-    if case .scalar(let text, _)? = from?.kind {
-      path = ScenarioReader.isName(text) ? "devices/\(text).json" : text
-    }
+    let path = from?.scalar.map { ScenarioReader.isName($0) ? "devices/\($0).json" : $0 } ?? ""
     let sheets = DataSheetShelf(beside: [SourceFile.path(path, in: folder)]).ids
     guard !sheets.contains(name) else { return false }
     let known = names.sorted() + sheets
@@ -95,6 +100,11 @@ extension ScenarioTemplate {
 }
 
 extension SourceNode {
+  /// The text of a scalar; nil of others.
+  fileprivate var scalar: String? {
+    if case .scalar(let text, _) = kind { text } else { nil }
+  }
+
   fileprivate func member(_ key: String) -> SourceNode? {
     guard case .mapping(let members) = kind else { return nil }
     return members.first { $0.key == key }?.value

@@ -96,11 +96,7 @@ struct PlanCommand: ParsableCommand {
       let bar = Mutex(ProgressBar())
       defer { bar.withLock { $0.clear() } }
       plan = planner.run { progress in
-        let least = progress.options * PlannerOptions().leastSeeds
-        bar.withLock {
-          $0.show(
-            min(0.99, Double(progress.searches) / Double(max(1, least))), progress.label)
-        }
+        bar.withLock { $0.show(progress.share, progress.label) }
       }
     }
     switch format {
@@ -155,6 +151,8 @@ struct PlanCommand: ParsableCommand {
   /// options say.
   private func question(_ template: ScenarioTemplate) throws -> PlanQuestion {
     let own = try template.scenario().plan
+    var arguments = arguments
+    arguments.takePrices(of: own?.devices ?? [])
     guard !arguments.settings.isEmpty else { return own ?? .empty }
     do throws(ScenarioError) {
       return try template.scenario(arguments.settings).plan ?? .empty

@@ -50,9 +50,41 @@ struct PlanCommandTests {
     for words in [
       "format", "ended by", "cost/M tokens", "int4-rotated", "Simulated as a whole",
       "What a tenth more would add", "Half as much traffic again", "Pareto front",
+      "How far times of steps are expected to be off", "AMD EPYC ± ", " % (measured)",
     ] {
       #expect(run.output.contains(words), "\(words)")
     }
+  }
+
+  @Test("Columns say once what is chosen from, and the heading names no model that is")
+  func chosen() throws {
+    let model = "\(Repository.root.path)/Scenarios/models/Qwen3-0.6B/config.json"
+    let run = try answer(
+      "objectives: e2e.mean <= 10 s",
+      ["--vary", "kv_cache.format=fp16", "--vary", "model=\(model)"])
+    #expect(run.status == 0 && run.output.hasPrefix("short on AMD EPYC\n"), "\(run.errors)")
+    #expect(run.output.contains("   format  model "))
+    #expect(run.output.contains("\nfp16 (model \(model)) is best: "))
+  }
+
+  @Test("A device that the scenario knows the price of costs that, unless told otherwise")
+  func price() throws {
+    let own = "\(Repository.root.path)/Scenarios/devices/amd-epyc-zen5-2c.json"
+    func price(_ device: String) throws -> Double {
+      let run = try answer(
+        "objectives: e2e.mean <= 10 s",
+        ["--device", device, "--vary", "kv_cache.format=fp16", "--format", "json"])
+      let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
+      let option = try #require((object?["options"] as? [[String: Any]])?.first, "\(run.errors)")
+      return try #require(option["price_per_million_output_tokens"] as? Double)
+    }
+    let (known, told) = (try price(own), try price("\(own)=2"))
+    #expect(abs(told / known - 4) < 1e-9)
+    // The same machine by another path, which nobody has priced.
+    let other = "\(Repository.root.path)/Scenarios/devices/../devices/amd-epyc-zen5-2c.json"
+    let mixed = try answer(
+      "objectives: e2e.mean <= 10 s", ["--device", own, "--device", other])
+    #expect(mixed.output.contains("The price of AMD EPYC is unknown, so that options stand in"))
   }
 
   @Test("As JSON it has the same, and the number of threads changes nothing")
@@ -158,6 +190,7 @@ struct PlanCommandTests {
       ("--rate", "3/s", "ask for `concurrency`"), ("--rate", "3", "`3` has no unit"),
       ("--vary", "engine.max_seqs=1", "no scenario has a key"),
       ("--vary", "seed=1..3", "`seed` is not chosen from"),
+      ("--vary", "engine.scheduler=vllm,sjf", "`engine.scheduler=sjf`: engine.scheduler: `sjf` is"),
       ("--device", "nvidia-h2000=3", "did you mean `nvidia-h200`?"),
       ("--device", "h100-n", "did you mean `nvidia-h100-nvl`? accepted: amd-epyc-zen5-2c, "),
       ("--device", "none.json", "there is no file `none.json`"),

@@ -51,11 +51,18 @@ public struct CapacityPlan: Sendable {
   public var best: PlanOption? { options.first.flatMap { $0.held == nil ? nil : $0 } }
 
   /// The fleet that an option takes for the target; nil where there is none, or it holds no load.
+  /// Of the best option it is as many as its simulation took, of others what one cell holds.
   /// - Parameter growth: how many times the target comes.
   public func fleet(of option: PlanOption, growth: Double = 1) -> FleetSize? {
+    let isBest = best.map { $0.settings == option.settings && $0.format == option.format } ?? false
+    return fleet(of: option, growth: growth, surplus: isBest ? fleetCheck?.surplus ?? 1 : 1)
+  }
+
+  private func fleet(of option: PlanOption, growth: Double, surplus: Double) -> FleetSize? {
     guard let target = question.target?.amount, let cell = option.cell, let held = option.held
     else { return nil }
-    return FleetSize(target * growth, of: cell, holding: held, reserve: question.reserve)
+    return FleetSize(
+      target * growth, of: cell, holding: held, reserve: question.reserve, surplus: surplus)
   }
 
   /// What a million output tokens cost with one cell under its planned load, or with the fleet
@@ -116,9 +123,11 @@ extension CapacityPlan {
   /// What an option comes to with its planned load; less is better.
   private func cost(_ option: PlanOption, _ criterion: Criterion) -> Double {
     guard let cell = option.cell, let held = option.held else { return .infinity }
+    // Not all are simulated as a whole, and none is while they are put in order.
+    let fleet = fleet(of: option, growth: 1, surplus: 1)
     switch criterion {
-    case .pricePerHour: return fleet(of: option)?.pricePerHour ?? .infinity
-    case .devices: return Double(fleet(of: option)?.devices ?? .max)
+    case .pricePerHour: return fleet?.pricePerHour ?? .infinity
+    case .devices: return Double(fleet?.devices ?? .max)
     case .loadOfDevice: return Double(cell.devices) / held.planned
     case .pricePerMillionOutputTokens:
       // By tokens and not by requests: options may differ in how many of these they reject.

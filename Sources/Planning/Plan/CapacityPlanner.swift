@@ -37,6 +37,16 @@ public struct CapacityPlanner: Sendable {
     public var runs = 0
     /// The load of the last of them; nil before the first.
     public var load: OfferedLoad?
+
+    /// How much of the work may be done: nobody knows how many seeds an option takes, so that each
+    /// search beyond the least number takes a part of what is left.
+    public var share: Double {
+      guard options > 0 else { return 0 }
+      let least = Double(options * PlannerOptions().leastSeeds)
+      let share = 0.6 * min(1, Double(searches) / least)
+      let further = max(0, Double(searches) - least)
+      return share + 0.35 * max(Double(settled) / Double(options), further / (further + least))
+    }
   }
 
   /// The progress that all threads of a plan report.
@@ -135,10 +145,29 @@ public struct CapacityPlanner: Sendable {
             "more than \(CapacityPlanner.mostOptions) ways to choose from; vary less at a time"))
       }
     }
-    candidates = all.map { settings in
+    let candidates = all.map { settings in
       Candidate(
         settings: settings,
         scenario: Result { () throws(ScenarioError) in try template.scenario(settings) })
+    }
+    self.candidates = candidates
+    try CapacityPlanner.checkValues(of: question, candidates)
+  }
+
+  /// A value that makes no scenario with whatever else is chosen is a mistake, and no option.
+  private static func checkValues(
+    of question: PlanQuestion, _ candidates: [Candidate]
+  ) throws(PlanningError) {
+    let varied = Set(question.variations.map(\.path))
+    for setting in candidates.flatMap(\.settings) where varied.contains(setting.path) {
+      let errors = candidates.filter { $0.settings.contains(setting) }.map { candidate in
+        if case .failure(let error) = candidate.scenario { error } else { nil as ScenarioError? }
+      }
+      guard let first = errors.first, let error = first, !errors.contains(nil) else { continue }
+      throw .badQuestion(
+        .init(
+          key: PlanQuestion.variationsKey,
+          "`\(setting.path)=\(setting.value)`: \(error.firstReason)"))
     }
   }
 
@@ -355,7 +384,16 @@ public struct CapacityPlanner: Sendable {
       HeldLoad(
         load: load, planned: planned.load, isSettled: own.isSettled ?? false,
         trials: own.results.reduce(0) { $0 + $1.trials }, figures: planned.figures,
-        readings: readings, limit: LoadLimit(first, planned, trials.plan), course: course))
+        readings: readings, limit: LoadLimit(first, planned, trials.plan),
+        stepTimeError: CapacityPlanner.stepTimeError(planned.summary, trials.plan.pools[0]),
+        course: course))
+  }
+
+  private static func stepTimeError(_ summary: RunSummary, _ groups: [GroupPool]) -> Double? {
+    guard Set(groups.map(\.group.setup.profile)).count == 1, Set(groups.map(\.format)).count == 1
+    else { return nil }
+    return ErrorEstimates(groups[0].group.setup.profile)
+      .error(of: summary.cost, in: groups[0].format)
   }
 
   /// The loads of all seeds. What a search leaves open, a share or less than a client, is halved.

@@ -23,12 +23,15 @@ public struct FleetSize: Hashable, Sendable {
   /// fail.
   ///
   /// A part of a stream is burstier than what a router makes of the whole, so this is on the safe
-  /// side.
+  /// side where requests have nothing to do with one another.
+  /// - Parameter surplus: how many times as many it takes, by a simulation of the whole.
   /// - Precondition: the cell holds some load.
-  init(_ target: Double, of cell: PlanCell, holding held: HeldLoad, reserve: Int) {
+  init(
+    _ target: Double, of cell: PlanCell, holding held: HeldLoad, reserve: Int, surplus: Double = 1
+  ) {
     precondition(held.planned > 0 && target > 0)
     self.target = target
-    let share = (target / held.planned * (1 - 1e-9)).rounded(.up)
+    let share = (target / held.planned * surplus * (1 - 1e-9)).rounded(.up)
     needed = Int(min(1e12, max(1, share)))
     // A cell of several replicas is kept whole.
     cells = needed + (reserve + cell.replicas - 1) / cell.replicas
@@ -55,6 +58,9 @@ public struct FleetCheck: Sendable {
   /// Replicas that hold the load: these, or where they do not as many as it takes; nil where none
   /// of the numbers that were tried does.
   public let enough: Int?
+
+  /// How many times as many replicas it takes; 1 where no number that was tried is enough.
+  var surplus: Double { enough.map { Double($0) / Double(replicas) } ?? 1 }
 
   /// Whether the objectives are met.
   public var holds: Bool { isSteady && readings.allSatisfy(\.isMet) }

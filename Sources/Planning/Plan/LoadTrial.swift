@@ -98,10 +98,12 @@ struct LoadTrials: Sendable {
   private static let mostOfStretch = 4 * mostRequests
 
   /// Runs under a load, as long as it takes for a verdict: a run that has not settled, or has too
-  /// few requests, is run again with twice as many, four times at most.
+  /// few requests, is run again with twice as many, four times at most; more often where several
+  /// cells share the requests, as each settles by its own.
   func trial(at load: Double, seed: UInt64) -> LoadTrial {
     var requests = firstLength(at: load)
-    for _ in 0..<LoadTrials.doublings where 2 * requests <= LoadTrials.mostRequests {
+    let doublings = LoadTrials.doublings + (Int.bitWidth - (cells - 1).leadingZeroBitCount)
+    for _ in 0..<doublings where 2 * requests <= LoadTrials.mostRequests {
       let (trial, isLongEnough) = run(load, seed, requests)
       // Where an objective is missed by far, more requests would not save it.
       if isLongEnough && trial.isSteady || trial.readings.contains(where: { $0.use > 2 }) {

@@ -24,6 +24,10 @@ public struct PlanOption: Sendable {
     case impossible(String)
   }
 
+  /// How far the times of steps at the planned load are expected to be off, as a share; nil where
+  /// nothing tells, or several devices or formats serve.
+  public var stepTimeError: Double? { held?.stepTimeError }
+
   /// What is held, if anything is.
   public var held: HeldLoad? {
     if case .held(let held) = outcome { held } else { nil }
@@ -47,15 +51,22 @@ public struct PlanCell: Hashable, Sendable {
   public let replicas: Int
   /// Their devices.
   public let devices: Int
-  /// The name of the first one.
+  /// The names of its devices, each once.
   public let deviceName: String
+  /// What the times of the first one were derived from; nil where they were measured.
+  public let derivedFrom: String?
   /// What an hour of all of them costs; nil where a price is unknown.
   public let pricePerHour: Double?
 
   init(_ groups: [GroupPool]) {
     replicas = groups.reduce(0) { $0 + $1.group.most }
     devices = groups.reduce(0) { $0 + $1.group.most * $1.group.setup.parallelism.devices }
-    deviceName = groups[0].group.setup.profile.device.name
+    let names: [String] = groups.reduce(into: []) { names, own in
+      let name = own.group.setup.profile.device.name
+      if !names.contains(name) { names.append(name) }
+    }
+    deviceName = names.joined(separator: " and ")
+    derivedFrom = groups[0].group.setup.profile.derivation?.from
     let prices = groups.map { own in
       own.group.setup.pricePerHour.map {
         $0 * Double(own.group.most * own.group.setup.parallelism.devices)
@@ -82,6 +93,8 @@ public struct HeldLoad: Sendable {
   public let readings: [ObjectiveReading]
   /// Why no higher load is held.
   public let limit: LoadLimit
+  /// See ``PlanOption/stepTimeError``.
+  let stepTimeError: Double?
   /// The first seed's runs at shares of the load, the lightest first.
   public let course: [LoadPoint]
 }

@@ -54,6 +54,10 @@ public struct PlanJSON: Encodable {
     let fleet: FleetSection?
     let pricePerMillionOutputTokens: Double?
     let binding: String?
+    /// How far times of steps are expected to be off, as a share; absent where nothing tells.
+    let stepTimeError: Double?
+    /// Absent where they were measured.
+    let derivedFrom: String?
     /// `prefill` or `decode`; absent where replicas do both.
     let bindingSide: String?
     let levers: [String: Double]?
@@ -73,6 +77,8 @@ public struct PlanJSON: Encodable {
       fleet = plan.fleet(of: option).map(FleetSection.init)
       pricePerMillionOutputTokens = plan.pricePerMillionOutputTokens(of: option)
       binding = option.held.map { _ in words.noun(ofOption: place) }
+      stepTimeError = option.stepTimeError
+      derivedFrom = option.cell?.derivedFrom
       bindingSide = plan.side(of: place)?.rawValue
       let own = plan.levers.filter { $0.option == place }
       levers =

@@ -20,7 +20,10 @@ public struct PlanTable {
 
   private var heading: String {
     let scenario = plan.scenario
-    var text = "\(scenario.name): \(Escaping.escaped(scenario.model.name))"
+    var text = scenario.name
+    if !words.keys.contains(where: { $0 == "model" || $0.hasPrefix("model.") }) {
+      text += ": \(Escaping.escaped(scenario.model.name))"
+    }
     if !words.hasDevices, let device = plan.options.compactMap(\.cell?.deviceName).first {
       text += " on \(Escaping.escaped(device))"
     }
@@ -32,6 +35,8 @@ public struct PlanTable {
       text += "to hold: \(words.load(target.amount))"
       if plan.question.reserve > 0 {
         text += ", and \(Figures.count(plan.question.reserve, "replica")) in reserve"
+        let cell = plan.best?.cell?.replicas ?? 1
+        if cell > 1 { text += ", of whole clusters of \(Figures.count(cell))" }
       }
       text += "\n"
     }

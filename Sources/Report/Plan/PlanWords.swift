@@ -31,11 +31,14 @@ struct PlanWords {
     }
   }
 
-  /// The keys that differ between options, but for the device's.
+  /// What columns of their own say of an option that can be run.
+  private static let told = ["device", "kv_cache.format"]
+
+  /// The keys that differ between options and have no other column.
   var keys: [String] {
     var keys: [String] = []
     for setting in plan.options.flatMap(\.settings)
-    where setting.path != "device" && !keys.contains(setting.path) {
+    where !PlanWords.told.contains(setting.path) && !keys.contains(setting.path) {
       keys.append(setting.path)
     }
     return keys
@@ -51,12 +54,17 @@ struct PlanWords {
   }
 
   /// An option by what it differs in from others.
-  func name(_ option: PlanOption) -> String {
-    var parts = [option.format]
+  func name(_ option: PlanOption) -> String { name(option, in: [option.format]) }
+
+  /// The same in several formats.
+  private func name(_ option: PlanOption, in formats: [String]) -> String {
+    var parts = [Figures.list(formats)]
     if hasDevices, let device = option.cell?.deviceName {
       parts.append("on \(Escaping.escaped(device))")
     }
-    let settings = option.settings.filter { $0.path != "device" || option.cell == nil }
+    let settings = option.settings.filter {
+      !PlanWords.told.contains($0.path) || option.cell == nil
+    }
     guard !settings.isEmpty else { return parts.joined(separator: " ") }
     let all = settings.map { "\(short($0.path)) \($0.value)" }.joined(separator: ", ")
     return parts.joined(separator: " ") + " (\(all))"
@@ -108,8 +116,12 @@ struct PlanWords {
         " Others cost as little within \(Figures.percent(plan.planner.tolerance)); its format "
         + "keeps more of the model."
     }
-    if plan.fleetCheck?.holds == false {
-      text += " But as a whole these replicas do NOT hold it: see below."
+    if let check = plan.fleetCheck, !check.holds {
+      text +=
+        check.enough == nil
+        ? " But as a whole these replicas do NOT hold it: see below."
+        : " By what \(cell) holds \(Figures.count(check.replicas)) would do, but not as a whole: "
+          + "see below."
     }
     return text
   }
@@ -117,7 +129,8 @@ struct PlanWords {
   /// What is behind it, a sentence each.
   var sentences: [String] {
     guard let best = plan.best else { return [] }
-    return [fleetCheck, comparison(best), precision(best)].compactMap { $0 } + endings
+    return [fleetCheck, comparison(best), precision(best), unpriced, certainty].compactMap { $0 }
+      + endings
       + [gains, rotation, growth(best)].compactMap { $0 }
   }
 
@@ -127,12 +140,11 @@ struct PlanWords {
     let readings = check.readings.map { reading in
       "`\(reading.objective)` comes to \(PlanWords.value(reading))"
     }
-    let start =
-      "Simulated as a whole, \(Figures.count(check.replicas, "replica")), those in reserve "
-      + "left out, "
     let text =
-      start + (check.holds ? "hold" : "do NOT hold") + " \(load(check.load)): "
-      + Figures.list(readings) + (check.isSteady ? "." : ", and do not come to rest.")
+      "Simulated as a whole, \(Figures.count(check.replicas, "replica")), those in reserve left "
+      + "out, \(check.holds ? "hold" : "do NOT hold") \(load(check.load)): "
+      + (check.isSteady ? "" : "the number of requests grows for as long as they come; ")
+      + "\(Figures.list(readings))."
     guard !check.holds else { return text }
     let more =
       check.enough.map { "\(Figures.count($0, "replica")) do, with the first seed" }
@@ -140,7 +152,8 @@ struct PlanWords {
     let advice =
       plan.scenario.workload.hasCommonPrefixes
       ? "; `cluster.router: prefix-aware` keeps what begins alike together" : ""
-    return text + " \(more.prefix(1).uppercased())\(more.dropFirst())\(advice)."
+    return text + " \(more.prefix(1).uppercased())\(more.dropFirst())\(advice). Other options "
+      + "were not simulated as a whole."
   }
 
   /// What an objective came to.
@@ -183,6 +196,35 @@ struct PlanWords {
     guard best.format == KVFormat.int4.name else { return nil }
     return "Plain INT4 ruins the output of models whose keys have outlier channels: see "
       + "`kvsim accuracy` before you choose it over int4-rotated."
+  }
+
+  /// That some prices are known and count for nothing, as others are not.
+  private var unpriced: String? {
+    let cells = plan.options.compactMap { $0.held == nil ? nil : $0.cell }
+    guard cells.contains(where: { $0.pricePerHour != nil }),
+      let unknown = cells.first(where: { $0.pricePerHour == nil })
+    else { return nil }
+    return "The price of \(Escaping.escaped(unknown.deviceName)) is unknown, so that options stand "
+      + "in the order of devices; `--device NAME=PRICE` tells it."
+  }
+
+  /// How sure the times are that all of it rests on, device by device.
+  private var certainty: String? {
+    var told: Set<String> = []
+    let devices = plan.options.compactMap { option -> String? in
+      guard option.held != nil, let cell = option.cell, told.insert(cell.deviceName).inserted else {
+        return nil
+      }
+      let origin = cell.derivedFrom.map { "derived by data sheets from \($0)" } ?? "measured"
+      let isLinked = cell.derivedFrom != nil && cell.devices > cell.replicas
+      let error = option.stepTimeError.map { "± \(Figures.percent($0))" } ?? "unknown"
+      return "\(cell.deviceName) \(error) (\(origin)"
+        + "\(isLinked ? ", with the scenario's link" : ""))"
+    }
+    guard !devices.isEmpty else { return nil }
+    return Escaping.escaped(
+      "How far times of steps are expected to be off, which no interval above counts: "
+        + "\(Figures.list(devices)).")
   }
 
   // MARK: What ends it
@@ -331,10 +373,19 @@ struct PlanWords {
   /// Options that hold no load or reject requests, and figures that are less sure than was asked, a
   /// line each.
   var notes: String {
-    var lines = plan.options.compactMap { option -> String? in
-      let words = option.held.map { PlanWords.rejections($0.figures) } ?? reason(option)
-      return words.map { "\(name(option)): \($0)" }
+    // What is wrong with an option is often so in each format.
+    var notes: [(option: PlanOption, formats: [String], words: String)] = []
+    for option in plan.options {
+      guard let words = option.held.map({ PlanWords.rejections($0.figures) }) ?? reason(option)
+      else { continue }
+      let same = notes.firstIndex { $0.words == words && $0.option.settings == option.settings }
+      if let same {
+        notes[same].formats.append(option.format)
+      } else {
+        notes.append((option, [option.format], words))
+      }
     }
+    var lines = notes.map { "\(name($0.option, in: $0.formats)): \($0.words)" }
     if lines.count > 20 {
       lines = lines.prefix(20) + ["… and \(lines.count - 20) more"]
     }

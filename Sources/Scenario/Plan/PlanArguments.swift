@@ -16,6 +16,14 @@ public struct PlanArguments: Hashable, Sendable {
   /// Nothing is asked.
   public init() {}
 
+  /// Devices without a price cost what a scenario says of them.
+  public mutating func takePrices(of known: [PlanQuestion.Device]) {
+    devices = devices.map { text in
+      let price = known.first { $0.name == text }?.pricePerHour
+      return price.map { "\(text)=\($0)" } ?? text
+    }
+  }
+
   /// The same as settings of a scenario, which are read and checked as its file is.
   public var settings: [ScenarioSetting] { said.map(\.setting) }
 

@@ -130,13 +130,26 @@ struct CapacityPlannerTests {
     }
   }
 
-  @Test("A setting that no scenario may have makes its options impossible, and no others")
+  @Test("Values that do not go together make an option impossible; one that never does is refused")
   func badSetting() throws {
-    let plan = try plan("objectives: tpot.mean <= 20 ms, vary: {engine.max_num_seqs: [64, 0]}")
+    // A step of 32 tokens has no room for 64 sequences.
+    let vary = "{engine.max_num_seqs: [16, 64], engine.max_num_batched_tokens: [32, 4096]}"
+    let plan = try plan("objectives: tpot.mean <= 20 ms, vary: \(vary)")
     let impossible = plan.options.filter { $0.cell == nil }
-    #expect(plan.options.count == 4 && impossible.count == 2)
-    guard case .impossible(let reason)? = impossible.first?.outcome else { return }
-    #expect(reason.contains("max_num_seqs"))
+    #expect(plan.options.count == 8 && impossible.count == 2)
+    for option in impossible {
+      #expect(option.settings.map(\.value) == ["64", "32"])
+      guard case .impossible(let reason) = option.outcome else {
+        Issue.record("it was run")
+        continue
+      }
+      #expect(reason.contains("max_num_batched_tokens"))
+    }
+    #expect {
+      try self.plan("objectives: tpot.mean <= 20 ms, vary: {engine.max_num_seqs: [64, 0]}")
+    } throws: { error in
+      "\(error)".hasPrefix("`engine.max_num_seqs=0`: engine.max_num_seqs: `0` is out of range")
+    }
   }
 
   @Test("Where nothing meets the objectives, no option is best, and each says what is missed")
@@ -334,6 +347,7 @@ struct CapacityPlannerTests {
     options.leastRequests = 300
     let question = try #require(try template.scenario().plan)
     var checks: [FleetCheck] = []
+    var (fleets, larger): ([Int], [Int]) = ([], [])
     for router in ["round-robin", "prefix-aware"] {
       var asked = question
       asked.variations = [Variation(path: "cluster.router", values: .text(router))]
@@ -342,7 +356,13 @@ struct CapacityPlannerTests {
       #expect(check.holds == (check.enough == check.replicas))
       #expect(check.enough.map { $0 >= check.replicas } ?? true)
       checks.append(check)
+      let best = try #require(plan.best)
+      fleets.append(try #require(plan.fleet(of: best)).needed)
+      larger.append(try #require(plan.fleet(of: best, growth: 1.5)).needed)
     }
+    // What the best option's fleet is said to be is what was found to hold, and what grows does so.
+    #expect(fleets[0] == checks[0].enough ?? checks[0].replicas)
+    #expect(Double(larger[0]) >= 1.5 * Double(fleets[0] - 1))
     // One replica by itself scatters nothing, so the same number is planned.
     #expect(checks[0].replicas == checks[1].replicas && checks[0].replicas > 1)
     let scattered = try #require(checks[0].readings[0].value)
