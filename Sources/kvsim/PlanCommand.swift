@@ -84,6 +84,9 @@ struct PlanCommand: ParsableCommand {
     if let text = vary.first(where: { !$0.contains("=") }) {
       throw ValidationError("--vary takes PATH=VALUES, and '\(text)' has no '='.")
     }
+    if let text = devices.first(where: { $0.hasSuffix("=") || $0.hasPrefix("=") }) {
+      throw ValidationError("--device takes NAME or NAME=PRICE, not '\(text)'.")
+    }
     guard rate == nil || concurrency == nil else {
       throw ValidationError("--rate is of open loops, --concurrency of closed ones; give one.")
     }

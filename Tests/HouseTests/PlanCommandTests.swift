@@ -185,7 +185,9 @@ struct PlanCommandTests {
     arguments: [
       ("--objective", "ttft.p99 < 500ms", "`ttft.p99 < 500ms` is no objective; accepted: such as"),
       ("--objective", "itl.p99 <= 5 ms", "`itl.p99 <= 5 ms`: `itl.p99` is nothing to"),
-      ("--objective", "vip.ttft.p99 <= 5 ms", "a class that the workload has not got"),
+      ("--objective", "vip.ttft.p99 <= 5 ms", "that the workload has not got; it has no `classes`"),
+      ("--objective", "goodput >= 99 %", "none are stated; give `workload` some"),
+      ("--device", "nvidia-l40s=", "--device takes NAME or NAME=PRICE, not 'nvidia-l40s='"),
       ("--objective", "goodput <= 5 %", "`goodput <= 5 %`: a goodput is bounded by `>=`"),
       ("--rate", "3/s", "ask for `concurrency`"), ("--rate", "3", "`3` has no unit"),
       ("--vary", "engine.max_seqs=1", "no scenario has a key"),

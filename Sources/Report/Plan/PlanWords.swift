@@ -13,21 +13,27 @@ struct PlanWords {
 
   // MARK: Names and units
 
-  /// What loads are counted in.
-  var unit: String { isClosed ? "clients" : "requests/s" }
+  /// What loads are counted in. Of sessions the first turns are offered; the others follow.
+  var unit: String {
+    guard !isClosed else { return "clients" }
+    let classes = plan.scenario.workload.classes
+    return classes.allSatisfy { $0.sessions != nil } ? "sessions/s" : PlanWords.requests
+  }
+
+  private static let requests = "requests/s"
 
   private var isClosed: Bool {
     if case .clients = plan.scenario.workload.load { true } else { false }
   }
 
   func load(_ amount: Double) -> String {
-    PlanWords.load(isClosed ? .clients(Int(amount)) : .rate(perSecond: amount))
+    PlanWords.load(isClosed ? .clients(Int(amount)) : .rate(perSecond: amount), rateUnit: unit)
   }
 
-  static func load(_ load: OfferedLoad) -> String {
+  static func load(_ load: OfferedLoad, rateUnit: String = requests) -> String {
     switch load {
     case .clients(let count): Figures.count(count, "client")
-    case .rate(let perSecond): "\(Figures.decimal(perSecond)) requests/s"
+    case .rate(let perSecond): "\(Figures.decimal(perSecond)) \(rateUnit)"
     }
   }
 
@@ -100,7 +106,8 @@ struct PlanWords {
     let isOpen = held.limit.breach == .none
     var text =
       "\(name(best)) is best: plan \(cell) with \(isOpen ? "at least " : "")"
-      + "\(load(held.planned)) within the objectives (it holds \(Figures.decimal(held.load.mean))"
+      + "\(load(held.planned)), which meets the objectives on the mean of seeds "
+      + "(it holds \(Figures.decimal(held.load.mean))"
     if let width = held.load.halfWidth { text += " ± \(Figures.decimal(width)), 95 %" }
     text += ")"
     if let fleet = plan.fleet(of: best) {
@@ -286,8 +293,10 @@ struct PlanWords {
       }
       let rejections = PlanWords.rejections(limit.figures).map { "; \($0)" } ?? ""
       let side = plan.side(of: place).map { " on the \($0.rawValue) side" } ?? ""
+      let cached =
+        plan.scenario.workload.hasCommonPrefixes ? " besides what it keeps for later prompts" : ""
       return start + "is ended by \(reason(place))\(side): above it, \(missed), with "
-        + "\(shares(limit) { min(1, $0.poolShare) }) of a KV pool in use at the peak, "
+        + "\(shares(limit) { min(1, $0.poolShare) }) of a KV pool in use at the peak\(cached), "
         + "\(Figures.decimal(limit.preemptionsPerRequest)) preemptions a request and "
         + "\(shares(limit, \.sequencesShare)) of max_num_seqs\(rejections); below it a replica "
         + "works \(shares(limit, \.busyShare)) of the time."

@@ -61,17 +61,20 @@ public struct PlanQuestion: Hashable, Sendable {
     for objective in objectives {
       let judged = classes.filter { $0.name == objective.className ?? $0.name }
       if judged.isEmpty {
-        let names = classes.map { "`\($0.name)`" }.joined(separator: ", ")
+        let names = classes.map(\.name).filter { $0 != RequestClass.onlyName }
+        let known = names.map { "`\($0)`" }.joined(separator: ", ")
         add(
           PlanKeys.objectives,
-          "`\(objective)` is of a class that the workload has not got; it has \(names)")
+          "`\(objective)` is of a class that the workload has not got; it has "
+            + (names.isEmpty ? "no `classes`" : known))
       } else if case .goodput = objective.bound,
         judged.allSatisfy({ $0.objectives == .unstated })
       {
         add(
           PlanKeys.objectives,
           "`\(objective)` counts requests that meet the `objectives` of their class, and none are "
-            + "stated; give `workload` some, such as {ttft: 500 ms, tpot: 40 ms}")
+            + "stated; give \(objective.className.map { "class `\($0)`" } ?? "`workload`") some, "
+            + "such as {ttft: 500 ms, tpot: 40 ms}")
       }
     }
     switch (target, workload.load) {

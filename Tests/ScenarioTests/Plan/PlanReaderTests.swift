@@ -74,7 +74,7 @@ struct PlanReaderTests {
       ("{rate: 40}", "plan.rate: `40` has no unit"),
       ("{concurrency: 5}", "clients are asked for, and requests come at a rate"),
       ("{rate: 1/s, concurrency: 5}", "does not go with `rate`"),
-      ("{objectives: vip.ttft.p99 <= 1 s}", "a class that the workload has not got; it has `all`"),
+      ("{objectives: vip.ttft.p99 <= 1 s}", "the workload has not got; it has no `classes`"),
       ("{objectives: goodput >= 99 %}", "give `workload` some"),
       ("{reserve: -1}", "plan.reserve: `-1` is out of range"),
       ("{devices: [{name: a}, {name: a}]}", "plan.devices[1].name: `a` stands twice"),
