@@ -145,7 +145,7 @@ struct SweepCommand: ParsableCommand {
       if let planFile {
         axes += try SweepFile.read(path: planFile).map { try SweepAxisDescription($0) }
       }
-      for text in vary { axes.append(try SweepAxisDescription(text)) }
+      for text in vary { axes.append(try SweepAxisDescription(text, of: template)) }
       return try SweepPlan(template, axes: axes, shard: shard, version: KVSim.version)
     } catch let error as SweepError {
       throw failure(error, .badInput)
