@@ -69,6 +69,11 @@ struct SweepCommandTests {
     #expect(trace.status == 65 && !trace.errors.contains("--force"))
     #expect(trace.errors.contains("run.db does not belong to this sweep: it is a trace of"))
     #expect(!folder.contents.contains("merged.db"))
+    let over = try kvsim(["merge", "1.db", "2.db", "3.db", "4.db", "-o", "./2.db", "--force"])
+    #expect(over.status == 65 && over.errors.contains("2.db is one of the databases to merge"))
+    let nowhere = try kvsim(["merge", "1.db", "2.db", "3.db", "4.db", "-o", "none/all.db"])
+    #expect(nowhere.status == 1 && nowhere.errors.contains("no folder none"), "\(nowhere.errors)")
+    #expect(try kvsim(["merge", "none/1.db", "2.db", "-o", "all.db"]).status == 65)
     let merge = try kvsim(["merge", "4.db", "2.db", "3.db", "1.db", "-o", "merged.db"])
     #expect(merge.status == 0 && merge.errors == "sweep: merged.db: 6 points\n")
     // Asked for the whole sweep, it is complete.
