@@ -22,4 +22,4 @@ study capacity.yaml --vary "device=$devices" --vary workload.arrivals.concurrenc
     max(iif(run.format = 'int4-rotated', pool_tokens, 0)) / context.tokens AS int4_rotated
   FROM run JOIN replica_group ON replica_group.run_id = run.id
   JOIN profile ON profile.id = replica_group.profile_id CROSS JOIN context
-  GROUP BY profile.device, context.tokens ORDER BY min(run.id), context.tokens"
+  GROUP BY profile.device, context.tokens ORDER BY min(point_id), context.tokens"

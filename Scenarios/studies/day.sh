@@ -25,4 +25,4 @@ study day.yaml --vary cluster.replicas=4..7 "$@"
     max(iif(name = 'preemptions', metric.value, NULL)) AS preemptions
   FROM run JOIN metric ON run_id = run.id
   JOIN sweep_setting USING (point_id) WHERE path = 'cluster.replicas'
-  GROUP BY run.id ORDER BY run.id"
+  GROUP BY run.id ORDER BY point_id, run.id"

@@ -8,7 +8,8 @@
 # `--vary workload.arrivals.trace=FILE`. How many requests got what they wanted:
 #
 #     kvsim query fleet.db --sql "SELECT point_id + 1 AS replicas, format, value AS good_share
-#       FROM run JOIN metric ON run_id = run.id WHERE name = 'good_share'"
+#       FROM run JOIN metric ON run_id = run.id WHERE name = 'good_share'
+#       ORDER BY point_id, run.id"
 . "$(dirname "$0")/study.inc"
 
 study fleet.yaml --vary cluster.replicas=1..6 "$@"

@@ -9,7 +9,8 @@
 #
 #     kvsim query prefix-caching.db --sql "SELECT point_id, format,
 #       max(iif(name = 'cached_tokens', value, 0)) / max(iif(name = 'prompt_tokens', value, 0)) AS found
-#       FROM run JOIN metric ON run_id = run.id GROUP BY run.id"
+#       FROM run JOIN metric ON run_id = run.id GROUP BY run.id
+#       ORDER BY point_id, run.id"
 . "$(dirname "$0")/study.inc"
 
 study ../multi-turn.yaml --vary engine.enable_prefix_caching=true,false \

@@ -8,9 +8,10 @@ enum Plausibility {
     var findings = thinGrids(profile, of: points)
     let tooFast = profile.measurements.filter { isFasterThanMemory($0, profile) }
     if let worst = tooFast.first {
+      let points = tooFast.count == 1 ? "1 point reads its" : "\(tooFast.count) points read their"
       findings.append(
         """
-        \(tooFast.count) points read their operands faster than memory was measured to be read \
+        \(points) operands faster than memory was measured to be read \
         (\(worst.shape.kind.name) first): the caches were not cold
         """)
     }

@@ -22,7 +22,8 @@ public struct CalibrationTable {
       ? ""
       : """
 
-      \(skippedPoints) points were left out for lack of time: predictions there are extrapolated
+      \(Figures.count(skippedPoints, "point")) left out for lack of time: predictions there are \
+      extrapolated
       """
     return """
       \(CalibrationTable.machine(profile))

@@ -50,6 +50,8 @@ struct SweepCurves {
 
     /// Output tokens a second of each device.
     static let perDevice = "tokens/s of a device"
+    /// The share of the requests that met their objectives; of runs that state some alone.
+    static let goodShare = "good_share"
   }
 
   /// Curves that a chart tells apart.
@@ -61,6 +63,8 @@ struct SweepCurves {
   let unit: String
   /// Whether its values are spread by ratios.
   let isLogarithmic: Bool
+  /// The places that points of the sweep have on it, rising: those of points that failed too.
+  let places: [Double]
   /// All of them, in the order of the grid.
   let curves: [Curve]
   /// Seeds over which points are means.
@@ -119,23 +123,26 @@ struct SweepCurves {
       numbers[axis] != nil && axes[axis].values.count > 1 && axes[axis].path != "seed"
     }
     guard let axis = candidates.max(by: { axes[$0].values.count < axes[$1].values.count }),
-      let (places, unit) = numbers[axis]
+      let (numbered, unit) = numbers[axis]
     else { return nil }
     path = axes[axis].path
     self.unit = unit
     seeds = axes.first { $0.path == "seed" }?.values.count ?? 1
-    let positive = places.allSatisfy { $0 > 0 }
-    isLogarithmic = positive && (places.max() ?? 1) > 8 * (places.min() ?? 1)
+    let positive = numbered.allSatisfy { $0 > 0 }
+    isLogarithmic = positive && (numbered.max() ?? 1) > 8 * (numbered.min() ?? 1)
     let told = axes.indices.filter {
       $0 != axis && axes[$0].values.count > 1
         && !["seed", "kv_cache.format", "engine.kv_cache_dtype"].contains(axes[$0].path)
     }
     var curves: [Curve] = []
     var known: [String: Int] = [:]
+    var places: Set<Double> = []
     for point in overview.points {
       let setting = told.map { "\(axes[$0].path)=\(SweepCurves.brief(point.values[$0]))" }
         .joined(separator: ", ")
       guard let place = axes[axis].values.firstIndex(of: point.values[axis]) else { continue }
+      let x = numbered[place]
+      places.insert(x)
       for run in point.runs {
         let name = "\(setting)\n\(run.format)"
         let index = known[name] ?? curves.count
@@ -149,7 +156,6 @@ struct SweepCurves {
               setting: setting, briefSetting: brief.joined(separator: " "), format: run.format,
               style: index))
         }
-        let x = places[place]
         if let same = curves[index].points.firstIndex(where: { $0.x == x }) {
           curves[index].points[same].add(run)
         } else {
@@ -161,6 +167,7 @@ struct SweepCurves {
     }
     for index in curves.indices { curves[index].points.sort { $0.x < $1.x } }
     self.curves = curves
+    self.places = places.sorted()
   }
 
   /// The numbers of an axis, all of one unit; nil where they are none.
@@ -179,44 +186,12 @@ struct SweepCurves {
     return unit.map { (places, $0.drop { $0 == " " }.description) }
   }
 
-  // MARK: From where on a format pays
-
-  /// In words, for each other format and setting: from which place on it serves more than FP16.
-  var comparisons: [String] {
-    curves.compactMap { curve in
-      guard curve.format != "fp16",
-        let base = curves.first(where: { $0.format == "fp16" && $0.setting == curve.setting })
-      else { return nil }
-      return sentence(curve, against: base)
-    }
-  }
-
-  private func sentence(_ curve: Curve, against base: Curve) -> String? {
-    let metric = "output_tokens_per_s"
-    let ratios = curve.points.compactMap { point -> (x: Double, ratio: Double)? in
-      guard let other = base.points.first(where: { $0.x == point.x })?[metric], other > 0,
-        let own = point[metric]
-      else { return nil }
-      return (point.x, own / other)
-    }
-    guard let best = ratios.max(by: { $0.ratio < $1.ratio }) else { return nil }
-    let most = "at most \(Figures.decimal(best.ratio)) times as many, at \(text(best.x))"
-    let start = ratios.indices.first { index in
-      ratios[index...].allSatisfy { $0.ratio >= 1.01 }
-    }
-    guard let start else {
-      return "\(curve.label): no place from which on it gives 1 % more output tokens/s than fp16; "
-        + "\(most)."
-    }
-    return
-      "\(curve.label): at least 1 % more output tokens/s than fp16 from \(text(ratios[start].x))"
-      + " on; \(most)."
-  }
-
   /// A place on the axis in words.
-  func text(_ x: Double) -> String {
-    let number = Figures.number(x)
-    return "\(name) \(number)" + (unit.isEmpty ? "" : unit.hasPrefix("/") ? unit : " \(unit)")
+  func text(_ x: Double) -> String { "\(name) \(value(x))" }
+
+  /// The same without the key.
+  func value(_ x: Double) -> String {
+    Figures.number(x) + (unit.isEmpty || unit.hasPrefix("/") ? unit : " \(unit)")
   }
 
   /// The last word of the key's path.

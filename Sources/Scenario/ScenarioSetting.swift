@@ -40,45 +40,15 @@ struct SettingPath {
     self.steps = steps
   }
 
-  /// The path without its places in lists, as the keys of a scenario are listed.
-  var keys: String {
-    steps.compactMap { if case .key(let key) = $0 { key } else { nil } }.joined(separator: ".")
-  }
-}
-
-extension ScenarioSetting {
-  /// Every key that a scenario may have, by its path from the root, without places in lists.
-  static let paths: [String] = paths(of: ScenarioKeys.form, below: "")
-
-  private static func paths(of form: MappingForm, below path: String) -> [String] {
-    form.keys.flatMap { key -> [String] in
-      let own = path.isEmpty ? key.name : "\(path).\(key.name)"
-      return [own] + key.mappings.flatMap { paths(of: $0, below: own) }
+  /// The path with the first place of each list in the place of its own, as the keys of a scenario
+  /// are listed.
+  var inFirstPlaces: String {
+    steps.reduce(into: "") { path, step in
+      switch step {
+      case .key(let key): path += path.isEmpty ? key : ".\(key)"
+      case .item: path += "[0]"
+      }
     }
-  }
-
-  /// What is wrong with a path; nil where a scenario may have such a key.
-  public static func fault(ofPath path: String) -> String? {
-    guard let parsed = SettingPath(path) else {
-      return "\(Escaping.quoted(path)) is no path of a key, such as `engine.max_num_seqs` or "
-        + "`workload.classes[0].share`"
-    }
-    guard !paths.contains(parsed.keys) else { return nil }
-    let near = suggestions(for: parsed.keys).map { "`\($0)`" }
-    let advice = near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))?"
-    return "no scenario has a key \(Escaping.quoted(path))\(advice) (docs/scenarios.md lists all)"
-  }
-
-  /// Those that end in the given word, or else in one like it, or are like the whole.
-  private static func suggestions(for path: String) -> [String] {
-    let word = path.split(separator: ".").last.map(String.init) ?? path
-    func last(_ path: String) -> String { path.split(separator: ".").last.map(String.init) ?? path }
-    // The keys of groups and classes repeat those of the whole, which stand first.
-    let sameEnd = paths.filter { last($0) == word }
-    if !sameEnd.isEmpty { return Array(sameEnd.prefix(3)) }
-    if let whole = Spelling.suggestion(for: path, among: paths) { return [whole] }
-    guard let like = Spelling.suggestion(for: word, among: paths.map(last)) else { return [] }
-    return Array(paths.filter { last($0) == like }.prefix(3))
   }
 }
 

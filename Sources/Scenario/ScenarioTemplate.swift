@@ -34,6 +34,16 @@ public struct ScenarioTemplate: Sendable {
 }
 
 extension ScenarioTemplate {
+  /// What is wrong with a key's path; nil where a scenario may have such a key. What is proposed
+  /// instead are keys that this one may have.
+  public func fault(ofPath path: String) -> String? {
+    let log = DiagnosticLog(file: file.path, dialect: .yaml)
+    guard let text = file.text(into: log), let root = YAMLSource.parse(text, into: log) else {
+      return ScenarioSetting.fault(ofPath: path)
+    }
+    return ScenarioSetting.fault(ofPath: path, in: root)
+  }
+
   /// What puts another device in the place of the scenario's: a profile by its name in `devices` or
   /// its path, or a data sheet by its id, for which the times of the scenario's own profile are
   /// derived. The link between devices stays.
@@ -105,7 +115,8 @@ extension SourceNode {
     if case .scalar(let text, _) = kind { text } else { nil }
   }
 
-  fileprivate func member(_ key: String) -> SourceNode? {
+  /// The value of a key; nil where there is none, or no mapping.
+  func member(_ key: String) -> SourceNode? {
     guard case .mapping(let members) = kind else { return nil }
     return members.first { $0.key == key }?.value
   }

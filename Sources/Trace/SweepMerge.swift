@@ -14,13 +14,14 @@ public enum SweepMerge {
   /// - Parameters:
   ///   - inputs: the databases of the shares, in any order.
   ///   - path: the database to write.
-  /// - Throws: `foreignShare` where one is of another sweep than most, or of none;
-  ///   `incompleteMerge` where points are missing, or in two of them; what reading and writing
-  ///   throws.
+  /// - Throws: `resultOverShare` where that is one of the inputs; `foreignShare` where one is of
+  ///   another sweep than most, or of none; `incompleteMerge` where points are missing, or in two
+  ///   of them; what reading and writing throws.
   public static func merge(
     _ inputs: [String], into path: String, overwrite: Bool
   ) throws(TraceError) -> Result {
     precondition(!inputs.isEmpty)
+    try check(inputs, areNot: path)
     try TraceWriter.check(path: path, overwrite: overwrite)
     var readers: [SweepReader] = []
     for input in inputs {
@@ -45,6 +46,17 @@ public enum SweepMerge {
       throw error
     }
     return Result(points: whole.points, failed: store.points.values.count { $0 })
+  }
+
+  /// Makes sure that no input is the result, or what the result is called till it is complete.
+  private static func check(_ inputs: [String], areNot path: String) throws(TraceError) {
+    let result = try TracePath(path).file
+    let written = [result, result + PartialFile.ending].compactMap(TracePath.identity)
+    for input in inputs {
+      if let identity = TracePath.identity(of: input), written.contains(identity) {
+        throw .resultOverShare(path: input)
+      }
+    }
   }
 
   /// Makes sure that all are of one sweep: that of most of them, so that a single other one is

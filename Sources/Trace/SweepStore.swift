@@ -34,7 +34,9 @@ public final class SweepStore {
     self.sweep = sweep
     let location = try TracePath(path)
     if !overwrite, try location.kind() != .nothing {
-      let done = try SweepReader(path: path)
+      let done = try SweepStore.sweep(at: path) { () throws(TraceError) in
+        try SweepReader(path: path)
+      }
       try SweepStore.check(sweep, continues: done.sweep, path: path)
       points = done.points
       guard retriesFailed, points.values.contains(true) else {
@@ -96,7 +98,9 @@ public final class SweepStore {
   private func open(
     _ partial: PartialFile, path: String, retriesFailed: Bool
   ) throws(TraceError) {
-    let begun = try SweepReader(partial, path: path)
+    let begun = try SweepStore.sweep(at: partial.file) { () throws(TraceError) in
+      try SweepReader(partial, path: path)
+    }
     try SweepStore.check(sweep, continues: begun.sweep, path: path)
     points = begun.points
     let connection = try Connection(file: partial.file, path: path, mode: .recoverUntrusted)
@@ -106,6 +110,19 @@ public final class SweepStore {
     guard retriesFailed else { return }
     try SweepRows.removeFailed(on: connection)
     points = points.filter { !$0.value }
+  }
+
+  /// What stands at a path; `fileExists` where kvsim did not write it, as where it is no sweep:
+  /// either way the answer is another name, or to overwrite it.
+  private static func sweep(
+    at path: String, _ read: () throws(TraceError) -> SweepReader
+  ) throws(TraceError) -> SweepReader {
+    do throws(TraceError) {
+      return try read()
+    } catch {
+      if case .notATrace = error { throw .fileExists(path: path) }
+      throw error
+    }
   }
 
   private static func check(

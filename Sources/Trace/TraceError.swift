@@ -37,6 +37,8 @@ public enum TraceError: Error, Hashable, Sendable {
   case anotherSweep(path: String, reason: String)
   /// A database that has no share of the sweep that others have shares of.
   case foreignShare(path: String, reason: String)
+  /// A database that is to be merged stands where the result would be written.
+  case resultOverShare(path: String)
   /// Databases that do not make up a whole sweep.
   case incompleteMerge(path: String, reason: String)
   /// Something else stands where an export is to have its folder.
@@ -99,6 +101,9 @@ extension TraceError: CustomStringConvertible {
       "\(path) is of another sweep: \(reason). Choose another name, or pass --force to begin anew."
     case .foreignShare(let path, let reason):
       "\(path) does not belong to this sweep: \(reason). Leave it out, or run its share again."
+    case .resultOverShare(let path):
+      "\(path) is one of the databases to merge, and would be written over. Choose another name "
+        + "for the result."
     case .incompleteMerge(let path, let reason):
       "\(path) was not written: \(reason). Name the database of every share once."
     case .notAFolder(let path):

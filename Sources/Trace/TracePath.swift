@@ -53,6 +53,14 @@ struct TracePath {
     return information.st_mode & S_IFMT == S_IFREG ? .regularFile : .other
   }
 
+  /// Which file a name leads to, whatever other names it has: its file system and its number
+  /// there. Nil where there is none.
+  static func identity(of file: String) -> [UInt64]? {
+    var information = stat()
+    guard stat(file, &information) == 0 else { return nil }
+    return [UInt64(information.st_dev), UInt64(information.st_ino)]
+  }
+
   /// The error for the system call that has just failed.
   func failure(_ operation: String) -> TraceError {
     TracePath.failure(given, operation, errno)

@@ -27,10 +27,13 @@ struct MergeCommand: ParsableCommand {
     do throws(TraceError) {
       let result = try SweepMerge.merge(shares, into: output, overwrite: force)
       let failed = result.failed > 0 ? ", \(result.failed) of them failed" : ""
-      printError("sweep: \(output): \(result.points) points\(failed)")
+      printError("sweep: \(output): \(SweepCommand.points(result.points))\(failed)")
     } catch {
       switch error {
       case .diskFull, .io, .busy: throw failure(error, .runFailed)
+      // Of a share these are wrong input.
+      case .noSuchFolder(let path, _) where path == output: throw failure(error, .runFailed)
+      case .notARegularFile(let path) where path == output: throw failure(error, .runFailed)
       default: throw failure(error, .badInput)
       }
     }

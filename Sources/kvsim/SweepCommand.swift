@@ -103,12 +103,12 @@ struct SweepCommand: ParsableCommand {
         bar.withLock {
           $0.show(
             Double(progress.done) / Double(max(1, progress.total)),
-            "\(progress.done) of \(progress.total) points\(failed)")
+            "\(progress.done) of \(SweepCommand.points(progress.total))\(failed)")
         }
       }
     } catch {
       switch error {
-      case .anotherSweep, .fileExists, .damaged, .notATrace, .wrongVersion:
+      case .anotherSweep, .fileExists, .damaged, .wrongVersion:
         throw failure(error, .badInput)
       case .busy: throw failure(error, .busy)
       default: throw failure(error, .runFailed)
@@ -118,7 +118,8 @@ struct SweepCommand: ParsableCommand {
     try printFigures(of: path)
     printError("sweep: \(path)")
     if progress.failed > 0 {
-      throw failure("\(progress.failed) of \(progress.total) points failed", .runFailed)
+      let points = SweepCommand.points(progress.total)
+      throw failure("\(progress.failed) of \(points) failed", .runFailed)
     }
   }
 
@@ -145,7 +146,7 @@ struct SweepCommand: ParsableCommand {
       if let planFile {
         axes += try SweepFile.read(path: planFile).map { try SweepAxisDescription($0) }
       }
-      for text in vary { axes.append(try SweepAxisDescription(text)) }
+      for text in vary { axes.append(try SweepAxisDescription(text, of: template)) }
       return try SweepPlan(template, axes: axes, shard: shard, version: KVSim.version)
     } catch let error as SweepError {
       throw failure(error, .badInput)
@@ -165,9 +166,12 @@ struct SweepCommand: ParsableCommand {
     try printResult(text + result.end())
     printError(
       plan.points.count == plan.sweep.points
-        ? "\(plan.points.count) points"
-        : "\(plan.points.count) of \(plan.sweep.points) points")
+        ? SweepCommand.points(plan.points.count)
+        : "\(plan.points.count) of \(SweepCommand.points(plan.sweep.points))")
   }
+
+  /// So many points, as messages count them.
+  static func points(_ count: Int) -> String { count == 1 ? "1 point" : "\(count) points" }
 
   /// A share as people write it: `3/64` is the third of 64.
   private static func shard(_ text: String) throws -> SweepShard {

@@ -219,7 +219,7 @@ struct ReportBrowserTests {
     #expect(told.contains("int4: replica 4 failed at 8.00 s and served again at 17.0 s."))
   }
 
-  @Test("A sweep is drawn by the key that varies, and says from where on a smaller cache pays")
+  @Test("A sweep is drawn by the key that varies, and says where a smaller cache pays")
   func sweep() throws {
     let scenario = Repository.root.appendingPathComponent("Scenarios/two-cores.yaml").path
     let run = try CommandLineRun(

@@ -40,6 +40,21 @@ struct StudyTests {
     #expect(text == run.output && text.contains("output error  decode µs"))
   }
 
+  @Test("What studies ask of their databases comes in the order of the grid")
+  func order() throws {
+    var queries = 0
+    for script in StudyTests.sweeps {
+      // Points are numbered as they ended; the runs of a point by their formats.
+      for query in try Repository.text(script).components(separatedBy: "--sql \"").dropFirst() {
+        let order = query.prefix { $0 != "\"" }.components(separatedBy: "ORDER BY ").last ?? ""
+        let name = script.lastPathComponent
+        #expect(order.hasPrefix("point_id, run.id") || order.hasPrefix("min(point_id)"), "\(name)")
+        queries += 1
+      }
+    }
+    #expect(queries >= 4)
+  }
+
   @Test("Without a kvsim, a study says how to get one")
   func noProgram() throws {
     let folder = try ScratchFolder()

@@ -69,6 +69,11 @@ struct SweepCommandTests {
     #expect(trace.status == 65 && !trace.errors.contains("--force"))
     #expect(trace.errors.contains("run.db does not belong to this sweep: it is a trace of"))
     #expect(!folder.contents.contains("merged.db"))
+    let over = try kvsim(["merge", "1.db", "2.db", "3.db", "4.db", "-o", "./2.db", "--force"])
+    #expect(over.status == 65 && over.errors.contains("2.db is one of the databases to merge"))
+    let nowhere = try kvsim(["merge", "1.db", "2.db", "3.db", "4.db", "-o", "none/all.db"])
+    #expect(nowhere.status == 1 && nowhere.errors.contains("no folder none"), "\(nowhere.errors)")
+    #expect(try kvsim(["merge", "none/1.db", "2.db", "-o", "all.db"]).status == 65)
     let merge = try kvsim(["merge", "4.db", "2.db", "3.db", "1.db", "-o", "merged.db"])
     #expect(merge.status == 0 && merge.errors == "sweep: merged.db: 6 points\n")
     // Asked for the whole sweep, it is complete.
@@ -149,14 +154,22 @@ struct SweepCommandTests {
       "sweep", scenario, "--plan-file", "plan.yaml", "--dry-run", "--shard", "2/5",
     ])
     #expect(share.errors == "3 of 12 points\n")
+    let single = try kvsim(["sweep", scenario, "--vary", "seed=1", "--dry-run"])
+    #expect(single.errors == "1 point\n")
   }
 
   @Test("What is wrong gets one error, and nothing is written")
   func refusals() throws {
     try folder.write("bad.yaml", "vary: {engine.max_num_seq: [1]}\n")
     try folder.write("broken.yaml", "kvsim: 1\n")
+    try folder.write("junk.db", "not a database\n")
     for (arguments, status, mention) in [
       ([scenario, "--vary", "engine.max_num_seq=1"], 65, "did you mean `engine.max_num_seqs`?"),
+      (
+        [scenario, "--vary", "concurrency=1"], 65, "did you mean `workload.arrivals.concurrency`? ("
+      ),
+      ([scenario, "--vary", "plan.rate=1/s"], 65, "is part of what `kvsim plan` is asked"),
+      ([scenario, "--vary", "seed=1", "-o", "junk.db"], 65, "another name, or pass --force"),
       ([scenario, "--vary", "seed=2..1"], 65, "is no range"), ([scenario], 64, "--vary"),
       ([scenario, "--vary", "seed=1", "--shard", "4/3"], 64, "'4/3' is invalid for '--shard"),
       ([scenario, "--vary", "seed=1", "--shard", "0/3"], 64, "K is from 1 to N"),
@@ -172,6 +185,6 @@ struct SweepCommandTests {
       #expect(run.status == status && run.errors.contains(mention), "\(arguments): \(run.errors)")
       #expect(run.output.isEmpty)
     }
-    #expect(Set(folder.contents) == ["bad.yaml", "broken.yaml"])
+    #expect(Set(folder.contents) == ["bad.yaml", "broken.yaml", "junk.db"])
   }
 }

@@ -117,6 +117,17 @@ struct SweepRunTests {
     }
     #expect(refusal(Array(names.dropLast())).contains("of 5 shares, look at 4"))
     #expect(refusal(names + [names[0]]).contains("point 2 is in"))
+    // What is merged is not written over, by whatever name it goes.
+    try FileManager.default.linkItem(atPath: names[0], toPath: small.path("link.db.partial"))
+    let shares = try names.map { try Data(contentsOf: URL(filePath: $0)) }
+    for (result, isForced) in [(names[1], true), (names[1], false), (small.path("link.db"), false)]
+    {
+      let share = result == names[1] ? names[1] : names[0]
+      #expect(throws: TraceError.resultOverShare(path: share)) {
+        try SweepMerge.merge(names, into: result, overwrite: isForced)
+      }
+    }
+    #expect(try names.map { try Data(contentsOf: URL(filePath: $0)) } == shares)
     try run(plan([("engine.max_num_seqs", ["4", "8"])]), to: "other.db")
     // The one that is not like most is named, wherever it stands, and nothing is to be forced.
     let other = small.path("other.db")
@@ -169,9 +180,13 @@ struct SweepRunTests {
       let error = #expect(throws: TraceError.self) { try run(other, to: "a.db") }
       #expect(error?.description.contains(mention) ?? false, "\(mention)")
     }
-    try small.write("no.db", "not a database")
-    #expect(throws: TraceError.notATrace(path: small.path("no.db"))) {
-      try run(plan, to: "no.db")
+    // Of what kvsim did not write too, the answer is another name, or to force it.
+    for name in ["no.db", "half.db.partial"] {
+      try small.write(name, "not a database")
+      #expect(throws: TraceError.fileExists(path: small.path(name))) {
+        try run(plan, to: name.replacing(".partial", with: ""))
+      }
+      #expect(try String(contentsOfFile: small.path(name), encoding: .utf8) == "not a database")
     }
     #expect(try Data(contentsOf: URL(filePath: small.path("a.db"))) == before)
     #expect(!FileManager.default.fileExists(atPath: small.path("a.db.partial")))

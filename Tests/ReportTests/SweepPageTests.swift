@@ -36,7 +36,18 @@ struct SweepPageTests {
     return ["output_tokens_per_s": 10 * min(clients, most), "tpot_p50_ns": 1e6 * clients]
   }
 
-  @Test("It says from where on a format serves more, and how much at most")
+  /// What is said of INT4 that gives so many times as many tokens at places of `axis`; at those
+  /// of nil, FP16 fails.
+  private func comparison(_ axis: (String, [String]), _ ratios: [Double?]) throws -> [String] {
+    let page = overview([axis]) { values, format in
+      let place = axis.1.firstIndex(of: values[0])!
+      if format == "int4" { return ["output_tokens_per_s": 100 * (ratios[place] ?? 1)] }
+      return ratios[place].map { _ in ["output_tokens_per_s": 100] }
+    }
+    return try #require(SweepCurves(page)).comparisons
+  }
+
+  @Test("It says at which places a format serves more, wherever they lie, and how much at most")
   func comparisons() throws {
     let page = overview([("workload.arrivals.concurrency", ["8", "16", "32", "64"])], clients)
     let curves = try #require(SweepCurves(page))
@@ -45,14 +56,50 @@ struct SweepPageTests {
         "int4: at least 1 % more output tokens/s than fp16 from concurrency 32 on; at most 2.00 "
           + "times as many, at concurrency 32."
       ])
-    let worse = overview([("workload.arrivals.rate", ["1/s", "2/s"])]) { _, format in
-      ["output_tokens_per_s": format == "fp16" ? 100 : 90]
-    }
+    let rates = ("workload.arrivals.rate", ["1/s", "2/s"])
     #expect(
-      try #require(SweepCurves(worse)).comparisons == [
-        "int4: no place from which on it gives 1 % more output tokens/s than fp16; at most 0.900 "
-          + "times as many, at rate 1/s."
+      try comparison(rates, [0.9, 0.9]) == [
+        "int4: nowhere at least 1 % more output tokens/s than fp16; at most 0.900 times as many, "
+          + "at rate 1/s."
       ])
+    let links = (
+      "cluster.kv_transfer.bandwidth", ["4 GB/s", "1 GB/s", "2 GB/s", "8 GB/s", "16 GB/s"]
+    )
+    for (ratios, places) in [
+      ([1.5, 2.78, 2, 1, 1], "at bandwidth 1 to 4 GB/s"),
+      ([1, 2.78, 1, 1.01, 1], "at bandwidth 1 GB/s and 8 GB/s"),
+      ([1.2, 2.78, 1, 1.0099, 1.3], "at bandwidth 1 GB/s, 4 GB/s and from 16 GB/s on"),
+      ([1.2, 2.78, nil, 1.2, 1], "at bandwidth 1 GB/s and 4 to 8 GB/s"),
+      ([1.2, 2.78, 1.2, 1.2, 1.2], "from bandwidth 1 GB/s on"),
+    ] as [([Double?], String)] {
+      #expect(
+        try comparison(links, ratios) == [
+          "int4: at least 1 % more output tokens/s than fp16 \(places); at most 2.78 times as "
+            + "many, at bandwidth 1 GB/s."
+        ])
+    }
+    let many = (0..<41).map(String.init)
+    let odd = try comparison(
+      ("engine.max_num_seqs", many), (0..<41).map { $0.isMultiple(of: 2) ? 1 : 2 })
+    #expect(odd[0].contains(" at max_num_seqs 1, 3, 5, 7, 9, 11 and 14 more; "), "\(odd)")
+  }
+
+  @Test("It says where requests meet their objectives and draws them, where any are stated")
+  func objectives() throws {
+    let page = overview([("cluster.replicas", ["1", "2", "3", "4"])]) { values, format in
+      let shares = format == "fp16" ? [0.2, 0.99, 0.98, 1] : [0.1, 0.5, 0.98999, 0.7]
+      return ["good_share": shares[Int(values[0])! - 1]]
+    }
+    let said = [
+      "fp16: at least 99 % of requests meet their objectives at replicas 2 and from 4 on.",
+      "int4: nowhere do 99 % of requests meet their objectives; at most 98.9 %, at replicas 3.",
+    ]
+    #expect(try #require(SweepCurves(page)).objectives == said)
+    let html = SweepPage(page).rendered()
+    #expect(said.allSatisfy(html.contains) && html.contains("Requests within objectives, %"))
+    #expect(html.contains(">within objectives, %</th>") && html.contains("<td>99.0</td>"))
+    let without = SweepPage(overview([("cluster.replicas", ["1", "2"])], clients)).rendered()
+    #expect(!without.contains("objectives"))
   }
 
   @Test("What is varied is told apart from what is set, and formats have one column")

@@ -70,10 +70,62 @@ struct ScenarioSettingTests {
   @Test("Every path of the schema is one that may be set; others are not")
   func paths() {
     let keys = ScenarioSetting.paths
-    #expect(keys.count > 150 && keys.contains("cluster.groups.autoscaling.start_up"))
+    #expect(keys.count > 150 && keys.contains("cluster.groups[0].autoscaling.start_up"))
     for path in keys { #expect(ScenarioSetting.fault(ofPath: path) == nil) }
     for path in ["", "a", "engine.", ".engine", "engine[0", "engine[-1]", "engine[]"] {
       #expect(ScenarioSetting.fault(ofPath: path) != nil, "\(path)")
+    }
+  }
+
+  @Test("What is proposed for a path that is none may be set in this scenario")
+  func proposals() throws {
+    func advice(_ text: String, _ path: String) throws -> [Substring] {
+      let fixture = try ClassesTests.fixture(text)
+      defer { fixture.remove() }
+      let template = try ScenarioTemplate(path: fixture.folder + "scenario.yaml")
+      let fault = try #require(template.fault(ofPath: path), "\(path)")
+      let parts = fault.split(separator: "`", omittingEmptySubsequences: false)
+      // What is refused stands in front of what is proposed.
+      return parts.indices.filter { $0 > 1 && $0 % 2 == 1 }.map { parts[$0] }
+    }
+    let plain = Fixture.scenario
+    for (text, path, proposed) in [
+      (ClassesTests.shared, "workload.classes.share", ["workload.classes[0].share"]),
+      (ClassesTests.shared, "share", ["workload.classes[0].share"]),
+      (
+        ClassesTests.shared, "ttft",
+        ["workload.objectives.ttft", "workload.classes[0].objectives.ttft"]
+      ),
+      // No class and no group is there to have them.
+      (plain, "ttft", ["workload.objectives.ttft"]), (plain, "share", []),
+      (plain, "max_num_seqs", ["engine.max_num_seqs"]),
+      // Requests come at a rate there.
+      (plain, "concurrency", []), (plain, "rate", ["workload.arrivals.rate"]),
+      (plain, "workload.classes.share", []), (plain, "workload.arrivals.concurency", []),
+      (plain, "kv_transfer.bandwidth", []),
+      // Either the workload has arrivals, or its classes, which then have no share.
+      (ClassesTests.apart, "share", []),
+      (ClassesTests.apart, "burstiness", ["workload.classes[0].arrivals.burstiness"]),
+      (ClassesTests.shared, "rate", ["workload.arrivals.rate"]),
+      (
+        plain.replacingOccurrences(of: "poisson\n    rate: 2.5/s", with: "closed-loop"),
+        "concurrency", ["workload.arrivals.concurrency"]
+      ),
+    ] {
+      #expect(try advice(text, path) == proposed.map { $0[...] }, "\(path)")
+    }
+  }
+
+  @Test("A place in a list is part of the path, and what `kvsim plan` is asked is no key to set")
+  func listsAndQuestions() {
+    for path in ["workload.classes.share", "cluster.groups.engine.max_num_seqs", "seed.x[0]"] {
+      #expect(ScenarioSetting.fault(ofPath: path)?.contains("no scenario has") == true, "\(path)")
+    }
+    for path in ["workload.classes", "workload.classes[3]", "kv_cache.format[1]"] {
+      #expect(ScenarioSetting.fault(ofPath: path) == nil, "\(path)")
+    }
+    for path in ["plan", "plan.rate", "plan.devices[0].name", "plan.nothing"] {
+      #expect(ScenarioSetting.fault(ofPath: path)?.contains("changes no run") == true, "\(path)")
     }
   }
 }

@@ -19,12 +19,14 @@ extension SweepAxisDescription {
   static let mostPoints = 100_000
 
   /// An axis as people write it: `PATH=VALUES`, with values as ``values(_:of:)`` takes them.
+  /// - Parameter template: the scenario, if it is to say what was meant by a path that is none.
   /// - Throws: `SweepError.badAxis`.
-  public init(_ text: String) throws(SweepError) {
+  public init(_ text: String, of template: ScenarioTemplate? = nil) throws(SweepError) {
     guard let equals = text.firstIndex(of: "=") else {
       throw .badAxis("`\(text)` is no PATH=VALUES, such as `engine.max_num_seqs=8,16,32`")
     }
     let path = String(text[..<equals])
+    if let fault = template?.fault(ofPath: path) { throw .badAxis(fault) }
     try self.init(
       path: path, values: SweepValues.list(String(text[text.index(after: equals)...]), of: path))
     try check()

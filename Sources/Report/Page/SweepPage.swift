@@ -7,10 +7,12 @@ public struct SweepPage {
   private let curves: SweepCurves?
   /// What replicas hold several of at once: of several samples each is a sequence.
   private let heldNoun: String
+  /// Whether requests of any run state what they want.
+  private let hasObjectives: Bool
 
   /// Settings whose charts the page shows.
   static let mostFacets = 16
-  /// Sentences about where a format pays.
+  /// Sentences about where a format pays, and about where objectives are met.
   static let mostSentences = 48
   /// Rows of the table that the page shows; its download has all.
   static let mostRows = 500
@@ -23,6 +25,9 @@ public struct SweepPage {
       point.runs.contains { $0.metrics["samples"] != nil }
     }
     heldNoun = hasSamples ? "sequences" : "requests"
+    hasObjectives = overview.points.contains { point in
+      point.runs.contains { $0.metrics[SweepCurves.Point.goodShare] != nil }
+    }
   }
 
   /// The page. The same database gives the same bytes.
@@ -47,7 +52,7 @@ public struct SweepPage {
     let points =
       there == sweep.points
       ? Figures.count(there, "point")
-      : "\(Figures.count(there)) of \(Figures.count(sweep.points)) points"
+      : "\(Figures.count(there)) of \(Figures.count(sweep.points, "point"))"
     let share = sweep.shard == .whole ? "" : ", share \(sweep.shard.number) of \(sweep.shard.count)"
     let varied = sweep.axes.filter { $0.values.count > 1 }.map {
       "\(ReportRun.cut($0.path)) (\($0.values.count))"
@@ -62,10 +67,14 @@ public struct SweepPage {
   }
 
   private func writeAnswer(_ curves: SweepCurves, to page: inout Markup) {
-    let sentences = curves.comparisons
+    writeFacts("Where a smaller cache pays", curves.comparisons, to: &page)
+    writeFacts("Where requests meet their objectives", curves.objectives, to: &page)
+  }
+
+  private func writeFacts(_ heading: String, _ sentences: [String], to page: inout Markup) {
     guard !sentences.isEmpty else { return }
     page.element("section") { page in
-      page.element("h2", text: "From where on a smaller cache pays")
+      page.element("h2", text: heading)
       page.element("ul", ["class": "facts"]) { page in
         for sentence in sentences.prefix(SweepPage.mostSentences) {
           page.element("li", text: sentence)
@@ -107,6 +116,7 @@ public struct SweepPage {
       ("tpot", "TPOT p50, ms", "ms", "tpot_p50_ns", 1e6),
       ("ttft", "TTFT p99, ms", "ms", "ttft_p99_ns", 1e6),
       ("held", "Most \(heldNoun) held at once", heldNoun, "peak_running", 1),
+      ("good", "Requests within objectives, %", "%", SweepCurves.Point.goodShare, 0.01),
     ]
     for chart in charts {
       write(
@@ -220,7 +230,7 @@ public struct SweepPage {
       ("TPOT p50, ms", "tpot_p50_ns", 1e6), ("TPOT p99, ms", "tpot_p99_ns", 1e6),
       ("end-to-end p99, ms", "e2e_p99_ns", 1e6), ("\(heldNoun) at once", "peak_running", 1),
       ("preemptions", "preemptions", 1),
-    ]
+    ] + (hasObjectives ? [("within objectives, %", SweepCurves.Point.goodShare, 0.01)] : [])
   }
 
   private func writeFigures(to page: inout Markup) {
