@@ -83,8 +83,13 @@ struct PlanCommandTests {
     // The same machine by another path, which nobody has priced.
     let other = "\(Repository.root.path)/Scenarios/devices/../devices/amd-epyc-zen5-2c.json"
     let mixed = try answer(
-      "objectives: e2e.mean <= 10 s", ["--device", own, "--device", other])
+      "objectives: e2e.mean <= 500 ms",
+      ["--device", own, "--device", other, "--tolerance", "0.1"])
     #expect(mixed.output.contains("The price of AMD EPYC is unknown, so that options stand in"))
+    // What would help is tried of the first of both alone.
+    let lines = mixed.output.split(separator: "\n")
+    #expect(lines.count { $0.hasSuffix("*") } == 2, "\(mixed.output)")
+    #expect(lines.contains("*: by its pool and its seats alone; a tenth more was not tried"))
   }
 
   @Test("As JSON it has the same, and the number of threads changes nothing")

@@ -247,7 +247,14 @@ struct PlanWords {
       }
     let binding = PlanWords.noun(plan.binding(of: place))
     let side = plan.side(of: place).map { "\($0.rawValue) " } ?? ""
-    return binding.isEmpty ? what : "\(what): \(side)\(binding)"
+    return binding.isEmpty ? what : "\(what): \(side)\(binding)\(isGuessed(place) ? "*" : "")"
+  }
+
+  /// Whether what ends an option was told without trying what would help: that is done of the best
+  /// option of each format alone.
+  private func isGuessed(_ place: Int) -> Bool {
+    guard let limit = plan.options[place].held?.limit, limit.breach != .none else { return false }
+    return !plan.levers.isEmpty && !plan.levers.contains { $0.option == place }
   }
 
   /// An objective without its limit.
@@ -397,6 +404,9 @@ struct PlanWords {
     var lines = notes.map { "\(name($0.option, in: $0.formats)): \($0.words)" }
     if lines.count > 20 {
       lines = lines.prefix(20) + ["… and \(lines.count - 20) more"]
+    }
+    if plan.options.indices.contains(where: isGuessed) {
+      lines.insert("*: by its pool and its seats alone; a tenth more was not tried", at: 0)
     }
     let unsure = plan.options.filter { $0.held?.isSettled == false }
     if let first = unsure.first, let reason = reason(first) { lines.insert("!: \(reason)", at: 0) }
