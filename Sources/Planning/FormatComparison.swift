@@ -36,6 +36,21 @@ public struct GroupPool: Sendable {
   public var replicas: Range<Int> { firstReplica..<firstReplica + group.most }
 }
 
+extension ErrorEstimates {
+  /// The estimate of a run's steps on some groups of replicas, whose first one's profile this is;
+  /// nil where they were measured on several devices, or keep several formats: sums over these have
+  /// none.
+  public func error(of cost: StepCost, on groups: [GroupPool]) -> Double? {
+    let first = groups[0]
+    guard
+      groups.allSatisfy({
+        $0.group.setup.profile == first.group.setup.profile && $0.format == first.format
+      })
+    else { return nil }
+    return error(of: cost, in: first.format)
+  }
+}
+
 /// One scenario in several formats, which see the very same arrivals and lengths.
 public struct FormatComparison: Sendable {
   /// The scenario.

@@ -153,17 +153,16 @@ public struct ComparisonTable {
       guard isUsual || comparison.outcomes.contains(where: { ns($0) > 0 }) else { continue }
       add("step time: \(name)") { ComparisonTable.share(ns($0), of: $0) }
     }
-    let profiles = Set(comparison.scenario.cluster.groups.map(\.setup.profile))
     let estimates = ErrorEstimates(comparison.scenario.cluster.groups[0].setup.profile)
-    // What lies beyond them, or is derived of other shapes, has no estimate; nor have sums over
-    // what was measured on several devices or in several formats.
+    // What lies beyond them, or is derived of other shapes, has no estimate.
     add("estimated error between points") {
-      guard profiles.count == 1, Set($0.groups.map(\.format)).count == 1 else { return "–" }
-      return estimates.error(of: $0.summary.cost, in: $0.groups[0].format)
+      estimates.error(of: $0.summary.cost, on: $0.groups)
         .map { "± \(Figures.percent($0))" } ?? "–"
     }
     // What a derived profile's points say was measured elsewhere.
-    let isDerived = profiles.contains { $0.provenance == .derived }
+    let isDerived = comparison.scenario.cluster.groups.contains {
+      $0.setup.profile.provenance == .derived
+    }
     add("priced: between \(isDerived ? "the source's" : "measured") points") {
       ComparisonTable.share(
         $0.summary.cost.totalNs - $0.summary.cost.extrapolatedNs - $0.summary.cost.derivedNs,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import KernelStudies
 import Trace
 
 /// `kvsim merge`.
@@ -27,7 +28,7 @@ struct MergeCommand: ParsableCommand {
     do throws(TraceError) {
       let result = try SweepMerge.merge(shares, into: output, overwrite: force)
       let failed = result.failed > 0 ? ", \(result.failed) of them failed" : ""
-      printError("sweep: \(output): \(SweepCommand.points(result.points))\(failed)")
+      printError("sweep: \(output): \(Counted.of(result.points, "point"))\(failed)")
     } catch {
       switch error {
       case .diskFull, .io, .busy: throw failure(error, .runFailed)

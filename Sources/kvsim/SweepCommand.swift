@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import KernelStudies
 import Planning
 import Report
 import Scenario
@@ -103,7 +104,7 @@ struct SweepCommand: ParsableCommand {
         bar.withLock {
           $0.show(
             Double(progress.done) / Double(max(1, progress.total)),
-            "\(progress.done) of \(SweepCommand.points(progress.total))\(failed)")
+            "\(progress.done) of \(Counted.of(progress.total, "point"))\(failed)")
         }
       }
     } catch {
@@ -118,7 +119,7 @@ struct SweepCommand: ParsableCommand {
     try printFigures(of: path)
     printError("sweep: \(path)")
     if progress.failed > 0 {
-      let points = SweepCommand.points(progress.total)
+      let points = Counted.of(progress.total, "point")
       throw failure("\(progress.failed) of \(points) failed", .runFailed)
     }
   }
@@ -166,12 +167,9 @@ struct SweepCommand: ParsableCommand {
     try printResult(text + result.end())
     printError(
       plan.points.count == plan.sweep.points
-        ? SweepCommand.points(plan.points.count)
-        : "\(plan.points.count) of \(SweepCommand.points(plan.sweep.points))")
+        ? Counted.of(plan.points.count, "point")
+        : "\(plan.points.count) of \(Counted.of(plan.sweep.points, "point"))")
   }
-
-  /// So many points, as messages count them.
-  static func points(_ count: Int) -> String { count == 1 ? "1 point" : "\(count) points" }
 
   /// A share as people write it: `3/64` is the third of 64.
   private static func shard(_ text: String) throws -> SweepShard {

@@ -54,7 +54,7 @@ public struct CapacityPlan: Sendable {
   /// Of the best option it is as many as its simulation took, of others what one cell holds.
   /// - Parameter growth: how many times the target comes.
   public func fleet(of option: PlanOption, growth: Double = 1) -> FleetSize? {
-    let isBest = best.map { $0.settings == option.settings && $0.format == option.format } ?? false
+    let isBest = best?.isOne(with: option.settings, in: option.format) ?? false
     return fleet(of: option, growth: growth, surplus: isBest ? fleetCheck?.surplus ?? 1 : 1)
   }
 

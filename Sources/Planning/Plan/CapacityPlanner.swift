@@ -79,7 +79,7 @@ public struct CapacityPlanner: Sendable {
 
     /// Whether an option is what was found of it.
     func isOf(_ option: PlanOption) -> Bool {
-      format.name == option.format && settings == option.settings
+      option.isOne(with: settings, in: format.name)
     }
   }
 
@@ -159,15 +159,19 @@ public struct CapacityPlanner: Sendable {
     of question: PlanQuestion, _ candidates: [Candidate]
   ) throws(PlanningError) {
     let varied = Set(question.variations.map(\.path))
-    for setting in candidates.flatMap(\.settings) where varied.contains(setting.path) {
-      let errors = candidates.filter { $0.settings.contains(setting) }.map { candidate in
-        if case .failure(let error) = candidate.scenario { error } else { nil as ScenarioError? }
+    for candidate in candidates {
+      guard case .failure(let error) = candidate.scenario else { continue }
+      let wrong = candidate.settings.first { setting in
+        varied.contains(setting.path)
+          && !candidates.contains {
+            $0.settings.contains(setting) && (try? $0.scenario.get()) != nil
+          }
       }
-      guard let first = errors.first, let error = first, !errors.contains(nil) else { continue }
+      guard let wrong else { continue }
       throw .badQuestion(
         .init(
           key: PlanQuestion.variationsKey,
-          "`\(setting.path)=\(setting.value)`: \(error.firstReason)"))
+          "`\(wrong.path)=\(wrong.value)`: \(error.firstReason)"))
     }
   }
 
@@ -385,15 +389,9 @@ public struct CapacityPlanner: Sendable {
         load: load, planned: planned.load, isSettled: own.isSettled ?? false,
         trials: own.results.reduce(0) { $0 + $1.trials }, figures: planned.figures,
         readings: readings, limit: LoadLimit(first, planned, trials.plan),
-        stepTimeError: CapacityPlanner.stepTimeError(planned.summary, trials.plan.pools[0]),
+        stepTimeError: ErrorEstimates(trials.plan.pools[0][0].group.setup.profile)
+          .error(of: planned.summary.cost, on: trials.plan.pools[0]),
         course: course))
-  }
-
-  private static func stepTimeError(_ summary: RunSummary, _ groups: [GroupPool]) -> Double? {
-    guard Set(groups.map(\.group.setup.profile)).count == 1, Set(groups.map(\.format)).count == 1
-    else { return nil }
-    return ErrorEstimates(groups[0].group.setup.profile)
-      .error(of: summary.cost, in: groups[0].format)
   }
 
   /// The loads of all seeds. What a search leaves open, a share or less than a client, is halved.

@@ -24,9 +24,10 @@ public struct PlanOption: Sendable {
     case impossible(String)
   }
 
-  /// How far the times of steps at the planned load are expected to be off, as a share; nil where
-  /// nothing tells, or several devices or formats serve.
-  public var stepTimeError: Double? { held?.stepTimeError }
+  /// Whether it is the option with these settings in this format.
+  func isOne(with settings: [ScenarioSetting], in format: String) -> Bool {
+    self.settings == settings && self.format == format
+  }
 
   /// What is held, if anything is.
   public var held: HeldLoad? {
@@ -93,8 +94,9 @@ public struct HeldLoad: Sendable {
   public let readings: [ObjectiveReading]
   /// Why no higher load is held.
   public let limit: LoadLimit
-  /// See ``PlanOption/stepTimeError``.
-  let stepTimeError: Double?
+  /// How far the times of steps at the planned load are expected to be off, as a share; nil where
+  /// nothing tells, or several devices or formats serve.
+  public let stepTimeError: Double?
   /// The first seed's runs at shares of the load, the lightest first.
   public let course: [LoadPoint]
 }

@@ -77,7 +77,7 @@ public struct PlanJSON: Encodable {
       fleet = plan.fleet(of: option).map(FleetSection.init)
       pricePerMillionOutputTokens = plan.pricePerMillionOutputTokens(of: option)
       binding = option.held.map { _ in words.noun(ofOption: place) }
-      stepTimeError = option.stepTimeError
+      stepTimeError = option.held?.stepTimeError
       derivedFrom = option.cell?.derivedFrom
       bindingSide = plan.side(of: place)?.rawValue
       let own = plan.levers.filter { $0.option == place }

@@ -219,12 +219,12 @@ struct PlanWords {
   private var certainty: String? {
     var told: Set<String> = []
     let devices = plan.options.compactMap { option -> String? in
-      guard option.held != nil, let cell = option.cell, told.insert(cell.deviceName).inserted else {
-        return nil
-      }
+      guard let held = option.held, let cell = option.cell,
+        told.insert(cell.deviceName).inserted
+      else { return nil }
       let origin = cell.derivedFrom.map { "derived by data sheets from \($0)" } ?? "measured"
       let isLinked = cell.derivedFrom != nil && cell.devices > cell.replicas
-      let error = option.stepTimeError.map { "± \(Figures.percent($0))" } ?? "unknown"
+      let error = held.stepTimeError.map { "± \(Figures.percent($0))" } ?? "unknown"
       return "\(cell.deviceName) \(error) (\(origin)"
         + "\(isLinked ? ", with the scenario's link" : ""))"
     }
